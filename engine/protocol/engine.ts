@@ -1,0 +1,68 @@
+import { NotificationType, RequestType, RequestType0 } from "vscode-jsonrpc";
+import type { ErrorData } from "./errors.ts";
+
+/** Raised when a message changes its meaning; the engine refuses a client of another major number. */
+export const protocolVersion = 1;
+
+export interface InitializeParams {
+  protocolVersion: number;
+  client: { name: string; version: string };
+}
+
+export interface InitializeResult {
+  protocolVersion: number;
+  engine: { version: string; pid: number };
+  /** LSP clients require the member; the engine offers no language features. */
+  capabilities: Record<string, never>;
+}
+
+/** First message on a connection, as in LSP. */
+export const initialize = new RequestType<InitializeParams, InitializeResult, ErrorData>("initialize");
+/** Ends the engine when followed by `exit`; VMs go on running. */
+export const shutdown = new RequestType0<null, ErrorData>("shutdown");
+export const exit = new NotificationType<void>("exit");
+
+export type RuntimeName = "krun" | "simulation";
+
+export interface EngineInfo {
+  version: string;
+  protocolVersion: number;
+  enginePid: number;
+  /** What `--runtime auto` takes on this machine. */
+  runtime: RuntimeName;
+  /** Why `runtime` is the simulation, in one sentence; absent when VMs can run. */
+  simulationReason?: string;
+  libkrunVersion: string | null;
+  libkrunPath: string | null;
+  guestKernelVersion: string | null;
+  dataDir: string;
+  socketPath: string;
+  vms: { total: number; running: number };
+  images: number;
+  nodeVersion: string;
+  hostKernelVersion: string;
+  architecture: string;
+  cpus: number;
+  memoryMiB: number;
+  uptimeSeconds: number;
+  engineRssMiB: number;
+}
+
+export const engineInfo = new RequestType0<EngineInfo, ErrorData>("engine/info");
+
+/** One precondition tested by `mocker doctor`. */
+export interface DoctorCheck {
+  name: string;
+  status: "ok" | "warning" | "failed";
+  detail: string;
+  /** What to do about a warning or failure. */
+  hint?: string;
+}
+
+export interface DoctorReport {
+  checks: DoctorCheck[];
+  /** The last line: what works here and what to do next. */
+  summary: string;
+}
+
+export const engineDoctor = new RequestType0<DoctorReport, ErrorData>("engine/doctor");

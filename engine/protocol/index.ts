@@ -1,0 +1,5 @@
+export * from "./engine.ts";
+export * from "./errors.ts";
+export * from "./image.ts";
+export * from "./stream.ts";
+export * from "./vm.ts";
