@@ -1,0 +1,146 @@
+import { mkdirSync } from "node:fs";
+import type { Socket } from "node:net";
+import { cpus, release, totalmem } from "node:os";
+import { join } from "node:path";
+import * as native from "../native/index.ts";
+import { runDoctor } from "./doctor.ts";
+import { bindConnection } from "./handlers.ts";
+import { ImageStore } from "./images/image-store.ts";
+import type { Log } from "./log.ts";
+import { dataDir, runDir, socketPath } from "./paths.ts";
+import { type DoctorReport, type EngineInfo, protocolVersion } from "./protocol/engine.ts";
+import { MockerError } from "./protocol/errors.ts";
+import { Server } from "./server.ts";
+import { StateDir } from "./state/state-dir.ts";
+import { Streams } from "./streams.ts";
+import { findKrunLibrary } from "./vms/krun-library.ts";
+import { KrunRuntime } from "./vms/krun-runtime.ts";
+import { type LogStreamOptions, sendLog } from "./vms/log-stream.ts";
+import { Runtimes } from "./vms/runtimes.ts";
+import { SimulationRuntime } from "./vms/simulation-runtime.ts";
+import type { Vm } from "./vms/vm.ts";
+import { VmManager } from "./vms/vm-manager.ts";
+
+const defaultIdleSeconds = 120;
+
+export interface EngineOptions {
+  version: string;
+  log: Log;
+  /** Ends the process. */
+  exit(): void;
+}
+
+/** One user's engine: owns the store, the VMs' records and the socket. */
+export class Engine {
+  readonly version: string;
+  readonly log: Log;
+  readonly images: ImageStore;
+  readonly vms: VmManager;
+  readonly streams = new Streams();
+  readonly #runtimes: Runtimes;
+  readonly #server: Server;
+  readonly #exit: () => void;
+  readonly #startedMs = Date.now();
+  readonly #idleMs = Number(process.env.MOCKER_IDLE_SECONDS ?? defaultIdleSeconds) * 1000;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #connections = 0;
+  #stopping = false;
+
+  constructor(options: EngineOptions) {
+    this.version = options.version;
+    this.log = options.log;
+    this.#exit = options.exit;
+    this.images = new ImageStore({
+      dir: join(dataDir(), "images"),
+      native,
+      helloPath: native.helloPath(),
+      log: this.log,
+    });
+    this.#runtimes = new Runtimes(new KrunRuntime(this.images), new SimulationRuntime(this.images));
+    this.vms = new VmManager({
+      state: new StateDir(join(dataDir(), "state")),
+      images: this.images,
+      runtimes: this.#runtimes,
+      runDir: runDir(),
+      log: this.log,
+    });
+    this.#server = new Server({
+      socketPath: socketPath(),
+      streams: this.streams,
+      log: this.log,
+      onConnection: (connection) => bindConnection(connection, this),
+      onConnectionCount: (count) => {
+        this.#connections = count;
+        this.#watchIdle();
+      },
+    });
+  }
+
+  /** False when another engine owns the store. */
+  async start(): Promise<boolean> {
+    mkdirSync(dataDir(), { recursive: true, mode: 0o700 });
+    // Held until the process ends, however it ends.
+    const lock = native.tryLock(join(dataDir(), "engine.lock"));
+    if (!lock) return false;
+    await this.images.recover();
+    await this.vms.recover();
+    this.vms.onDidChange(() => this.#watchIdle());
+    await this.#server.listen();
+    this.log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });
+    this.#watchIdle();
+    return true;
+  }
+
+  /** VMs go on running; the next engine takes them up. */
+  async stop(reason: string): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.log.info("engine.stopping", { reason });
+    await this.#server.close();
+    this.#exit();
+  }
+
+  info(): EngineInfo {
+    const library = findKrunLibrary();
+    const choice = this.#runtimes.choose("auto");
+    const found = library instanceof MockerError ? undefined : library;
+    return {
+      version: this.version,
+      protocolVersion,
+      enginePid: process.pid,
+      runtime: choice.runtime.name,
+      ...(choice.simulationReason === undefined ? {} : { simulationReason: choice.simulationReason }),
+      libkrunVersion: found?.version ?? null,
+      libkrunPath: found?.path ?? null,
+      guestKernelVersion: found?.kernelVersion ?? null,
+      dataDir: dataDir(),
+      socketPath: socketPath(),
+      vms: this.vms.counts(),
+      images: this.images.count(),
+      nodeVersion: process.version,
+      hostKernelVersion: release(),
+      architecture: process.arch,
+      cpus: cpus().length,
+      memoryMiB: Math.round(totalmem() / 1024 / 1024),
+      uptimeSeconds: Math.round((Date.now() - this.#startedMs) / 1000),
+      engineRssMiB: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    };
+  }
+
+  doctor(): DoctorReport {
+    return runDoctor();
+  }
+
+  sendLogs(vm: Vm, socket: Socket, options: LogStreamOptions): void {
+    sendLog(vm.files.logPath, socket, options).catch((error) => {
+      this.log.error("logs", error, { vm: vm.id });
+      socket.destroy();
+    });
+  }
+
+  #watchIdle(): void {
+    clearTimeout(this.#idleTimer);
+    if (this.#idleMs <= 0 || this.#connections > 0 || this.vms.counts().running > 0) return;
+    this.#idleTimer = setTimeout(() => this.stop("idle"), this.#idleMs);
+  }
+}

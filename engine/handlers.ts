@@ -1,0 +1,179 @@
+import {
+  type CancellationToken,
+  type GenericRequestHandler,
+  type MessageConnection,
+  ProgressType,
+  type RequestType,
+  ResponseError,
+} from "vscode-jsonrpc/node";
+import type { Engine } from "./engine.ts";
+import { MockerError } from "./protocol/errors.ts";
+import type { PullProgress } from "./protocol/image.ts";
+import * as protocol from "./protocol/index.ts";
+import { parseTime } from "./vms/log-time.ts";
+
+const pullProgress = new ProgressType<PullProgress>();
+
+/** Binds one client's connection to the engine: requests in, results, progress and events out. */
+export function bindConnection(connection: MessageConnection, engine: Engine): void {
+  const { images, vms, streams, log } = engine;
+
+  const handle = <P, R>(
+    type: RequestType<P, R, protocol.ErrorData>,
+    handler: (params: P, signal: AbortSignal) => Promise<R> | R,
+  ): void => {
+    const untyped = async (
+      params: P,
+      token: CancellationToken,
+    ): Promise<R | ResponseError<protocol.ErrorData>> => {
+      try {
+        return await handler(params, abortSignal(token));
+      } catch (error) {
+        return responseError(error, type.method, engine);
+      }
+    };
+    connection.onRequest(type.method, untyped as GenericRequestHandler<R, protocol.ErrorData>);
+  };
+  const handle0 = <R>(method: string, handler: () => Promise<R> | R): void => {
+    connection.onRequest(method, async () => {
+      try {
+        return await handler();
+      } catch (error) {
+        return responseError(error, method, engine);
+      }
+    });
+  };
+
+  handle(protocol.initialize, ({ protocolVersion, client }) => {
+    if (protocolVersion !== protocol.protocolVersion) {
+      throw new MockerError(
+        "INVALID_ARGUMENT",
+        `the engine speaks protocol version ${protocol.protocolVersion}, this client version ${protocolVersion}`,
+        { hint: "Update Mocker, or end the running engine so that the right one starts." },
+      );
+    }
+    log.debug("client.connected", { client: client.name, version: client.version });
+    return {
+      protocolVersion: protocol.protocolVersion,
+      engine: { version: engine.version, pid: process.pid },
+      capabilities: {},
+    };
+  });
+  handle0(protocol.shutdown.method, () => null);
+  connection.onNotification(protocol.exit, () => engine.stop("asked to"));
+  handle0(protocol.engineInfo.method, () => engine.info());
+  handle0(protocol.engineDoctor.method, () => engine.doctor());
+
+  handle(protocol.imagePull, (params, signal) => {
+    const token = params.progressToken;
+    return images.pull(params, {
+      signal,
+      onProgress: (progress) => {
+        if (token !== undefined)
+          connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
+      },
+    });
+  });
+  handle(protocol.imageList, ({ filters }) => images.list(filters ?? {}));
+  handle(protocol.imageInspect, ({ image }) => images.get(image));
+  handle(protocol.imageRemove, ({ image, force }) =>
+    images.remove(image, {
+      force: force ?? false,
+      inUse: (imageId) => vms.usersOf(imageId).map((user) => user.name),
+    }),
+  );
+
+  handle(protocol.vmCreate, (params) => vms.create(params));
+  handle(protocol.vmStart, async ({ vm: name, rows, columns }) => {
+    const vm = vms.find(name);
+    await vm.start({ rows: rows ?? 24, columns: columns ?? 80 });
+    return { id: vm.id, warnings: [] };
+  });
+  handle(protocol.vmStop, async ({ vm: name, signal, timeoutSeconds }) => {
+    const vm = vms.find(name);
+    await vm.stop(signal, timeoutSeconds);
+    return { id: vm.id, exitCode: vm.exit?.exitCode ?? 0 };
+  });
+  handle(protocol.vmKill, async ({ vm: name, signal }) => {
+    const vm = vms.find(name);
+    await vm.kill(signal);
+    return { id: vm.id };
+  });
+  handle(protocol.vmRemove, async ({ vm, force }) => ({ id: await vms.remove(vm, force ?? false) }));
+  handle(protocol.vmList, (params) => vms.list(params));
+  handle(protocol.vmInspect, ({ vm }) => vms.find(vm).details());
+  handle(protocol.vmWait, (params) => vms.wait(params));
+  handle(protocol.vmAttach, async ({ vm: name, stdin, replayBytes }) => {
+    const vm = vms.find(name);
+    const attachment = await vm.attach(Math.min(replayBytes ?? 0, 64 * 1024), stdin ?? false);
+    return { stream: streams.offer((socket) => attachment.claim(socket)), tty: vm.config.tty };
+  });
+  handle(protocol.vmResize, async ({ vm, rows, columns }) => {
+    await vms.find(vm).resize("main", { rows, columns });
+    return null;
+  });
+  handle(protocol.vmLogs, (params) => {
+    const vm = vms.find(params.vm);
+    const now = Date.now();
+    const options = {
+      tail: params.tail,
+      timestamps: params.timestamps ?? false,
+      sinceMs: parseTime(params.since, now),
+      untilMs: parseTime(params.until, now),
+      follow: params.follow && vm.running ? { ended: vm.ended } : undefined,
+    };
+    return { stream: streams.offer((socket) => engine.sendLogs(vm, socket, options)), tty: vm.config.tty };
+  });
+  handle(protocol.vmExec, async (params) => {
+    const { execId, attachment } = await vms.find(params.vm).exec(params);
+    return {
+      execId,
+      ...(attachment ? { stream: streams.offer((socket) => attachment.claim(socket)) } : {}),
+    };
+  });
+  handle(protocol.execResize, async ({ vm, execId, rows, columns }) => {
+    await vms.find(vm).resize(execId, { rows, columns });
+    return null;
+  });
+  handle(protocol.execSignal, async ({ vm, execId, signal }) => {
+    await vms.find(vm).signalExec(execId, signal);
+    return null;
+  });
+
+  const subscriptions = [
+    vms.onDidChange((change) =>
+      connection.sendNotification(protocol.vmDidChange, change).catch(() => undefined),
+    ),
+    images.onDidChange((change) =>
+      connection.sendNotification(protocol.imageDidChange, change).catch(() => undefined),
+    ),
+  ];
+  connection.onClose(() => {
+    for (const subscription of subscriptions) subscription.dispose();
+  });
+}
+
+function abortSignal(token: CancellationToken): AbortSignal {
+  const controller = new AbortController();
+  token.onCancellationRequested(() => controller.abort());
+  return controller.signal;
+}
+
+/** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
+function responseError(error: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
+  if (error instanceof MockerError) {
+    engine.log.debug("request.failed", { method, code: error.code, message: error.message });
+    return new ResponseError(protocol.jsonRpcCode(error.code), error.message, error.toData());
+  }
+  const cause = error instanceof Error ? error : new Error(String(error));
+  if (cause.name === "AbortError") {
+    return new ResponseError(protocol.jsonRpcCode("CANCELLED"), "cancelled", { code: "CANCELLED" });
+  }
+  engine.log.error("request.error", cause, { method });
+  const noSpace = (cause as NodeJS.ErrnoException).code === "ENOSPC";
+  const code = noSpace ? "NO_SPACE" : "INTERNAL";
+  const hint = noSpace
+    ? "Free some space, for instance with: mocker rm, mocker rmi"
+    : `Details are in ${engine.log.path}.`;
+  return new ResponseError(protocol.jsonRpcCode(code), protocol.scrub(cause.message), { code, hint });
+}

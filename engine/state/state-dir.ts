@@ -1,0 +1,56 @@
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { syncDirectory } from "./atomic-file.ts";
+import { type VmConfig, VmFiles } from "./vm-record.ts";
+
+const idPattern = /^[0-9a-f]{64}$/;
+
+/**
+ * `<data>/state`: one folder per VM. A folder appears whole and disappears whole: it is made and emptied under a
+ * hidden name, and a rename is what counts.
+ */
+export class StateDir {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  files(vmId: string): VmFiles {
+    return new VmFiles(join(this.path, vmId));
+  }
+
+  async create(config: VmConfig): Promise<VmFiles> {
+    const staged = new VmFiles(join(this.path, `.creating-${config.id}`));
+    await mkdir(staged.dir, { recursive: true, mode: 0o700 });
+    try {
+      await staged.writeConfig(config);
+      const files = this.files(config.id);
+      await rename(staged.dir, files.dir);
+      await syncDirectory(this.path);
+      return files;
+    } catch (error) {
+      await rm(staged.dir, { recursive: true, force: true }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async remove(vmId: string): Promise<void> {
+    const doomed = join(this.path, `.removing-${vmId}`);
+    await rename(this.files(vmId).dir, doomed);
+    await syncDirectory(this.path);
+    await rm(doomed, { recursive: true, force: true });
+  }
+
+  /** Sweeps what a crash left half made or half removed, and returns the ids of the VMs there are. */
+  async recover(): Promise<string[]> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    const ids: string[] = [];
+    for (const name of await readdir(this.path)) {
+      if (idPattern.test(name)) ids.push(name);
+      else if (/^\.(creating|removing)-/.test(name))
+        await rm(join(this.path, name), { recursive: true, force: true });
+    }
+    return ids;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Socket } from "node:net";
+
+const claimTimeoutMs = 30_000;
+
+/**
+ * A client's stream that is promised before both of its ends exist: `vm/attach` comes before `vm/start`, and a
+ * client needs a moment to open its second connection. Whichever end comes first waits, paused, for the other;
+ * then bytes pass untouched.
+ */
+export class Attachment {
+  #client: Socket | undefined;
+  #monitor: Socket | undefined;
+  #closed = false;
+  readonly #timer: NodeJS.Timeout;
+  readonly #onClientEnd: ((monitor: Socket) => void) | undefined;
+
+  /** `onClientEnd` may tell the monitor's side that the client has gone without a word. */
+  constructor(onClientEnd?: (monitor: Socket) => void) {
+    this.#onClientEnd = onClientEnd;
+    this.#timer = setTimeout(() => this.close(), claimTimeoutMs);
+    this.#timer.unref();
+  }
+
+  claim(client: Socket): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) {
+      client.end();
+      return;
+    }
+    this.#client = client;
+    client.on("error", () => undefined);
+    client.on("close", () => this.close());
+    this.#join();
+  }
+
+  connect(monitor: Socket): void {
+    if (this.#closed) {
+      monitor.destroy();
+      return;
+    }
+    this.#monitor = monitor;
+    monitor.on("error", () => this.close());
+    this.#join();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#client?.destroySoon();
+    if (this.#monitor && this.#onClientEnd) this.#onClientEnd(this.#monitor);
+    this.#monitor?.destroySoon();
+  }
+
+  #join(): void {
+    if (!this.#client || !this.#monitor) return;
+    this.#client.pipe(this.#monitor);
+    this.#monitor.pipe(this.#client);
+  }
+}

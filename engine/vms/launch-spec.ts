@@ -1,0 +1,41 @@
+/** `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a message. */
+export interface LaunchSpec {
+  version: 1;
+  vmId: string;
+  runtime: "krun" | "simulation";
+  stateDir: string;
+  /** Holds monitor.sock and agent.sock: short, as a socket's path has at most 107 bytes. */
+  runDir: string;
+  agentPath: string;
+  bootTimeoutMs: number;
+  log: { maxBytes: number; maxFiles: number };
+  krun?: KrunLaunch;
+  simulation?: SimulationLaunch;
+}
+
+export interface KrunDisk {
+  id: string;
+  path: string;
+  format: "vmdk" | "raw";
+  readOnly: boolean;
+}
+
+export interface KrunLaunch {
+  libkrunPath: string | null;
+  libkrunfwPath: string | null;
+  cpus: number;
+  memoryMiB: number;
+  disks: KrunDisk[];
+  /** Every host file that a disk refers to: the jail lets in nothing else. */
+  diskFiles: string[];
+  shares: { tag: string; path: string; readOnly: boolean }[];
+  network: "tsi" | "none";
+  portMap: string[];
+  consolePath: string;
+}
+
+export interface SimulationLaunch {
+  network: "host" | "none";
+  /** Host folders that the agent mounts. */
+  paths: string[];
+}

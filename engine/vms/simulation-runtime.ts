@@ -1,0 +1,38 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { VmConfig, VmFiles } from "../state/vm-record.ts";
+import type { Availability, PreparedVm, Runtime } from "./runtime.ts";
+import { volumeMounts } from "./volumes.ts";
+
+/** The runtime for machines where no VM can boot: the same agent as the init of Linux namespaces. Not isolation. */
+export class SimulationRuntime implements Runtime {
+  readonly name = "simulation";
+  readonly #images: { rootDirectory(imageId: string): Promise<string> };
+
+  constructor(images: { rootDirectory(imageId: string): Promise<string> }) {
+    this.#images = images;
+  }
+
+  availability(): Availability {
+    return { usable: true };
+  }
+
+  async prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm> {
+    const lower = await this.#images.rootDirectory(vm.imageId);
+    const upper = join(files.dir, "upper");
+    const work = join(files.dir, "work");
+    await mkdir(upper, { recursive: true, mode: 0o755 });
+    await mkdir(work, { recursive: true, mode: 0o755 });
+    const mounts = await volumeMounts(vm.volumes, (volume) => ({ kind: "bind", source: volume.source }));
+    return {
+      launch: {
+        simulation: {
+          network: vm.network === "none" ? "none" : "host",
+          paths: [lower, upper, work, ...vm.volumes.map((volume) => volume.source)],
+        },
+      },
+      rootfs: { kind: "overlay", lower, upper, work },
+      mounts,
+    };
+  }
+}

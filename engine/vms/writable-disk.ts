@@ -1,0 +1,15 @@
+import { existsSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { createDataDisk } from "../../native/data-disk.ts";
+import { syncDirectory } from "../state/atomic-file.ts";
+
+/** Makes a VM's writable disk unless it is there: a VM keeps its files from start to start. Whole or not at all. */
+export async function ensureWritableDisk(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  const temporary = `${path}.tmp`;
+  await rm(temporary, { force: true });
+  createDataDisk(temporary);
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}

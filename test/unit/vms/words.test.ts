@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseTime } from "../../../engine/vms/log-time.ts";
+import { checkName, generateName } from "../../../engine/vms/names.ts";
+import { signalNumber } from "../../../engine/vms/signals.ts";
+import { humanDuration, statusText } from "../../../engine/vms/status.ts";
+
+test("durations read as Docker's", () => {
+  const cases: [number, string][] = [
+    [0.5, "Less than a second"],
+    [1, "1 second"],
+    [59, "59 seconds"],
+    [61, "About a minute"],
+    [3599, "59 minutes"],
+    [3600, "About an hour"],
+    [3 * 3600, "3 hours"],
+    [3 * 86400, "3 days"],
+    [20 * 86400, "2 weeks"],
+    [90 * 86400, "3 months"],
+    [800 * 86400, "2 years"],
+  ];
+  for (const [seconds, text] of cases) assert.equal(humanDuration(seconds * 1000), text);
+});
+
+test("states read as Docker's", () => {
+  const base = { startedAt: "2026-01-01T00:00:00Z", finishedAt: "2026-01-01T00:00:10Z", exitCode: 7 };
+  const now = Date.parse("2026-01-01T00:00:13Z");
+  assert.equal(statusText({ ...base, state: "running" }, now), "Up 13 seconds");
+  assert.equal(statusText({ ...base, state: "exited" }, now), "Exited (7) 3 seconds ago");
+  assert.equal(statusText({ ...base, state: "created" }, now), "Created");
+});
+
+test("signals by name and number", () => {
+  assert.equal(signalNumber("TERM"), 15);
+  assert.equal(signalNumber("sigkill"), 9);
+  assert.equal(signalNumber("15"), 15);
+  assert.equal(signalNumber("RTMIN+3"), 37);
+  for (const bad of ["NOPE", "0", "65", "", "RTMAX+1"])
+    assert.throws(() => signalNumber(bad), /Invalid signal/);
+});
+
+test("names are Docker's", () => {
+  assert.match(
+    generateName(() => false),
+    /^[a-z]+_[a-z]+$/,
+  );
+  const taken = new Set<string>();
+  for (let n = 0; n < 5000; n++) taken.add(generateName((name) => taken.has(name)));
+  assert.equal(taken.size, 5000);
+  for (const bad of ["a", "-a", "a b", "a/b", ""])
+    assert.throws(() => checkName(bad), /Invalid container name/);
+});
+
+test("times: RFC 3339, Unix seconds, durations", () => {
+  const now = 1_000_000_000_000;
+  assert.equal(parseTime("10m", now), now - 600_000);
+  assert.equal(parseTime("1h30m", now), now - 5_400_000);
+  assert.equal(parseTime("12.5", now), 12_500);
+  assert.equal(parseTime("2026-01-01T00:00:00Z", now), Date.parse("2026-01-01T00:00:00Z"));
+  assert.equal(parseTime(undefined, now), undefined);
+  assert.throws(() => parseTime("yesterday", now), /yesterday/);
+});
