@@ -129,6 +129,7 @@ export class Server {
     connection.onClose(() => connection.dispose());
     this.#options.onConnection(connection);
     connection.listen();
+    socket.resume();
   }
 
   #count(change: number): void {

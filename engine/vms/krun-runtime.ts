@@ -54,10 +54,7 @@ export class KrunRuntime implements Runtime {
       shares: vm.volumes,
       network: vm.network,
     });
-    const [root] = await Promise.all([
-      this.#images.rootDisk(vm.imageId),
-      ensureWritableDisk(files.diskPath),
-    ]);
+    const [root] = await Promise.all([this.#images.rootDisk(vm.imageId), ensureWritableDisk(files.diskPath)]);
     const mounts = await volumeMounts(vm.volumes, (_, index) => ({
       kind: "virtiofs",
       source: `vol${index}`,

@@ -232,7 +232,7 @@ function ring(waiters: Map<string, Set<() => void>>, vmId: string): void {
 
 function simulationWarning(reason: string | undefined): string[] {
   if (reason === undefined) return [];
-  return [`WARNING: simulation, not a VM and not isolated: ${reason} (see: mocker doctor)`];
+  return [`simulation, not a VM and not isolated: ${reason} (see: mocker doctor)`];
 }
 
 function newestFirst(a: VmSummary, b: VmSummary): number {

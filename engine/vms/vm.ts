@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   agentPath,
@@ -13,7 +13,6 @@ import type { Log } from "../log.ts";
 import { MockerError } from "../protocol/errors.ts";
 import { FrameType, frameHeader } from "../protocol/stream.ts";
 import type { VmDetails, VmExecParams, VmState, VmSummary } from "../protocol/vm.ts";
-import { writeJsonFile } from "../state/json-file.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "../state/vm-record.ts";
 import { Attachment } from "./attachment.ts";
 import { guestDns } from "./guest-dns.ts";
@@ -283,7 +282,8 @@ export class Vm {
       log: { maxBytes: 64 * 1024 * 1024, maxFiles: 4 },
       ...prepared.launch,
     };
-    await writeJsonFile(this.files.specPath, spec);
+    // Read at once by the monitor, and written anew for every start: it need not survive a crash.
+    await writeFile(this.files.specPath, JSON.stringify(spec), { mode: 0o600 });
     await rm(this.files.exitPath, { force: true });
     await rm(this.files.runtimePath, { force: true });
     this.#exit = undefined;

@@ -1,0 +1,78 @@
+import { vmInspect, vmStart } from "../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../command.ts";
+import { describeError, startFailureCode } from "../errors.ts";
+import { booleanFlag, stringFlag } from "../flags.ts";
+import type { Io } from "../io.ts";
+import { attendMainProcess } from "../main-process.ts";
+import { detachKeysOf, requireTerminal } from "../session.ts";
+import { terminalSize } from "../terminal.ts";
+
+const flags = {
+  attach: booleanFlag("a", "Attach STDOUT/STDERR and forward signals"),
+  "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
+  interactive: booleanFlag("i", "Attach container's STDIN"),
+} as const;
+
+function warn(io: Io, warnings: readonly string[]): void {
+  for (const warning of warnings) io.stderr.write(`WARNING: ${warning}\n`);
+}
+
+export const start = defineCommand({
+  summary: "Start one or more stopped containers",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  aliases: ["container start", "start"],
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags,
+  async run(context) {
+    const { io, args } = context;
+    const [name, second] = args;
+    if (!context.flags.attach && !context.flags.interactive) {
+      const engine = await context.connect();
+      const failed: string[] = [];
+      for (const vm of args) {
+        try {
+          warn(io, (await engine.request(vmStart, { vm })).warnings);
+          io.stdout.write(`${vm}\n`);
+        } catch (error) {
+          io.stderr.write(`${describeError(error)}\n`);
+          failed.push(vm);
+        }
+      }
+      if (failed.length === 0) return 0;
+      throw new CommandFailure(`mocker: failed to start containers: ${failed.join(", ")}`);
+    }
+
+    if (name === undefined || second !== undefined) {
+      throw new CommandFailure("you cannot start and attach multiple containers at once");
+    }
+    const detachKeys = detachKeysOf(context.flags["detach-keys"]);
+    const engine = await context.connect();
+    const { id, config } = await engine.request(vmInspect, { vm: name });
+    const { tty } = config;
+    const stdin = context.flags.interactive && config.openStdin;
+    requireTerminal(io, tty, stdin);
+    const outcome = await attendMainProcess({
+      engine,
+      io,
+      id,
+      name,
+      tty,
+      stdin,
+      stdout: true,
+      stderr: true,
+      detachKeys,
+      condition: config.autoRemove ? "removed" : "next-exit",
+      proxySignals: !tty,
+      async start() {
+        const size = tty ? terminalSize(io) : undefined;
+        try {
+          warn(io, (await engine.request(vmStart, { vm: id, ...size })).warnings);
+        } catch (error) {
+          const code = startFailureCode(error);
+          throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
+        }
+      },
+    });
+    return outcome === "detached" ? 0 : outcome;
+  },
+});

@@ -1,0 +1,19 @@
+/** What the user sees of an error. */
+import { MockerError } from "../protocol/errors.ts";
+
+/** `mocker: <message>` and the hint on its own line; no final newline. */
+export function describeError(error: unknown): string {
+  if (error instanceof MockerError) {
+    return `mocker: ${error.message}${error.hint === undefined ? "" : `\nhint: ${error.hint}`}`;
+  }
+  return `mocker: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+/** Docker's exit status of `run` for a process that did not start. */
+export function startFailureCode(error: unknown): number {
+  if (error instanceof MockerError) {
+    if (error.code === "COMMAND_NOT_FOUND") return 127;
+    if (error.code === "COMMAND_NOT_EXECUTABLE") return 126;
+  }
+  return 125;
+}

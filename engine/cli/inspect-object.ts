@@ -1,0 +1,100 @@
+/** `inspect`'s objects in Docker's shape, so that scripts and tools find what they look for. */
+import type { ImageDetails, VmDetails } from "../protocol/index.ts";
+
+/** Go's zero time, Docker's "never". */
+const never = "0001-01-01T00:00:00Z";
+
+/** Docker's object of `docker inspect <container>`, plus what is Mocker's own under `Mocker`. Maps are Go maps. */
+export function vmObject(vm: VmDetails): Record<string, unknown> {
+  const { config } = vm;
+  const [path = "", ...args] = vm.command;
+  return {
+    Id: vm.id,
+    Created: vm.createdAt,
+    Path: path,
+    Args: args,
+    State: {
+      // Docker knows no "failed": such a VM has exited.
+      Status: vm.state === "failed" ? "exited" : vm.state,
+      Running: vm.state === "running" || vm.state === "paused",
+      Paused: vm.state === "paused",
+      Restarting: false,
+      OOMKilled: false,
+      Dead: false,
+      Pid: vm.pid,
+      ExitCode: vm.exitCode ?? 0,
+      Error: vm.reason ?? "",
+      StartedAt: vm.startedAt ?? never,
+      FinishedAt: vm.finishedAt ?? never,
+    },
+    Image: vm.imageId,
+    LogPath: vm.logPath,
+    Name: `/${vm.name}`,
+    RestartCount: 0,
+    Driver: vm.runtime,
+    Platform: "linux",
+    HostConfig: {
+      Binds: vm.mounts.map(({ source, target, readOnly }) => `${source}:${target}${readOnly ? ":ro" : ""}`),
+      NetworkMode: config.network,
+      PortBindings: new Map<string, unknown>(),
+      AutoRemove: config.autoRemove,
+      Runtime: vm.runtime,
+      Memory: config.memoryMiB * 1024 * 1024,
+      NanoCpus: config.cpus * 1_000_000_000,
+    },
+    Mounts: vm.mounts.map(({ source, target, readOnly }) => ({
+      Type: "bind",
+      Source: source,
+      Destination: target,
+      Mode: readOnly ? "ro" : "",
+      RW: !readOnly,
+      Propagation: "rprivate",
+    })),
+    Config: {
+      Hostname: config.hostname,
+      User: config.user,
+      Tty: config.tty,
+      OpenStdin: config.openStdin,
+      Env: config.env,
+      Cmd: config.cmd,
+      Image: vm.image,
+      WorkingDir: config.workingDir,
+      Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
+      Labels: new Map(Object.entries(vm.labels)),
+      StopSignal: config.stopSignal,
+      StopTimeout: config.stopTimeoutSeconds,
+    },
+    NetworkSettings: { Ports: new Map<string, unknown>(), Networks: new Map<string, unknown>() },
+    Mocker: vm,
+  };
+}
+
+/** Docker's object of `docker image inspect`. */
+export function imageObject(image: ImageDetails): Record<string, unknown> {
+  const { config } = image;
+  const set = (names: readonly string[]): Map<string, unknown> => new Map(names.map((name) => [name, {}]));
+  return {
+    Id: image.id,
+    RepoTags: image.repoTags,
+    RepoDigests: image.repoDigests,
+    Created: image.created,
+    Author: image.author,
+    Config: {
+      User: config.user,
+      ExposedPorts: set(config.exposedPorts),
+      Env: config.env,
+      Cmd: config.cmd,
+      Volumes: set(config.volumes),
+      WorkingDir: config.workingDir,
+      Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
+      Labels: new Map(Object.entries(config.labels)),
+      StopSignal: config.stopSignal,
+    },
+    Architecture: image.architecture,
+    ...(image.variant === undefined ? {} : { Variant: image.variant }),
+    Os: image.os,
+    Size: image.sizeBytes,
+    RootFS: { Type: "layers", Layers: image.layers.map((layer) => layer.diffId) },
+    Descriptor: { digest: image.manifestDigest },
+  };
+}

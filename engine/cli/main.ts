@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+/** The `mocker` command's process. */
+import { processIo } from "./io.ts";
+import { main } from "./program.ts";
+
+/** Waits for what is still to be written: process.exit drops it. */
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength === 0 || stream.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.write("", () => resolve());
+  });
+}
+
+// A reader that has enough (`mocker logs x | head`) is no error; Docker dies of SIGPIPE there, quietly.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? 141 : 1);
+  });
+}
+
+void main(process.argv.slice(2), processIo()).then(async (exitCode) => {
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  process.exit(exitCode);
+});

@@ -1,0 +1,170 @@
+/** `main`: finds the command, parses its flags, runs it, and words every failure. */
+import { argumentsMistake, type Command, CommandFailure, commandHelp, usageLine } from "./command.ts";
+import type { Engine } from "./connection.ts";
+import { describeError } from "./errors.ts";
+import { booleanFlag, describeFlags, FlagError, parseFlags, stringFlag } from "./flags.ts";
+import type { Io } from "./io.ts";
+import { commonVerbs, groups, type Loader, verbs } from "./registry.ts";
+import { clientVersion } from "./version.ts";
+
+const program = "mocker";
+const tagline = "Docker for microVMs: every container is a virtual machine of its own";
+
+const globalFlags = {
+  debug: booleanFlag("D", "Enable debug mode: show the causes of errors"),
+  "log-level": stringFlag("l", 'Set the logging level ("debug", "info", "warn", "error", "fatal")', "info"),
+  version: booleanFlag("v", "Print version information and quit"),
+} as const;
+
+/** The status of wrong flags, of whatever command. */
+const flagErrorCode = 125;
+
+function columns(io: Io): number {
+  return io.stdout.columns || 80;
+}
+
+async function summaries(loaders: Readonly<Record<string, Loader>>): Promise<string> {
+  const names = Object.keys(loaders).sort();
+  const width = Math.max(...names.map((name) => name.length), 9);
+  const lines = await Promise.all(
+    names.map(async (name) => `  ${name.padEnd(width)}   ${(await loaders[name]?.())?.summary ?? ""}`),
+  );
+  return lines.join("\n");
+}
+
+async function programHelp(io: Io): Promise<string> {
+  const common = Object.fromEntries(Object.entries(verbs).filter(([name]) => commonVerbs.has(name)));
+  const others = Object.fromEntries(Object.entries(verbs).filter(([name]) => !commonVerbs.has(name)));
+  const groupLines = Object.entries(groups)
+    .map(([name, group]) => `  ${name.padEnd(9)}   ${group.summary}`)
+    .join("\n");
+  return [
+    usageLine(program, "[OPTIONS] COMMAND"),
+    tagline,
+    `Common Commands:\n${await summaries(common)}`,
+    `Management Commands:\n${groupLines}`,
+    `Commands:\n${await summaries(others)}`,
+    `Global Options:\n${describeFlags(globalFlags, columns(io))}`,
+    `Run '${program} COMMAND --help' for more information on a command.\n`,
+  ].join("\n\n");
+}
+
+async function groupHelp(name: string): Promise<string> {
+  const group = groups[name];
+  if (group === undefined) return "";
+  return [
+    usageLine(`${program} ${name}`, "COMMAND"),
+    group.summary,
+    `Commands:\n${await summaries(group.listed)}`,
+    `Run '${program} ${name} COMMAND --help' for more information on a command.\n`,
+  ].join("\n\n");
+}
+
+async function runCommand(command: Command, path: string, argv: readonly string[], io: Io): Promise<number> {
+  const { values, given, help, args } = parseFlags(argv, command.flags, command.stopAtFirstArgument === true);
+  if (help) {
+    io.stdout.write(commandHelp(command, path, columns(io)));
+    return 0;
+  }
+  const mistake = argumentsMistake(command, path, args.length);
+  if (mistake !== undefined) throw new CommandFailure(mistake);
+  let engine: Promise<Engine> | undefined;
+  try {
+    return await command.run({
+      flags: values,
+      given,
+      args,
+      io,
+      path,
+      connect() {
+        engine ??= import("./connection.ts").then(({ connect }) => connect(io.env));
+        return engine;
+      },
+    });
+  } finally {
+    const connected = await engine?.catch(() => undefined);
+    connected?.close();
+  }
+}
+
+/** The command that `argv` names: its data, the words it was called by, and the arguments left. */
+async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+  let path = program;
+  let usage = "[OPTIONS] COMMAND [ARG...]";
+  let debug = false;
+  try {
+    const global = parseFlags(argv, globalFlags, true);
+    debug = global.values.debug || global.values["log-level"] === "debug";
+    if (global.values.version) {
+      io.stdout.write(`Mocker version ${clientVersion}\n`);
+      return 0;
+    }
+    let [verb, ...rest] = global.args;
+    if (verb === "help") {
+      // `help run` is `run --help`, and `help image ls` is `image ls --help`.
+      [verb] = rest;
+      if (verb !== undefined && verbs[verb] === undefined && groups[verb] === undefined) {
+        throw new CommandFailure(`unknown help topic: ${rest.join(" ")}`);
+      }
+      rest = [...rest.slice(1), "--help"];
+    }
+    if (verb === undefined || global.help) {
+      io.stdout.write(await programHelp(io));
+      return 0;
+    }
+    const group = groups[verb];
+    if (group !== undefined) {
+      path = `${program} ${verb}`;
+      usage = "";
+      const parsed = parseFlags(rest, {}, true);
+      const [name, ...args] = parsed.args;
+      if (name === undefined || parsed.help) {
+        io.stdout.write(await groupHelp(verb));
+        return 0;
+      }
+      const load = group.verbs[name];
+      if (load === undefined) throw new CommandFailure(unknownCommand(`${path} ${name}`, path));
+      const command = await load();
+      path = `${path} ${group.names[name] ?? name}`;
+      usage = command.usage;
+      return await runCommand(command, path, args, io);
+    }
+    const load = verbs[verb];
+    if (load === undefined) throw new CommandFailure(unknownCommand(`${program} ${verb}`, undefined));
+    const command = await load();
+    path = `${program} ${verb}`;
+    usage = command.usage;
+    return await runCommand(command, path, rest, io);
+  } catch (error) {
+    if (error instanceof FlagError) {
+      const line = usageLine(path, usage);
+      io.stderr.write(`${error.message}\n\n${line}\n\nRun '${path} --help' for more information\n`);
+      return flagErrorCode;
+    }
+    if (error instanceof CommandFailure) {
+      if (error.message !== "") io.stderr.write(`${error.message}\n`);
+      return error.exitCode;
+    }
+    io.stderr.write(`${describeError(error)}\n`);
+    if (debug && error instanceof Error) {
+      for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+        io.stderr.write(`${cause.stack}\n`);
+      }
+    }
+    return 1;
+  }
+}
+
+/** Docker's two texts: one names the group's usage. */
+function unknownCommand(called: string, group: string | undefined): string {
+  const usage = group === undefined ? "" : `${usageLine(group, "")}\n\n`;
+  return `${program}: unknown command: ${called}\n\n${usage}Run '${group ?? program} --help' for more information`;
+}
+
+/**
+ * Runs the command line `argv` (without node and script) and resolves to its exit status; never rejects, and prints
+ * its own errors. All that it needs of the process is in `io`.
+ */
+export function main(argv: readonly string[], io: Io): Promise<number> {
+  return dispatch(argv, io);
+}

@@ -1,0 +1,113 @@
+/** Which words call which command. Commands are loaded when called: `mocker ps` pays for no other. */
+import type { Command } from "./command.ts";
+
+export type Loader = () => Promise<Command>;
+
+const load = {
+  attach: async () => (await import("./commands/attach.ts")).attach,
+  create: async () => (await import("./commands/create.ts")).create,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
+  exec: async () => (await import("./commands/exec.ts")).exec,
+  imageInspect: async () => (await import("./commands/inspect.ts")).imageInspectCommand,
+  images: async () => (await import("./commands/images.ts")).images,
+  info: async () => (await import("./commands/info.ts")).info,
+  inspect: async () => (await import("./commands/inspect.ts")).inspect,
+  kill: async () => (await import("./commands/kill.ts")).kill,
+  logs: async () => (await import("./commands/logs.ts")).logs,
+  ps: async () => (await import("./commands/ps.ts")).ps,
+  pull: async () => (await import("./commands/pull.ts")).pull,
+  restart: async () => (await import("./commands/restart.ts")).restart,
+  rm: async () => (await import("./commands/rm.ts")).rm,
+  rmi: async () => (await import("./commands/rmi.ts")).rmi,
+  run: async () => (await import("./commands/run.ts")).run,
+  start: async () => (await import("./commands/start.ts")).start,
+  stop: async () => (await import("./commands/stop.ts")).stop,
+  version: async () => (await import("./commands/version.ts")).version,
+  vmInspect: async () => (await import("./commands/inspect.ts")).vmInspectCommand,
+  wait: async () => (await import("./commands/wait.ts")).wait,
+} satisfies Record<string, Loader>;
+
+/** `mocker <verb>`. */
+export const verbs: Readonly<Record<string, Loader>> = {
+  attach: load.attach,
+  create: load.create,
+  doctor: load.doctor,
+  exec: load.exec,
+  images: load.images,
+  info: load.info,
+  inspect: load.inspect,
+  kill: load.kill,
+  logs: load.logs,
+  ps: load.ps,
+  pull: load.pull,
+  restart: load.restart,
+  rm: load.rm,
+  rmi: load.rmi,
+  run: load.run,
+  start: load.start,
+  stop: load.stop,
+  version: load.version,
+  wait: load.wait,
+};
+
+/** Listed first in the help. */
+export const commonVerbs: ReadonlySet<string> = new Set([
+  "run",
+  "exec",
+  "ps",
+  "pull",
+  "images",
+  "version",
+  "info",
+  "doctor",
+]);
+
+export interface Group {
+  readonly summary: string;
+  /** Listed in the help. */
+  readonly listed: Readonly<Record<string, Loader>>;
+  /** All words that call something. */
+  readonly verbs: Readonly<Record<string, Loader>>;
+  /** What an alias is called in messages. */
+  readonly names: Readonly<Record<string, string>>;
+}
+
+function group(
+  summary: string,
+  listed: Readonly<Record<string, Loader>>,
+  names: Readonly<Record<string, string>>,
+): Group {
+  const aliases = Object.entries(names).flatMap(([alias, name]) => {
+    const loader = listed[name];
+    return loader === undefined ? [] : [[alias, loader] as const];
+  });
+  return { summary, listed, verbs: { ...listed, ...Object.fromEntries(aliases) }, names };
+}
+
+const vmVerbs: Readonly<Record<string, Loader>> = {
+  attach: load.attach,
+  create: load.create,
+  exec: load.exec,
+  inspect: load.vmInspect,
+  kill: load.kill,
+  logs: load.logs,
+  ls: load.ps,
+  restart: load.restart,
+  rm: load.rm,
+  run: load.run,
+  start: load.start,
+  stop: load.stop,
+  wait: load.wait,
+};
+const vmAliases = { ps: "ls", list: "ls", remove: "rm" };
+
+/** `mocker <group> <verb>`. */
+export const groups: Readonly<Record<string, Group>> = {
+  container: group("Manage VMs, in Docker's words", vmVerbs, vmAliases),
+  image: group(
+    "Manage images",
+    { inspect: load.imageInspect, ls: load.images, pull: load.pull, rm: load.rmi },
+    { list: "ls", remove: "rm" },
+  ),
+  vm: group("Manage VMs", vmVerbs, vmAliases),
+};

@@ -1,0 +1,4 @@
+import { version } from "../../package.json";
+
+/** Version of this command line. */
+export const clientVersion: string = version;

@@ -1,0 +1,163 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { MockerError } from "../protocol/errors.ts";
+import { temporaryName } from "./atomic-file.ts";
+import { TarError } from "./tar-header.ts";
+import { cleanPath, type TarEntry, TarReader } from "./tar-reader.ts";
+
+interface Member {
+  offset: number;
+  size: number;
+}
+
+/** More members than any archive of images has. */
+const maximumMembers = 100_000;
+
+/** A tar archive on disk whose members are read where they lie. */
+export class Archive {
+  readonly #handle: FileHandle;
+  readonly #path: string;
+  readonly #temporary: string | undefined;
+  readonly #members: Map<string, Member>;
+
+  private constructor(
+    handle: FileHandle,
+    path: string,
+    temporary: string | undefined,
+    members: Map<string, Member>,
+  ) {
+    this.#handle = handle;
+    this.#path = path;
+    this.#temporary = temporary;
+    this.#members = members;
+  }
+
+  /** Opens a tar archive, gzipped or not; a gzipped one is unpacked into `temporaryFolder` until {@link close}. */
+  static async open(path: string, temporaryFolder: string, signal: AbortSignal): Promise<Archive> {
+    let handle: FileHandle;
+    try {
+      handle = await open(path, "r");
+    } catch (error) {
+      throw new MockerError(
+        "INVALID_ARGUMENT",
+        `cannot read the archive ${path}: ${(error as Error).message}`,
+        {
+          hint: "Check the path.",
+          cause: error,
+        },
+      );
+    }
+    let temporary: string | undefined;
+    try {
+      const magic = Buffer.alloc(2);
+      await handle.read(magic, 0, 2, 0);
+      if (magic.readUInt16LE() === 0x8b1f) {
+        temporary = join(temporaryFolder, temporaryName("archive"));
+        await handle.close();
+        await pipeline(
+          createReadStream(path),
+          createGunzip({ chunkSize: 256 * 1024 }),
+          createWriteStream(temporary, { mode: 0o600, flags: "wx" }),
+          { signal },
+        );
+        handle = await open(temporary, "r");
+      }
+      const members = await list(handle, signal);
+      return new Archive(handle, path, temporary, members);
+    } catch (error) {
+      await handle.close().catch(() => {});
+      if (temporary) await rm(temporary, { force: true });
+      if (error instanceof TarError || (error as NodeJS.ErrnoException).code?.startsWith("Z_"))
+        throw new MockerError("IMAGE_INVALID", `${path} is no valid archive: ${(error as Error).message}`, {
+          cause: error,
+        });
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+    if (this.#temporary) await rm(this.#temporary, { force: true });
+  }
+
+  has(name: string): boolean {
+    return this.#members.has(name);
+  }
+
+  /** A small member as a whole. Throws IMAGE_INVALID if it is missing or larger than `limit`. */
+  async read(name: string, limit: number): Promise<Buffer> {
+    const { offset, size } = this.member(name);
+    if (size > limit)
+      throw new MockerError(
+        "IMAGE_INVALID",
+        `${this.#path}: "${name}" has ${size} bytes; at most ${limit} are allowed`,
+      );
+    const bytes = Buffer.alloc(size);
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await this.#handle.read(bytes, at, size - at, offset + at);
+      if (bytesRead === 0) throw new MockerError("IMAGE_INVALID", `${this.#path} is cut`);
+      at += bytesRead;
+    }
+    return bytes;
+  }
+
+  /** The member from byte `from` on. */
+  stream(name: string, from: number): Readable {
+    const { offset, size } = this.member(name);
+    return this.#handle.createReadStream({
+      start: offset + from,
+      // `end` is inclusive, so that nothing at all needs a length of its own.
+      end: Math.max(offset + size - 1, offset + from),
+      autoClose: false,
+      highWaterMark: 256 * 1024,
+    });
+  }
+
+  member(name: string): Member {
+    const member = this.#members.get(name);
+    if (!member) throw new MockerError("IMAGE_INVALID", `${this.#path}: "${name}" is missing`);
+    return member;
+  }
+}
+
+async function list(handle: FileHandle, signal: AbortSignal): Promise<Map<string, Member>> {
+  const members = new Map<string, Member>();
+  const links = new Map<string, string>();
+  const end = (await handle.stat()).size;
+  let position = 0;
+  const reader = new TarReader({
+    entry(entry: TarEntry) {
+      const name = cleanPath(entry.name);
+      if (members.size + links.size > maximumMembers)
+        throw new TarError(`it has more than ${maximumMembers} members`);
+      if (entry.kind === "file" && entry.segments === undefined) {
+        if (position + entry.size > end) throw new TarError("it is cut");
+        members.set(name, { offset: position, size: entry.size });
+      } else if (entry.kind === "symlink") {
+        // Old versions of `docker save` link layers that occur twice.
+        links.set(name, cleanPath(`${name}/../${entry.linkName}`));
+      } else if (entry.kind === "hardlink") links.set(name, cleanPath(entry.linkName));
+    },
+    data() {},
+    endEntry() {},
+  });
+  const block = Buffer.alloc(512);
+  while (position < end && !reader.ended) {
+    signal.throwIfAborted();
+    const { bytesRead } = await handle.read(block, 0, 512, position);
+    if (bytesRead < 512) throw new TarError("it is cut");
+    position += 512;
+    reader.push(block);
+    position += reader.skip();
+  }
+  reader.end();
+  for (const [name, target] of links) {
+    const member = members.get(target);
+    if (member) members.set(name, member);
+  }
+  return members;
+}

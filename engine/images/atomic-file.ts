@@ -1,0 +1,48 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+let counter = 0;
+
+/** A name for a temporary file that nobody else in this store uses. */
+export function temporaryName(base: string): string {
+  counter++;
+  return `${base}.${process.pid}-${counter}.tmp`;
+}
+
+/** Makes a rename or removal in `folder` durable. */
+export function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Replaces or makes `path` so that a crash leaves the old contents or the new ones, never a part of them. Without `durable`
+ * that holds for a crash of this process only, see deferred-sync.ts.
+ */
+export function writeFileAtomic(
+  path: string,
+  contents: string | Uint8Array,
+  temporaryFolder = dirname(path),
+  durable = true,
+): void {
+  const bytes = typeof contents === "string" ? Buffer.from(contents) : contents;
+  const temporary = join(temporaryFolder, temporaryName("file"));
+  try {
+    const fd = openSync(temporary, "wx", 0o600);
+    try {
+      for (let at = 0; at < bytes.byteLength; ) at += writeSync(fd, bytes, at);
+      if (durable) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  if (durable) syncFolder(dirname(path));
+}

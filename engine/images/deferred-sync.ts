@@ -1,0 +1,86 @@
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomic } from "./atomic-file.ts";
+import type { ContentStore } from "./content-store.ts";
+
+/**
+ * What is derived from blobs (converted layers, root disks, unpacked roots) is not flushed to the disk before it is used: that
+ * would take longer than making it again. A crash of the engine cannot harm it, a crash of the machine can. So it is flushed in
+ * the background and marked with a file `NAME.synced` afterwards; what has no mark when the machine has been started anew is
+ * thrown away and made again from the blobs, which are always durable and verified.
+ */
+export class DeferredSync {
+  readonly #store: ContentStore;
+  #running = false;
+  #again = false;
+
+  constructor(store: ContentStore) {
+    this.#store = store;
+  }
+
+  /** Throws away what a crash of the machine may have damaged. Called before anything else uses the store. */
+  discardDoubtful(): void {
+    const path = join(this.#store.dir, "boot");
+    const current = bootId();
+    if (current !== "" && readText(path) === current) return;
+    for (const [folder, stem] of this.#unmarked()) {
+      for (const name of readdirSync(folder))
+        if (stemOf(name) === stem) rmSync(join(folder, name), { recursive: true, force: true });
+    }
+    writeFileAtomic(path, current, this.#store.ingestDir);
+  }
+
+  /** Flushes what is not marked yet, in the background; harmless to call often. */
+  schedule(): void {
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    const pending = this.#unmarked();
+    if (pending.length === 0) return;
+    this.#running = true;
+    // syncfs(2): an unpacked root has too many files to flush one by one.
+    const child = spawn("sync", ["--file-system", this.#store.dir], { stdio: "ignore" });
+    child.unref();
+    const done = (flushed: boolean): void => {
+      this.#running = false;
+      if (flushed)
+        for (const [folder, stem] of pending)
+          if (readdirSync(folder).some((name) => stemOf(name) === stem))
+            writeFileSync(join(folder, `${stem}.synced`), "");
+      if (!this.#again) return;
+      this.#again = false;
+      this.schedule();
+    };
+    child.on("error", () => done(false));
+    child.on("close", (code) => done(code === 0));
+  }
+
+  #unmarked(): [folder: string, stem: string][] {
+    const unmarked: [string, string][] = [];
+    for (const folder of [this.#store.layersDir, this.#store.rootsDir, this.#store.rootfsDir]) {
+      const stems = new Set(readdirSync(folder).map(stemOf));
+      for (const stem of stems)
+        if (!existsSync(join(folder, `${stem}.synced`))) unmarked.push([folder, stem]);
+    }
+    return unmarked;
+  }
+}
+
+/** The name without its last suffix. */
+export function stemOf(name: string): string {
+  return name.replace(/\.[a-z]+$/, "");
+}
+
+function bootId(): string {
+  return readText("/proc/sys/kernel/random/boot_id").trim();
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,442 @@
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { erofsCrc32c } from "./crc32c.ts";
+import { dataBlockSize } from "./data-blob.ts";
+import { kind } from "./layer-index.ts";
+import type { RootResult } from "./layer-job.ts";
+import { TarError } from "./tar-header.ts";
+import type { Inode, Tree } from "./tree.ts";
+
+/**
+ * Writes the metadata of an EROFS file system (Linux' fs/erofs/erofs_fs.h): superblock, inodes and directories. The
+ * contents of files are not copied: they lie in the layers' data blobs, which follow the metadata on the disk that
+ * vmdk.ts joins, and inodes point there by block number. Only features of the first kernels with EROFS (5.4) are used:
+ * flat inodes, plain or with an inline tail, and inline xattrs.
+ */
+
+const blockBits = 12;
+const blockBytes = dataBlockSize;
+const superOffset = 1024;
+const superBytes = 128;
+const magic = 0xe0f5e1e2;
+const compatChecksum = 1;
+const compatMtime = 2;
+const slotBits = 5;
+
+const layoutPlain = 0;
+const layoutInline = 2;
+
+const compactBytes = 32;
+const extendedBytes = 64;
+const direntBytes = 12;
+const xattrHeaderBytes = 12;
+
+const noBlock = 0xffffffff;
+
+const formats: Record<number, { mode: number; fileType: number }> = {
+  [kind.file]: { mode: 0o100000, fileType: 1 },
+  [kind.directory]: { mode: 0o040000, fileType: 2 },
+  [kind.characterDevice]: { mode: 0o020000, fileType: 3 },
+  [kind.blockDevice]: { mode: 0o060000, fileType: 4 },
+  [kind.fifo]: { mode: 0o010000, fileType: 5 },
+  [kind.symlink]: { mode: 0o120000, fileType: 7 },
+};
+
+/** Prefixes that have a number on disk; attributes of other namespaces cannot be stored, as on most file systems. */
+const xattrPrefixes: [prefix: string, index: number, whole: boolean][] = [
+  ["user.", 1, false],
+  ["system.posix_acl_access", 2, true],
+  ["system.posix_acl_default", 3, true],
+  ["trusted.", 4, false],
+  ["security.", 6, false],
+];
+
+/** Where each inode goes, by its number; plain arrays, because an image may have a million of them. */
+interface Layout {
+  inodes: Inode[];
+  parents: Uint32Array;
+  /** Byte offset in the metadata area, which begins at block 0; a multiple of 32. */
+  offsets: Float64Array;
+  /** Bytes of the contents that are in the metadata: of directories and symlinks. */
+  bodyBytes: Float64Array;
+  /** First block of the contents that are not in the inode itself. */
+  firstBlocks: Uint32Array;
+  subdirectories: Uint32Array;
+  extended: Uint8Array;
+  inline: Uint8Array;
+  xattrBytes: Uint32Array;
+}
+
+/** Writes `tree` to a new file. `uuid`: 32 hexadecimal digits. */
+export function writeErofs(tree: Tree, path: string, uuid: string): RootResult {
+  const layout = collect(tree.inode);
+  const { inodes } = layout;
+  const build = commonTime(inodes);
+
+  // Where everything goes.
+  let cursor = superOffset + superBytes;
+  for (const inode of inodes) {
+    const i = inode.number;
+    const links = linksOf(layout, inode);
+    const extended =
+      inode.mtimeSeconds !== build.seconds ||
+      inode.mtimeNanoseconds !== build.nanoseconds ||
+      inode.uid > 0xffff ||
+      inode.gid > 0xffff ||
+      links > 0xffff ||
+      inode.size > 0xffffffff;
+    const xattrBytes = inode.xattrs.length === 0 ? 0 : sizeXattrs(storableXattrs(inode));
+    const head = (extended ? extendedBytes : compactBytes) + xattrBytes;
+    cursor = roundUp(cursor, 1 << slotBits);
+    // Not across a block: no reader needs to join two halves of an inode.
+    if (extended && (cursor % blockBytes) + extendedBytes > blockBytes) cursor += compactBytes;
+    const tail = (layout.bodyBytes[i] ?? 0) % blockBytes;
+    const inline = tail > 0 && head + tail <= blockBytes;
+    if (inline && (cursor % blockBytes) + head + tail > blockBytes) cursor = roundUp(cursor, blockBytes);
+    layout.extended[i] = extended ? 1 : 0;
+    layout.inline[i] = inline ? 1 : 0;
+    layout.xattrBytes[i] = xattrBytes;
+    layout.offsets[i] = cursor;
+    cursor += head + (inline ? tail : 0);
+  }
+  let block = roundUp(cursor, blockBytes) / blockBytes;
+  for (const [i, body] of layout.bodyBytes.entries()) {
+    const blocks = layout.inline[i] === 1 ? Math.floor(body / blockBytes) : Math.ceil(body / blockBytes);
+    layout.firstBlocks[i] = blocks === 0 ? noBlock : block;
+    block += blocks;
+  }
+  const metadataBlocks = block;
+
+  // Which blobs are needed, and at which block each begins on the joined disk.
+  const dataEnd = new Map<number, number>();
+  for (const inode of inodes) {
+    if (inode.kind !== kind.file || inode.size === 0) continue;
+    const end = roundUp(inode.dataOffset + inode.size, blockBytes);
+    dataEnd.set(inode.dataLayer, Math.max(dataEnd.get(inode.dataLayer) ?? 0, end));
+  }
+  const layerBlock = new Map<number, number>();
+  const extents: RootResult["extents"] = [];
+  for (const layer of [...dataEnd.keys()].sort((a, b) => a - b)) {
+    const bytes = dataEnd.get(layer) ?? 0;
+    layerBlock.set(layer, block);
+    extents.push({ layer, bytes });
+    block += bytes / blockBytes;
+  }
+  if (block >= noBlock) throw new TarError("the image is larger than 16 TiB");
+
+  const file = new BlockFile(path);
+  try {
+    for (const inode of inodes) writeInode(file, layout, inode, layerBlock);
+    // Still in the first window: see BlockFile.
+    const sb = Buffer.alloc(superBytes);
+    sb.writeUInt32LE(magic, 0);
+    sb.writeUInt32LE(compatChecksum | compatMtime, 8);
+    sb.writeUInt8(blockBits, 12);
+    sb.writeUInt16LE((layout.offsets[0] ?? 0) >> slotBits, 14);
+    sb.writeBigUInt64LE(BigInt(inodes.length), 16);
+    sb.writeBigInt64LE(BigInt(build.seconds), 24);
+    sb.writeUInt32LE(build.nanoseconds, 32);
+    sb.writeUInt32LE(block, 36);
+    sb.write(uuid.slice(0, 32), 48, "hex");
+    sb.write("mocker", 64, "latin1");
+    file.first.set(sb, superOffset);
+    file.first.writeUInt32LE(erofsCrc32c(file.first.subarray(superOffset, blockBytes)), superOffset + 4);
+    for (const inode of inodes) writeBody(file, layout, inode);
+    file.finish(metadataBlocks * blockBytes);
+  } finally {
+    file.close();
+  }
+  return { metadataBytes: metadataBlocks * blockBytes, extents, inodes: inodes.length };
+}
+
+/** Numbers every inode once, each directory before its entries; a queue, because depth is the image's choice. */
+function collect(root: Inode): Layout {
+  const inodes: Inode[] = [root];
+  const parents: number[] = [0];
+  const bodies: number[] = [];
+  const subdirectories: number[] = [];
+  root.number = 0;
+  for (let i = 0; i < inodes.length; i++) {
+    const inode = inodes[i] as Inode;
+    const { children } = inode;
+    subdirectories.push(0);
+    if (children === undefined) {
+      bodies.push(inode.kind === kind.symlink ? inode.size : 0);
+      continue;
+    }
+    for (const { inode: child } of children.values()) {
+      if (child.kind === kind.directory) subdirectories[i] = (subdirectories[i] ?? 0) + 1;
+      if (child.number >= 0) continue;
+      child.number = inodes.length;
+      inodes.push(child);
+      parents.push(i);
+    }
+    bodies.push(directoryBytes(inode));
+  }
+  const count = inodes.length;
+  return {
+    inodes,
+    parents: Uint32Array.from(parents),
+    offsets: new Float64Array(count),
+    bodyBytes: Float64Array.from(bodies),
+    firstBlocks: new Uint32Array(count),
+    subdirectories: Uint32Array.from(subdirectories),
+    extended: new Uint8Array(count),
+    inline: new Uint8Array(count),
+    xattrBytes: new Uint32Array(count),
+  };
+}
+
+/** A directory's names, `.` and `..` among them. Binary strings sort as their bytes do, which is how the kernel searches. */
+function namesOf(inode: Inode): string[] {
+  return [".", "..", ...(inode.children?.keys() ?? [])].sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** How many of the names from `start` on go into one block. */
+function blockOf(names: readonly string[], start: number): number {
+  let used = 0;
+  let end = start;
+  for (; end < names.length; end++) {
+    used += direntBytes + (names[end] ?? "").length;
+    if (used > blockBytes) break;
+  }
+  return end - start;
+}
+
+function directoryBytes(inode: Inode): number {
+  let whole = 2 * direntBytes + "...".length;
+  for (const name of inode.children?.keys() ?? []) whole += direntBytes + name.length;
+  if (whole <= blockBytes) return whole;
+  // Each block but the last has a rest that is too small for the next name, so the order matters.
+  const names = namesOf(inode);
+  let blocks = 0;
+  let start = 0;
+  for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start)) {
+    blocks++;
+    start += count;
+  }
+  return names.slice(start).reduce((sum, name) => sum + direntBytes + name.length, blocks * blockBytes);
+}
+
+/**
+ * The time that most inodes have: those need none of their own and may be half as large. It pays for images whose times are all the
+ * same, so the first few thousand tell.
+ */
+function commonTime(inodes: readonly Inode[]): { seconds: number; nanoseconds: number } {
+  const counts = new Map<string, number>();
+  let best = { seconds: 0, nanoseconds: 0 };
+  let bestCount = 0;
+  for (const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds } of inodes.slice(0, 4096)) {
+    const key = `${seconds} ${nanoseconds}`;
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    if (count <= bestCount) continue;
+    best = { seconds, nanoseconds };
+    bestCount = count;
+  }
+  return best;
+}
+
+function linksOf(layout: Layout, inode: Inode): number {
+  return inode.kind === kind.directory ? 2 + (layout.subdirectories[inode.number] ?? 0) : inode.links;
+}
+
+interface StoredXattr {
+  index: number;
+  name: string;
+  value: string;
+}
+
+function storableXattrs(inode: Inode): StoredXattr[] {
+  const stored: StoredXattr[] = [];
+  const seen = new Set<string>();
+  for (const [name, value] of inode.xattrs) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    for (const [prefix, index, whole] of xattrPrefixes) {
+      if (whole ? name === prefix : name.startsWith(prefix) && name.length > prefix.length)
+        stored.push({ index, name: name.slice(prefix.length), value });
+    }
+  }
+  return stored;
+}
+
+function sizeXattrs(xattrs: readonly StoredXattr[]): number {
+  if (xattrs.length === 0) return 0;
+  return xattrs.reduce(
+    (sum, { name, value }) => sum + roundUp(4 + name.length + value.length, 4),
+    xattrHeaderBytes,
+  );
+}
+
+/** The inode, its xattrs and the part of its contents that is inline. */
+function writeInode(file: BlockFile, layout: Layout, inode: Inode, layerBlock: Map<number, number>): void {
+  const i = inode.number;
+  const extended = layout.extended[i] === 1;
+  const inline = layout.inline[i] === 1;
+  const xattrBytes = layout.xattrBytes[i] ?? 0;
+  const body = layout.bodyBytes[i] ?? 0;
+  const firstBlock = layout.firstBlocks[i] ?? noBlock;
+  const format = formats[inode.kind];
+  if (format === undefined) throw new Error(`an inode of kind ${inode.kind}`);
+  const tail = inline ? body % blockBytes : 0;
+  const image = file.at(
+    layout.offsets[i] ?? 0,
+    (extended ? extendedBytes : compactBytes) + xattrBytes + tail,
+  );
+  const at = 0;
+  image.writeUInt16LE((inline ? layoutInline << 1 : layoutPlain << 1) | (extended ? 1 : 0), at);
+  image.writeUInt16LE(xattrBytes === 0 ? 0 : (xattrBytes - xattrHeaderBytes) / 4 + 1, at + 2);
+  image.writeUInt16LE(format.mode | inode.mode, at + 4);
+
+  let size = body;
+  let reference = firstBlock;
+  if (inode.kind === kind.file) {
+    size = inode.size;
+    if (size > 0) reference = (layerBlock.get(inode.dataLayer) ?? 0) + inode.dataOffset / blockBytes;
+  } else if (inode.kind === kind.characterDevice || inode.kind === kind.blockDevice) {
+    const { deviceMajor: major, deviceMinor: minor } = inode;
+    // new_encode_dev() of the kernel.
+    reference = ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+  } else if (inode.kind === kind.fifo) reference = 0;
+
+  const links = linksOf(layout, inode);
+  if (extended) {
+    const seconds = inode.mtimeSeconds;
+    image.writeUInt32LE(size % 2 ** 32, at + 8);
+    image.writeUInt32LE(Math.floor(size / 2 ** 32), at + 12);
+    image.writeUInt32LE(reference, at + 16);
+    image.writeUInt32LE(i + 1, at + 20);
+    image.writeUInt32LE(inode.uid, at + 24);
+    image.writeUInt32LE(inode.gid, at + 28);
+    image.writeUInt32LE(seconds - Math.floor(seconds / 2 ** 32) * 2 ** 32, at + 32);
+    image.writeInt32LE(Math.floor(seconds / 2 ** 32), at + 36);
+    image.writeUInt32LE(inode.mtimeNanoseconds, at + 40);
+    image.writeUInt32LE(links, at + 44);
+  } else {
+    image.writeUInt16LE(links, at + 6);
+    image.writeUInt32LE(size, at + 8);
+    image.writeUInt32LE(reference, at + 16);
+    image.writeUInt32LE(i + 1, at + 20);
+    image.writeUInt16LE(inode.uid, at + 24);
+    image.writeUInt16LE(inode.gid, at + 26);
+  }
+  const xattrAt = at + (extended ? extendedBytes : compactBytes);
+  if (xattrBytes > 0) writeXattrs(image, storableXattrs(inode), xattrAt);
+  if (!inline) return;
+  const rest = image.subarray(xattrAt + xattrBytes);
+  if (inode.kind === kind.symlink) {
+    rest.write(inode.link, "latin1");
+    return;
+  }
+  const names = namesOf(inode);
+  let start = 0;
+  for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start)) start += count;
+  writeDirectoryBlock(rest, layout, inode, names.slice(start));
+}
+
+/** The whole blocks of a directory's or symlink's contents. */
+function writeBody(file: BlockFile, layout: Layout, inode: Inode): void {
+  const first = layout.firstBlocks[inode.number] ?? noBlock;
+  if (first === noBlock) return;
+  if (inode.kind === kind.symlink) {
+    file.at(first * blockBytes, inode.size).write(inode.link, "latin1");
+    return;
+  }
+  const names = namesOf(inode);
+  for (let start = 0, block = first; start < names.length; block++) {
+    const count = blockOf(names, start);
+    if (start + count === names.length && layout.inline[inode.number] === 1) return;
+    writeDirectoryBlock(
+      file.at(block * blockBytes, blockBytes),
+      layout,
+      inode,
+      names.slice(start, start + count),
+    );
+    start += count;
+  }
+}
+
+function writeXattrs(image: Buffer, xattrs: readonly StoredXattr[], start: number): void {
+  // The header's name filter and count of shared attributes stay 0.
+  let at = start + xattrHeaderBytes;
+  for (const { index, name, value } of xattrs) {
+    image.writeUInt8(name.length, at);
+    image.writeUInt8(index, at + 1);
+    image.writeUInt16LE(value.length, at + 2);
+    image.write(name, at + 4, "latin1");
+    image.write(value, at + 4 + name.length, "latin1");
+    at += roundUp(4 + name.length + value.length, 4);
+  }
+}
+
+function writeDirectoryBlock(image: Buffer, layout: Layout, inode: Inode, names: readonly string[]): void {
+  let nameAt = names.length * direntBytes;
+  for (const [n, name] of names.entries()) {
+    const target = childOf(layout, inode, name);
+    const at = n * direntBytes;
+    // A 64-bit slot number; metadata stays below 2^37 bytes.
+    image.writeUInt32LE(Math.floor((layout.offsets[target.number] ?? 0) / (1 << slotBits)), at);
+    image.writeUInt16LE(nameAt, at + 8);
+    image.writeUInt8(formats[target.kind]?.fileType ?? 0, at + 10);
+    image.write(name, nameAt, "latin1");
+    nameAt += name.length;
+  }
+}
+
+function childOf(layout: Layout, inode: Inode, name: string): Inode {
+  if (name === ".") return inode;
+  const child =
+    name === ".." ? layout.inodes[layout.parents[inode.number] ?? 0] : inode.children?.get(name)?.inode;
+  if (child === undefined) throw new Error(`no entry ${name}`);
+  return child;
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+const windowBytes = 1 << 20;
+
+/** A file that is written from its beginning to its end, with gaps of zeros; all but the first window leaves memory on the way. */
+class BlockFile {
+  /** The file's beginning; written last, because the superblock has a checksum over its block. */
+  readonly first = Buffer.alloc(windowBytes);
+  readonly #fd: number;
+  #window = this.first;
+  #base = 0;
+
+  constructor(path: string) {
+    this.#fd = openSync(path, "wx", 0o600);
+  }
+
+  /** Room for `length` bytes of zeros at `offset`, which is never below an earlier one; at most half a window. */
+  at(offset: number, length: number): Buffer {
+    if (offset + length > this.#base + windowBytes) {
+      const rest = this.#window === this.first ? 0 : Math.max(this.#base + windowBytes - offset, 0);
+      this.#flush();
+      const base = offset - (offset % blockBytes);
+      const next = this.#window === this.first ? Buffer.alloc(windowBytes) : this.#window;
+      void rest;
+      next.fill(0);
+      this.#window = next;
+      this.#base = base;
+    }
+    return this.#window.subarray(offset - this.#base, offset - this.#base + length);
+  }
+
+  finish(length: number): void {
+    this.#flush();
+    this.#window = this.first;
+    this.#base = 0;
+    this.#flush(Math.min(windowBytes, length));
+    ftruncateSync(this.#fd, length);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #flush(length = windowBytes): void {
+    for (let at = 0; at < length; ) at += writeSync(this.#fd, this.#window, at, length - at, this.#base + at);
+  }
+}

@@ -1,0 +1,114 @@
+import { MockerError } from "../protocol/errors.ts";
+import { isDigest } from "./digest.ts";
+
+/**
+ * The name of an image as Docker understands it (github.com/distribution/reference): `alpine`, `alpine:3.20`,
+ * `ghcr.io/a/b@sha256:…`, `localhost:5000/c`.
+ */
+export interface Reference {
+  /** Registry with its port, `docker.io` if none was named. */
+  domain: string;
+  /** Repository in the registry, e.g. `library/alpine`. */
+  path: string;
+  /** `latest` if neither a tag nor a digest was given. */
+  tag: string | undefined;
+  digest: string | undefined;
+}
+
+const domainComponent = "(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])";
+const domainPattern = new RegExp(
+  `^(?:${domainComponent}(?:\\.${domainComponent})*|\\[(?:[a-fA-F0-9:]+)\\])(?::[0-9]+)?$`,
+);
+const pathPattern = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
+const maximumNameLength = 255;
+
+function invalid(text: string, reason: string): MockerError {
+  const shown = text.length > 300 ? `${text.slice(0, 300)}…` : text;
+  return new MockerError("INVALID_REFERENCE", reason, {
+    hint: "An image is named [REGISTRY[:PORT]/]REPOSITORY[:TAG][@DIGEST], for example alpine:3.20.",
+    details: { reference: shown },
+  });
+}
+
+/** Parses what a user typed. Throws INVALID_REFERENCE in Docker's words. */
+export function parseReference(text: string): Reference {
+  if (/^[a-f0-9]{64}$/.test(text))
+    throw invalid(text, `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
+  let rest = text;
+  let digest: string | undefined;
+  const at = rest.indexOf("@");
+  if (at >= 0) {
+    digest = rest.slice(at + 1);
+    rest = rest.slice(0, at);
+    const shown = JSON.stringify(digest.slice(0, 160));
+    if (!isDigest(digest)) throw invalid(text, `invalid reference format: ${shown} is no digest`);
+  }
+  let tag: string | undefined;
+  const slash = rest.lastIndexOf("/");
+  const colon = rest.indexOf(":", slash + 1);
+  if (colon >= 0) {
+    tag = rest.slice(colon + 1);
+    rest = rest.slice(0, colon);
+    if (!tagPattern.test(tag))
+      throw invalid(text, `invalid reference format: ${JSON.stringify(tag.slice(0, 160))} is no valid tag`);
+  }
+  const { domain, path } = splitDomain(rest);
+  if (path === "" || rest === "")
+    throw invalid(text, "invalid reference format: repository name must have at least one component");
+  if (path.toLowerCase() !== path)
+    throw invalid(
+      text,
+      `invalid reference format: repository name (${path.slice(0, 160)}) must be lowercase`,
+    );
+  if (!domainPattern.test(domain) || !pathPattern.test(path)) throw invalid(text, "invalid reference format");
+  if (domain.length + 1 + path.length > maximumNameLength)
+    throw invalid(
+      text,
+      `invalid reference format: repository name must not be more than ${maximumNameLength} characters`,
+    );
+  if (tag === undefined && digest === undefined) tag = "latest";
+  return { domain, path, tag, digest };
+}
+
+/** The first part is a registry only if it looks like one: `a/b` is a repository of Docker Hub. */
+function splitDomain(name: string): { domain: string; path: string } {
+  const slash = name.indexOf("/");
+  const first = name.slice(0, Math.max(slash, 0));
+  if (slash < 0 || (!/[.:]/.test(first) && first !== "localhost" && first.toLowerCase() === first))
+    return { domain: "docker.io", path: slash < 0 && name !== "" ? `library/${name}` : name };
+  const path = name.slice(slash + 1);
+  if (first === "docker.io" || first === "index.docker.io")
+    return { domain: "docker.io", path: path !== "" && !path.includes("/") ? `library/${path}` : path };
+  return { domain: first, path };
+}
+
+/** `docker.io/library/alpine` */
+export function canonicalName(reference: Pick<Reference, "domain" | "path">): string {
+  return `${reference.domain}/${reference.path}`;
+}
+
+/** `docker.io/library/alpine:latest`, `…@sha256:…`, or both. */
+export function canonical(reference: Reference): string {
+  return canonicalName(reference) + suffix(reference);
+}
+
+/** `alpine`: what Docker shows. */
+export function familiarName(reference: Pick<Reference, "domain" | "path">): string {
+  if (reference.domain !== "docker.io") return canonicalName(reference);
+  const short = reference.path.startsWith("library/")
+    ? reference.path.slice("library/".length)
+    : reference.path;
+  // `library/a/b` cannot be shortened: it would be read as another name.
+  return short.includes("/") && short !== reference.path ? reference.path : short;
+}
+
+/** `alpine:latest` */
+export function familiar(reference: Reference): string {
+  return familiarName(reference) + suffix(reference);
+}
+
+function suffix({ tag, digest }: Reference): string {
+  return (tag === undefined ? "" : `:${tag}`) + (digest === undefined ? "" : `@${digest}`);
+}

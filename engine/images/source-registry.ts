@@ -1,0 +1,27 @@
+import type { ImageSource } from "./image-source.ts";
+import { canonical, canonicalName, familiar, type Reference } from "./reference.ts";
+import type { RegistryClient } from "./registry.ts";
+
+/** An image in a registry; asks it for the manifest. */
+export async function registrySource(
+  client: RegistryClient,
+  reference: Reference,
+  signal: AbortSignal,
+  onRetry: (message: string) => void,
+): Promise<ImageSource> {
+  const wanted = reference.digest ?? reference.tag ?? "latest";
+  const top = await client.manifest(reference, wanted, signal, onRetry);
+  return {
+    name: familiar(reference),
+    top,
+    manifest: (digest, signal) => client.manifest(reference, digest, signal, onRetry),
+    blobs: {
+      resumable: true,
+      open: (descriptor, offset, signal, onRetry) =>
+        client.blob(reference, descriptor, offset, signal, onRetry),
+    },
+    // As for Docker, a reference with a digest gives the image no tag.
+    tags: reference.digest === undefined ? [canonical(reference)] : [],
+    repository: canonicalName(reference),
+  };
+}

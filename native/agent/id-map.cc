@@ -1,0 +1,36 @@
+#include "id-map.h"
+
+#include <cstdio>
+
+namespace mocker {
+
+IdMap IdMap::all() {
+  IdMap map;
+  map.ranges_.emplace_back(0, uint64_t{1} << 32);
+  return map;
+}
+
+IdMap IdMap::parse(const std::string& text) {
+  IdMap map;
+  size_t at = 0;
+  while (at < text.size()) {
+    size_t end = text.find('\n', at);
+    if (end == std::string::npos) end = text.size();
+    unsigned inside = 0;
+    unsigned long long count = 0;
+    if (std::sscanf(text.substr(at, end - at).c_str(), "%u %*u %llu", &inside, &count) == 2) {
+      map.ranges_.emplace_back(inside, count);
+    }
+    at = end + 1;
+  }
+  return map;
+}
+
+bool IdMap::contains(uint32_t id) const {
+  for (const auto& [first, count] : ranges_) {
+    if (id >= first && id - uint64_t{first} < count) return true;
+  }
+  return false;
+}
+
+}  // namespace mocker

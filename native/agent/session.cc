@@ -1,0 +1,300 @@
+#include "session.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace mocker {
+namespace {
+
+/** libkrun 1.17.4 fails on larger guest writes (upstream's BufDescTooSmall); one frame, header included, fits in one. */
+constexpr size_t maxWriteBytes = 32768;
+
+/** What a grandchild may still add after the grace, so that one that writes without end cannot hold the exit back. */
+constexpr size_t maxBytesAfterGrace = 1 << 20;
+
+constexpr int64_t lingerMs = 5000;
+
+/** One for all sessions: it is used within a call only. */
+char scratch[65536];
+
+}  // namespace
+
+Session::Session(Loop& loop, std::string id, Fd stream, Events events)
+    : loop_(loop), id_(std::move(id)), stream_(std::move(stream)), events_(std::move(events)) {
+  if (stream_) {
+    loop_.add(stream_.get(), EPOLLIN, [this](uint32_t happened) { onStream(happened); });
+  }
+}
+
+Session::~Session() {
+  loop_.cancel(timer_);
+  if (stream_) loop_.remove(stream_.get());
+  for (auto& source : sources_) {
+    if (source.fd) loop_.remove(source.fd.get());
+  }
+  if (stdin_ && !terminal_) loop_.remove(stdin_.get());
+}
+
+void Session::start(Spawned process, bool forwardStdin) {
+  pid_ = process.pid;
+  phase_ = Phase::running;
+  forwardStdin_ = forwardStdin;
+  terminal_ = static_cast<bool>(process.terminal);
+  if (terminal_) {
+    sources_[0] = {std::move(process.terminal), FrameType::out};
+  } else {
+    sources_[0] = {std::move(process.out), FrameType::out};
+    sources_[1] = {std::move(process.err), FrameType::err};
+    stdin_ = std::move(process.in);
+    if (stdin_) loop_.add(stdin_.get(), 0, [this](uint32_t) { flushStdin(); });
+  }
+  for (auto& source : sources_) {
+    if (!source.fd) continue;
+    loop_.add(source.fd.get(), EPOLLIN, [this, &source](uint32_t happened) {
+      if (happened & EPOLLOUT) flushStdin();
+      if (source.fd && (happened & (EPOLLIN | EPOLLHUP | EPOLLERR))) readSource(source);
+    });
+  }
+  // Input that came before the process was there.
+  flushStdin();
+}
+
+void Session::startFailed(const SpawnError& error) {
+  exitCode_ = error.exitCode();
+  failedToStart_ = true;
+  finish({{"exit", {{"code", exitCode_}, {"reason", "start-failed"}, {"message", error.what()}}}});
+}
+
+void Session::exited(int status, int graceMs) {
+  pid_ = -1;
+  exitStatus_ = status;
+  exitCode_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  phase_ = Phase::draining;
+  closeStdin();
+  timer_ = loop_.after(graceMs, [this] {
+    graceOver_ = true;
+    checkDrained();
+  });
+  checkDrained();
+}
+
+bool Session::resize(unsigned short rows, unsigned short cols) {
+  if (!terminal_ || !sources_[0].fd) return false;
+  winsize size{};
+  size.ws_row = rows;
+  size.ws_col = cols;
+  return ::ioctl(sources_[0].fd.get(), TIOCSWINSZ, &size) == 0;
+}
+
+void Session::sendLast(const Json& message) {
+  if (!stream_) return;
+  out_.append(jsonFrame(message));
+  for (int round = 0; round < 20 && out_.flush(stream_.get(), maxWriteBytes) && !out_.empty(); ++round) {
+    pollfd wait{stream_.get(), POLLOUT, 0};
+    ::poll(&wait, 1, 50);
+  }
+}
+
+void Session::onStream(uint32_t events) {
+  if (events & EPOLLOUT) {
+    if (!out_.flush(stream_.get(), maxWriteBytes)) return loseStream();
+  }
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+    readStream();
+  }
+  if (stream_) checkDrained();
+}
+
+void Session::readStream() {
+  const ssize_t got = ::recv(stream_.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EINTR) loseStream();
+    return;
+  }
+  if (got == 0) {
+    // Half-closed: no more input, though not the end of it, which is said by an empty frame only.
+    streamEnded_ = true;
+    if (phase_ == Phase::closing && out_.empty()) loseStream();
+    return update();
+  }
+  struct {
+    Session& self;
+    bool onData(FrameType type, std::string_view piece) {
+      if (type == FrameType::in) self.takeStdin(piece);
+      return true;
+    }
+    bool onJson(std::string&& text) {
+      const auto message = parseObject(text);
+      if (message && stringOr(*message, "ack", "") == "exit") {
+        if (self.events_.acknowledged) self.events_.acknowledged();
+      }
+      return true;
+    }
+  } handler{*this};
+  try {
+    decoder_.feed(std::string_view(scratch, static_cast<size_t>(got)), handler);
+  } catch (const ProtocolError&) {
+    return loseStream();
+  }
+  flushStdin();
+}
+
+void Session::takeStdin(std::string_view bytes) {
+  if (stdinEof_ || !forwardStdin_) {
+    // Before the start it is not known yet whether the process takes input.
+    if (phase_ != Phase::starting) return;
+  }
+  if (bytes.empty()) {
+    stdinEof_ = true;
+  } else {
+    stdinQueue_.append(bytes);
+  }
+}
+
+void Session::flushStdin() {
+  if (phase_ == Phase::starting) return update();
+  const int fd = terminal_ ? sources_[0].fd.get() : stdin_.get();
+  if (fd < 0 || !forwardStdin_) {
+    stdinQueue_.clear();
+    return update();
+  }
+  if (!stdinQueue_.flush(fd, maxWriteBytes)) {
+    // The process closed its input; whatever else comes is for nobody.
+    stdinQueue_.clear();
+    if (!terminal_) closeStdin();
+  }
+  if (stdinEof_ && stdinQueue_.empty()) {
+    if (terminal_) {
+      // A terminal has no end; its user types ^D.
+      stdinEof_ = false;
+      termios settings{};
+      const char eof = ::tcgetattr(fd, &settings) == 0 ? static_cast<char>(settings.c_cc[VEOF]) : '\x04';
+      stdinQueue_.append(std::string_view(&eof, 1));
+      stdinQueue_.flush(fd, maxWriteBytes);
+    } else {
+      closeStdin();
+    }
+  }
+  update();
+}
+
+void Session::closeStdin() {
+  stdinQueue_.clear();
+  if (!stdin_) return;
+  loop_.remove(stdin_.get());
+  stdin_.reset();
+}
+
+void Session::readSource(Source& source) {
+  size_t filled = frameHeaderBytes;
+  bool ended = false;
+  bool empty = false;
+  // A terminal gives at most 4 KiB at a time: gather a frame's worth.
+  while (filled < maxWriteBytes) {
+    const ssize_t got = ::read(source.fd.get(), scratch + filled, maxWriteBytes - filled);
+    if (got > 0) {
+      filled += static_cast<size_t>(got);
+      continue;
+    }
+    if (got < 0 && errno == EINTR) continue;
+    // EIO: the last holder of the terminal's other side is gone.
+    ended = got == 0 || errno != EAGAIN;
+    empty = !ended;
+    break;
+  }
+  const size_t payload = filled - frameHeaderBytes;
+  if (payload > 0) {
+    putFrameHeader(scratch, source.type, static_cast<uint32_t>(payload));
+    if (graceOver_) bytesAfterGrace_ += payload;
+    send(std::string_view(scratch, filled));
+  }
+  if (ended || (graceOver_ && (empty || bytesAfterGrace_ > maxBytesAfterGrace))) closeSource(source);
+  checkDrained();
+}
+
+void Session::closeSource(Source& source) {
+  loop_.remove(source.fd.get());
+  source.fd.reset();
+}
+
+void Session::send(std::string_view bytes) {
+  if (!stream_) return;
+  if (out_.empty()) {
+    const long put = writeSome(stream_.get(), bytes);
+    if (put < 0) return loseStream();
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  if (!bytes.empty()) out_.append(bytes);
+}
+
+void Session::loseStream() {
+  if (stream_) {
+    loop_.remove(stream_.get());
+    stream_.reset();
+  }
+  out_.clear();
+  // As when a terminal is unplugged: the process goes on, without input and with its output going nowhere.
+  closeStdin();
+  if (phase_ == Phase::closing) phase_ = Phase::done;
+}
+
+void Session::checkDrained() {
+  if (phase_ == Phase::draining && out_.empty()) {
+    if (graceOver_) {
+      for (auto& source : sources_) {
+        pollfd readable{source.fd.get(), POLLIN, 0};
+        if (source.fd && (::poll(&readable, 1, 0) == 0 || bytesAfterGrace_ > maxBytesAfterGrace)) closeSource(source);
+      }
+    }
+    if (!sources_[0].fd && !sources_[1].fd) {
+      Json exit{{"code", exitCode_}};
+      if (WIFSIGNALED(exitStatus_)) exit["signal"] = WTERMSIG(exitStatus_);
+      return finish({{"exit", exit}});
+    }
+  }
+  update();
+}
+
+void Session::finish(const Json& exit) {
+  loop_.cancel(timer_);
+  phase_ = Phase::closing;
+  send(jsonFrame(exit));
+  // Whoever listens gets the frame before we close: a vsock that is closed early may lose what is in flight.
+  timer_ = loop_.after(lingerMs, [this] {
+    loseStream();
+    phase_ = Phase::done;
+  });
+  if (!stream_) phase_ = Phase::done;
+  update();
+  if (events_.ended) events_.ended();
+}
+
+void Session::update() {
+  if (stream_) {
+    const bool readable = !streamEnded_ && stdinQueue_.empty();
+    loop_.modify(stream_.get(), (readable ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT));
+    if (phase_ == Phase::closing && out_.empty() && !shutDown_) {
+      shutDown_ = true;
+      // The main stream stays open for the acknowledgement and the halt.
+      if (!events_.acknowledged) {
+        ::shutdown(stream_.get(), SHUT_WR);
+        if (streamEnded_) return loseStream();
+      }
+    }
+  }
+  for (auto& source : sources_) {
+    if (!source.fd) continue;
+    const bool input = terminal_ && !stdinQueue_.empty();
+    loop_.modify(source.fd.get(), (out_.empty() ? EPOLLIN : 0u) | (input ? EPOLLOUT : 0u));
+  }
+  if (stdin_) loop_.modify(stdin_.get(), stdinQueue_.empty() ? 0u : EPOLLOUT);
+}
+
+}  // namespace mocker

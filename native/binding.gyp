@@ -1,0 +1,63 @@
+# What node-gyp builds: the addon (mocker.node), the VM monitor (mocker-vmm) and two static guest programs.
+{
+  "variables": {
+    "werror%": 0,
+    "agent_sources": ["<!@(ls agent/*.cc common/*.cc 2>/dev/null || true)"],
+    "vmm_sources": ["<!@(ls vmm/*.cc common/*.cc 2>/dev/null || true)"],
+    "hello_sources": ["<!@(ls hello/*.cc 2>/dev/null || true)"],
+    "core_sources": ["<!@(ls core/*.cc)"],
+  },
+  "target_defaults": {
+    "include_dirs": ["third_party"],
+    "cflags": ["-Wall", "-Wextra", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
+    "cflags!": ["-O3"],
+    "cflags_cc": ["-std=c++20", "-O2", "-fexceptions"],
+    "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++14", "-std=gnu++17", "-std=gnu++20"],
+    "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
+    "defines!": ["_GLIBCXX_USE_CXX11_ABI=1"],
+    "ldflags": ["-Wl,--gc-sections"],
+    "conditions": [["werror==1", {"cflags": ["-Werror"]}]],
+    "configurations": {"Release": {"cflags!": ["-O3"], "ldflags": ["-s"]}},
+  },
+  "targets": [
+    {
+      "target_name": "mocker",
+      "sources": [
+        "addon/addon.cc",
+        "addon/process-watch.cc",
+        "common/file.cc",
+        "common/sys-error.cc",
+        "<@(core_sources)",
+      ],
+      "include_dirs": ["../node_modules/node-addon-api"],
+      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS"],
+      "libraries": ["-ldl"],
+    },
+    {
+      "target_name": "mocker-vmm",
+      "type": "executable",
+      "sources": ["<@(vmm_sources)", "<@(core_sources)"],
+      "cflags": ["-fPIE"],
+      # Static C++ runtime: it runs on hosts whose libstdc++ is older than the compiler's; libkrun is dlopened, so
+      # glibc itself must stay shared. RELRO and PIE because it shares a security context with a hostile guest.
+      "ldflags": ["-pie", "-static-libstdc++", "-static-libgcc", "-Wl,-z,relro,-z,now"],
+      "libraries": ["-ldl"],
+    },
+    {
+      "target_name": "mocker-agent",
+      "type": "executable",
+      "sources": ["<@(agent_sources)"],
+      "cflags": ["-flto=auto", "-fno-pie"],
+      "cflags!": ["-fPIC"],
+      "ldflags": ["-static", "-no-pie", "-flto=auto"],
+    },
+    {
+      "target_name": "mocker-hello",
+      "type": "executable",
+      "sources": ["<@(hello_sources)"],
+      "cflags": ["-fno-pie"],
+      "cflags!": ["-fPIC"],
+      "ldflags": ["-static", "-no-pie"],
+    },
+  ],
+}

@@ -1,0 +1,167 @@
+// npm run build:native [-- options]: everything native, into dist/native.
+//   --no-libkrun  leave the bundled libkrun and guest kernel out (Mocker then uses the system's)
+//   --strict      compiler warnings are errors
+//   --force       build even if nothing changed
+
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { provideExt4Template } from "./tools/ext4-template.mjs";
+import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
+import { provideLibkrun } from "./tools/libkrun.mjs";
+import { provideLibkrunfw } from "./tools/libkrunfw.mjs";
+import { cacheDir, nativeDir, outDir, rootDir } from "./tools/paths.mjs";
+import { BuildError, has, run } from "./tools/run.mjs";
+
+const known = ["--no-libkrun", "--strict", "--force"];
+const options = new Set(process.argv.slice(2));
+
+/** Program of binding.gyp → file mode. */
+const products = { "mocker.node": 0o644, "mocker-vmm": 0o755, "mocker-agent": 0o755, "mocker-hello": 0o755 };
+
+try {
+  for (const option of options) if (!known.includes(option)) throw new BuildError(`unknown option ${option}`);
+  if (process.platform !== "linux") throw new BuildError("Mocker's native parts are for Linux only");
+  mkdirSync(outDir, { recursive: true });
+  await withLock(join(outDir, ".lock"), build);
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  console.error(`native: ${error.message}`);
+  process.exitCode = 1;
+}
+
+function build() {
+  step("ext4-template", [join(nativeDir, "tools", "ext4-template.mjs")], ["ext4-template.bin.gz"], () =>
+    provideExt4Template(),
+  );
+  provideLibraries();
+  step("programs", [...sources(), join(nativeDir, "binding.gyp")], Object.keys(products), buildPrograms);
+}
+
+/** libkrun and its guest kernel. */
+function provideLibraries() {
+  if (options.has("--no-libkrun")) {
+    for (const name of ["libkrun.so.1", "libkrunfw.so.5", "versions.json", ".libkrun.stamp"]) {
+      rmSync(join(outDir, name), { force: true });
+    }
+    return;
+  }
+  const inputs = [
+    ...filesBelow(join(nativeDir, "libkrun"), ["target"]),
+    ...["libkrun.mjs", "libkrunfw.mjs"].map((name) => join(nativeDir, "tools", name)),
+    join(rootDir, "package-lock.json"),
+  ];
+  step("libkrun", inputs, ["libkrun.so.1", "libkrunfw.so.5", "versions.json"], () => {
+    const libkrun = provideLibkrun();
+    const libkrunfw = provideLibkrunfw();
+    const versions = { libkrun: libkrun.version, libkrunfw: libkrunfw.version, kernel: libkrunfw.kernel };
+    writeAtomically(join(outDir, "versions.json"), `${JSON.stringify(versions)}\n`);
+  });
+}
+
+/** Runs `make` unless its inputs, this Node and this machine are what they were when it last made all its outputs. */
+function step(
+  /** @type {string} */ name,
+  /** @type {string[]} */ inputs,
+  /** @type {string[]} */ outputs,
+  /** @type {() => void} */ make,
+) {
+  const stamp = join(outDir, `.${name}.stamp`);
+  const key = hashFiles(inputs, [process.version, process.arch, cacheDir, String(options.has("--strict"))]);
+  const made = outputs.every((output) => existsSync(join(outDir, output)));
+  if (!options.has("--force") && made && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
+  rmSync(stamp, { force: true });
+  make();
+  writeAtomically(stamp, key);
+}
+
+function sources() {
+  return ["addon", "agent", "common", "core", "hello", "third_party", "vmm"].flatMap((dir) =>
+    filesBelow(join(nativeDir, dir)),
+  );
+}
+
+function buildPrograms() {
+  checkTools();
+  const gyp = createRequire(import.meta.url).resolve("node-gyp/bin/node-gyp.js");
+  const headers = headersDir();
+  const flags = [
+    ...["--directory", nativeDir, "--loglevel", "warn"],
+    ...(headers ? [`--nodedir=${headers}`] : []),
+    ...(options.has("--strict") ? ["--werror=1"] : []),
+  ];
+  const env = { ...process.env, CXX: process.env.CXX ?? "g++", CC: process.env.CC ?? "gcc" };
+  run(process.execPath, [gyp, "configure", ...flags], { env });
+  run(process.execPath, [gyp, "build", "--jobs", "max", ...flags], { env });
+  for (const [name, mode] of Object.entries(products)) {
+    install(join(nativeDir, "build", "Release", name), join(outDir, name), mode);
+  }
+}
+
+/** Where Node's headers are, if they need no download: npm's `nodedir` setting, or beside the running Node. */
+function headersDir() {
+  const beside = dirname(dirname(process.execPath));
+  const version = `#define NODE_MAJOR_VERSION ${process.versions.node.split(".")[0]}\n`;
+  return [process.env.npm_config_nodedir, beside].find((dir) => {
+    const header = dir && join(dir, "include", "node", "node_version.h");
+    return header && existsSync(header) && readFileSync(header, "utf8").includes(version);
+  });
+}
+
+function checkTools() {
+  const compiler = process.env.CXX ?? "g++";
+  /** @type {string[]} */
+  const missing = [];
+  if (!has(compiler)) missing.push(`a C++20 compiler (${compiler})`);
+  if (!has("make")) missing.push("make");
+  if (!has("python3")) missing.push("python3 (node-gyp needs it)");
+  if (missing.length === 0) {
+    // The guest's programs are static: they run in a VM that has no libraries.
+    for (const library of ["libc.a", "libstdc++.a"]) {
+      if (!run(compiler, [`-print-file-name=${library}`]).startsWith("/"))
+        missing.push(`the static ${library}`);
+    }
+  }
+  if (missing.length === 0) return;
+  throw new BuildError(
+    `the native parts cannot be built without ${missing.join(", ")}.\n` +
+      "Debian, Ubuntu: sudo apt-get install g++ make python3 e2fsprogs\n" +
+      "Fedora: sudo dnf install gcc-c++ glibc-static libstdc++-static make python3 e2fsprogs\n" +
+      "Arch: sudo pacman -S base-devel python e2fsprogs",
+  );
+}
+
+/** Two builds of one checkout at a time would write the same files: the second waits for the first. */
+async function withLock(/** @type {string} */ path, /** @type {() => void} */ body) {
+  for (let told = false; ; told = true) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: "wx" });
+      break;
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST") throw error;
+    }
+    if (isStale(path)) {
+      rmSync(path, { force: true });
+      continue;
+    }
+    if (!told) console.log("native: waiting for another build of this checkout");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  try {
+    body();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+function isStale(/** @type {string} */ path) {
+  try {
+    const pid = Number(readFileSync(path, "utf8"));
+    // An empty file is one that is being written now, unless its writer died at just that moment.
+    if (!pid) return Date.now() - statSync(path).mtimeMs > 5000;
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === "ESRCH";
+  }
+}

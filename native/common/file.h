@@ -1,0 +1,28 @@
+// Whole small files: read with a bound, written atomically, locked.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fd.h"
+
+namespace mocker {
+
+/** The contents of a regular file. Throws SysError, or std::runtime_error when it is larger than `maxBytes`. */
+std::string readFile(const std::string& path, size_t maxBytes);
+
+/** Reads `fd` (a regular or a proc file) to its end, at most `maxBytes`; empty when it cannot be read. */
+std::string readAll(int fd, size_t maxBytes);
+
+/** Replaces `path` by temp file, fsync and rename (mode 0600): a reader sees the old text or the new, a crash too. */
+void writeFileAtomic(const std::string& path, std::string_view text);
+
+/** Opens (creating) `path` and takes its flock for as long as the descriptor lives; nothing when another holds it. */
+std::optional<Fd> tryLockFile(const std::string& path);
+
+/** Writes all of `bytes`, retrying short writes. False with errno set on failure. */
+bool writeFully(int fd, std::string_view bytes);
+
+}  // namespace mocker

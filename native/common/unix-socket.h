@@ -1,0 +1,34 @@
+// Unix domain sockets: listening, accepting, peers, descriptors in messages.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fd.h"
+
+namespace mocker {
+
+/** Binds and listens at `path` (mode 0600), replacing a stale socket there; non-blocking. Throws SysError. */
+Fd listenUnix(const std::string& path);
+
+/** The next waiting connection, non-blocking; empty when there is none (or no descriptor is left). */
+Fd acceptUnix(int listener);
+
+/** The user at the other end when it connected, or (uid_t)-1. */
+uid_t peerUid(int socket);
+
+/** A connected pair of stream sockets, close-on-exec. Throws SysError. */
+std::pair<Fd, Fd> socketPair();
+
+void setNonBlocking(int fd);
+
+/** Sends all of `bytes` and, with its first byte, the descriptor `passed`. `socket` may be non-blocking. */
+bool sendWithFd(int socket, const std::string& bytes, int passed);
+
+/** As read(2), collecting descriptors that came along (at most 8 per call; the kernel drops the rest). */
+ssize_t receiveWithFds(int socket, char* buffer, size_t bytes, std::vector<Fd>& passed);
+
+}  // namespace mocker

@@ -1,0 +1,274 @@
+/**
+ * The one loader of Mocker's native parts: finds dist/native, loads the addon when first needed, and gives its
+ * functions types, checked arguments and errors that a person can read.
+ */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, isAbsolute, join } from "node:path";
+import { MockerError } from "../engine/protocol/errors.ts";
+
+export { checkKrunConfig, type KrunConfig } from "./krun-config.ts";
+
+/** What addon.cc exports. */
+interface Addon {
+  spawnDetached(
+    argv: string[],
+    logPath: string,
+    onExit?: (exitCode: number | null, signal: number | null) => void,
+  ): number;
+  processStartTime(pid: number): number | null;
+  killProcess(pid: number, startTimeTicks: number, signal: number): boolean;
+  watchProcess(pid: number, startTimeTicks: number, onExit: () => void): Watch;
+  tryLock(path: string): number | null;
+  isLocked(path: string): boolean;
+  closeDescriptor(fd: number): void;
+  peerCredentials(fd: number): PeerCredentials;
+  fsyncDir(path: string): void;
+  copyRange(source: number, destination: number, from: number, to: number, length: number): CopyMethod;
+  lsetxattr(path: string, name: string, value: Uint8Array): void;
+  mknod(path: string, mode: number, major: number, minor: number): void;
+  kvmStatus(): { usable: boolean; reason: string; hint: string };
+  libkrun(krunPath: string | null, krunfwPath: string | null, bundledDir: string): LibkrunInfo;
+}
+
+export interface Watch {
+  /** Stops watching. Harmless when called twice, or after the process ended. */
+  close(): void;
+}
+
+export interface PeerCredentials {
+  uid: number;
+  gid: number;
+  pid: number;
+}
+
+/** How copyRange did it: by sharing extents, or by copying. */
+export type CopyMethod = "cloned" | "copied";
+
+export interface KvmStatus {
+  usable: boolean;
+  reason?: string;
+  hint?: string;
+}
+
+export interface LibkrunInfo {
+  /** The library's file, symbolic links resolved. */
+  path: string;
+  /** The guest kernel's library. */
+  krunfwPath: string;
+  /** `1.19.7`, or `≥ 1.17` where only the calls it has tell. */
+  version: string;
+  /** `disks`, `vmdk`, `shares`, `read-only-shares`, `network-none`, `net`, `blk`, … */
+  features: string[];
+  /** The largest number of CPUs for one VM; 0 if unknown. */
+  maxVcpus: number;
+  /** What it cannot do → what can: `{ vmdk: "libkrun 1.17" }`. */
+  missing: Record<string, string>;
+}
+
+let foundDir: string | undefined;
+let loadedAddon: Addon | undefined;
+
+/**
+ * The folder of the native parts: $MOCKER_NATIVE_DIR, or `native` beside the running bundle, or `dist/native` of a
+ * folder above it.
+ * @throws MockerError INTERNAL if there is none
+ */
+export function nativeDir(): string {
+  const configured = process.env.MOCKER_NATIVE_DIR;
+  if (configured) return configured;
+  if (foundDir !== undefined) return foundDir;
+  const candidates = [join(__dirname, "native")];
+  for (let dir = __dirname; ; dir = dirname(dir)) {
+    candidates.push(join(dir, "dist", "native"));
+    if (dir === dirname(dir)) break;
+  }
+  foundDir = candidates.find((dir) => existsSync(join(dir, "mocker.node")));
+  if (foundDir === undefined) {
+    throw new MockerError("INTERNAL", "Mocker's native parts are missing", {
+      hint: "Install the package for this platform again, or run `npm run build:native` in a checkout.",
+    });
+  }
+  return foundDir;
+}
+
+/** The VM monitor's program. */
+export function vmmPath(): string {
+  return join(nativeDir(), "mocker-vmm");
+}
+
+/** The guest agent: a static program, the first process of every VM. */
+export function agentPath(): string {
+  return join(nativeDir(), "mocker-agent");
+}
+
+/** A static program that prints a greeting: the built-in hello image's only file. */
+export function helloPath(): string {
+  return join(nativeDir(), "mocker-hello");
+}
+
+/** The empty file system that a VM's writable disk is made from; see native/data-disk.ts. */
+export function ext4TemplatePath(): string {
+  return join(nativeDir(), "ext4-template.bin.gz");
+}
+
+function addon(): Addon {
+  if (loadedAddon === undefined) {
+    const file = join(nativeDir(), "mocker.node");
+    try {
+      loadedAddon = createRequire(file)(file) as Addon;
+    } catch (cause) {
+      throw new MockerError(
+        "INTERNAL",
+        `${file} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,
+        {
+          hint: "It is for another platform or another C library; build it here with `npm run build:native`.",
+          cause,
+        },
+      );
+    }
+  }
+  return loadedAddon;
+}
+
+/**
+ * Starts mocker-vmm detached: it outlives this process. Its own session, no environment, no descriptors of ours.
+ * @param options.specPath vmm.json
+ * @param options.logPath receives its stdout and stderr, appended
+ * @param options.onExit told how it ended, if this process still runs then; does not keep this process alive
+ * @throws Error with `code` (ENOENT, EACCES, …)
+ */
+export function spawnVmm(options: {
+  specPath: string;
+  logPath: string;
+  onExit?: (exitCode: number | null, signal: number | null) => void;
+}): { pid: number } {
+  const argv = [absolute(vmmPath()), absolute(options.specPath)];
+  return { pid: addon().spawnDetached(argv, absolute(options.logPath), options.onExit) };
+}
+
+/** Start time of a process in clock ticks since boot (field 22 of /proc/pid/stat), or null if there is none. */
+export function processStartTime(pid: number): number | null {
+  return addon().processStartTime(pidArgument(pid));
+}
+
+/**
+ * Calls `onExit` once when exactly this process has ended, child or not; soon, if it has already. Keeps this process
+ * alive until then or until `close()`.
+ */
+export function watchProcess(pid: number, startTimeTicks: number, onExit: () => void): Watch {
+  return addon().watchProcess(pidArgument(pid), whole(startTimeTicks, "startTimeTicks"), onExit);
+}
+
+/** Sends a signal to exactly this process. @returns false if it has ended. @throws Error with `code` EPERM */
+export function killProcess(pid: number, startTimeTicks: number, signal: number): boolean {
+  const number = whole(signal, "signal");
+  if (number > 64) throw new RangeError(`no signal has the number ${signal}`);
+  return addon().killProcess(pidArgument(pid), whole(startTimeTicks, "startTimeTicks"), number);
+}
+
+/** An flock(2) on a file (created if missing). Held until released or until this process ends; null if taken. */
+export function tryLock(path: string): { release(): void } | null {
+  let fd = addon().tryLock(absolute(path));
+  if (fd === null) return null;
+  return {
+    release() {
+      if (fd !== null) addon().closeDescriptor(fd);
+      fd = null;
+    },
+  };
+}
+
+/** Whether anybody holds an flock(2) on the file. */
+export function isLocked(path: string): boolean {
+  return addon().isLocked(absolute(path));
+}
+
+/** Who is at the other end of a connected unix socket. */
+export function peerCredentials(fd: number): PeerCredentials {
+  return addon().peerCredentials(whole(fd, "fd"));
+}
+
+/** Makes the names in a folder durable (fsync). */
+export function fsyncDir(path: string): void {
+  addon().fsyncDir(absolute(path));
+}
+
+/**
+ * Copies `length` bytes between two open files: FICLONERANGE, else copy_file_range, else read and write.
+ * Sharing extents needs offsets and length aligned to the file system's blocks.
+ * @throws Error with `code`; EIO if the source ends early
+ */
+export function copyRange(
+  sourceFd: number,
+  destinationFd: number,
+  sourceOffset: number,
+  destinationOffset: number,
+  length: number,
+): CopyMethod {
+  return addon().copyRange(
+    whole(sourceFd, "sourceFd"),
+    whole(destinationFd, "destinationFd"),
+    whole(sourceOffset, "sourceOffset"),
+    whole(destinationOffset, "destinationOffset"),
+    whole(length, "length"),
+  );
+}
+
+/** Sets an extended attribute on the path itself, not on what a symbolic link points to. */
+export function lsetxattr(path: string, name: string, value: Uint8Array): void {
+  addon().lsetxattr(absolute(path), withoutNul(name), value);
+}
+
+/** mknod(2). @param mode the type and permissions, for example `constants.S_IFCHR | 0o600` */
+export function mknod(path: string, mode: number, major: number, minor: number): void {
+  addon().mknod(absolute(path), whole(mode, "mode"), whole(major, "major"), whole(minor, "minor"));
+}
+
+/** Whether VMs can be booted here, as far as /dev/kvm tells. */
+export function kvmStatus(): KvmStatus {
+  const { usable, reason, hint } = addon().kvmStatus();
+  return { usable, ...(reason ? { reason } : {}), ...(hint ? { hint } : {}) };
+}
+
+/**
+ * Finds libkrun as a VM would: the given path or $MOCKER_LIBKRUN, else the bundled one, else the system's.
+ * @throws MockerError LIBKRUN_UNAVAILABLE
+ */
+export function libkrun(options: { libkrunPath?: string; libkrunfwPath?: string } = {}): LibkrunInfo {
+  const krunPath = options.libkrunPath || process.env.MOCKER_LIBKRUN || null;
+  const krunfwPath = options.libkrunfwPath || process.env.MOCKER_LIBKRUNFW || null;
+  try {
+    return addon().libkrun(krunPath && absolute(krunPath), krunfwPath && absolute(krunfwPath), nativeDir());
+  } catch (cause) {
+    if (cause instanceof MockerError) throw cause;
+    throw new MockerError("LIBKRUN_UNAVAILABLE", cause instanceof Error ? cause.message : String(cause), {
+      hint: krunPath
+        ? "Point MOCKER_LIBKRUN (or the setting) at a libkrun.so.1 of version 1.9 or later, or remove it to use the bundled one."
+        : "Install libkrun 1.9 or later from your distribution, or use a Mocker package that bundles it.",
+      cause,
+    });
+  }
+}
+
+function absolute(path: string): string {
+  if (!isAbsolute(path)) throw new TypeError(`not an absolute path: ${path}`);
+  return withoutNul(path);
+}
+
+function withoutNul(text: string): string {
+  if (text.includes("\0")) throw new TypeError("a path or name must not contain a NUL character");
+  return text;
+}
+
+function whole(value: number, name: string): number {
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError(`${name} must be a whole number, not ${value}`);
+  return value;
+}
+
+function pidArgument(pid: number): number {
+  if (!Number.isSafeInteger(pid) || pid <= 0 || pid > 0x7fff_ffff)
+    throw new RangeError(`${pid} is not a process id`);
+  return pid;
+}

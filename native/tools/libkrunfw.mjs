@@ -1,0 +1,63 @@
+// libkrunfw.so.5, the guest kernel: taken from an npm package.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { filesBelow, install } from "./files.mjs";
+import { cacheDir, outDir, rootDir } from "./paths.mjs";
+import { BuildError, run } from "./run.mjs";
+
+/** Puts libkrunfw.so.5 into dist/native. @returns {{ version: string, kernel: string | null }} */
+export function provideLibkrunfw() {
+  const name = `@superradcompany/microsandbox-linux-${process.arch}-gnu`;
+  const installed = join(rootDir, "node_modules", name);
+  const file = libraryBelow(installed) ?? libraryBelow(fetched(name));
+  if (!file) throw new BuildError(`${name} contains no libkrunfw.so.5`);
+  install(file, join(outDir, "libkrunfw.so.5"), 0o755);
+  // The kernel's own banner, in its read-only data.
+  const kernel = /Linux version (\d+\.\d+\.\d+)/.exec(readFileSync(file, "latin1"))?.[1] ?? null;
+  return { version: file.replace(/^.*\.so\./, ""), kernel };
+}
+
+function libraryBelow(/** @type {string} */ dir) {
+  return filesBelow(dir).find((path) => /\/libkrunfw\.so\.5\.\d+\.\d+$/.test(path));
+}
+
+/**
+ * The package's library in the cache. npm leaves an optional dependency out when its `engines` do not fit the running
+ * Node, although a shared library does not care: then the package is fetched, and checked against package-lock.json.
+ */
+function fetched(/** @type {string} */ name) {
+  const lock = JSON.parse(readFileSync(join(rootDir, "package-lock.json"), "utf8"));
+  const entry = lock.packages[`node_modules/${name}`];
+  const version = entry?.version ?? lock.packages[""].optionalDependencies?.[name];
+  if (!version)
+    throw new BuildError(`there is no guest kernel (libkrunfw) for ${process.arch}: build with --no-libkrun`);
+  const target = join(cacheDir, `libkrunfw-${process.arch}-${version}`);
+  if (existsSync(target)) return target;
+
+  console.log(`native: fetching ${name} ${version} for its libkrunfw (cached in ${cacheDir})`);
+  mkdirSync(cacheDir, { recursive: true });
+  const work = mkdtempSync(join(cacheDir, "fetching-"));
+  try {
+    const [{ filename, integrity }] = JSON.parse(
+      run("npm", ["pack", `${name}@${version}`, "--json", "--pack-destination", work], { cwd: work }),
+    );
+    const archive = join(work, filename);
+    const actual = `sha512-${createHash("sha512").update(readFileSync(archive)).digest("base64")}`;
+    if (actual !== (entry?.integrity ?? integrity)) {
+      throw new BuildError(`${name} ${version} is not what package-lock.json pins (${actual})`);
+    }
+    const done = join(work, "done");
+    mkdirSync(done);
+    run("tar", ["-xzf", archive, "-C", done, "--strip-components=2", "package/lib"]);
+    try {
+      renameSync(done, target);
+    } catch (error) {
+      if (!existsSync(target)) throw error;
+    }
+    return target;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}

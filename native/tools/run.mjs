@@ -1,0 +1,37 @@
+// Running other programs during the build.
+
+import { spawnSync } from "node:child_process";
+
+/** A failure that is explained completely by its text: printed without a stack. */
+export class BuildError extends Error {}
+
+/**
+ * Runs a program and returns its stdout.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import("node:child_process").SpawnSyncOptions & { show?: boolean }} [options] `show`: let it write to the terminal
+ * @returns {string}
+ */
+export function run(command, args, options = {}) {
+  const { show, ...rest } = options;
+  const result = spawnSync(command, args, {
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+    stdio: show ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
+    ...rest,
+  });
+  if (result.error) throw new BuildError(`${command}: ${result.error.message}`);
+  if (result.status !== 0) {
+    const output = show ? "" : `\n${result.stdout}${result.stderr}`;
+    throw new BuildError(
+      `${command} ${args.join(" ")} failed (${result.signal ?? `exit ${result.status}`})${output}`,
+    );
+  }
+  return String(result.stdout ?? "");
+}
+
+/** Whether a program can be started. @param {string} command @param {string[]} [args] */
+export function has(command, args = ["--version"]) {
+  const result = spawnSync(command, args, { stdio: "ignore" });
+  return !result.error && result.status === 0;
+}

@@ -1,0 +1,551 @@
+#include "monitor.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "../common/clock.h"
+#include "../common/sys-error.h"
+#include "../common/unix-socket.h"
+#include "krun-child.h"
+#include "notice.h"
+
+namespace mocker {
+namespace {
+
+/** While a client has more than this queued, the guest has to wait with its output. */
+constexpr size_t maxClientQueueBytes = 1 << 20;
+/** In a stopping VM the output goes on; a client that falls back further than this is let go. */
+constexpr size_t maxStoppingQueueBytes = 8 << 20;
+constexpr size_t maxInputQueueBytes = 1 << 20;
+constexpr size_t maxControlQueueBytes = 1 << 20;
+constexpr size_t maxClients = 64;
+constexpr size_t maxSplices = 512;
+constexpr size_t maxWaitingStreams = 64;
+constexpr size_t maxGreetings = 64;
+constexpr size_t maxStreamIdBytes = 128;
+/** What a guest may make the host keep of its kernel's console and of libkrun's messages about it. */
+constexpr uint64_t maxConsoleBytes = 1 << 20;
+constexpr uint64_t maxErrorBytes = 256 << 10;
+constexpr int64_t pairingMs = 30000;
+constexpr int64_t partialMs = 100;
+/** How long a guest may take from its exit to the power-off. */
+constexpr int64_t haltMs = 15000;
+constexpr int64_t stopGraceMs = 10000;
+/** How long the rest of a dead guest's bytes is waited for. */
+constexpr int64_t drainMs = 2000;
+/** How long a client may take nothing of what is left for it after the VM's end. */
+constexpr int64_t goodbyeMs = 60000;
+const std::string ownRequestId = "mocker-monitor";
+
+/** Whatever a guest says about itself, cut down to what the engine is told. */
+Json cleanHello(const Json& hello) {
+  return {{"role", "control"},
+          {"protocol", integerOr(hello, "protocol", 0)},
+          {"kernel", stringOr(hello, "kernel", "").substr(0, 256)},
+          {"bootMs", integerOr(hello, "bootMs", 0)},
+          {"pid", integerOr(hello, "pid", 0)}};
+}
+
+bool isStreamSocket(int fd) {
+  int domain = 0, type = 0;
+  socklen_t size = sizeof(int);
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+std::string deathOf(int status) {
+  if (WIFSIGNALED(status)) {
+    const char* name = ::sigabbrev_np(WTERMSIG(status));
+    return "was killed by SIG" + std::string(name ? name : "?");
+  }
+  return "ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+Monitor::Monitor(const VmSpec& spec, std::string startedAt)
+    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles) {
+  monitorSocket_ = listenUnix(spec.monitorSocketPath());
+  listen(monitorSocket_, Side::engine);
+  if (spec.runtime == Runtime::krun) {
+    agentSocket_ = listenUnix(spec.agentSocketPath());
+    listen(agentSocket_, Side::guest);
+  }
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&wanted, signal);
+  signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) throwErrno("signalfd");
+  loop_.add(signals_.get(), EPOLLIN, [this](uint32_t) { onSignal(); });
+  loop_.beforeSleep([this] {
+    buried_.clear();
+    log_.flush();
+    if (log_.hasPartial() && partialTimer_ == 0) {
+      partialTimer_ = loop_.after(partialMs, [this] {
+        partialTimer_ = 0;
+        log_.flushPartial();
+      });
+    }
+    advanceGoodbye();
+  });
+}
+
+Monitor::~Monitor() {
+  ::unlink(spec_.monitorSocketPath().c_str());
+  ::unlink(spec_.agentSocketPath().c_str());
+}
+
+void Monitor::run(Child child) {
+  child_ = child.pid;
+  bootTimer_ = loop_.after(spec_.bootTimeoutMs, [this] {
+    record({125, std::nullopt, "boot-failed",
+            "the VM's agent did not answer within " + std::to_string(spec_.bootTimeoutMs / 1000) + " s"});
+    killChild();
+  });
+  followOutput(child);
+  if (child.control) takeGuestControl(std::move(child.control), nullptr, {});
+  loop_.run();
+}
+
+void Monitor::followOutput(Child& child) {
+  if (child.errors) {
+    Fd log(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+    errors_ = std::make_unique<ChildOutput>(loop_, std::move(child.errors), std::move(log), maxErrorBytes,
+                                            ChildOutput::WhenFull::stop);
+  }
+  if (child.console) {
+    const auto path = spec_.krun->consolePath.value_or("/dev/null");
+    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) notice(path + ": " + errnoWords(errno));
+    console_ = std::make_unique<ChildOutput>(loop_, std::move(child.console), std::move(file), maxConsoleBytes,
+                                             ChildOutput::WhenFull::restart);
+  }
+}
+
+void Monitor::runFailed(const std::string& message) {
+  childDead_ = true;
+  record({125, std::nullopt, "boot-failed", message});
+  loop_.run();
+}
+
+template <typename T>
+void Monitor::bury(std::unique_ptr<T>& object) {
+  if (object) buried_.emplace_back(std::shared_ptr<T>(std::move(object)));
+}
+
+// --- connections ---
+
+void Monitor::listen(const Fd& listener, Side side) {
+  const int fd = listener.get();
+  loop_.add(fd, EPOLLIN, [this, fd, side](uint32_t) {
+    Fd accepted = acceptUnix(fd);
+    if (!accepted) {
+      // Out of descriptors: without a pause the waiting connection would wake us for ever.
+      if (errno != EAGAIN) {
+        loop_.modify(fd, 0);
+        loop_.after(100, [this, fd] { loop_.modify(fd, EPOLLIN); });
+      }
+      return;
+    }
+    if (side == Side::engine) {
+      const uid_t peer = peerUid(accepted.get());
+      if (peer != ::geteuid() && peer != 0) {
+        notice("refused a connection of user " + std::to_string(peer));
+        return;
+      }
+    }
+    greet(std::move(accepted), side);
+  });
+}
+
+void Monitor::greet(Fd fd, Side side) {
+  const auto ofSide = std::count_if(greetings_.begin(), greetings_.end(), [&](const auto& entry) { return entry.second.first == side; });
+  if (static_cast<size_t>(ofSide) >= maxGreetings) return;
+  auto greeting = std::make_unique<Greeting>(
+      loop_, std::move(fd), [this, side](Greeting& self, Fd taken, const Json& hello, std::string rest) {
+        const auto it = greetings_.find(&self);
+        bury(it->second.second);
+        greetings_.erase(it);
+        if (taken) welcome(std::move(taken), hello, std::move(rest), side);
+        settleDead();
+      });
+  Greeting* key = greeting.get();
+  greetings_[key] = {side, std::move(greeting)};
+}
+
+void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
+  const auto role = stringOr(hello, "role", "");
+  if (role == "control") {
+    if (side == Side::guest) return takeGuestControl(std::move(fd), &hello, std::move(rest));
+    return takeEngineControl(std::move(fd), std::move(rest));
+  }
+  if (role == "attach" && side == Side::engine) return takeAttach(std::move(fd), hello, std::move(rest));
+  if (role != "stream") return;
+  const auto id = stringOr(hello, "id", "");
+  if (id.empty() || id.size() > maxStreamIdBytes) return;
+  if (id != "main") return takeStream(std::move(fd), id, std::move(rest), side);
+  if (side == Side::guest) takeMainStream(std::move(fd), std::move(rest));
+}
+
+// --- control ---
+
+void Monitor::takeGuestControl(Fd fd, const Json* hello, std::string rest) {
+  ControlLink::Events events;
+  events.message = [this](std::string&& text) { fromGuest(std::move(text)); };
+  events.closed = [this] {
+    bury(guestControl_);
+    settleDead();
+  };
+  events.drained = [this] { updateControl(); };
+  if (spec_.runtime == Runtime::simulation) {
+    events.descriptor = [this](Fd passed) {
+      if (isStreamSocket(passed.get())) greet(std::move(passed), Side::guest);
+    };
+  }
+  bury(guestControl_);
+  guestControl_ = std::make_unique<ControlLink>(loop_, std::move(fd), std::move(rest), std::move(events));
+  if (hello) {
+    // A guest has said hello on its way in; the simulation's connection is inherited and its hello comes as a message.
+    fromGuest(toText({{"hello", *hello}}));
+  }
+  if (guestControl_) guestControl_->begin();
+}
+
+void Monitor::fromGuest(std::string&& text) {
+  const auto message = parseObject(text);
+  if (!message) return;
+  if (const Json* hello = objectOrNull(*message, "hello")) {
+    agentHello_ = cleanHello(*hello);
+    loop_.cancel(bootTimer_);
+    const auto waiting = std::move(waitingForAgent_);
+    waitingForAgent_.clear();
+    waitingForAgentBytes_ = 0;
+    for (const auto& frame : waiting) toGuest(frame);
+    announce();
+    if (stopping_) requestStop();
+    return;
+  }
+  if (stringOr(*message, "id", "") == ownRequestId) return;
+  if (engineControl_) engineControl_->send(text);
+  updateControl();
+}
+
+void Monitor::takeEngineControl(Fd fd, std::string rest) {
+  ControlLink::Events events;
+  events.message = [this](std::string&& text) { fromEngine(std::move(text)); };
+  events.closed = [this] {
+    bury(engineControl_);
+    updateControl();
+  };
+  events.drained = [this] { updateControl(); };
+  bury(engineControl_);
+  engineControl_ = std::make_unique<ControlLink>(loop_, std::move(fd), std::move(rest), std::move(events));
+  announce();
+  engineControl_->begin();
+  updateControl();
+}
+
+void Monitor::fromEngine(std::string&& text) {
+  const auto message = parseObject(text);
+  if (!message) return;
+  // From here on the main process's end must not depend on a client that has stopped reading.
+  if (stringOr(*message, "method", "") == "stop") {
+    stopping_ = true;
+    updateMain();
+  }
+  toGuest(text);
+}
+
+void Monitor::toGuest(std::string_view text) {
+  if (guestControl_ && !agentHello_.is_null()) {
+    guestControl_->send(text);
+  } else {
+    waitingForAgent_.emplace_back(text);
+    waitingForAgentBytes_ += text.size();
+  }
+  updateControl();
+}
+
+void Monitor::announce() {
+  if (!engineControl_) return;
+  const char* main = main_ == Main::none ? "none" : main_ == Main::running ? "running" : "exited";
+  engineControl_->send(toText({{"event", "monitor"}, {"params", {{"agent", agentHello_}, {"main", main}}}}));
+}
+
+void Monitor::updateControl() {
+  const size_t towardsGuest = waitingForAgentBytes_ + (guestControl_ ? guestControl_->queuedBytes() : 0);
+  if (engineControl_) engineControl_->setReading(towardsGuest < maxControlQueueBytes);
+  const size_t towardsEngine = engineControl_ ? engineControl_->queuedBytes() : 0;
+  if (guestControl_) guestControl_->setReading(childDead_ || towardsEngine < maxControlQueueBytes);
+}
+
+void Monitor::requestStop() {
+  stopping_ = true;
+  updateMain();
+  if (agentHello_.is_null()) {
+    // Nobody inside to be asked.
+    deathMessage_ = "the VM was stopped before it had booted";
+    return killChild();
+  }
+  toGuest(toText({{"id", ownRequestId}, {"method", "stop"}, {"params", {{"signal", SIGTERM}, {"graceMs", stopGraceMs}}}}));
+  loop_.after(stopGraceMs + 5000, [this] { killChild(); });
+}
+
+// --- the main process ---
+
+void Monitor::takeMainStream(Fd fd, std::string rest) {
+  if (main_ != Main::none || exit_) return;
+  MainStream::Events events;
+  events.output = [this](FrameType stream, std::string_view bytes) { mainOutput(stream, bytes); };
+  events.message = [this](const Json& message) { mainMessage(message); };
+  events.drained = [this] { updateMain(); };
+  events.closed = [this] { mainClosed(); };
+  main_ = Main::running;
+  mainStream_ = std::make_unique<MainStream>(loop_, std::move(fd), std::move(rest), std::move(events));
+  announce();
+  if (!waitingInput_.empty()) {
+    mainStream_->send(waitingInput_);
+    std::string().swap(waitingInput_);
+  }
+  mainStream_->begin();
+  updateMain();
+}
+
+void Monitor::takeAttach(Fd fd, const Json& hello, std::string rest) {
+  if (clients_.size() >= maxClients) return;
+  const bool takesInput = flagOr(hello, "stdin", false);
+  const int64_t replayBytes = std::max<int64_t>(0, integerOr(hello, "replayBytes", 0));
+  AttachClient::Events events;
+  events.input = [this](std::string_view bytes) { mainInput(bytes); };
+  events.drained = [this] { updateMain(); };
+  events.closed = [this] {
+    for (auto it = clients_.begin(); it != clients_.end(); ++it) {
+      if ((*it)->isOpen()) continue;
+      bury(*it);
+      clients_.erase(it);
+      break;
+    }
+    updateMain();
+  };
+  clients_.push_back(std::make_unique<AttachClient>(loop_, std::move(fd), takesInput, std::move(events)));
+  AttachClient& client = *clients_.back();
+  client.raw(ring_.frames(static_cast<size_t>(replayBytes)));
+  if (exit_) return client.end(exit_->frame());
+  client.begin(rest);
+  updateMain();
+}
+
+void Monitor::mainOutput(FrameType stream, std::string_view bytes) {
+  if (exit_) return;
+  log_.write(stream, bytes);
+  ring_.add(stream, bytes);
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    AttachClient& client = *clients_[i];
+    client.output(stream, bytes);
+    if (stopping_ && client.queuedBytes() > maxStoppingQueueBytes) {
+      notice("let go of a client that does not read");
+      client.close();
+      --i;
+    }
+  }
+  updateMain();
+}
+
+void Monitor::mainInput(std::string_view bytes) {
+  if (exit_) return;
+  const std::string input = frame(FrameType::in, bytes);
+  if (mainStream_) {
+    mainStream_->send(input);
+  } else {
+    waitingInput_ += input;
+  }
+  updateMain();
+}
+
+void Monitor::updateMain() {
+  const size_t input = mainStream_ ? mainStream_->queuedBytes() : waitingInput_.size();
+  bool full = false;
+  for (auto& client : clients_) {
+    client->setReadingInput(input < maxInputQueueBytes);
+    full = full || client->queuedBytes() > maxClientQueueBytes;
+  }
+  if (mainStream_) mainStream_->setReading(!full || stopping_ || childDead_);
+}
+
+void Monitor::mainMessage(const Json& message) {
+  if (const Json* exit = objectOrNull(message, "exit"); exit && !exit_) {
+    ExitRecord end;
+    end.exitCode = static_cast<int>(std::clamp<int64_t>(integerOr(*exit, "code", 0), 0, 255));
+    const int64_t signal = integerOr(*exit, "signal", 0);
+    if (signal >= 1 && signal <= 64) end.signal = static_cast<int>(signal);
+    if (stringOr(*exit, "reason", "") == "start-failed") {
+      end.reason = "start-failed";
+      end.message = stringOr(*exit, "message", "").substr(0, 4096);
+    }
+    record(end);
+    mainStream_->send(jsonFrame({{"ack", "exit"}}));
+    loop_.after(haltMs, [this] { killChild(); });
+    return;
+  }
+  // A guest that says so has nothing left to lose: no need to wait for its kernel's way down.
+  if (exit_ && flagOr(message, "halt", false)) killChild();
+}
+
+void Monitor::mainClosed() {
+  bury(mainStream_);
+  if (!exit_ && !childDead_) {
+    // Either the VM is dying, and its death will say more, or its agent is broken.
+    loop_.after(drainMs, [this] {
+      if (childDead_ || exit_) return;
+      deathMessage_ = "the VM's agent closed the main process's stream";
+      killChild();
+    });
+  }
+  settleDead();
+}
+
+// --- exec streams ---
+
+void Monitor::takeStream(Fd fd, const std::string& id, std::string rest, Side side) {
+  auto& own = waiting_[side == Side::guest ? 0 : 1];
+  auto& others = waiting_[side == Side::guest ? 1 : 0];
+  if (const auto other = others.find(id); other != others.end()) {
+    loop_.cancel(other->second.timer);
+    Waiting partner = std::move(other->second);
+    others.erase(other);
+    if (splices_.size() >= maxSplices) return;
+    splices_.push_back(std::make_unique<Splice>(loop_, std::move(fd), std::move(rest), std::move(partner.fd), std::move(partner.rest), [this] {
+      for (auto it = splices_.begin(); it != splices_.end(); ++it) {
+        if (!(*it)->isDone()) continue;
+        bury(*it);
+        splices_.erase(it);
+        break;
+      }
+    }));
+    splices_.back()->begin();
+    return;
+  }
+  if (own.size() >= maxWaitingStreams) return;
+  if (const auto older = own.find(id); older != own.end()) {
+    loop_.cancel(older->second.timer);
+    own.erase(older);
+  }
+  const auto timer = loop_.after(pairingMs, [&own, id] { own.erase(id); });
+  own.emplace(id, Waiting{std::move(fd), std::move(rest), timer});
+}
+
+// --- the end ---
+
+void Monitor::onSignal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGCHLD) {
+      int status = 0;
+      if (child_ > 0 && ::waitpid(child_, &status, WNOHANG) == child_) childDied(status);
+    } else if (!stopping_) {
+      notice("asked to stop by signal " + std::to_string(info.ssi_signo));
+      requestStop();
+    }
+  }
+}
+
+void Monitor::childDied(int status) {
+  childDead_ = true;
+  child_ = -1;
+  if (errors_) errors_->drain();
+  if (console_) console_->drain();
+  if (deathMessage_.empty() && errors_ && WIFEXITED(status) && WEXITSTATUS(status) == exitVmNotEntered) {
+    deathMessage_ = errors_->lastLine();
+    // Its own words say what it was; that it did not get far is no news then.
+    const std::string_view prefix = "mocker-vmm: ";
+    if (deathMessage_.starts_with(prefix)) deathMessage_.erase(0, prefix.size());
+    if (!exit_ && !deathMessage_.empty()) record({125, std::nullopt, "boot-failed", deathMessage_});
+  }
+  if (deathMessage_.empty()) {
+    deathMessage_ = "the VM's process " + deathOf(status);
+    if (agentHello_.is_null()) deathMessage_ += " before its agent had answered";
+  }
+  // What it sent is still in its sockets; they are read to their end first.
+  loop_.after(drainMs, [this] {
+    bury(mainStream_);
+    bury(guestControl_);
+    settleDead();
+  });
+  updateMain();
+  updateControl();
+  settleDead();
+}
+
+/** When the child is dead and has been heard out. */
+void Monitor::settleDead() {
+  if (!childDead_) return;
+  const bool heardOut = !mainStream_ && !guestControl_ && std::none_of(greetings_.begin(), greetings_.end(), [](const auto& entry) {
+    return entry.second.first == Side::guest;
+  });
+  if (exit_) return beginGoodbye();
+  if (!heardOut) return;
+  record({agentHello_.is_null() ? 125 : 137, std::nullopt, agentHello_.is_null() ? "boot-failed" : "vm-died", deathMessage_});
+}
+
+void Monitor::record(const ExitRecord& exit) {
+  if (exit_) return;
+  loop_.cancel(bootTimer_);
+  log_.flushPartial();
+  exit_ = exit;
+  main_ = Main::exited;
+  try {
+    writeExitRecord(spec_.stateDir, exit, startedAt_);
+  } catch (const std::exception& error) {
+    notice(std::string("cannot record the exit: ") + error.what());
+  }
+  const Json frame = exit.frame();
+  // Ending a client may take it out of the list.
+  std::vector<AttachClient*> all;
+  for (const auto& client : clients_) all.push_back(client.get());
+  for (AttachClient* client : all) client->end(frame);
+  announce();
+  if (childDead_) beginGoodbye();
+}
+
+void Monitor::killChild() {
+  if (child_ > 0) ::kill(child_, SIGKILL);
+}
+
+void Monitor::beginGoodbye() {
+  if (goodbye_) return;
+  goodbye_ = true;
+  // No new connection may find a socket of a VM that is over.
+  ::unlink(spec_.monitorSocketPath().c_str());
+  ::unlink(spec_.agentSocketPath().c_str());
+  goodbyeProgressMs_ = monotonicMs();
+  loop_.after(goodbyeMs, [this] { wakeForGoodbye(); });
+}
+
+/** advanceGoodbye runs whenever the loop wakes up; this makes it wake when nothing happens any more. */
+void Monitor::wakeForGoodbye() {
+  loop_.after(1000, [this] { wakeForGoodbye(); });
+}
+
+/** Ends the loop once everything that is left has been taken, or nobody takes it. */
+void Monitor::advanceGoodbye() {
+  if (!goodbye_) return;
+  size_t left = splices_.size();
+  for (const auto& client : clients_) left += client->queuedBytes();
+  const int64_t now = monotonicMs();
+  if (left != goodbyeBytes_) {
+    goodbyeBytes_ = left;
+    goodbyeProgressMs_ = now;
+  }
+  if ((left == 0 && clients_.empty()) || now - goodbyeProgressMs_ > goodbyeMs) loop_.stop();
+}
+
+}  // namespace mocker

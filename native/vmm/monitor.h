@@ -1,0 +1,132 @@
+// The monitor of one VM: its log, its exit record, and everything that passes between the guest and the engine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../common/loop.h"
+#include "attach-client.h"
+#include "child-output.h"
+#include "child.h"
+#include "control-link.h"
+#include "greeting.h"
+#include "log-writer.h"
+#include "main-stream.h"
+#include "records.h"
+#include "replay-ring.h"
+#include "spec.h"
+#include "splice.h"
+
+namespace mocker {
+
+/** The guest is hostile: every queue, frame and number of connections that it can cause is bounded. */
+class Monitor {
+ public:
+  /** Binds the VM's sockets. SIGCHLD, SIGTERM and SIGINT must be blocked. Throws SysError. */
+  Monitor(const VmSpec& spec, std::string startedAt);
+  ~Monitor();
+
+  /** Follows `child` to its end. Returns when the exit is on record and everybody has been told. */
+  void run(Child child);
+
+  /** Records an end that came before there was a child, and tells who is attached already. */
+  void runFailed(const std::string& message);
+
+ private:
+  enum class Main { none, running, exited };
+  enum class Side { guest, engine };
+
+  void listen(const Fd& listener, Side side);
+  void greet(Fd fd, Side side);
+  void welcome(Fd fd, const Json& hello, std::string rest, Side side);
+
+  // control
+  void takeGuestControl(Fd fd, const Json* hello, std::string rest);
+  void takeEngineControl(Fd fd, std::string rest);
+  void fromGuest(std::string&& text);
+  void fromEngine(std::string&& text);
+  void toGuest(std::string_view text);
+  void announce();
+  void updateControl();
+  void requestStop();
+
+  // the main process
+  void takeMainStream(Fd fd, std::string rest);
+  void takeAttach(Fd fd, const Json& hello, std::string rest);
+  void mainOutput(FrameType stream, std::string_view bytes);
+  void mainMessage(const Json& message);
+  void mainClosed();
+  void mainInput(std::string_view bytes);
+  void updateMain();
+
+  // exec streams
+  void takeStream(Fd fd, const std::string& id, std::string rest, Side side);
+
+  // the end
+  void onSignal();
+  void childDied(int status);
+  void settleDead();
+  void record(const ExitRecord& exit);
+  void killChild();
+  void beginGoodbye();
+  void wakeForGoodbye();
+  void advanceGoodbye();
+
+  template <typename T>
+  void bury(std::unique_ptr<T>& object);
+
+  const VmSpec& spec_;
+  const std::string startedAt_;
+  Loop loop_;
+  Fd monitorSocket_;
+  Fd agentSocket_;
+  Fd signals_;
+
+  void followOutput(Child& child);
+
+  pid_t child_ = -1;
+  std::unique_ptr<ChildOutput> errors_;
+  std::unique_ptr<ChildOutput> console_;
+  bool childDead_ = false;
+  std::string deathMessage_;
+  Main main_ = Main::none;
+  std::optional<ExitRecord> exit_;
+  bool stopping_ = false;
+  bool goodbye_ = false;
+  int64_t goodbyeProgressMs_ = 0;
+  size_t goodbyeBytes_ = 0;
+
+  LogWriter log_;
+  Loop::Timer partialTimer_ = 0;
+  ReplayRing ring_;
+
+  std::map<Greeting*, std::pair<Side, std::unique_ptr<Greeting>>> greetings_;
+  std::unique_ptr<ControlLink> guestControl_;
+  std::unique_ptr<ControlLink> engineControl_;
+  Json agentHello_;
+  std::vector<std::string> waitingForAgent_;
+  size_t waitingForAgentBytes_ = 0;
+  Loop::Timer bootTimer_ = 0;
+
+  std::unique_ptr<MainStream> mainStream_;
+  std::string waitingInput_;
+  std::vector<std::unique_ptr<AttachClient>> clients_;
+
+  struct Waiting {
+    Fd fd;
+    std::string rest;
+    Loop::Timer timer;
+  };
+  std::map<std::string, Waiting> waiting_[2];
+  std::vector<std::unique_ptr<Splice>> splices_;
+
+  /** Connections that ended within one of their own calls; destroyed when nobody is inside any more. */
+  std::vector<std::shared_ptr<void>> buried_;
+};
+
+}  // namespace mocker

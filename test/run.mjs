@@ -1,0 +1,4 @@
+// `npm test`: see run.ts.
+import { runTypeScript } from "./support/run-typescript.mjs";
+
+runTypeScript(new URL("./run.ts", import.meta.url));

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import type { Suite } from "./suite.ts";
+
+const mebibyte = 1024 * 1024;
+
+function sha256(data: Buffer): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+export function streamScenarios(get: () => Suite): void {
+  test("stdout and stderr are kept apart", async () => {
+    const { mocker, images } = get();
+    const run = await mocker.run([
+      "run",
+      "--rm",
+      images.busybox,
+      "sh",
+      "-c",
+      "echo out; echo err >&2; echo out2",
+    ]);
+    assert.equal(run.stdout.toString(), "out\nout2\n");
+    assert.match(run.stderr, /^err$/m);
+  });
+
+  test("1 MiB of random bytes comes back through stdin and stdout unchanged", async () => {
+    const { mocker, images } = get();
+    const data = randomBytes(mebibyte);
+    const run = await mocker.run(["run", "--rm", "-i", images.busybox, "cat"], { stdin: data });
+    assert.equal(run.code, 0, run.stderr);
+    assert.equal(sha256(run.stdout), sha256(data));
+  });
+
+  test("64 MiB of output arrive whole", async () => {
+    const { mocker, images } = get();
+    const run = await mocker.run([
+      "run",
+      "--rm",
+      images.busybox,
+      "dd",
+      "if=/dev/zero",
+      "bs=1048576",
+      "count=64",
+    ]);
+    assert.equal(run.code, 0, run.stderr);
+    assert.equal(run.stdout.length, 64 * mebibyte);
+  });
+
+  test("variables arrive unchanged: quotes and dollars, and 200 of 1 KiB", async () => {
+    const { mocker, images } = get();
+    const odd = `A=b c"d$e`;
+    const many = Array.from({ length: 200 }, (_, n) => `MANY_${n}=${String(n).padStart(1024, "x")}`);
+    const flags = [odd, ...many].flatMap((variable) => ["-e", variable]);
+    const run = await mocker.run(["run", "--rm", ...flags, images.busybox, "env", "-0"]);
+    assert.equal(run.code, 0, run.stderr);
+    const seen = new Set(run.stdout.toString().split("\0"));
+    for (const variable of [odd, ...many]) assert.ok(seen.has(variable), variable.slice(0, 40));
+  });
+
+  test("-u and -w", async () => {
+    const { mocker, images } = get();
+    const script = "id -u; id -g; pwd; touch /tmp/mine && stat -c %u:%g /tmp/mine";
+    const run = await mocker.run([
+      "run",
+      "--rm",
+      "-u",
+      "1000:1000",
+      "-w",
+      "/usr",
+      images.debian,
+      "sh",
+      "-c",
+      script,
+    ]);
+    assert.equal(run.stdout.toString(), "1000\n1000\n/usr\n1000:1000\n", run.stderr);
+    const unknown = await mocker.run(["run", "--rm", "-u", "nobody-here", images.busybox, "true"]);
+    assert.equal(unknown.code, 125);
+    assert.match(unknown.stderr, /nobody-here/);
+  });
+}

@@ -1,0 +1,56 @@
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { rootDir } from "./paths.ts";
+
+export interface TestBundles {
+  /** One CommonJS file per test file. */
+  files: string[];
+  /** A program that runs them all in one process. */
+  all: string;
+  /** Test file, relative to the checkout, by the path of its bundle; and by itself. */
+  sources: Map<string, string>;
+  /** Arguments for node: the reporter that the tally reads. */
+  reporterArgs: string[];
+}
+
+/** Bundles test files (paths relative to the checkout) into `folder`. */
+export async function bundleTests(tests: string[], folder: string): Promise<TestBundles> {
+  mkdirSync(folder, { recursive: true });
+  await build({
+    entryPoints: tests.map((path) => join(rootDir(), path)),
+    outbase: rootDir(),
+    outdir: folder,
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    sourcemap: "inline",
+    sourcesContent: false,
+    external: ["vscode", "esbuild", "*.node"],
+    logLevel: "error",
+  });
+  const reporter = join(folder, "reporter.mjs");
+  copyFileSync(join(rootDir(), "test/support/reporter.mjs"), reporter);
+  const files = tests.map((path) => join(folder, path.replace(/\.ts$/, ".cjs")));
+  const sources = new Map<string, string>();
+  for (const [index, path] of tests.entries()) sources.set(files[index] ?? "", path).set(path, path);
+  const all = join(folder, "all.cjs");
+  const pairs = tests.map((path, index) => [path, files[index]]);
+  writeFileSync(
+    all,
+    `const { describe } = require("node:test");
+for (const [name, file] of ${JSON.stringify(pairs)}) describe(name, () => void require(file));
+`,
+  );
+  // Not --enable-source-maps: tests would be reported under the source file of their definition, which may be shared.
+  const sourceMaps = join(folder, "source-maps.cjs");
+  writeFileSync(sourceMaps, "process.setSourceMapsEnabled(true);\n");
+  const reporterArgs = [
+    `--require=${sourceMaps}`,
+    `--test-reporter=${reporter}`,
+    "--test-reporter-destination=stdout",
+  ];
+  return { files, all, sources, reporterArgs };
+}

@@ -1,0 +1,87 @@
+import type { ImageDetails, ImageSummary, VmDetails, VmSummary } from "../../../engine/protocol/index.ts";
+
+export const vmId = "4f2a".repeat(16);
+export const imageId = `sha256:${"c0de".repeat(16)}`;
+
+export function vmSummary(changes: Partial<VmSummary> = {}): VmSummary {
+  return {
+    id: vmId,
+    name: "brave_otter",
+    image: "alpine",
+    imageId,
+    command: ["/docker-entrypoint.sh", "nginx", "-g", "daemon off;"],
+    createdAt: new Date(Date.now() - 125_000).toISOString(),
+    state: "running",
+    status: "Up 2 minutes",
+    runtime: "krun",
+    labels: { tier: "web", app: "shop" },
+    mounts: [{ source: "/home/user/a/long/path", target: "/data", readOnly: true }],
+    ...changes,
+  };
+}
+
+export function vmDetails(
+  changes: Partial<VmDetails> = {},
+  config: Partial<VmDetails["config"]> = {},
+): VmDetails {
+  return {
+    ...vmSummary(),
+    createdAt: "2024-05-01T12:00:00.5Z",
+    startedAt: "2024-05-01T12:00:01Z",
+    config: {
+      hostname: "4f2a4f2a4f2a",
+      env: ["PATH=/usr/bin:/bin"],
+      workingDir: "/",
+      user: "",
+      tty: false,
+      openStdin: false,
+      entrypoint: [],
+      cmd: ["nginx"],
+      autoRemove: false,
+      cpus: 2,
+      memoryMiB: 512,
+      network: "tsi",
+      stopSignal: "SIGTERM",
+      stopTimeoutSeconds: 10,
+      ...config,
+    },
+    pid: 4711,
+    logPath: "/data/state/x/log",
+    stateDir: "/data/state/x",
+    ...changes,
+  };
+}
+
+export function imageSummary(changes: Partial<ImageSummary> = {}): ImageSummary {
+  return {
+    id: imageId,
+    repoTags: ["alpine:latest"],
+    repoDigests: [`alpine@sha256:${"d1".repeat(32)}`],
+    created: new Date(Date.now() - 21 * 24 * 3600 * 1000).toISOString(),
+    sizeBytes: 7_730_000,
+    architecture: "amd64",
+    os: "linux",
+    ...changes,
+  };
+}
+
+export function imageDetails(): ImageDetails {
+  return {
+    ...imageSummary(),
+    created: "2024-05-01T12:00:00Z",
+    manifestDigest: `sha256:${"d1".repeat(32)}`,
+    config: {
+      env: ["A=1"],
+      entrypoint: [],
+      cmd: ["/bin/sh"],
+      workingDir: "/srv",
+      user: "nobody",
+      stopSignal: "",
+      exposedPorts: ["80/tcp"],
+      volumes: [],
+      labels: { maintainer: "me" },
+    },
+    layers: [{ digest: `sha256:${"aa".repeat(32)}`, diffId: `sha256:${"bb".repeat(32)}`, sizeBytes: 1 }],
+    author: "",
+  };
+}

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterEach, test } from "node:test";
+import { type Json, Vm } from "./vm.ts";
+
+let vm: Vm | undefined;
+afterEach(async () => {
+  await vm?.dispose();
+  vm = undefined;
+});
+
+/** A VM whose image was changed by `prepare` and that has `mounts` of the folder `vol` and the file `file`. */
+async function withMounts(
+  mounts: (dir: string) => Json[],
+  prepare: (lower: string) => void = () => {},
+): Promise<Vm> {
+  vm = await Vm.boot({ prepare });
+  mkdirSync(join(vm.dir, "vol/sub"), { recursive: true });
+  writeFileSync(join(vm.dir, "vol/f"), "in the volume\n");
+  writeFileSync(join(vm.dir, "file"), "a file\n");
+  await vm.configure({ mounts: mounts(vm.dir) });
+  return vm;
+}
+
+const bind = (source: string, target: string, readOnly = false): Json => ({
+  kind: "bind",
+  source,
+  target,
+  readOnly,
+});
+
+test("a folder, writable and read-only, a file, and a tmpfs", async () => {
+  const box = await withMounts((dir) => [
+    bind(join(dir, "vol"), "/data"),
+    bind(join(dir, "vol"), "/new/deep/ro", true),
+    bind(join(dir, "file"), "/etc/app.conf"),
+    { kind: "tmpfs", target: "/scratch", sizeBytes: 1 << 20 },
+  ]);
+  const script = [
+    "cat /data/f /new/deep/ro/f /etc/app.conf",
+    "echo x >/data/w && cat /new/deep/ro/w",
+    "echo y 2>/dev/null >/new/deep/ro/z || echo refused",
+    "head -c 2000000 /dev/zero >/scratch/big 2>/dev/null || echo full",
+    "grep -E ' /scratch ' /proc/mounts | grep -c nosuid,nodev,noexec",
+  ].join("\n");
+  const { stdout } = await box.run(["sh", "-c", script]);
+  assert.equal(stdout, "in the volume\nin the volume\na file\nx\nrefused\nfull\n1\n");
+  assert.equal(readFileSync(join(box.dir, "vol/w"), "utf8"), "x\n");
+});
+
+test("a volume over what the image has", async () => {
+  const box = await withMounts((dir) => [bind(join(dir, "vol"), "/etc")]);
+  const { stdout } = await box.run(["ls", "/etc"]);
+  assert.match(stdout, /^f\n/);
+});
+
+const hostile: [name: string, prepare: (lower: string) => void, target: string][] = [
+  ["an absolute link", (lower) => symlinkSync("/", join(lower, "link")), "/link/escaped"],
+  ["a link up", (lower) => symlinkSync("../../../../../../..", join(lower, "link")), "/link/escaped"],
+  ["a dangling link", (lower) => symlinkSync("/../../escaped", join(lower, "link")), "/link"],
+  ["dots in the target", () => {}, "/a/../../../../escaped"],
+  [
+    "a chain of links",
+    (lower) => {
+      symlinkSync("/two/x", join(lower, "one"));
+      symlinkSync("../../..", join(lower, "two"));
+      symlinkSync("/../../../tmp/..", join(lower, "x"));
+    },
+    "/one/escaped",
+  ],
+  ["a link through /proc", (lower) => symlinkSync("/proc/1/root", join(lower, "link")), "/link/escaped"],
+];
+for (const [name, prepare, target] of hostile) {
+  test(`a volume's target does not leave the image: ${name}`, async () => {
+    rmSync("/escaped", { recursive: true, force: true });
+    const box = await withMounts((dir) => [bind(join(dir, "vol"), target)], prepare).catch(
+      (error: Error) => error,
+    );
+    assert.ok(!existsSync("/escaped"), "created on the host");
+    if (box instanceof Error) {
+      assert.match(box.message, /^mounting \/link\/escaped: /);
+      return;
+    }
+    const { stdout } = await box.run(["cat", "/escaped/f"]);
+    assert.equal(stdout, "in the volume\n");
+    assert.ok(!existsSync("/escaped"));
+  });
+}
+
+test("a link that goes round in circles is an error", async () => {
+  const prepare = (lower: string): void => symlinkSync("loop", join(lower, "loop"));
+  await assert.rejects(
+    withMounts((dir) => [bind(join(dir, "vol"), "/loop/x")], prepare),
+    {
+      message: "mounting /loop/x: /loop/x: too many levels of symbolic links",
+    },
+  );
+});
+
+test("hostile links in the place of Docker's files", async () => {
+  const paths = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/passwd"];
+  const texts = (): string[] => paths.map((path) => (existsSync(path) ? readFileSync(path, "utf8") : ""));
+  const before = texts();
+  const prepare = (lower: string): void => {
+    symlinkSync("/etc/passwd", join(lower, "etc/hosts"));
+    symlinkSync("../../../../../../etc/hostname", join(lower, "etc/hostname"));
+    execFileSync("mkfifo", [join(lower, "etc/resolv.conf")]);
+  };
+  const box = await withMounts(() => [], prepare);
+  assert.deepEqual(texts(), before);
+  const { stdout } = await box.run([
+    "sh",
+    "-c",
+    "cat /etc/hostname /etc/resolv.conf; head -n1 /etc/passwd; cat /etc/hosts",
+  ]);
+  assert.match(
+    stdout,
+    /^box\nnameserver 192\.0\.2\.53\nsearch example\noptions ndots:1\nroot:x:0:0.*\n127\.0\.0\.1\tlocalhost/,
+  );
+});
+
+for (const name of ["proc", "sys", "dev"]) {
+  test(`an image whose /${name} is a link is refused`, async () => {
+    const devices = readdirSync("/dev").length;
+    const prepare = (lower: string): void => symlinkSync("/etc/../../..", join(lower, name));
+    await assert.rejects(
+      withMounts(() => [], prepare),
+      { message: `/${name}: is not an ordinary folder in the image` },
+    );
+    assert.equal(readdirSync("/dev").length, devices);
+  });
+}
+
+test("errors name the target", async () => {
+  await assert.rejects(
+    withMounts((dir) => [bind(join(dir, "nothing"), "/data")]),
+    {
+      message: /^mounting \/data: cannot bind \/tmp\/.*\/nothing: no such file or directory$/,
+    },
+  );
+  await vm?.dispose();
+  await assert.rejects(
+    withMounts((dir) => [bind(join(dir, "file"), "/etc")]),
+    {
+      message: "mounting /etc: /etc: is a directory in the image, but the source is a file",
+    },
+  );
+  await vm?.dispose();
+  await assert.rejects(
+    withMounts((dir) => [bind(join(dir, "vol"), "/..")]),
+    { message: "mounts: target: must not be /" },
+  );
+});
