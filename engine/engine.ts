@@ -22,6 +22,7 @@ import type { Vm } from "./vms/vm.ts";
 import { VmManager } from "./vms/vm-manager.ts";
 
 const defaultIdleSeconds = 120;
+const socketCheckMs = 2000;
 
 export interface EngineOptions {
   version: string;
@@ -44,7 +45,6 @@ export class Engine {
   readonly #idleMs = Number(process.env.MOCKER_IDLE_SECONDS ?? defaultIdleSeconds) * 1000;
   #idleTimer: NodeJS.Timeout | undefined;
   #connections = 0;
-  #stopping = false;
 
   constructor(options: EngineOptions) {
     this.version = options.version;
@@ -88,15 +88,14 @@ export class Engine {
     await this.#server.listen();
     this.log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });
     this.#watchIdle();
+    this.#watchSocket();
     return true;
   }
 
   /** VMs go on running; the next engine takes them up. */
-  async stop(reason: string): Promise<void> {
-    if (this.#stopping) return;
-    this.#stopping = true;
+  stop(reason: string): void {
     this.log.info("engine.stopping", { reason });
-    await this.#server.close();
+    this.#server.withdraw();
     this.#exit();
   }
 
@@ -136,6 +135,14 @@ export class Engine {
       this.log.error("logs", error, { vm: vm.id });
       socket.destroy();
     });
+  }
+
+  /** An engine whose socket was swept away holds the store and serves nobody: it makes room for the next. */
+  #watchSocket(): void {
+    const timer = setInterval(() => {
+      if (!this.#server.reachable()) this.stop("the socket is gone");
+    }, socketCheckMs);
+    timer.unref();
   }
 
   #watchIdle(): void {

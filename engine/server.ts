@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import {
@@ -35,7 +35,7 @@ export interface ServerOptions {
 export class Server {
   readonly #options: ServerOptions;
   readonly #net: NetServer;
-  readonly #sockets = new Set<Socket>();
+  #inode: number | undefined;
   #connections = 0;
 
   constructor(options: ServerOptions) {
@@ -59,17 +59,20 @@ export class Server {
       this.#net.listen(socketPath, () => resolve());
     });
     chmodSync(socketPath, 0o600);
+    this.#inode = statSync(socketPath).ino;
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
+  /** Whether the socket file is still the one that clients find. */
+  reachable(): boolean {
+    return statSync(this.#options.socketPath, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** Takes the socket file away, unless another engine's stands there now. Connections end with the process. */
+  withdraw(): void {
+    if (this.reachable()) rmSync(this.#options.socketPath, { force: true });
   }
 
   #accept(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     if (!this.#trusted(socket)) {
       socket.destroy();

@@ -1,7 +1,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { MockerError } from "../protocol/errors.ts";
@@ -108,10 +108,10 @@ export class Archive {
   /** The member from byte `from` on. */
   stream(name: string, from: number): Readable {
     const { offset, size } = this.member(name);
+    if (from >= size) return Readable.from([]);
     return this.#handle.createReadStream({
       start: offset + from,
-      // `end` is inclusive, so that nothing at all needs a length of its own.
-      end: Math.max(offset + size - 1, offset + from),
+      end: offset + size - 1,
       autoClose: false,
       highWaterMark: 256 * 1024,
     });

@@ -330,7 +330,8 @@ function writeInode(file: BlockFile, layout: Layout, inode: Inode, layerBlock: M
   }
   const names = namesOf(inode);
   let start = 0;
-  for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start)) start += count;
+  for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start))
+    start += count;
   writeDirectoryBlock(rest, layout, inode, names.slice(start));
 }
 
@@ -397,38 +398,31 @@ function roundUp(value: number, multiple: number): number {
 
 const windowBytes = 1 << 20;
 
-/** A file that is written from its beginning to its end, with gaps of zeros; all but the first window leaves memory on the way. */
+/**
+ * A file that is written from its beginning to its end, with zeros in between. Only a window of it is in memory, and its
+ * beginning, which is written last: the superblock has a checksum over its block.
+ */
 class BlockFile {
-  /** The file's beginning; written last, because the superblock has a checksum over its block. */
   readonly first = Buffer.alloc(windowBytes);
   readonly #fd: number;
   #window = this.first;
   #base = 0;
+  #firstBytes = windowBytes;
 
   constructor(path: string) {
     this.#fd = openSync(path, "wx", 0o600);
   }
 
-  /** Room for `length` bytes of zeros at `offset`, which is never below an earlier one; at most half a window. */
+  /** Room for `length` bytes of zeros at `offset`, which is never below an earlier one's end; at most half a window. */
   at(offset: number, length: number): Buffer {
-    if (offset + length > this.#base + windowBytes) {
-      const rest = this.#window === this.first ? 0 : Math.max(this.#base + windowBytes - offset, 0);
-      this.#flush();
-      const base = offset - (offset % blockBytes);
-      const next = this.#window === this.first ? Buffer.alloc(windowBytes) : this.#window;
-      void rest;
-      next.fill(0);
-      this.#window = next;
-      this.#base = base;
-    }
+    if (offset + length > this.#base + windowBytes) this.#advance(offset - (offset % blockBytes));
     return this.#window.subarray(offset - this.#base, offset - this.#base + length);
   }
 
   finish(length: number): void {
-    this.#flush();
-    this.#window = this.first;
-    this.#base = 0;
-    this.#flush(Math.min(windowBytes, length));
+    if (this.#window === this.first) this.#firstBytes = Math.min(windowBytes, length);
+    else this.#write(this.#window, windowBytes, this.#base);
+    this.#write(this.first, this.#firstBytes, 0);
     ftruncateSync(this.#fd, length);
   }
 
@@ -436,7 +430,22 @@ class BlockFile {
     closeSync(this.#fd);
   }
 
-  #flush(length = windowBytes): void {
-    for (let at = 0; at < length; ) at += writeSync(this.#fd, this.#window, at, length - at, this.#base + at);
+  #advance(base: number): void {
+    // The window's last block may be only half full: it goes on in the next one.
+    const kept = Math.min(base - this.#base, windowBytes);
+    const rest = Buffer.from(this.#window.subarray(kept));
+    if (this.#window === this.first) {
+      this.#firstBytes = kept;
+      this.#window = Buffer.alloc(windowBytes);
+    } else {
+      this.#write(this.#window, kept, this.#base);
+      this.#window.fill(0);
+    }
+    this.#window.set(rest);
+    this.#base = base;
+  }
+
+  #write(bytes: Buffer, length: number, position: number): void {
+    for (let at = 0; at < length; ) at += writeSync(this.#fd, bytes, at, length - at, position + at);
   }
 }

@@ -5,6 +5,11 @@ import { join } from "node:path";
 
 /** A failure after which the same request may succeed: a cut or stalled connection, a server that is overloaded. */
 export class TransientError extends Error {
+  /** Nobody listens there, or there is no way to it. */
+  get refused(): boolean {
+    const { code } = (this.cause ?? {}) as NodeJS.ErrnoException;
+    return code === "ECONNREFUSED" || code === "EHOSTUNREACH" || code === "ENETUNREACH";
+  }
   /** What the server asked for. */
   readonly retryAfterMs: number | undefined;
   constructor(message: string, options: { retryAfterMs?: number | undefined; cause?: unknown } = {}) {

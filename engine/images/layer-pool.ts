@@ -37,6 +37,9 @@ const idleMs = 2_000;
 /** JavaScript heap of a thread; an image with more entries than fit is refused, and the engine lives on. */
 const heapMiB = 2_048;
 
+/** Small, so that the buffers that zlib leaves behind are freed soon: V8 looks at them only when this is full. */
+const youngMiB = 2;
+
 /** The threads that convert layers; at most `size` work at once. */
 export class LayerPool {
   readonly #size: number;
@@ -110,7 +113,10 @@ export class LayerPool {
       }
       const worker =
         reused ??
-        new Worker(this.#script, { stderr: false, resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: Number(process.env.YG ?? 48) } });
+        new Worker(this.#script, {
+          stderr: false,
+          resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: youngMiB },
+        });
       item.worker = worker;
       worker.removeAllListeners();
       worker.on("message", (message: FromWorker) => this.#message(item, message));

@@ -49,6 +49,8 @@ export class RegistryClient {
   readonly #credentials: (domain: string) => Promise<Credential | undefined>;
   readonly #bases = new Map<string, Promise<URL>>();
   readonly #authorizations = new Map<string, Authorization>();
+  /** Registries that have answered: a connection that they refuse now is worth another try. */
+  readonly #reached = new Set<string>();
 
   constructor(options: RegistryOptions = {}) {
     this.#insecure = new Set(options.insecureRegistries ?? []);
@@ -171,6 +173,7 @@ export class RegistryClient {
       const known = this.#authorizations.get(key);
       const usable = known !== undefined && known.expiresAt > Date.now() ? known : undefined;
       const response = await this.#follow(url, usable?.header, headers, insecureTls, signal);
+      this.#reached.add(repository.domain);
       if (response.status !== 401 || challenged) return await this.#checkTransient(repository, response);
       challenged = true;
       discard(response);

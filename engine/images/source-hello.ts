@@ -44,6 +44,7 @@ export async function helloSource(programPath: string): Promise<ImageSource> {
         Labels: {
           "org.opencontainers.image.title": "hello",
           "org.opencontainers.image.description": "Mocker's built-in greeting",
+          "io.mocker.tell-runtime": "true",
         },
       },
       rootfs: { type: "layers", diff_ids: [digestOf(layer)] },

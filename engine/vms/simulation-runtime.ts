@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { VmConfig, VmFiles } from "../state/vm-record.ts";
 import type { Availability, PreparedVm, Runtime } from "./runtime.ts";
@@ -21,8 +21,10 @@ export class SimulationRuntime implements Runtime {
     const lower = await this.#images.rootDirectory(vm.imageId);
     const upper = join(files.dir, "upper");
     const work = join(files.dir, "work");
-    await mkdir(upper, { recursive: true, mode: 0o755 });
-    await mkdir(work, { recursive: true, mode: 0o755 });
+    await mkdir(upper, { recursive: true });
+    await mkdir(work, { recursive: true });
+    // The root folder that the workload sees has the attributes of the upper one.
+    await chmod(upper, (await stat(lower)).mode & 0o7777);
     const mounts = await volumeMounts(vm.volumes, (volume) => ({ kind: "bind", source: volume.source }));
     return {
       launch: {

@@ -42,11 +42,7 @@ export function makeVmConfig(
     createdAt: now.toISOString(),
     runtime,
     ...command,
-    env: mergeEnv(
-      [defaultPath, `HOSTNAME=${hostname}`, ...(tty ? ["TERM=xterm"] : [])],
-      image.config.env,
-      params.env ?? [],
-    ),
+    env: mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []),
     workingDir: absolute(params.workingDir) ?? (image.config.workingDir || "/"),
     user: params.user ?? image.config.user,
     hostname,
@@ -61,6 +57,18 @@ export function makeVmConfig(
     stopSignal,
     stopTimeoutSeconds: params.stopTimeoutSeconds ?? 10,
   };
+}
+
+/** The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran. */
+const tellRuntimeLabel = "io.mocker.tell-runtime";
+
+function baseEnv(image: ImageRunConfig, hostname: string, tty: boolean, runtime: RuntimeName): string[] {
+  return [
+    defaultPath,
+    `HOSTNAME=${hostname}`,
+    ...(tty ? ["TERM=xterm"] : []),
+    ...(tellRuntimeLabel in image.labels ? [`MOCKER_RUNTIME=${runtime}`] : []),
+  ];
 }
 
 /** Docker's rule: an entry point given by the user also drops the image's default arguments. */

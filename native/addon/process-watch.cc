@@ -88,15 +88,20 @@ class ProcessWatch {
     close();
     if (callback.IsEmpty()) return;
     const Napi::HandleScope scope(env);
-    if (role_ == Role::observer) {
-      callback.MakeCallback(env.Global(), {});
-      return;
+    try {
+      if (role_ == Role::observer) {
+        callback.MakeCallback(env.Global(), {});
+        return;
+      }
+      const auto number = [&](const std::optional<int>& value) {
+        return value ? Napi::Value(Napi::Number::New(env, *value)) : env.Null();
+      };
+      callback.MakeCallback(env.Global(), {number(status ? status->exitCode : std::nullopt),
+                                           number(status ? status->signal : std::nullopt)});
+    } catch (const Napi::Error& error) {
+      // No JavaScript is below us to catch it: 'uncaughtException', as for any event handler of Node's own.
+      napi_fatal_exception(env_, error.Value());
     }
-    const auto number = [&](const std::optional<int>& value) {
-      return value ? Napi::Value(Napi::Number::New(env, *value)) : env.Null();
-    };
-    callback.MakeCallback(env.Global(), {number(status ? status->exitCode : std::nullopt),
-                                         number(status ? status->signal : std::nullopt)});
   }
 
   napi_env env_;

@@ -15,8 +15,13 @@ constexpr size_t maxLineBytes = 1024;
 
 }  // namespace
 
-ChildOutput::ChildOutput(Loop& loop, Fd pipe, Fd file, uint64_t maxBytes, WhenFull whenFull)
-    : loop_(loop), pipe_(std::move(pipe)), file_(std::move(file)), maxBytes_(maxBytes), whenFull_(whenFull) {
+ChildOutput::ChildOutput(Loop& loop, Fd pipe, Fd file, uint64_t maxBytes, WhenFull whenFull, std::string notable)
+    : loop_(loop),
+      pipe_(std::move(pipe)),
+      file_(std::move(file)),
+      maxBytes_(maxBytes),
+      whenFull_(whenFull),
+      notable_(std::move(notable)) {
   // Level-triggered and one piece at a time: a flood must not keep the loop from its other work.
   loop_.add(pipe_.get(), EPOLLIN, [this](uint32_t) { readSome(); });
 }
@@ -49,7 +54,7 @@ bool ChildOutput::readSome() {
 void ChildOutput::keep(const char* bytes, size_t size) {
   for (const char c : std::string_view(bytes, size)) {
     if (c == '\n') {
-      if (!line_.empty()) lastLine_ = std::move(line_);
+      if (!line_.empty() && line_.find(notable_) != std::string::npos) lastLine_ = std::move(line_);
       line_.clear();
     } else if (line_.size() < maxLineBytes && static_cast<unsigned char>(c) >= ' ' && c != '\x7f') {
       line_ += c;
@@ -69,7 +74,5 @@ void ChildOutput::keep(const char* bytes, size_t size) {
   writeFully(file_.get(), std::string_view(bytes, size));
   written_ += size;
 }
-
-std::string ChildOutput::lastLine() const { return lastLine_; }
 
 }  // namespace mocker

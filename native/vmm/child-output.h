@@ -20,7 +20,8 @@ class ChildOutput {
     restart  // the file is ours: empty it and go on, so that the end is kept
   };
 
-  ChildOutput(Loop& loop, Fd pipe, Fd file, uint64_t maxBytes, WhenFull whenFull);
+  /** @param notable only lines that contain it are candidates for lastLine(); empty: all */
+  ChildOutput(Loop& loop, Fd pipe, Fd file, uint64_t maxBytes, WhenFull whenFull, std::string notable = {});
   ~ChildOutput();
   ChildOutput(const ChildOutput&) = delete;
   ChildOutput& operator=(const ChildOutput&) = delete;
@@ -28,8 +29,8 @@ class ChildOutput {
   /** Takes what is in the pipe now; for when its writer is dead. */
   void drain();
 
-  /** The last complete line, without control characters, at most 1 KiB of it. */
-  std::string lastLine() const;
+  /** The last complete notable line, without control characters, at most 1 KiB of it. */
+  const std::string& lastLine() const { return lastLine_; }
 
  private:
   /** False when there is nothing more to read, now or ever. */
@@ -43,6 +44,7 @@ class ChildOutput {
   const WhenFull whenFull_;
   uint64_t written_ = 0;
   bool full_ = false;
+  const std::string notable_;
   std::string line_;
   std::string lastLine_;
 };

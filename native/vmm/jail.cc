@@ -166,6 +166,7 @@ void Jail::buildRoot() {
   if (mount("/proc/self/fd", (root + "/proc/self/fd").c_str(), nullptr, MS_BIND, nullptr) != 0) {
     throwErrno("bind /proc/self/fd");
   }
+  tighten(root + "/proc/self/fd", attrReadOnly | attrNoSuid | attrNoDev);
 
   if (chdir(root.c_str()) != 0 || syscall(SYS_pivot_root, ".", ".") != 0) throwErrno("change the root");
   // The old root now lies over the new one, at the same place.

@@ -127,7 +127,7 @@ void Monitor::followOutput(Child& child) {
     Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) notice(path + ": " + errnoWords(errno));
     console_ = std::make_unique<ChildOutput>(loop_, std::move(child.console), std::move(file), maxConsoleBytes,
-                                             ChildOutput::WhenFull::restart);
+                                             ChildOutput::WhenFull::restart, "Kernel panic");
   }
 }
 
@@ -458,6 +458,17 @@ void Monitor::onSignal() {
   }
 }
 
+/** What a VM that died by itself said last: its kernel's panic, or libkrun's error. */
+std::string Monitor::lastWords() const {
+  if (console_ && !console_->lastLine().empty()) return console_->lastLine().substr(0, 300);
+  if (!errors_) return {};
+  // "[2026-11-24T08:33:09.603955Z ERROR krun_vmm::linux::vstate] Received …"
+  const auto& line = errors_->lastLine();
+  const auto end = line.find("] ");
+  if (line.find(" ERROR ") > end || end == std::string::npos) return {};
+  return "libkrun: " + line.substr(end + 2, 300);
+}
+
 void Monitor::childDied(int status) {
   childDead_ = true;
   child_ = -1;
@@ -473,6 +484,7 @@ void Monitor::childDied(int status) {
   if (deathMessage_.empty()) {
     deathMessage_ = "the VM's process " + deathOf(status);
     if (agentHello_.is_null()) deathMessage_ += " before its agent had answered";
+    if (const auto words = lastWords(); !words.empty()) deathMessage_ += ": " + words;
   }
   // What it sent is still in its sockets; they are read to their end first.
   loop_.after(drainMs, [this] {

@@ -70,6 +70,7 @@ class Monitor {
   // the end
   void onSignal();
   void childDied(int status);
+  std::string lastWords() const;
   void settleDead();
   void record(const ExitRecord& exit);
   void killChild();

@@ -21,10 +21,7 @@ export class Terminal {
   static async open(dir: string, env: NodeJS.ProcessEnv, size: TerminalSize): Promise<Terminal> {
     await needPrograms({ tmux: "tmux" });
     const name = join(dir, `tty${++opened}`);
-    writeFileSync(
-      `${name}.conf`,
-      "set -g status off\nset -g window-size manual\nset -g escape-time 0\nset -g default-terminal xterm\n",
-    );
+    writeFileSync(`${name}.conf`, "set -g status off\nset -g escape-time 0\nset -g default-terminal xterm\n");
     const shellEnv = { ...env, PS1: "host> ", ENV: "", LC_ALL: "C.UTF-8" };
     const tmux = (...args: string[]) =>
       runTool("tmux", ["-u", "-S", `${name}.sock`, "-f", `${name}.conf`, ...args], { env: shellEnv });

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { canonical, familiar, parseReference } from "../../../engine/images/reference.ts";
+import { MockerError } from "../../../engine/protocol/errors.ts";
+
+const digest = `sha256:${"a1".repeat(32)}`;
+
+const valid: [text: string, canonical: string, familiar: string][] = [
+  ["alpine", "docker.io/library/alpine:latest", "alpine:latest"],
+  ["alpine:3.20", "docker.io/library/alpine:3.20", "alpine:3.20"],
+  ["library/alpine", "docker.io/library/alpine:latest", "alpine:latest"],
+  ["docker.io/alpine", "docker.io/library/alpine:latest", "alpine:latest"],
+  ["index.docker.io/library/alpine", "docker.io/library/alpine:latest", "alpine:latest"],
+  ["docker.io/a/b:c", "docker.io/a/b:c", "a/b:c"],
+  ["library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"],
+  ["a/b", "docker.io/a/b:latest", "a/b:latest"],
+  ["ghcr.io/a/b", "ghcr.io/a/b:latest", "ghcr.io/a/b:latest"],
+  ["localhost/a", "localhost/a:latest", "localhost/a:latest"],
+  ["localhost:5000/a:b", "localhost:5000/a:b", "localhost:5000/a:b"],
+  ["127.0.0.1:5000/debian", "127.0.0.1:5000/debian:latest", "127.0.0.1:5000/debian:latest"],
+  ["[::1]:5000/x", "[::1]:5000/x:latest", "[::1]:5000/x:latest"],
+  ["Registry.Example/x", "Registry.Example/x:latest", "Registry.Example/x:latest"],
+  ["LOCAL/x", "LOCAL/x:latest", "LOCAL/x:latest"],
+  ["a__b/c--d.e_f", "docker.io/a__b/c--d.e_f:latest", "a__b/c--d.e_f:latest"],
+  [`alpine@${digest}`, `docker.io/library/alpine@${digest}`, `alpine@${digest}`],
+  [`alpine:1@${digest}`, `docker.io/library/alpine:1@${digest}`, `alpine:1@${digest}`],
+  [`alpine:${"x".repeat(128)}`, `docker.io/library/alpine:${"x".repeat(128)}`, `alpine:${"x".repeat(128)}`],
+  ["alpine:_tag.With-All", "docker.io/library/alpine:_tag.With-All", "alpine:_tag.With-All"],
+];
+
+for (const [text, whole, short] of valid)
+  test(`${text.slice(0, 60)} is a reference`, () => {
+    assert.equal(canonical(parseReference(text)), whole);
+    assert.equal(familiar(parseReference(text)), short);
+    assert.deepEqual(parseReference(short), parseReference(text), "the short form means the same");
+  });
+
+const invalid: [text: string, message: RegExp][] = [
+  ["", /at least one component/],
+  ["Alpine", /repository name \(library\/Alpine\) must be lowercase/],
+  ["ghcr.io/Foo/bar", /repository name \(Foo\/bar\) must be lowercase/],
+  ["a".repeat(300), /not be more than 255 characters/],
+  ["a1".repeat(32), /cannot specify 64-byte hexadecimal strings/],
+  [":tag", /at least one component|invalid reference format/],
+  ["alpine:", /no valid tag/],
+  [`alpine:${"x".repeat(129)}`, /no valid tag/],
+  ["alpine:a b", /no valid tag/],
+  ["alpine@sha256:abc", /no digest/],
+  ["alpine@", /no digest/],
+  [`alpine@md5:${"a".repeat(32)}`, /no digest/],
+  [`alpine@${digest.toUpperCase()}`, /no digest/],
+  ["a//b", /invalid reference format/],
+  ["/a", /invalid reference format/],
+  ["a/", /invalid reference format|at least one/],
+  ["-a", /invalid reference format/],
+  ["a-", /invalid reference format/],
+  ["a..b", /invalid reference format/],
+  ["a___b", /invalid reference format/],
+  ["localhost:port/a", /invalid reference format/],
+  ["bad_host.com/a", /invalid reference format/],
+  ["../../etc/passwd", /invalid reference format/],
+  ["a b", /invalid reference format/],
+  ["a\u0000b", /invalid reference format/],
+  ["https://example.com/a", /invalid reference format/],
+  ["äpfel", /invalid reference format/],
+];
+
+for (const [text, message] of invalid)
+  test(`${JSON.stringify(text.slice(0, 40))} is refused`, () => {
+    assert.throws(
+      () => parseReference(text),
+      (error) =>
+        error instanceof MockerError &&
+        error.code === "INVALID_REFERENCE" &&
+        message.test(error.message) &&
+        (error.hint ?? "").includes("REPOSITORY"),
+    );
+  });
