@@ -4,7 +4,6 @@
 //   --force       build even if nothing changed
 
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { provideExt4Template } from "./tools/ext4-template.mjs";
 import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
@@ -67,9 +66,10 @@ function step(
   /** @type {() => void} */ make,
 ) {
   const stamp = join(outDir, `.${name}.stamp`);
-  const key = hashFiles(inputs, [process.version, process.arch, cacheDir, String(options.has("--strict"))]);
+  const key = hashFiles(inputs, [process.version, process.arch, cacheDir]);
   const made = outputs.every((output) => existsSync(join(outDir, output)));
-  if (!options.has("--force") && made && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
+  const always = options.has("--force") || (options.has("--strict") && make === buildPrograms);
+  if (!always && made && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
   rmSync(stamp, { force: true });
   make();
   writeAtomically(stamp, key);
@@ -83,7 +83,8 @@ function sources() {
 
 function buildPrograms() {
   checkTools();
-  const gyp = createRequire(import.meta.url).resolve("node-gyp/bin/node-gyp.js");
+  const gyp = join(rootDir, "node_modules", "node-gyp", "bin", "node-gyp.js");
+  if (!existsSync(gyp)) throw new BuildError("node-gyp is missing: run `npm ci` first");
   const headers = headersDir();
   const flags = [
     ...["--directory", nativeDir, "--loglevel", "warn"],

@@ -32,6 +32,8 @@ import { clientVersion } from "./version.ts";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const startTimeoutMs = 20_000;
+/** An engine that is merely busy answers within this. */
+const handshakeTimeoutMs = 10_000;
 const startAttempts = 4;
 const retryMs = 5;
 /** Status of an engine that found another's lock. */
@@ -187,7 +189,7 @@ class ConnectionWriter extends SocketMessageWriter {
   }
 }
 
-async function shakeHands(socket: Socket, path: string): Promise<Engine> {
+async function shakeHands(socket: Socket, path: string, timeoutMs: number): Promise<Engine> {
   const connection = createMessageConnection(new SocketMessageReader(socket), new ConnectionWriter(socket));
   // Pending requests must fail, not hang, when the engine dies.
   connection.onClose(() => connection.dispose());
@@ -195,6 +197,11 @@ async function shakeHands(socket: Socket, path: string): Promise<Engine> {
   socket.on("error", () => undefined);
   socket.once("end", () => socket.destroy());
   connection.listen();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    socket.destroy();
+  }, timeoutMs);
   let result: InitializeResult;
   try {
     result = await connection.sendRequest(initialize, {
@@ -204,7 +211,16 @@ async function shakeHands(socket: Socket, path: string): Promise<Engine> {
   } catch (error) {
     socket.destroy();
     if (isAnswer(error)) throw asMockerError(error);
+    if (timedOut) {
+      throw new MockerError(
+        "ENGINE_UNREACHABLE",
+        `the mocker engine at ${path} does not answer within ${timeoutMs / 1000} s`,
+        { hint: "end its process (VMs go on running); the next command starts a new engine" },
+      );
+    }
     throw new HandshakeLost("the engine closed the connection", { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
   const { protocolVersion: theirs, engine } = result;
   if (theirs !== protocolVersion) {
@@ -222,7 +238,7 @@ async function shakeHands(socket: Socket, path: string): Promise<Engine> {
 }
 
 /** Connects if an engine answers; undefined if none does. */
-async function connectToRunning(path: string): Promise<Engine | undefined> {
+async function connectToRunning(path: string, timeoutMs: number): Promise<Engine | undefined> {
   let socket: Socket;
   try {
     socket = await dial(path);
@@ -235,7 +251,7 @@ async function connectToRunning(path: string): Promise<Engine | undefined> {
     });
   }
   try {
-    return await shakeHands(socket, path);
+    return await shakeHands(socket, path, timeoutMs);
   } catch (error) {
     if (error instanceof HandshakeLost) return undefined;
     throw error;
@@ -289,9 +305,9 @@ function startEngine(enginePath: string, logPath: string, env: Environment): Sta
 /**
  * Connects to this user's engine and starts it if none runs. Several commands may do so at once: the engine's own lock
  * lets one of the processes live, and all commands end up connected to that one.
- * Throws MockerError ENGINE_UNREACHABLE.
+ * `timeoutMs` is for an engine's answer to the handshake. Throws MockerError ENGINE_UNREACHABLE.
  */
-export async function connect(env: Environment): Promise<Engine> {
+export async function connect(env: Environment, timeoutMs = handshakeTimeoutMs): Promise<Engine> {
   const path = socketPath(env);
   if (Buffer.byteLength(path) > maxSocketPathBytes) {
     throw new MockerError(
@@ -308,7 +324,7 @@ export async function connect(env: Environment): Promise<Engine> {
       hint: `remove it, chmod it to 0700, or set MOCKER_RUN_DIR to a folder of yours`,
     });
   }
-  const running = await connectToRunning(path);
+  const running = await connectToRunning(path, timeoutMs);
   if (running !== undefined) return running;
 
   const enginePath = env.MOCKER_ENGINE || join(__dirname, "engine.js");
@@ -330,7 +346,7 @@ export async function connect(env: Environment): Promise<Engine> {
     let patienceEnds = deadline;
     while (Date.now() < patienceEnds) {
       await sleep(retryMs);
-      const engine = await connectToRunning(path);
+      const engine = await connectToRunning(path, timeoutMs);
       if (engine !== undefined) return engine;
       if (started.ended === undefined) continue;
       if (started.isSecond !== true) break;

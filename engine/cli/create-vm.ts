@@ -4,7 +4,7 @@ import { MockerError, type VmCreateParams, vmCreate } from "../protocol/index.ts
 import { type CommandContext, CommandFailure } from "./command.ts";
 import { type createFlags, createParams, type PullPolicy, pullPolicy } from "./create-flags.ts";
 import { describeError } from "./errors.ts";
-import { defaultTagRemark, pullImage } from "./pull.ts";
+import { pullImage } from "./pull.ts";
 import { familiarReference } from "./reference.ts";
 
 type CreateContext = CommandContext<typeof createFlags>;
@@ -39,7 +39,6 @@ export async function createVm(context: CreateContext, creation: Creation): Prom
   const engine = await context.connect();
   const pull = async (): Promise<void> => {
     const { platform } = flags;
-    if (!flags.quiet) io.stderr.write(defaultTagRemark(params.image));
     await pullImage(
       engine,
       io,

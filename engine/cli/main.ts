@@ -18,6 +18,12 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+// A mistake of ours: one line, and the terminal goes back to its user (on "exit").
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`mocker: internal error: ${error.message}\n`);
+  process.exit(125);
+});
+
 void main(process.argv.slice(2), processIo()).then(async (exitCode) => {
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   process.exit(exitCode);

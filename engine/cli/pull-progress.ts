@@ -38,6 +38,11 @@ function describe(progress: PullProgress, columns: number): string {
   return status === "retrying" && message ? `${word}: ${message}` : word;
 }
 
+/** Moves the cursor to the beginning of the line `lines` above. */
+function up(lines: number): string {
+  return lines > 0 ? `\u001b[${lines}F` : "\r";
+}
+
 export class PullDisplay {
   readonly #out: OutputStream;
   readonly #title: string | undefined;
@@ -59,7 +64,9 @@ export class PullDisplay {
   report(progress: PullProgress): void {
     this.#begin();
     if (progress.layer === "") {
-      if (progress.message) this.#print(progress.message);
+      // "Pulling from …" in the engine's words; the title says so in Docker's.
+      const isTitle = progress.status === "pulling" && this.#title !== undefined;
+      if (progress.message && !isTitle) this.#print(progress.message);
       return;
     }
     this.#lines.set(progress.layer, progress);
@@ -76,7 +83,7 @@ export class PullDisplay {
 
   /** Draws what has not been drawn yet; what follows is printed below. */
   finish(): void {
-    if (this.#timer !== undefined) this.#redraw();
+    if (this.#isTerminal && this.#lines.size > 0) this.#redraw();
     this.#drawn = 0;
   }
 
@@ -93,7 +100,7 @@ export class PullDisplay {
   }
 
   #clear(): void {
-    if (this.#drawn > 0) this.#out.write(`\u001b[${this.#drawn}A\u001b[J`);
+    if (this.#drawn > 0) this.#out.write(`${up(this.#drawn)}\u001b[J`);
     this.#drawn = 0;
   }
 
@@ -112,9 +119,8 @@ export class PullDisplay {
     const text = lines
       .map(([layer, line]) => `${`${layer}: ${describe(line, columns)}`.slice(0, columns - 1)}\u001b[K\n`)
       .join("");
-    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}A` : "";
-    const rest = this.#drawn > lines.length ? "\u001b[J" : "";
-    this.#out.write(`${up}${text}${rest}`);
+    // What is below goes too: a line that is gone, or the ^C that the terminal echoes.
+    this.#out.write(`${up(this.#drawn)}${text}\u001b[J`);
     this.#drawn = lines.length;
   }
 }

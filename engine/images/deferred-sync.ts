@@ -40,21 +40,27 @@ export class DeferredSync {
     const pending = this.#unmarked();
     if (pending.length === 0) return;
     this.#running = true;
+    this.#again = false;
     // syncfs(2): an unpacked root has too many files to flush one by one.
     const child = spawn("sync", ["--file-system", this.#store.dir], { stdio: "ignore" });
     child.unref();
     const done = (flushed: boolean): void => {
       this.#running = false;
-      if (flushed)
-        for (const [folder, stem] of pending)
-          if (readdirSync(folder).some((name) => stemOf(name) === stem))
-            writeFileSync(join(folder, `${stem}.synced`), "");
-      if (!this.#again) return;
-      this.#again = false;
-      this.schedule();
+      try {
+        if (flushed) this.#mark(pending);
+        if (this.#again) this.schedule();
+      } catch {
+        // Without a mark it is made again after the next boot, which is harmless; a full disk, mostly.
+      }
     };
     child.on("error", () => done(false));
     child.on("close", (code) => done(code === 0));
+  }
+
+  #mark(flushed: [folder: string, stem: string][]): void {
+    for (const [folder, stem] of flushed)
+      if (readdirSync(folder).some((name) => stemOf(name) === stem))
+        writeFileSync(join(folder, `${stem}.synced`), "");
   }
 
   #unmarked(): [folder: string, stem: string][] {

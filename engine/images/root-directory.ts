@@ -117,7 +117,7 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
             setXattrs(path, inode, options);
             // After the owner: a change of owner clears the setuid bits.
             fchmodSync(fd, inode.mode);
-            futimesSync(fd, seconds(inode), seconds(inode));
+            futimesSync(fd, modified(inode), modified(inode));
           } finally {
             closeSync(fd);
           }
@@ -125,7 +125,7 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
           symlinkSync(bytes(inode.link), bytes(path));
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
           setXattrs(path, inode, options);
-          lutimesSync(bytes(path), seconds(inode), seconds(inode));
+          lutimesSync(bytes(path), modified(inode), modified(inode));
         } else {
           if (!privileged && inode.kind !== kind.fifo) continue;
           const name8 = bytes(path).toString("utf8");
@@ -134,7 +134,7 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
           native.mknod(name8, (typeBits[inode.kind] ?? 0) | 0o600, inode.deviceMajor, inode.deviceMinor);
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
           chmodSync(bytes(path), inode.mode);
-          lutimesSync(bytes(path), seconds(inode), seconds(inode));
+          lutimesSync(bytes(path), modified(inode), modified(inode));
         }
         if (inode.links > 1) names.set(inode, path);
       }
@@ -146,7 +146,7 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
       if (privileged) lchownSync(directory, inode.uid, inode.gid);
       setXattrs(path, inode, options);
       chmodSync(directory, privileged ? inode.mode : inode.mode | 0o700);
-      lutimesSync(directory, seconds(inode), seconds(inode));
+      lutimesSync(directory, modified(inode), modified(inode));
     }
   } finally {
     for (const fd of blobs.values()) closeSync(fd);
@@ -157,8 +157,10 @@ function bytes(path: string): Buffer {
   return Buffer.from(path, "latin1");
 }
 
-function seconds(inode: Inode): number {
-  return inode.mtimeSeconds + inode.mtimeNanoseconds / 1e9;
+/** Node takes a negative number for the present time, but not a Date before 1970. */
+function modified(inode: Inode): number | Date {
+  const seconds = inode.mtimeSeconds + inode.mtimeNanoseconds / 1e9;
+  return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 
 function setXattrs(path: string, inode: Inode, { native, privileged }: MaterializeOptions): void {

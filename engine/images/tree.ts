@@ -32,6 +32,8 @@ export class Inode extends Attributes implements Node {
   }
 
   override get mode(): number {
+    // Linux has no modes for symlinks; all show this one.
+    if (this.kind === kind.symlink) return 0o777;
     return this.implicit ? 0o755 : super.mode;
   }
   override get size(): number {

@@ -14,7 +14,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
+import { rootDir } from "./paths.mjs";
 
 /** Every file below a folder, sorted. @param {string} dir @param {string[]} [skip] names of folders @returns {string[]} */
 export function filesBelow(dir, skip = []) {
@@ -28,10 +29,14 @@ export function filesBelow(dir, skip = []) {
     .sort();
 }
 
-/** SHA-256 over the names and contents of files, and other texts. @param {string[]} files @param {string[]} [texts] */
+/** SHA-256 over the names (in the checkout, wherever that is) and contents of files, and other texts. @param {string[]} files @param {string[]} [texts] */
 export function hashFiles(files, texts = []) {
   const hash = createHash("sha256");
-  for (const file of files) hash.update(`${file}\0`).update(readFileSync(file)).update("\0");
+  for (const file of files)
+    hash
+      .update(`${relative(rootDir, file)}\0`)
+      .update(readFileSync(file))
+      .update("\0");
   for (const text of texts) hash.update(`${text}\0`);
   return hash.digest("hex");
 }

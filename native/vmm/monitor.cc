@@ -460,7 +460,10 @@ void Monitor::onSignal() {
 
 /** What a VM that died by itself said last: its kernel's panic, or libkrun's error. */
 std::string Monitor::lastWords() const {
-  if (console_ && !console_->lastLine().empty()) return console_->lastLine().substr(0, 300);
+  if (console_ && !console_->lastLine().empty()) {
+    const auto& panic = console_->lastLine();
+    return panic.substr(panic.find("Kernel panic"), 300);
+  }
   if (!errors_) return {};
   // "[2026-11-24T08:33:09.603955Z ERROR krun_vmm::linux::vstate] Received …"
   const auto& line = errors_->lastLine();

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { afterFile } from "./after-file.ts";
 import { inLab, rootDir } from "./paths.ts";
 import { isAlive, killQuietly, monitorsOf, processesWithEnvironment } from "./processes.ts";
 import { RunningProcess } from "./running-process.ts";
@@ -202,7 +202,6 @@ export async function withMocker<T>(work: (mocker: Mocker) => Promise<T>): Promi
   }
 }
 
-// Registered when the module is loaded: the hook belongs to the test file that imports it.
-after(async () => {
+afterFile(async () => {
   for (const mocker of instances) await mocker.close();
 });

@@ -22,7 +22,9 @@ export class Terminal {
     await needPrograms({ tmux: "tmux" });
     const name = join(dir, `tty${++opened}`);
     writeFileSync(`${name}.conf`, "set -g status off\nset -g escape-time 0\nset -g default-terminal xterm\n");
-    const shellEnv = { ...env, PS1: "host> ", ENV: "", LC_ALL: "C.UTF-8" };
+    // dash ignores a prompt from root's environment; it reads this file when it is interactive.
+    writeFileSync(`${name}.sh`, "PS1='host> '\n");
+    const shellEnv = { ...env, ENV: `${name}.sh`, LC_ALL: "C.UTF-8" };
     const tmux = (...args: string[]) =>
       runTool("tmux", ["-u", "-S", `${name}.sock`, "-f", `${name}.conf`, ...args], { env: shellEnv });
     const area = ["-x", String(size.columns), "-y", String(size.rows)];

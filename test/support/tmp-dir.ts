@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
+import { afterFile } from "./after-file.ts";
 
 const made: string[] = [];
 
@@ -30,7 +30,6 @@ export function removeTree(folder: string): void {
   }
 }
 
-// Registered when the module is loaded: the hook belongs to the test file that imports it.
-after(() => {
+afterFile(() => {
   for (const folder of made) removeTree(folder);
 });

@@ -137,6 +137,20 @@ function defineTests(): void {
       engine.close();
     });
 
+    test("an engine that hangs does not hang the command", async () => {
+      mkdirSync(join(dir, "run"), { mode: 0o700 });
+      const path = join(dir, "run", "engine.sock");
+      const silent = createServer();
+      await new Promise<void>((resolve) => silent.listen(path, resolve));
+      await assert.rejects(
+        connect(env, 100),
+        (error) =>
+          error instanceof MockerError &&
+          error.message === `the mocker engine at ${path} does not answer within 0.1 s`,
+      );
+      silent.close();
+    });
+
     test("a request that was under way when the engine died fails", async () => {
       mkdirSync(join(dir, "run"), { mode: 0o700 });
       const fake = await FakeEngine.listen(join(dir, "run"));

@@ -21,9 +21,11 @@ describe("pull", () => {
     setup.engine.handle(imagePull, ({ progressToken = "" }, { progress }) => {
       const report = (layer: string, status: string, more = {}): void =>
         progress(progressToken, { layer, status, ...more });
+      report("", "pulling", { message: "Pulling from registry/alpine" });
       report("aaaaaaaaaaaa", "exists");
       report("bbbbbbbbbbbb", "pulling");
       report("bbbbbbbbbbbb", "waiting");
+      report("", "retrying", { message: "connect ECONNREFUSED; trying again in 1 s" });
       for (const currentBytes of [1, 2, 3])
         report("bbbbbbbbbbbb", "downloading", { currentBytes, totalBytes: 3 });
       report("bbbbbbbbbbbb", "retrying", { message: "connection reset, again in 1 s" });
@@ -40,6 +42,7 @@ latest: Pulling from library/alpine
 aaaaaaaaaaaa: Already exists
 bbbbbbbbbbbb: Pulling fs layer
 bbbbbbbbbbbb: Waiting
+connect ECONNREFUSED; trying again in 1 s
 bbbbbbbbbbbb: Retrying: connection reset, again in 1 s
 bbbbbbbbbbbb: Verifying Checksum
 bbbbbbbbbbbb: Preparing
@@ -101,11 +104,11 @@ docker.io/library/alpine:latest
 function screen(bytes: string): string[] {
   const lines = [""];
   let row = 0;
-  for (const part of bytes.match(/\u001b\[\d*[A-Z]|\n|[^\u001b\n]+/g) ?? []) {
+  for (const part of bytes.match(/\u001b\[\d*[A-Z]|\n|[^\u001b\n\r]+/g) ?? []) {
     const control = /^\u001b\[(\d*)([A-Z])$/.exec(part);
     if (part === "\n") row++;
-    else if (control?.[2] === "A") row -= Number(control[1]);
-    else if (control?.[2] === "J") lines.length = row;
+    else if (control?.[2] === "F") row -= Number(control[1]);
+    else if (control?.[2] === "J") lines.splice(row);
     else if (control?.[2] === "K") continue;
     else lines[row] = part;
     while (lines.length <= row) lines.push("");

@@ -198,7 +198,6 @@ describe("run", () => {
       code: 0,
       stdout: "",
       stderr: `Unable to find image 'alpine:latest' locally
-Using default tag: latest
 latest: Pulling from library/alpine
 aaaaaaaaaaaa: Pulling fs layer
 aaaaaaaaaaaa: Pull complete

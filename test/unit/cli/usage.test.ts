@@ -86,14 +86,16 @@ const cases: Case[] = [
       "mocker: invalid spec: :/b: empty section between colons\n\nRun 'mocker run --help' for more information\n",
   },
   {
-    argv: ["run", "--env-file", "nope", "img"],
+    argv: ["run", "--env-file", "/nonexistent/file", "img"],
     code: 125,
-    stderr: "mocker: open nope: no such file or directory\n\nRun 'mocker run --help' for more information\n",
+    stderr:
+      "mocker: open /nonexistent/file: no such file or directory\n\nRun 'mocker run --help' for more information\n",
   },
   {
-    argv: ["run", "--label-file", "nope", "img"],
+    argv: ["run", "--label-file", "/nonexistent/file", "img"],
     code: 125,
-    stderr: "mocker: open nope: no such file or directory\n\nRun 'mocker run --help' for more information\n",
+    stderr:
+      "mocker: open /nonexistent/file: no such file or directory\n\nRun 'mocker run --help' for more information\n",
   },
   {
     argv: ["run", ""],

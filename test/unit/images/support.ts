@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -21,9 +21,11 @@ export type Entry = Partial<Header> & { name: string; content?: Buffer | string 
 /** A tar archive; tar-stream writes it, so that the reader under test is checked against other code. */
 export async function makeTar(entries: Entry[]): Promise<Buffer> {
   const tar = pack();
-  const chunks: Buffer[] = [];
-  tar.on("data", (chunk: Uint8Array) => chunks.push(Buffer.from(chunk)));
-  const ended = new Promise((resolve) => tar.on("end", resolve));
+  const whole = (async () => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of tar) chunks.push(Buffer.from(chunk as Uint8Array));
+    return Buffer.concat(chunks);
+  })();
   for (const { content, ...header } of entries) {
     const full = { mtime: new Date("2024-01-02T03:04:05Z"), uid: 0, gid: 0, ...header };
     await new Promise<void>((resolve, reject) => {
@@ -33,8 +35,7 @@ export async function makeTar(entries: Entry[]): Promise<Buffer> {
     });
   }
   tar.finalize();
-  await ended;
-  return Buffer.concat(chunks);
+  return await whole;
 }
 
 export function sha256(bytes: Uint8Array): Digest {
@@ -107,6 +108,24 @@ export interface Seen {
   authorization: string | undefined;
 }
 
+/** Writes images as an OCI layout that other tools read; their names are the keys. */
+export function writeLayout(dir: string, images: Record<string, TestImage>): string {
+  mkdirSync(join(dir, "blobs", "sha256"), { recursive: true });
+  const descriptors = Object.entries(images).map(([name, image]) => {
+    for (const [digest, bytes] of [...image.blobs, [image.manifestDigest, image.manifest] as const])
+      writeFileSync(join(dir, "blobs", digest.replace(":", "/")), bytes);
+    return {
+      mediaType: mediaTypes.ociManifest,
+      digest: image.manifestDigest,
+      size: image.manifest.length,
+      annotations: { "org.opencontainers.image.ref.name": name },
+    };
+  });
+  writeFileSync(join(dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
+  writeFileSync(join(dir, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: descriptors }));
+  return dir;
+}
+
 /** A registry that does as it is told: `behave` may answer a request itself (and then returns true). */
 export class FakeRegistry {
   readonly seen: Seen[] = [];
@@ -131,7 +150,12 @@ export class FakeRegistry {
   }
 
   /** Publishes an image; returns its reference. */
-  add(name: string, tag: string, image: TestImage, type: string | undefined = mediaTypes.ociManifest): string {
+  add(
+    name: string,
+    tag: string,
+    image: TestImage,
+    type: string | undefined = mediaTypes.ociManifest,
+  ): string {
     for (const [digest, bytes] of image.blobs) this.blobs.set(digest, bytes);
     const document = { bytes: image.manifest, type };
     this.manifests.set(`${name}:${tag}`, document);
@@ -163,13 +187,19 @@ export class FakeRegistry {
     if (manifest) {
       const [, name, reference = ""] = manifest;
       const found = this.manifests.get(`${name}${reference.includes(":") ? "@" : ":"}${reference}`);
-      if (!found) return this.notFound(response, "MANIFEST_UNKNOWN", "manifest unknown");
+      if (!found) {
+        this.notFound(response, "MANIFEST_UNKNOWN", "manifest unknown");
+        return;
+      }
       if (found.type !== undefined) response.setHeader("content-type", found.type);
       response.end(found.bytes);
       return;
     }
     const blob = this.blobs.get(/\/blobs\/(.+)$/.exec(path)?.[1] ?? "");
-    if (!blob) return this.notFound(response, "BLOB_UNKNOWN", "blob unknown to registry");
+    if (!blob) {
+      this.notFound(response, "BLOB_UNKNOWN", "blob unknown to registry");
+      return;
+    }
     const from = Number(/^bytes=([0-9]+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
     if (from > 0) {
       response.statusCode = 206;
@@ -218,6 +248,8 @@ export function assertClean(dir: string, options: { partials?: boolean } = {}): 
       .digest("hex");
     if (actual !== hex) throw new Error(`the blob ${name} has other contents`);
   }
-  const leftovers = filesIn(join(dir, "ingest")).filter((name) => !(options.partials && name.endsWith(".partial")));
+  const leftovers = filesIn(join(dir, "ingest")).filter(
+    (name) => !(options.partials && name.endsWith(".partial")),
+  );
   if (leftovers.length > 0) throw new Error(`left over: ${leftovers.join(", ")}`);
 }

@@ -88,6 +88,7 @@ export class ProcessStream {
       });
       socket.on("data", (chunk) => decoder.push(chunk));
       socket.on("error", () => {});
+      socket.on("end", () => socket.end());
       socket.on("close", () => fail(new Error("the stream was closed without an exit frame")));
     });
     this.exit.catch(() => {});
@@ -196,7 +197,7 @@ export class Vm {
       simulation: { network: options.network ?? "none", paths: [this.dir] },
       krun: {
         libkrunPath: options.libkrunPath ?? null,
-        libkrunfwPath: null,
+        libkrunfwPath: options.libkrunPath ?? null,
         cpus: 1,
         memoryMiB: 128,
         disks: [],
@@ -326,7 +327,7 @@ export class Vm {
   }
 
   connection(hello: Json): Socket {
-    const socket = connect(join(this.runDir, "monitor.sock"));
+    const socket = connect({ path: join(this.runDir, "monitor.sock"), allowHalfOpen: true });
     socket.on("error", () => {});
     socket.write(jsonFrame({ hello }));
     return socket;

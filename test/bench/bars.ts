@@ -1,0 +1,11 @@
+/** How much of the peer's time or memory is allowed, by row. */
+export const bars = {
+  /** `mocker run` has a client, an engine and a disk to set up on top of the boot. */
+  run: 1.5,
+  /** A client of Node cannot be faster than Node. */
+  exec: 2,
+  memory: 1.5,
+  pull: 0.25,
+  ps: 1.5,
+  engineMemory: 2,
+} as const;

@@ -1,0 +1,93 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+
+/** What one row of the table says: the same measure of ours and of something to be held against. */
+export interface Row {
+  what: string;
+  unit: "ms" | "MiB";
+  ours: number[];
+  peerName: string;
+  peer: number[];
+  /** Met when ours / peer is at most this. */
+  bar: number;
+}
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? Number.NaN) + high) / 2;
+}
+
+/** Milliseconds from start to exit of a program, which must succeed. */
+export async function time(
+  argv: string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<number> {
+  const [program = "", ...args] = argv;
+  const started = performance.now();
+  const child = spawn(program, args, { ...options, stdio: ["ignore", "ignore", "pipe"] });
+  const stderr: Buffer[] = [];
+  child.stderr.on("data", (data: Buffer) => stderr.push(data));
+  const code = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (status, signal) => resolve(status ?? signal));
+  });
+  const took = performance.now() - started;
+  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${Buffer.concat(stderr)}`);
+  return took;
+}
+
+/** Runs both sides in turns, so that what else the machine does meets both. The first round does not count. */
+export async function interleaved(
+  rounds: number,
+  ours: () => Promise<number>,
+  peer: () => Promise<number>,
+): Promise<{ ours: number[]; peer: number[] }> {
+  const result = { ours: [] as number[], peer: [] as number[] };
+  for (let round = 0; round <= rounds; round++) {
+    const a = await ours();
+    const b = await peer();
+    if (round === 0) continue;
+    result.ours.push(a);
+    result.peer.push(b);
+  }
+  return result;
+}
+
+export function residentMiB(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(match?.[1]) / 1024;
+}
+
+/** A process and all that it has started. */
+export function processTree(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return [
+    pid,
+    ...(children === "" ? [] : children.split(" ").flatMap((child) => processTree(Number(child)))),
+  ];
+}
+
+/**
+ * Proportional set size of processes without the memory of a guest that has `guestMiB`: the mappings of at least a
+ * quarter of that size, anonymous or of a memfd (libkrun splits it at most in two).
+ */
+export function hostMemoryMiB(pids: number[], guestMiB: number): number {
+  let kib = 0;
+  for (const pid of pids) {
+    let isGuest = false;
+    for (const line of readFileSync(`/proc/${pid}/smaps`, "utf8").split("\n")) {
+      const mapping = /^([0-9a-f]+)-([0-9a-f]+) \S+ \S+ \S+ \d+\s*(.*)$/.exec(line);
+      if (mapping) {
+        const bytes = Number.parseInt(mapping[2] ?? "", 16) - Number.parseInt(mapping[1] ?? "", 16);
+        const name = mapping[3] ?? "";
+        isGuest = bytes >= (guestMiB * 2 ** 20) / 4 && (name === "" || /memfd|anon|dev\/zero/.test(name));
+      } else if (!isGuest && line.startsWith("Pss:")) {
+        kib += Number(/\d+/.exec(line)?.[0]);
+      }
+    }
+  }
+  return kib / 1024;
+}

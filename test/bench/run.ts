@@ -1,0 +1,212 @@
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { build } from "esbuild";
+import { fixtureImage } from "../fixtures/index.ts";
+import { startRegistry } from "../fixtures/registry.ts";
+import { Lab } from "../lab/lab.ts";
+import { adminPath, needPrograms, runTool, SetupError } from "../support/host.ts";
+import { Mocker } from "../support/mocker.ts";
+import { rootDir } from "../support/paths.ts";
+import { removeTree } from "../support/tmp-dir.ts";
+import { bars } from "./bars.ts";
+import { interleaved, median, type Row, residentMiB, time } from "./measure.ts";
+
+const usage = `Usage: npm run bench [-- [PART…] [--rounds N]]
+  run     in the lab: run, exec and memory of a VM against a minimal program on the same libkrun
+  images  pull of a large image against skopeo and umoci
+  cli     ps, and the engine's memory
+Medians of N (default 5) interleaved rounds. The exit code says whether every bar is met.
+`;
+
+const parts = { run: runPart, images: imagesPart, cli: cliPart };
+
+async function main(): Promise<number> {
+  const args = process.argv.slice(2);
+  let rounds = 5;
+  const chosen: (keyof typeof parts)[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? "";
+    if (arg === "--rounds") rounds = Number(args[++i]);
+    else if (arg in parts) chosen.push(arg as keyof typeof parts);
+    else rounds = 0;
+  }
+  if (!(Number.isInteger(rounds) && rounds > 0)) {
+    process.stderr.write(usage);
+    return 2;
+  }
+  if (!existsSync(join(rootDir(), "dist/cli.js"))) throw new SetupError("nothing is built: npm run build");
+  const rows: Row[] = [];
+  for (const part of chosen.length === 0 ? (Object.keys(parts) as (keyof typeof parts)[]) : chosen) {
+    process.stderr.write(`measuring: ${part}\n`);
+    rows.push(...(await parts[part](rounds)));
+  }
+  process.stdout.write(`${table(rows)}\n`);
+  return rows.every(isMet) ? 0 : 1;
+}
+
+function isMet(row: Row): boolean {
+  return median(row.ours) / median(row.peer) <= row.bar;
+}
+
+function table(rows: Row[]): string {
+  const format = (row: Row, values: number[]) => {
+    const value = median(values);
+    const number = value >= 100 ? value.toFixed(0) : value.toFixed(1);
+    return row.unit === "ms" && value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${number} ${row.unit}`;
+  };
+  const cells = [
+    ["what", "ours", "peer", "", "ratio", "bar", ""],
+    ...rows.map((row) => [
+      row.what,
+      format(row, row.ours),
+      format(row, row.peer),
+      row.peerName,
+      (median(row.ours) / median(row.peer)).toFixed(2),
+      `≤ ${row.bar}`,
+      isMet(row) ? "met" : "NOT MET",
+    ]),
+  ];
+  const widths = (cells[0] ?? []).map((_, column) =>
+    Math.max(...cells.map((line) => line[column]?.length ?? 0)),
+  );
+  return cells
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "mb-"));
+  chmodSync(folder, 0o755);
+  const discard = () => removeTree(folder);
+  process.once("exit", discard);
+  try {
+    return await work(folder);
+  } finally {
+    process.off("exit", discard);
+    discard();
+  }
+}
+
+async function runPart(rounds: number): Promise<Row[]> {
+  await needPrograms({ gcc: "gcc", umoci: "umoci" });
+  return await withFolder(async (folder) => {
+    const floor = join(folder, "floor");
+    mkdirSync(floor);
+    const source = (name: string) => join(rootDir(), "test/bench", name);
+    await runTool("gcc", ["-O2", "-o", join(floor, "floor"), source("floor.c"), "-ldl"]);
+    const root = join(floor, "root");
+    const layout = await fixtureImage("busybox");
+    await runTool("umoci", ["raw", "unpack", "--image", `${layout}:latest`, root]);
+    await runTool("gcc", ["-O2", "-static", "-o", join(root, "init.krun"), source("floor-init.c")]);
+    await (await startRegistry({ images: ["busybox"] })).stop();
+    const program = join(folder, "lab-part.cjs");
+    await build({
+      entryPoints: [source("lab-part.ts")],
+      outfile: program,
+      bundle: true,
+      platform: "node",
+      target: "node20",
+      format: "cjs",
+      external: ["esbuild", "*.node"],
+      logLevel: "warning",
+    });
+    const lab = await Lab.boot({ expose: [folder] });
+    try {
+      const result = await lab.run([process.execPath, program, String(rounds), floor], {
+        timeoutMs: 30 * 60_000,
+      });
+      const rows = /^ROWS (.*)$/m.exec(result.stdout.toString())?.[1];
+      if (rows === undefined)
+        throw new SetupError(`the lab's part failed (${result.code}):\n${result.stderr}`);
+      return JSON.parse(rows) as Row[];
+    } finally {
+      await lab.close();
+    }
+  });
+}
+
+async function imagesPart(rounds: number): Promise<Row[]> {
+  await needPrograms({ skopeo: "skopeo", umoci: "umoci" });
+  const registry = await startRegistry({ images: ["large"] });
+  try {
+    const image = `${registry.host}/large`;
+    const pull = await interleaved(
+      rounds,
+      async () => {
+        // A store of its own each time; the engine runs before the clock does.
+        const mocker = new Mocker();
+        try {
+          await mocker.enginePid();
+          return await time(mocker.argv(["pull", "-q", image]), {
+            env: mocker.environment(),
+            cwd: mocker.dir,
+          });
+        } finally {
+          await mocker.close();
+        }
+      },
+      () =>
+        withFolder(async (folder) => {
+          const env = { ...process.env, PATH: adminPath };
+          const layout = `${folder}/layout:latest`;
+          const copy = ["skopeo", "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false"];
+          return (
+            (await time([...copy, `docker://${image}:latest`, `oci:${layout}`], { env })) +
+            (await time(["umoci", "raw", "unpack", "--image", layout, join(folder, "root")], { env }))
+          );
+        }),
+    );
+    return [
+      {
+        what: "pull of a large image",
+        unit: "ms",
+        ...pull,
+        peerName: "skopeo copy + umoci unpack",
+        bar: bars.pull,
+      },
+    ];
+  } finally {
+    await registry.stop();
+  }
+}
+
+async function cliPart(rounds: number): Promise<Row[]> {
+  const mocker = new Mocker();
+  try {
+    const pid = await mocker.enginePid();
+    const ps = await interleaved(
+      rounds * 4,
+      () => time(mocker.argv(["ps"]), { env: mocker.environment(), cwd: mocker.dir }),
+      () => time([process.execPath, "-e", "0"]),
+    );
+    const idle = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
+    await sleep(2000);
+    const memory = { ours: [residentMiB(pid)], peer: [residentMiB(idle.pid ?? 0)] };
+    idle.kill();
+    return [
+      { what: "ps", unit: "ms", ...ps, peerName: "node -e 0", bar: bars.ps },
+      { what: "engine, idle, RSS", unit: "MiB", ...memory, peerName: "node, idle", bar: bars.engineMemory },
+    ];
+  } finally {
+    await mocker.close();
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof SetupError ? error.message : (error as Error).stack}\n`);
+    process.exitCode = 1;
+  },
+);

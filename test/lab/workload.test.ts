@@ -1,0 +1,3 @@
+import { allScenarios } from "../scenarios/all.ts";
+
+allScenarios("krun");

@@ -1,0 +1,36 @@
+import { after, before, describe } from "node:test";
+import type { RuntimeName } from "../../engine/protocol/engine.ts";
+import { type Registry, startRegistry } from "../fixtures/registry.ts";
+import { Mocker } from "../support/mocker.ts";
+import { crashScenarios } from "./crashes.ts";
+import { exitCodeScenarios } from "./exit-codes.ts";
+import { lifecycleScenarios } from "./lifecycle.ts";
+import { streamScenarios } from "./streams.ts";
+import type { Suite } from "./suite.ts";
+import { terminalScenarios } from "./terminal.ts";
+import { volumeScenarios } from "./volumes.ts";
+
+/** The whole list of what a VM must do, on one runtime. */
+export function allScenarios(runtime: RuntimeName): void {
+  describe(`workloads on ${runtime}`, () => {
+    let registry: Registry;
+    let suite: Suite;
+    before(async () => {
+      registry = await startRegistry();
+      const images = { busybox: `${registry.host}/busybox`, debian: `${registry.host}/debian` };
+      suite = { runtime, mocker: new Mocker(), images };
+      for (const image of Object.values(images)) await suite.mocker.ok(["pull", "-q", image]);
+    });
+    after(async () => {
+      await suite?.mocker.close();
+      await registry?.stop();
+    });
+    const get = (): Suite => suite;
+    exitCodeScenarios(get);
+    streamScenarios(get);
+    volumeScenarios(get);
+    lifecycleScenarios(get);
+    terminalScenarios(get);
+    crashScenarios(get);
+  });
+}
