@@ -7,10 +7,10 @@ import {
   readdirSync,
   renameSync,
   rmSync,
-  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
+import { keepCached } from "../support/cache.ts";
 import { adminPath, hashOfFiles, needPrograms, runTool, SetupError, withLock } from "../support/host.ts";
 import { cacheDir, rootDir } from "../support/paths.ts";
 
@@ -64,8 +64,7 @@ export async function labFiles(onProgress: (text: string) => void): Promise<LabF
       }
     });
   }
-  const now = new Date();
-  utimesSync(folder, now, now);
+  keepCached(folder);
   return files;
 }
 
@@ -112,7 +111,13 @@ async function build(work: string): Promise<void> {
 
   const state = join(work, "state.ext4");
   await runTool("truncate", ["-s", "24G", state]);
-  await runTool("mkfs.ext4", ["-q", "-F", "-E", "lazy_itable_init=1,root_owner=0:0", state]);
+  await runTool("mkfs.ext4", [
+    "-q",
+    "-F",
+    "-E",
+    "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0",
+    state,
+  ]);
 }
 
 /** Downloads the package that Debian's linux-image-amd64 stands for; returns its path. */

@@ -262,11 +262,14 @@ test("streams are joined in either order, with half-close", async () => {
   const { box } = await booted();
   const client = box.connection({ role: "stream", id: "e1" });
   const guest = await dial(box, streamHello("e1"), Buffer.from("from the guest"));
-  const text = async (socket: Socket): Promise<string> => {
-    let all = "";
-    for await (const chunk of socket) all += (chunk as Buffer).toString();
-    return all;
-  };
+  const text = (socket: Socket): Promise<string> =>
+    new Promise((done) => {
+      let all = "";
+      socket.on("data", (chunk) => {
+        all += chunk.toString();
+      });
+      socket.on("end", () => done(all));
+    });
   client.end("from the client");
   const heard = text(guest);
   const got = text(client);

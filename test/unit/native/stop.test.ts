@@ -157,9 +157,10 @@ test("the newest control connection wins", async () => {
   vm = await Vm.configured();
   const older = vm.connection({ role: "control" });
   await new Promise((done) => older.once("data", done));
-  const closed = new Promise((done) => older.once("close", done));
+  const ended = new Promise((done) => older.once("end", done));
   vm.connection({ role: "control" });
-  await closed;
+  await ended;
+  older.destroy();
 });
 
 test("a second monitor of the same VM is refused", async () => {
