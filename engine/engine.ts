@@ -58,7 +58,7 @@ export class Engine {
     });
     this.#runtimes = new Runtimes(new KrunRuntime(this.images), new SimulationRuntime(this.images));
     this.vms = new VmManager({
-      state: new StateDir(join(dataDir(), "state")),
+      state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images: this.images,
       runtimes: this.#runtimes,
       runDir: runDir(),

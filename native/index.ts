@@ -2,9 +2,11 @@
  * The one loader of Mocker's native parts: finds dist/native, loads the addon when first needed, and gives its
  * functions types, checked arguments and errors that a person can read.
  */
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join } from "node:path";
+import { promisify } from "node:util";
 import { MockerError } from "../engine/protocol/errors.ts";
 
 export { checkKrunConfig, type KrunConfig } from "./krun-config.ts";
@@ -145,6 +147,14 @@ export function spawnVmm(options: {
 }): { pid: number } {
   const argv = [absolute(vmmPath()), absolute(options.specPath)];
   return { pid: addon().spawnDetached(argv, absolute(options.logPath), options.onExit) };
+}
+
+/**
+ * Removes a folder with everything in it, also what belongs to the user's subordinate ids (a simulated VM's files).
+ * @throws Error with what mocker-vmm said
+ */
+export async function removeTree(path: string): Promise<void> {
+  await promisify(execFile)(vmmPath(), ["--remove", absolute(path)]);
 }
 
 /** Start time of a process in clock ticks since boot (field 22 of /proc/pid/stat), or null if there is none. */

@@ -11,9 +11,12 @@ const idPattern = /^[0-9a-f]{64}$/;
  */
 export class StateDir {
   readonly path: string;
+  readonly #removeForeign: (path: string) => Promise<void>;
 
-  constructor(path: string) {
+  /** `removeForeign` removes a folder with files that are not the user's own. */
+  constructor(path: string, removeForeign: (path: string) => Promise<void>) {
     this.path = path;
+    this.#removeForeign = removeForeign;
   }
 
   files(vmId: string): VmFiles {
@@ -39,7 +42,7 @@ export class StateDir {
     const doomed = join(this.path, `.removing-${vmId}`);
     await rename(this.files(vmId).dir, doomed);
     await syncDirectory(this.path);
-    await rm(doomed, { recursive: true, force: true });
+    await this.#erase(doomed);
   }
 
   /** Sweeps what a crash left half made or half removed, and returns the ids of the VMs there are. */
@@ -48,9 +51,18 @@ export class StateDir {
     const ids: string[] = [];
     for (const name of await readdir(this.path)) {
       if (idPattern.test(name)) ids.push(name);
-      else if (/^\.(creating|removing)-/.test(name))
-        await rm(join(this.path, name), { recursive: true, force: true });
+      else if (/^\.(creating|removing)-/.test(name)) await this.#erase(join(this.path, name));
     }
     return ids;
+  }
+
+  async #erase(path: string): Promise<void> {
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EACCES" && code !== "EPERM") throw error;
+      await this.#removeForeign(path);
+    }
   }
 }

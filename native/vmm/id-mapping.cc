@@ -56,20 +56,24 @@ std::string userName(uid_t uid) {
   return name;
 }
 
-bool runHelper(const char* helper, pid_t child, unsigned own, const std::pair<unsigned, unsigned>& range) {
-  const std::string words[] = {helper, std::to_string(child), "0", std::to_string(own), "1", "1", std::to_string(range.first), std::to_string(range.second)};
+/** Starts newuidmap or newgidmap; -1 when it is not there. */
+pid_t startHelper(const char* helper, pid_t child, unsigned own, const std::pair<unsigned, unsigned>& range) {
+  const std::string words[] = {helper, std::to_string(child),       "0", std::to_string(own), "1",
+                               "1",    std::to_string(range.first), std::to_string(range.second)};
   char* argv[9] = {};
   for (size_t i = 0; i < 8; ++i) argv[i] = const_cast<char*>(words[i].c_str());
   char* envp[] = {const_cast<char*>("PATH=/usr/bin:/bin:/usr/sbin:/sbin"), nullptr};
-  pid_t pid = -1;
   for (const char* folder : {"/usr/bin/", "/bin/", "/usr/local/bin/"}) {
-    const std::string path = std::string(folder) + helper;
-    if (::posix_spawn(&pid, path.c_str(), nullptr, nullptr, argv, envp) == 0) break;
-    pid = -1;
+    pid_t pid = -1;
+    if (::posix_spawn(&pid, (folder + words[0]).c_str(), nullptr, nullptr, argv, envp) == 0) return pid;
   }
-  if (pid < 0) return false;
+  return -1;
+}
+
+bool succeeded(pid_t helper) {
+  if (helper < 0) return false;
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
+  while (::waitpid(helper, &status, 0) < 0) {
     if (errno != EINTR) return false;
   }
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -106,12 +110,16 @@ void writeIdMaps(pid_t child) {
   const std::string name = userName(uid);
   const auto uids = subordinateRange(readOrEmpty("/etc/subuid"), name, uid);
   const auto gids = subordinateRange(readOrEmpty("/etc/subgid"), name, uid);
-  // Groups first: once users are mapped the helper's caller owns nothing less, but a failure here leaves users to be tried plainly.
-  if (uids && gids && runHelper("newgidmap", child, gid, *gids)) {
-    if (runHelper("newuidmap", child, uid, *uids)) return;
-    notice("newuidmap failed: only one user is mapped");
+  if (uids && gids) {
+    // Both at once: each is a set-user-id program with a few milliseconds of start-up.
+    const pid_t groups = startHelper("newgidmap", child, gid, *gids);
+    const pid_t users = startHelper("newuidmap", child, uid, *uids);
+    const bool groupsMapped = succeeded(groups);
+    const bool usersMapped = succeeded(users);
+    if (groupsMapped && usersMapped) return;
+    notice("newuidmap and newgidmap could not map the user's subordinate ids: only one user is mapped");
   }
-  writeProc(child, "uid_map", "0 " + std::to_string(uid) + " 1");
+  if (!isMapped(child, "uid_map")) writeProc(child, "uid_map", "0 " + std::to_string(uid) + " 1");
   if (isMapped(child, "gid_map")) return;
   writeProc(child, "setgroups", "deny");
   writeProc(child, "gid_map", "0 " + std::to_string(gid) + " 1");

@@ -1,4 +1,5 @@
 // mocker-vmm: the monitor of one VM. `mocker-vmm <absolute path of vmm.json>`; see spec.h.
+// `mocker-vmm --remove <absolute path>` removes a VM's folder; see remove-tree.h.
 
 #include <linux/close_range.h>
 #include <malloc.h>
@@ -9,7 +10,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <string>
 
 #include "../common/clock.h"
 #include "../common/file.h"
@@ -18,6 +21,7 @@
 #include "monitor.h"
 #include "notice.h"
 #include "records.h"
+#include "remove-tree.h"
 #include "spec.h"
 
 namespace {
@@ -65,13 +69,31 @@ int watch(const mocker::VmSpec& spec) {
     return 0;
   }
   mocker::writeRuntimeRecord(spec.stateDir, child.pid, startedAt);
-  monitor.run(std::move(child));
+  try {
+    monitor.run(std::move(child));
+  } catch (const std::exception& error) {
+    // Out of memory or of descriptors: the VM ends with this process.
+    mocker::notice(error.what());
+    if (!monitor.recorded()) {
+      mocker::writeExitRecord(spec.stateDir, {137, std::nullopt, "vm-died", std::string("the VM's monitor failed: ") + error.what()}, startedAt);
+    }
+    return 1;
+  }
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--remove") == 0 && argv[2][0] == '/') {
+    try {
+      mocker::removeTree(argv[2]);
+      return 0;
+    } catch (const std::exception& error) {
+      mocker::notice(error.what());
+      return 1;
+    }
+  }
   if (argc != 2 || argv[1][0] != '/') {
     std::fputs("usage: mocker-vmm <absolute path of vmm.json>\n", stderr);
     return exitUsage;

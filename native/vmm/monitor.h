@@ -37,6 +37,9 @@ class Monitor {
   /** Records an end that came before there was a child, and tells who is attached already. */
   void runFailed(const std::string& message);
 
+  /** Whether the exit is on record. */
+  bool recorded() const { return exit_.has_value(); }
+
  private:
   enum class Main { none, running, exited };
   enum class Side { guest, engine };

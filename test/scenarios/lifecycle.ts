@@ -35,7 +35,10 @@ export function lifecycleScenarios(get: () => Suite): void {
     const missing = await mocker.run(["exec", "service", "no-such-command"]);
     assert.deepEqual([missing.code, missing.stderr.includes("no-such-command")], [127, true]);
 
-    await mocker.ok(["exec", "service", "sh", "-c", "echo kept > /root-file"]);
+    // Folders of another owner must not be in the way of `rm` either.
+    const foreign =
+      "echo kept > /root-file; mkdir /foreign; touch /foreign/file; chown -R 1000:1000 /foreign; chmod 700 /foreign";
+    await mocker.ok(["exec", "service", "sh", "-c", foreign]);
     await mocker.ok(["stop", "service"]);
     assert.match(await follower.output(), /terminated\n$/);
     assert.match(

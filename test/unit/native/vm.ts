@@ -370,7 +370,12 @@ export class Vm {
     const names = readdirSync(this.stateDir).filter((name) => /^log(\.\d+)?$/.test(name));
     const age = (name: string): number => Number(name.split(".")[1] ?? 0);
     names.sort((a, b) => age(b) - age(a));
-    return names.flatMap((name) => parseLog(readFileSync(join(this.stateDir, name))));
+    return names.flatMap((name) => {
+      const text = readFileSync(join(this.stateDir, name));
+      // Of an entry that is being written this moment a reader may see the beginning.
+      const live = this.monitor.exitCode === null && this.monitor.signalCode === null;
+      return parseLog(live ? text.subarray(0, text.lastIndexOf(10) + 1) : text);
+    });
   }
 
   /** What the log says was written to a stream. */

@@ -11,10 +11,13 @@ import type { VmConfig } from "../../../engine/state/vm-record.ts";
 const dir = mkdtempSync(join(tmpdir(), "mocker-state-"));
 after(() => rmSync(dir, { recursive: true }));
 
+const unexpected = (path: string): Promise<void> =>
+  Promise.reject(new Error(`nothing foreign is in ${path}`));
+
 const config = { version: 1, id: "ab".repeat(32), name: "x" } as VmConfig;
 
 test("a VM's folder appears and disappears whole", async () => {
-  const state = new StateDir(join(dir, "whole"));
+  const state = new StateDir(join(dir, "whole"), unexpected);
   await state.recover();
   const files = await state.create(config);
   assert.deepEqual(await files.readConfig(), config);
@@ -24,7 +27,7 @@ test("a VM's folder appears and disappears whole", async () => {
 });
 
 test("recovery sweeps half-made and half-removed folders and keeps the others", async () => {
-  const state = new StateDir(join(dir, "sweep"));
+  const state = new StateDir(join(dir, "sweep"), unexpected);
   await state.recover();
   await state.create(config);
   mkdirSync(join(state.path, `.creating-${"cd".repeat(32)}`));
