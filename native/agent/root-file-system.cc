@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -68,8 +69,16 @@ std::string mountDisks(const Json& rootfs, Machine& machine) {
   mountAt(need(rootfs, "upper"), disk, stringOr(rootfs, "upperType", "ext4").c_str(), MS_NOATIME, "");
   const std::string upper = disk + "/upper";
   const std::string work = disk + "/work";
-  for (const auto& folder : {upper, work}) {
-    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) throwErrno(folder);
+  if (::mkdir(work.c_str(), 0755) != 0 && errno != EEXIST) throwErrno(work);
+  if (::mkdir(upper.c_str(), 0755) == 0) {
+    // "/" of an overlay is the upper folder: it must look like the image's.
+    struct stat image {};
+    if (::stat(lower.c_str(), &image) != 0 || ::chown(upper.c_str(), image.st_uid, image.st_gid) != 0 ||
+        ::chmod(upper.c_str(), image.st_mode & 07777) != 0) {
+      throwErrno(upper);
+    }
+  } else if (errno != EEXIST) {
+    throwErrno(upper);
   }
   machine.upperDisk.reset(::open(disk.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   mountAt("overlay", root, "overlay", 0, "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work);

@@ -19,24 +19,27 @@ Fd listenUnix(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string folder = slash == 0 ? "/" : path.substr(0, slash);
   Fd folderFd;
-  std::string name = path;
+  // Bound beside its place and moved there when it listens: whoever sees the path can connect.
+  const std::string temporary = path + "~";
+  std::string name = temporary;
   sockaddr_un address{};
   if (name.size() >= sizeof address.sun_path) {
     // Too long for an address: go through the folder's descriptor.
     folderFd.reset(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!folderFd) throwErrno(folder);
-    name = "/proc/self/fd/" + std::to_string(folderFd.get()) + path.substr(slash);
+    name = "/proc/self/fd/" + std::to_string(folderFd.get()) + temporary.substr(slash);
     if (name.size() >= sizeof address.sun_path) throwErrno(path, ENAMETOOLONG);
   }
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT) throwErrno(path);
+  if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) throwErrno(path);
   const mode_t mask = ::umask(0177);
   const int bound = ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   const int error = errno;
   ::umask(mask);
   if (bound != 0) throwErrno(path, error);
   if (::listen(socket.get(), 128) != 0) throwErrno(path);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) throwErrno(path);
   return socket;
 }
 

@@ -11,7 +11,10 @@
 
 namespace mocker {
 
-/** Binds and listens at `path` (mode 0600), replacing a stale socket there; non-blocking. Throws SysError. */
+/**
+ * Listens at `path` (mode 0600, non-blocking). It appears there ready to be connected to, replacing what was there.
+ * Throws SysError.
+ */
 Fd listenUnix(const std::string& path);
 
 /** The next waiting connection, non-blocking; empty when there is none (or no descriptor is left). */

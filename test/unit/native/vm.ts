@@ -248,15 +248,25 @@ export class Vm {
 
   static async boot(options: VmOptions = {}): Promise<Vm> {
     const vm = new Vm(options);
-    await vm.connect();
-    await vm.#agentIsThere();
+    try {
+      await vm.connect();
+      await vm.#agentIsThere();
+    } catch (error) {
+      await vm.dispose();
+      throw error;
+    }
     return vm;
   }
 
   /** Booted and configured. */
   static async configured(options: VmOptions & { config?: Json } = {}): Promise<Vm> {
     const vm = await Vm.boot(options);
-    await vm.configure(options.config);
+    try {
+      await vm.configure(options.config);
+    } catch (error) {
+      await vm.dispose();
+      throw error;
+    }
     return vm;
   }
 
