@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
 import { MockerError } from "../protocol/errors.ts";
@@ -124,7 +125,9 @@ export class VmManager implements VmHost {
     if (condition === "next-exit" || (condition === "removed" && vm.exit === undefined) || vm.running) {
       await this.#waitFor(this.#exitWaiters, vm.id);
     }
-    if (condition === "removed" && this.#vms.has(vm.id)) await this.#waitFor(this.#removeWaiters, vm.id);
+    if (condition === "removed" && (this.#vms.has(vm.id) || vm.removing)) {
+      await this.#waitFor(this.#removeWaiters, vm.id);
+    }
     const exit = vm.exit;
     return {
       exitCode: exit?.exitCode ?? 0,
@@ -179,12 +182,15 @@ export class VmManager implements VmHost {
     try {
       await this.#state.remove(vm.id);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+      if (existsSync(vm.files.dir)) {
         this.#vms.set(vm.id, vm);
         vm.removing = false;
         throw error;
       }
+      // The record is gone; the next engine sweeps what could not be erased.
+      this.log.error("vm.erase", error, { vm: vm.id });
     }
+    vm.removing = false;
     ring(this.#exitWaiters, vm.id);
     ring(this.#removeWaiters, vm.id);
     this.#emit({ kind: "removed", id: vm.id });
