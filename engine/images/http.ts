@@ -43,8 +43,10 @@ export class HttpClient {
   readonly #https = new Map<string, HttpsAgent>();
 
   close(): void {
-    this.#http.destroy();
-    for (const agent of this.#https.values()) agent.destroy();
+    for (const agent of [this.#http, ...this.#https.values()]) {
+      // Not agent.destroy(): another pull may share a download that uses one of its connections.
+      for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+    }
   }
 
   /** One request, no redirect followed. Throws TransientError for trouble with the connection. */

@@ -71,7 +71,7 @@ export interface RemoveOptions {
 /** Layers on their way at once, as in Docker. */
 const concurrentLayers = 3;
 
-/** Parts of downloads that nobody came back for. */
+/** Downloads, whole or in part, that nobody came back for. */
 const partialLifetimeMs = 7 * 24 * 3600 * 1000;
 
 /** All that Mocker knows about images: brings them, lists them, makes disks and folders of them, removes them. */
@@ -109,7 +109,8 @@ export class ImageStore {
       await removeTree(path);
     }
     this.#writeLayout();
-    await this.#sweep();
+    // What an interrupted pull has finished is left to the next one.
+    await this.#sweep((_, path) => ageMs(path) > partialLifetimeMs);
     this.#sync.schedule();
   }
 
@@ -254,7 +255,8 @@ export class ImageStore {
     // The record first: from then on the rest is garbage, whatever happens.
     this.#records.delete(record.id);
     this.#writeLayout();
-    result.deleted = [record.id, ...(await this.#sweep())];
+    const own = keysOf(record);
+    result.deleted = [record.id, ...(await this.#sweep((key) => own.has(key)))];
     this.#emit({ kind: "removed", id: record.id });
     return result;
   }
@@ -667,32 +669,35 @@ export class ImageStore {
     }
   }
 
-  /** Removes what no record and no running pull needs; returns the diff IDs of the layers that went. */
-  async #sweep(): Promise<Digest[]> {
+  /**
+   * Removes what no record and no running pull needs, as far as it is `doomed`; returns the diff IDs of the layers
+   * that went.
+   */
+  async #sweep(doomed: (key: string, path: string) => boolean): Promise<Digest[]> {
     if (this.#records.damaged.length > 0) return [];
     const live = new Set<string>();
-    for (const record of this.#records.all()) {
-      live.add(record.id).add(record.manifest.digest).add(recordChain(record));
-      for (const { digest, diffId } of record.layers) live.add(digest).add(diffId);
-    }
+    for (const record of this.#records.all()) for (const key of keysOf(record)) live.add(key);
     // No await between a look at the pins and the removals that follow from it.
-    const dead = (key: string): boolean => !live.has(key) && !this.#pins.has(key);
-    for (const digest of this.#store.blobs()) if (dead(digest)) this.#store.removeBlob(digest);
+    const dead = (key: string, path: string): boolean =>
+      !live.has(key) && !this.#pins.has(key) && doomed(key, path);
+    for (const digest of this.#store.blobs())
+      if (dead(digest, this.#store.blobPath(digest))) this.#store.removeBlob(digest);
     const removed: Digest[] = [];
     const folders: string[] = [];
     for (const name of readdirSync(this.#store.rootsDir)) {
-      if (dead(`sha256:${stemOf(name)}`)) folders.push(join(this.#store.rootsDir, name));
+      const path = join(this.#store.rootsDir, name);
+      if (dead(`sha256:${stemOf(name)}`, path)) folders.push(path);
     }
     // Indexes first: a layer is there when its index is.
     for (const name of readdirSync(this.#store.layersDir).sort().reverse()) {
       const stem = stemOf(name);
       const diffId = stem.includes("-") ? stem.replace("-", ":") : `sha256:${stem}`;
-      if (!dead(diffId)) continue;
+      if (!dead(diffId, join(this.#store.layersDir, name))) continue;
       if (name.endsWith(".index")) removed.push(diffId);
       folders.push(join(this.#store.layersDir, name));
     }
     for (const name of readdirSync(this.#store.rootfsDir)) {
-      if (!dead(`sha256:${stemOf(name)}`)) continue;
+      if (!dead(`sha256:${stemOf(name)}`, join(this.#store.rootfsDir, name))) continue;
       // Out of sight at once; taking it apart takes its time.
       const temporary = join(this.#store.ingestDir, temporaryName("removed"));
       renameSync(join(this.#store.rootfsDir, name), temporary);
@@ -707,6 +712,17 @@ export class ImageStore {
     for (const path of renamed) await removeTree(path);
     return removed;
   }
+}
+
+/** Every blob, layer and disk that an image needs. */
+function keysOf(record: ImageRecord): Set<string> {
+  const layers = record.layers.flatMap(({ digest, diffId }) => [digest, diffId]);
+  return new Set([record.id, record.manifest.digest, recordChain(record), ...layers]);
+}
+
+/** Since the last change of a file; for a folder, too, since it was moved into its place. */
+function ageMs(path: string): number {
+  return Date.now() - (statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? Date.now());
 }
 
 function readHead(path: string): Buffer {

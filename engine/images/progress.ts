@@ -10,6 +10,8 @@ export class LayerProgress {
   readonly #listeners = new Set<OnProgress>();
   #last: PullProgress | undefined;
   #sentAt = 0;
+  #held: PullProgress | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(layer: string) {
     this.#layer = layer;
@@ -25,11 +27,26 @@ export class LayerProgress {
   }
 
   send(status: PullProgress["status"], values: Omit<PullProgress, "layer" | "status"> = {}): void {
-    const now = Date.now();
+    const progress = { layer: this.#layer, status, ...values };
     const finished = values.totalBytes !== undefined && values.currentBytes === values.totalBytes;
-    if (this.#last?.status === status && !finished && now - this.#sentAt < intervalMs) return;
-    this.#sentAt = now;
-    this.#last = { layer: this.#layer, status, ...values };
-    for (const listener of this.#listeners) listener(this.#last);
+    const waitMs = this.#sentAt + intervalMs - Date.now();
+    if (this.#last?.status !== status || finished || waitMs <= 0) {
+      this.#emit(progress);
+      return;
+    }
+    // Held back, but not dropped: a download that stalls shows how far it came.
+    this.#held = progress;
+    this.#timer ??= setTimeout(() => {
+      if (this.#held) this.#emit(this.#held);
+    }, waitMs).unref();
+  }
+
+  #emit(progress: PullProgress): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#held = undefined;
+    this.#sentAt = Date.now();
+    this.#last = progress;
+    for (const listener of this.#listeners) listener(progress);
   }
 }

@@ -150,6 +150,8 @@ export class RegistryClient {
         if (error instanceof MockerError) throw error;
         if (!(error instanceof TransientError) || attempt + 1 >= attempts)
           throw unreachable(repository, error);
+        // Nobody listens there: only a registry that answered a moment ago is worth waiting for.
+        if (error.refused && !this.#reached.has(repository.domain)) throw unreachable(repository, error);
         const wait = error.retryAfterMs ?? backoffMs(attempt);
         onRetry?.(`${error.message}; trying again in ${Math.ceil(wait / 1000)} s`);
         await delay(wait, signal);

@@ -68,9 +68,9 @@ test("a pull brings the image, and another one nothing", async () => {
   const requests = registry.seen.length;
   const second = await store.pull({ reference });
   assert.deepEqual(second, { ...first, upToDate: true });
-  assert.equal(registry.seen.length - requests, 2, "asks once more for the manifest, after a look for https");
+  assert.equal(registry.seen.length - requests, 1, "asks once more for the manifest");
   await store.pull({ reference: `${registry.host}/some/app@${wanted.manifestDigest}` });
-  assert.equal(registry.seen.length - requests, 2, "what has a known digest is not asked for");
+  assert.equal(registry.seen.length - requests, 1, "what has a known digest is not asked for");
   assertClean(dir);
 });
 
@@ -113,12 +113,15 @@ test("a pull that failed leaves its finished layers and the beginnings of others
   };
   const { store, dir } = await makeStore();
   const cancel = new AbortController();
+  const reached = { small: false, large: false };
   const pull = store.pull(
     { reference },
     {
       signal: cancel.signal,
-      onProgress: ({ currentBytes = 0, totalBytes = 0 }) => {
-        if (totalBytes > 300_000 && currentBytes >= 200_000) cancel.abort();
+      onProgress: ({ layer, status, currentBytes = 0 }) => {
+        if (layer === small.slice(7, 19) && status === "complete") reached.small = true;
+        if (layer === large.slice(7, 19) && currentBytes >= 200_000) reached.large = true;
+        if (reached.small && reached.large) cancel.abort();
       },
     },
   );
