@@ -108,19 +108,25 @@ export class Archive {
   /** The member from byte `from` on. */
   stream(name: string, from: number): Readable {
     const { offset, size } = this.member(name);
-    if (from >= size) return Readable.from([]);
-    return this.#handle.createReadStream({
-      start: offset + from,
-      end: offset + size - 1,
-      autoClose: false,
-      highWaterMark: 256 * 1024,
-    });
+    return Readable.from(readRange(this.#handle, offset + from, offset + size), { objectMode: false });
   }
 
   member(name: string): Member {
     const member = this.#members.get(name);
     if (!member) throw new MockerError("IMAGE_INVALID", `${this.#path}: "${name}" is missing`);
     return member;
+  }
+}
+
+/** Bytes `start` to `end` of a file. Not a stream of the handle's own: that closes the handle when it is done. */
+export async function* readRange(handle: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
+  for (let at = start; at < end; ) {
+    const buffer = Buffer.allocUnsafe(Math.min(256 * 1024, end - at));
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+    // Too short: whoever counts the bytes says so.
+    if (bytesRead === 0) return;
+    at += bytesRead;
+    yield buffer.subarray(0, bytesRead);
   }
 }
 

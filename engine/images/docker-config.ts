@@ -108,9 +108,11 @@ function askHelper(
     const child = spawn(program, ["get"], {
       env: environment,
       stdio: ["pipe", "pipe", "ignore"],
-      timeout: helperTimeoutMs,
-      killSignal: "SIGKILL",
     });
+    // Not spawn's own time limit: its timer outlives a program that cannot be started.
+    const timer = setTimeout(() => child.kill("SIGKILL"), helperTimeoutMs);
+    const settled = (): void => clearTimeout(timer);
+    child.once("error", settled).once("close", settled);
     let output = "";
     child.stdout.setEncoding("utf8");
     child.stdout.on("data", (text: string) => {

@@ -35,7 +35,7 @@ export interface HttpResponse {
 }
 
 /** A server that sends nothing for so long is given up. */
-const idleTimeoutMs = 60_000;
+const idleTimeoutMs = 30_000;
 
 /** Connections of one registry client; {@link close} ends the idle ones. */
 export class HttpClient {

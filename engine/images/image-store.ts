@@ -55,6 +55,8 @@ export interface ImageStoreOptions {
     warn(event: string, fields?: Record<string, unknown>): void;
   };
   limits?: LayerLimits;
+  /** How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a week. */
+  keepUnfinishedMs?: number;
 }
 
 export interface PullOptions {
@@ -71,8 +73,8 @@ export interface RemoveOptions {
 /** Layers on their way at once, as in Docker. */
 const concurrentLayers = 3;
 
-/** Downloads, whole or in part, that nobody came back for. */
-const partialLifetimeMs = 7 * 24 * 3600 * 1000;
+/** A week. */
+const defaultKeepUnfinishedMs = 7 * 24 * 3600 * 1000;
 
 /** All that Mocker knows about images: brings them, lists them, makes disks and folders of them, removes them. */
 export class ImageStore {
@@ -100,17 +102,18 @@ export class ImageStore {
 
   /** Puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
   async recover(): Promise<void> {
+    const keepMs = this.#options.keepUnfinishedMs ?? defaultKeepUnfinishedMs;
     this.#sync.discardDoubtful();
     for (const path of this.#records.damaged) this.#options.log.warn("images.damaged-record", { path });
     for (const name of await readdir(this.#store.ingestDir)) {
       const path = join(this.#store.ingestDir, name);
       const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-      if (name.endsWith(".partial") && age < partialLifetimeMs) continue;
+      if (name.endsWith(".partial") && age < keepMs) continue;
       await removeTree(path);
     }
     this.#writeLayout();
     // What an interrupted pull has finished is left to the next one.
-    await this.#sweep((_, path) => ageMs(path) > partialLifetimeMs);
+    await this.#sweep((_, path) => ageMs(path) >= keepMs);
     this.#sync.schedule();
   }
 

@@ -2,6 +2,7 @@ import { renameSync, statSync } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { MockerError } from "../protocol/errors.ts";
+import { readRange } from "./archive.ts";
 import { temporaryName } from "./atomic-file.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, digestMismatch, hasherFor, shortDigest } from "./digest.ts";
@@ -280,8 +281,7 @@ export class LayerStore {
 
   async #verify(handle: FileHandle, wish: LayerWish): Promise<void> {
     const hash = hasherFor(wish.descriptor.digest);
-    for await (const chunk of handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 1 << 20 }))
-      hash.update(chunk);
+    for await (const chunk of readRange(handle, 0, wish.descriptor.size)) hash.update(chunk);
     const { digest } = wish.descriptor;
     const actual = `${digest.slice(0, digest.indexOf(":"))}:${hash.digest("hex")}`;
     if (actual !== digest) throw digestMismatch(wish.name, digest, actual);

@@ -107,9 +107,9 @@ async function runPart(rounds: number): Promise<Row[]> {
     await runTool("umoci", ["raw", "unpack", "--image", `${layout}:latest`, root]);
     await runTool("gcc", ["-O2", "-static", "-o", join(root, "init.krun"), source("floor-init.c")]);
     await (await startRegistry({ images: ["busybox"] })).stop();
-    const program = join(folder, "lab-part.cjs");
+    const program = join(folder, "lab.cjs");
     await build({
-      entryPoints: [source("lab-part.ts")],
+      entryPoints: [source("lab/main.ts")],
       outfile: program,
       bundle: true,
       platform: "node",

@@ -21,6 +21,7 @@ import {
   frameReader,
   type Hello,
   Kind,
+  portName,
   type RunExit,
   type RunRequest,
 } from "./channel.ts";
@@ -177,7 +178,7 @@ class Guest {
     const state = join(folder, "state.ext4");
     await runTool("cp", ["--sparse=always", "--reflink=auto", files.stateTemplate, state]);
     await build({
-      entryPoints: [join(rootDir(), "test/lab/guest.ts")],
+      entryPoints: [join(rootDir(), "test/lab/guest/main.ts")],
       outfile: join(shared, "guest.cjs"),
       bundle: true,
       platform: "node",
@@ -201,7 +202,7 @@ class Guest {
       ...["-drive", `file=${qemuValue(state)},if=virtio,format=raw,cache=unsafe,discard=unmap`],
       ...["-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"],
       ...["-chardev", "socket,id=commands,fd=3", "-device", "virtio-serial-pci"],
-      ...["-device", "virtserialport,chardev=commands,name=mocker.lab"],
+      ...["-device", `virtserialport,chardev=commands,name=${portName}`],
       ...(options.qemuArgs ?? []),
     ];
     // The kernel kills QEMU when this process dies, however that comes about.

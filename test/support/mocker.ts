@@ -192,16 +192,6 @@ export class Mocker {
   }
 }
 
-/** Runs `work` with a {@link Mocker} that is closed afterwards, whatever happens. */
-export async function withMocker<T>(work: (mocker: Mocker) => Promise<T>): Promise<T> {
-  const mocker = new Mocker();
-  try {
-    return await work(mocker);
-  } finally {
-    await mocker.close();
-  }
-}
-
 afterFile(async () => {
   for (const mocker of instances) await mocker.close();
 });

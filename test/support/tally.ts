@@ -95,28 +95,28 @@ export class SuiteTally {
 
   /** To be called when the process has ended; `problem` says how, if not well. */
   end(problem: string | undefined): void {
+    const before = this.#tally.failures.length;
     const reason = problem ?? "the test's process ended before it did";
     for (const { file, name } of this.#open.values()) {
       this.#filesWithTests.add(file);
-      this.#filesDone.add(file);
       this.#tally.fail(
         `${this.#suite}: ${file} › ${name}`,
         `did not finish: ${reason}\n${this.#outputOf(file)}`,
       );
     }
-    const missing = [...new Set(this.#sources.values())].filter((file) => !this.#filesDone.has(file));
-    for (const file of missing) {
-      if (this.#filesWithTests.has(file) && problem === undefined) continue;
-      this.#tally.fail(
-        `${this.#suite}: ${file}`,
-        `did not run to its end: ${reason}\n${this.#outputOf(file)}`,
-      );
+    for (const file of new Set(this.#sources.values())) {
+      if (this.#filesWithTests.has(file) || this.#filesDone.has(file)) continue;
+      this.#tally.fail(`${this.#suite}: ${file}`, `did not run: ${reason}\n${this.#outputOf(file)}`);
+    }
+    if (problem !== undefined && this.#tally.failures.length === before) {
+      this.#tally.fail(`${this.#suite} as a whole`, `${problem}\n${this.#outputOf("")}`);
     }
   }
 
   #outputOf(file: string): string {
-    const text = [this.#output.get(file) ?? "", this.#output.get("") ?? ""].join("").trimEnd();
-    return text === "" ? "" : `--- printed by ${file}:\n${text}`;
+    const own = file === "" ? "" : (this.#output.get(file) ?? "");
+    const text = `${own}${this.#output.get("") ?? ""}`.trimEnd();
+    return text === "" ? "" : `--- printed meanwhile:\n${text}`;
   }
 
   #onRecord(record: TestRecord): void {
@@ -153,7 +153,14 @@ export class SuiteTally {
     const title = `${this.#suite}: ${file}`;
     if (record.event === "fail") {
       if (record.failureType === "subtestsFailed") return;
-      this.#tally.fail(title, `${record.error ?? "failed"}\n${this.#outputOf(file)}`, record.durationMs);
+      const hung = [...this.#open.values()].filter((test) => test.file === file).map(({ name }) => name);
+      const during = hung.length === 0 ? "" : `\nunfinished: ${hung.join(", ")}`;
+      this.#tally.fail(
+        title,
+        `${record.error ?? "failed"}${during}\n${this.#outputOf(file)}`,
+        record.durationMs,
+      );
+      for (const [key, test] of this.#open) if (test.file === file) this.#open.delete(key);
     } else if (!this.#filesWithTests.has(file) && !this.unfinished().some((name) => name.startsWith(file))) {
       this.#tally.fail(title, `has no test\n${this.#outputOf(file)}`, record.durationMs);
     }

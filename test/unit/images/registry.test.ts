@@ -598,15 +598,31 @@ test("two pulls of one image share the download; one may be cancelled", async ()
   const wanted = await image();
   const reference = registry.add("app", "latest", wanted);
   const large = wanted.layers[1] ?? "";
-  registry.behave = (request, response) => {
-    if (!request.url?.endsWith(large)) return false;
-    setTimeout(() => registry.serve(request, response), 300);
-    return true;
-  };
   const { store, dir } = await makeStore();
   const cancel = new AbortController();
-  const [one, two] = [store.pull({ reference }, { signal: cancel.signal }), store.pull({ reference })];
-  setTimeout(() => cancel.abort(), 150);
+  const waiting = new Set<string>();
+  const pull = (who: string, signal?: AbortSignal) =>
+    store.pull(
+      { reference },
+      {
+        signal,
+        onProgress: ({ layer, status }) => {
+          if (status === "downloading" && large.includes(layer)) waiting.add(who);
+          if (waiting.size === 2) release();
+        },
+      },
+    );
+  let release = (): void => {};
+  const both = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  registry.behave = (request, response) => {
+    if (!request.url?.endsWith(large)) return false;
+    // Not before both wait for it and the first has given up.
+    both.then(() => cancel.abort()).then(() => setTimeout(() => registry.serve(request, response), 100));
+    return true;
+  };
+  const [one, two] = [pull("one", cancel.signal), pull("two")];
   await assert.rejects(one, fails("CANCELLED", /cancelled/));
   await two;
   for (const layer of wanted.layers) assert.equal(registry.fetches(layer).length, 1);

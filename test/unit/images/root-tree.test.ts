@@ -51,7 +51,13 @@ async function snapshot(dir: string, exact = true): Promise<string[]> {
     const xattrs = Object.entries(pax ?? {}).filter(([key]) => key.startsWith("SCHILY.xattr."));
     // Without privileges fsck.erofs keeps neither owners nor some modes.
     const attributes = privileged
-      ? [mode.toString(8), uid, gid, exact ? exactly : Math.round(Number(exactly) * 1000), ...xattrs.flat()]
+      ? [
+          mode.toString(8),
+          uid,
+          gid,
+          exact ? exactly : Math.round(Number(exactly) * 1000),
+          ...xattrs.map((pair) => pair.join("=")).sort(),
+        ]
       : [];
     lines.push([name, type, size, linkname, devmajor, devminor, hash.digest("hex"), ...attributes].join(" "));
   }

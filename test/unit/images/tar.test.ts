@@ -259,7 +259,7 @@ const hostile: [
   ],
   ["the same in the middle of a name", /outside of the image/, () => [file("a/../../x")]],
   [
-    "a hard link out of the root (CVE-2026-23745, node-tar; CVE-2024-21626 kin)",
+    "CVE-2026-23745: a hard link out of the root",
     /outside of the image/,
     () => [file("a"), { name: "x", type: "link", linkname: "../../../etc/shadow" }],
   ],
@@ -273,7 +273,7 @@ const hostile: [
     ],
   ],
   [
-    "a hard link through a symlink to the host (CVE-2021-32803)",
+    "CVE-2021-32803: a hard link through a symlink to the host",
     /does not exist/,
     () => [
       { name: "s", type: "symlink", linkname: "/etc" },
@@ -323,7 +323,7 @@ const hostile: [
     () => Buffer.concat([pax({ size: "1000000000000000000" }), rawEntry("f", "0", Buffer.from("x")), end]),
   ],
   [
-    "a negative base-256 size (CVE-2018-20990 kin)",
+    "a negative base-256 size",
     /negative size/,
     () => Buffer.concat([patch(rawEntry("f", "0", Buffer.from("x")), 124, Buffer.alloc(12, 0xff)), end]),
   ],
@@ -362,7 +362,7 @@ const hostile: [
   ["a name longer than 255 bytes", /at most 255/, () => [file(`d/${"x".repeat(256)}`)]],
   ["a path longer than 4095 bytes", /4095/, () => [file(`${"x/".repeat(2100)}y`)]],
   [
-    "a NUL in a PAX path (CVE-2025-45582 kin)",
+    "a NUL in a PAX path",
     /NUL/,
     () => Buffer.concat([pax({ path: "a\0/../../x" }), rawEntry("f", "0", Buffer.from("x")), end]),
   ],
@@ -382,7 +382,7 @@ const hostile: [
       ]),
   ],
   [
-    "a PAX header of 1 GiB (CVE-2022-2879)",
+    "CVE-2022-2879: a PAX header of 1 GiB",
     /extended header of/,
     () => rawEntry("pax", "x", Buffer.alloc(0), 2 ** 30),
   ],

@@ -3,14 +3,14 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startRegistry } from "../fixtures/registry.ts";
-import { runTool } from "../support/host.ts";
-import { Mocker } from "../support/mocker.ts";
-import { rootDir } from "../support/paths.ts";
-import { retry } from "../support/retry.ts";
-import { tmpDir } from "../support/tmp-dir.ts";
-import { bars } from "./bars.ts";
-import { hostMemoryMiB, interleaved, processTree, type Row, time } from "./measure.ts";
+import { startRegistry } from "../../fixtures/registry.ts";
+import { runTool } from "../../support/host.ts";
+import { Mocker } from "../../support/mocker.ts";
+import { rootDir } from "../../support/paths.ts";
+import { retry } from "../../support/retry.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
+import { bars } from "../bars.ts";
+import { hostMemoryMiB, interleaved, processTree, type Row, time } from "../measure.ts";
 
 const cpus = 1;
 const memoryMiB = 512;

@@ -11,7 +11,7 @@ import {
   Kind,
   portName,
   type RunRequest,
-} from "./channel.ts";
+} from "../channel.ts";
 
 const maxQueuedBytes = 1024 * 1024;
 const port = openSync(findPort(), "r+");

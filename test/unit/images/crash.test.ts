@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import type { Digest } from "../../../engine/images/digest.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
+import { assertClean, FakeRegistry, filesIn, makeImage, makeStore, makeTar, sha256 } from "./support.ts";
+
+// This file is also the program that is killed: it pulls one image into a store and ends.
+const { MOCKER_PULL: pulled, MOCKER_PULL_INTO: into } = process.env;
+if (pulled !== undefined && into !== undefined) {
+  makeStore({ dir: into })
+    .then(({ store }) => store.pull({ reference: pulled }))
+    .then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`${(error as Error).stack}\n`);
+        process.exit(1);
+      },
+    );
+} else {
+  test(
+    "kill -9 at any moment of a pull: the next one goes on, fetches nothing twice, and the store is whole",
+    killing,
+  );
+}
+
+/** Pulls in a process of its own; kills it after a while if told so. Returns its exit code, null if it was killed. */
+async function pull(reference: string, dir: string, killAfterMs?: number): Promise<number | null> {
+  const child = spawn(process.execPath, [__filename], {
+    env: { ...process.env, MOCKER_PULL: reference, MOCKER_PULL_INTO: dir, NODE_TEST_CONTEXT: "" },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  if (killAfterMs !== undefined) {
+    await Promise.race([sleep(killAfterMs), ended]);
+    child.kill("SIGKILL");
+  }
+  return await ended;
+}
+
+async function killing(): Promise<void> {
+  const registry = await FakeRegistry.start();
+  const tars = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map((layer) =>
+      makeTar(
+        Array.from({ length: 40 }, (_, i) => ({
+          name: `d${layer}/f${i}`,
+          content: Buffer.alloc(20_000, `${layer * i}-`),
+        })),
+      ),
+    ),
+  );
+  const image = makeImage(tars, { compress: (tar) => gzipSync(tar, { level: 0 }) });
+  const reference = registry.add("app", "x", image);
+  registry.behave = (request, response) => {
+    const blob = registry.blobs.get(/\/blobs\/(.+)$/.exec(request.url ?? "")?.[1] ?? "");
+    if (!blob || blob.length < 100_000) return false;
+    // Slowly, so that there is a middle.
+    const from = Number(/=([0-9]+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    response.statusCode = from > 0 ? 206 : 200;
+    if (from > 0) response.setHeader("content-range", `bytes ${from}-${blob.length - 1}/${blob.length}`);
+    response.setHeader("content-length", blob.length - from);
+    let at = from;
+    const timer = setInterval(() => {
+      response.write(blob.subarray(at, at + 50_000));
+      at += 50_000;
+      if (at < blob.length) return;
+      clearInterval(timer);
+      response.end();
+    }, 5);
+    response.on("close", () => clearInterval(timer));
+    return true;
+  };
+  const dir = join(tmpDir(), "images");
+  const stored = (digest: Digest): boolean => existsSync(join(dir, "blobs", digest.replace(":", "/")));
+  let state = 7;
+  let killed = 0;
+  for (let round = 0; round < 10; round++) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    const before = image.layers.filter(stored);
+    registry.seen.length = 0;
+    if ((await pull(reference, dir, 120 + ((state >>> 16) % 250))) === null) killed++;
+    for (const digest of before)
+      assert.equal(registry.fetches(digest).length, 0, "a finished layer is fetched again");
+    // Whatever has a blob's name is that blob.
+    for (const digest of image.layers.filter(stored)) assertBlob(dir, digest);
+  }
+  assert.ok(killed > 0, "none was killed in time");
+  const before = image.layers.filter(stored);
+  registry.seen.length = 0;
+  assert.equal(await pull(reference, dir), 0);
+  for (const digest of before) assert.equal(registry.fetches(digest).length, 0);
+  assertClean(dir);
+  const { store } = await makeStore({ dir });
+  const root = await store.rootDirectory(reference);
+  assert.equal(filesIn(root).length, 6 * 40);
+  const clean = await makeStore();
+  await clean.store.pull({ reference });
+  const names = (folder: string): string[] =>
+    filesIn(folder).filter((name) => !/^rootfs|\.synced$/.test(name));
+  assert.deepEqual(names(dir), names(clean.dir));
+}
+
+function assertBlob(dir: string, digest: Digest): void {
+  assert.equal(sha256(readFileSync(join(dir, "blobs", digest.replace(":", "/")))), digest);
+}
