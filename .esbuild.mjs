@@ -1,6 +1,6 @@
 // Bundles the engine, its layer worker, the CLI and the extension: one CommonJS file each under dist/.
 
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const entries = {
@@ -11,7 +11,7 @@ const entries = {
 };
 const present = Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 
-await build({
+const { metafile } = await build({
   entryPoints: present,
   outdir: "dist",
   bundle: true,
@@ -23,5 +23,8 @@ await build({
   sourcemap: "linked",
   external: ["vscode", "*.node"],
   logLevel: "warning",
+  metafile: true,
 });
+// What is in the bundles; .notices.mjs reads it.
+writeFileSync("dist/meta.json", JSON.stringify(metafile));
 if (existsSync("dist/cli.js")) chmodSync("dist/cli.js", 0o755);

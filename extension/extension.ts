@@ -1,44 +1,111 @@
-import { connect } from "node:net";
 import * as vscode from "vscode";
-import { createMessageConnection, SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
-import { socketPath } from "../engine/paths.ts";
-import { type InitializeResult, initialize, protocolVersion } from "../engine/protocol/engine.ts";
+import { type MockerExports, makeExports } from "./api.ts";
+import type { CommandName } from "./command-names.ts";
+import { Connection } from "./connection.ts";
+import { ContextKeys } from "./context-keys.ts";
+import { Documents, scheme } from "./documents.ts";
+import { engineCommands } from "./engine-commands.ts";
+import { showError } from "./errors.ts";
+import { imageCommands } from "./image-commands.ts";
+import { ImageTree } from "./image-tree.ts";
+import { Model } from "./model.ts";
+import { Pulls } from "./pulls.ts";
+import { runConfigurationCommands } from "./run-configuration-commands.ts";
+import { RunConfigurationTree } from "./run-configuration-tree.ts";
+import { RunConfigurations } from "./run-configurations.ts";
+import { Runner } from "./runner.ts";
+import { Secrets } from "./secrets.ts";
+import type { CommandHandler, Services } from "./services.ts";
+import { onDidChangeSetting } from "./settings.ts";
+import { RunningCount } from "./status-bar.ts";
+import { VmTerminalProfile } from "./terminal-profile.ts";
+import { Terminals } from "./terminals.ts";
+import { vmCommands } from "./vm-commands.ts";
+import { VmTree } from "./vm-tree.ts";
 
-/** Registers the extension's commands. Nothing connects to the engine before it is asked to. */
-export function activate(context: vscode.ExtensionContext): void {
-  context.subscriptions.push(
-    vscode.commands.registerCommand("mocker.showEngineVersion", async () => {
-      try {
-        const { engine } = await askEngine(String(context.extension.packageJSON.version));
-        await vscode.window.showInformationMessage(`Mocker engine ${engine.version}, process ${engine.pid}`);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        await vscode.window.showErrorMessage(
-          `The Mocker engine does not answer (${reason}). Start it with any mocker command, e.g. "mocker ps".`,
-        );
-      }
+/** Wires the parts. No engine is started before a view is seen or a command asks for it; one that runs is joined. */
+export function activate(context: vscode.ExtensionContext): MockerExports {
+  const own = <T extends vscode.Disposable>(disposable: T): T => {
+    context.subscriptions.push(disposable);
+    return disposable;
+  };
+  const log = own(vscode.window.createOutputChannel("Mocker", { log: true }));
+  const connection = own(new Connection(log, String(context.extension.packageJSON.version)));
+  const model = own(new Model(connection, log));
+  const pulls = own(new Pulls(connection));
+  const configurations = own(new RunConfigurations());
+  const secrets = new Secrets(context.secrets);
+  const terminals = own(new Terminals(connection, model, log, context.workspaceState));
+  const runner = new Runner(connection, model, pulls, terminals, log);
+  const documents = own(new Documents(connection, model));
+  own(vscode.workspace.registerTextDocumentContentProvider(scheme, documents));
+  own(new ContextKeys(connection, model));
+
+  const vmTree = own(new VmTree(model, connection));
+  const imageTree = own(new ImageTree(model, connection, pulls));
+  const configurationTree = own(new RunConfigurationTree(configurations));
+  const vmView = own(
+    vscode.window.createTreeView("mocker.vms", { treeDataProvider: vmTree, canSelectMany: true }),
+  );
+  const imageView = own(
+    vscode.window.createTreeView("mocker.images", { treeDataProvider: imageTree, canSelectMany: true }),
+  );
+  const configurationView = own(
+    vscode.window.createTreeView("mocker.configurations", {
+      treeDataProvider: configurationTree,
+      dragAndDropController: configurationTree,
+      canSelectMany: true,
     }),
   );
-}
+  own(new RunningCount(connection, model, vmView));
 
-function askEngine(version: string): Promise<InitializeResult> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(socketPath());
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      const connection = createMessageConnection(
-        new SocketMessageReader(socket),
-        new SocketMessageWriter(socket),
-      );
-      connection.onClose(() => reject(new Error("it closed the connection")));
-      connection.listen();
-      connection
-        .sendRequest(initialize, { protocolVersion, client: { name: "vscode", version } })
-        .then(resolve, reject)
-        .finally(() => {
-          connection.dispose();
-          socket.destroy();
-        });
-    });
-  });
+  const services: Services = {
+    connection,
+    model,
+    pulls,
+    terminals,
+    documents,
+    runner,
+    configurations,
+    secrets,
+    log,
+    vmView,
+    imageView,
+    configurationView,
+    context,
+  };
+  const commands: Record<CommandName, CommandHandler> = {
+    ...engineCommands(services),
+    ...vmCommands(services),
+    ...imageCommands(services),
+    ...runConfigurationCommands(services),
+  };
+  for (const [name, handler] of Object.entries(commands)) {
+    own(
+      vscode.commands.registerCommand(`mocker.${name}`, async (item?: unknown, items?: unknown) => {
+        try {
+          await handler(item, items);
+        } catch (error) {
+          // The command is over, whenever the message is read.
+          showError(error, log);
+        }
+      }),
+    );
+  }
+  own(
+    vscode.window.registerTerminalProfileProvider("mocker.vm", new VmTerminalProfile(model, terminals, log)),
+  );
+
+  own(
+    onDidChangeSetting("engine.path", () => {
+      // An engine that runs is left alone until it is restarted.
+      if (connection.state.kind === "failed") connection.connect().catch(() => undefined);
+    }),
+  );
+
+  connection
+    .connectIfRunning()
+    .then(() => terminals.restore())
+    .catch((error) => log.warn(`Consoles were not opened again: ${String(error)}`));
+  return makeExports(model, (vm) => terminals.openConsole(vm));
 }

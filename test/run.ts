@@ -14,10 +14,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { provideCodeServer } from "./extension/code-server.ts";
+import { screenshotFolder } from "./extension/screenshots.ts";
 import { usualImages } from "./fixtures/index.ts";
 import { startRegistry } from "./fixtures/registry.ts";
 import { Lab, labUserCheckout } from "./lab/lab.ts";
-import { bundleTests, type TestBundles } from "./support/bundle-tests.ts";
+import { bundleProgram, bundleTests, type TestBundles } from "./support/bundle-tests.ts";
 import { runTool, SetupError } from "./support/host.ts";
 import { cacheDir, rootDir } from "./support/paths.ts";
 import { killQuietly, processesMentioning } from "./support/processes.ts";
@@ -28,21 +30,29 @@ const usage = `Usage: npm test [-- [SUITE…] [PATTERN] [--lab]]
   check    types, lint, import rules, unused code
   unit     test/unit
   engine   test/engine: the built product on the simulation runtime, as this user and (when root) as an ordinary one
+  extension  test/extension: the packaged extension in a real VS Code, on the simulation runtime; leaves screenshots
   lab      test/lab: the built product on real microVMs; in the lab where this machine's KVM cannot run them
 PATTERN selects test files whose path contains it or, when there are none, tests by name (a regular expression).
 --lab uses the lab even on a machine whose KVM is good.
 `;
 
-const suites = ["check", "unit", "engine", "lab"] as const;
+const suites = ["check", "unit", "engine", "extension", "lab"] as const;
 type Suite = (typeof suites)[number];
 
+/** What runs when nothing is named. The editor suite is young and downloads an editor: it is run by its name. */
+const usualSuites: Suite[] = ["check", "unit", "engine", "lab"];
+
 const minute = 60_000;
+/** For a whole suite. */
 const limitsMs: Record<Suite, number> = {
   check: 5 * minute,
-  unit: 4 * minute,
-  engine: 8 * minute,
+  unit: 8 * minute,
+  engine: 10 * minute,
+  extension: 10 * minute,
   lab: 25 * minute,
 };
+/** For one test file of a suite that has a process for each. */
+const fileLimitMs = { unit: 2 * minute, engine: 5 * minute };
 
 interface Selection {
   suites: Suite[];
@@ -64,7 +74,7 @@ function parseArguments(args: string[]): Selection | undefined {
     else if (arg.startsWith("-") || pattern !== undefined) return undefined;
     else pattern = arg;
   }
-  return { suites: chosen.length === 0 ? [...suites] : chosen, pattern, forceLab };
+  return { suites: chosen.length === 0 ? usualSuites : chosen, pattern, forceLab };
 }
 
 async function main(): Promise<number> {
@@ -96,19 +106,27 @@ async function runSuites(selection: Selection, folder: string): Promise<void> {
   const built = await timed("build", () => runStep("npm run build", "npm", ["run", "build"], 20 * minute));
   if (!built) return;
   if (wants("check") && selection.pattern === undefined) await timed("check", check);
+  let fixtures = true;
+  if (wants("engine") || wants("extension") || wants("lab")) {
+    fixtures = await timed("fixtures", () =>
+      prepared("fixtures", async () => {
+        const registry = await startRegistry({ images: usualImages });
+        await registry.stop();
+      }),
+    );
+  }
   if (wants("unit")) {
     await timed("unit", async () => {
       const bundles = await bundlesOf("unit", selection.pattern, folder);
-      if (bundles) await runFiles("unit", bundles, selection.pattern, folder, limitsMs.unit);
+      if (bundles) await runFiles("unit", "unit", bundles, selection.pattern, folder);
     });
   }
-  if (!wants("engine") && !wants("lab")) return;
-  await timed("fixtures", async () => {
-    const registry = await startRegistry({ images: usualImages });
-    await registry.stop();
-  });
-  if (wants("engine")) await timed("engine", () => engine(selection, folder));
-  if (wants("lab")) await timed("lab", () => lab(selection, folder));
+  if (!fixtures) return;
+  if (wants("engine")) await timed("engine", () => prepared("engine", () => engine(selection, folder)));
+  if (wants("extension")) {
+    await timed("extension", () => prepared("extension", () => extension(selection, folder)));
+  }
+  if (wants("lab")) await timed("lab", () => prepared("lab", () => lab(selection, folder)));
 }
 
 async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
@@ -118,6 +136,18 @@ async function timed<T>(name: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } finally {
     process.stdout.write(`# ${name}: ${formatMs(performance.now() - started)}\n`);
+  }
+}
+
+/** Counts what this machine lacks for a suite as a failure, so that the other suites run all the same. */
+async function prepared(title: string, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    tally.fail(title, error.message);
+    return false;
   }
 }
 
@@ -212,16 +242,17 @@ interface RunAs {
 
 /** One process per test file, two at a time. */
 async function runFiles(
+  suite: "unit" | "engine",
   title: string,
   bundles: TestBundles,
   pattern: string | undefined,
   folder: string,
-  limitMs: number,
   as: RunAs = {},
 ): Promise<void> {
   const names = nameArgs(bundles, pattern);
-  const args = [...bundles.reporterArgs, ...names, "--test", "--test-concurrency=2", ...bundles.files];
-  await runNode(title, bundles, args, folder, limitMs, as);
+  const how = ["--test", "--test-concurrency=2", `--test-timeout=${fileLimitMs[suite]}`];
+  const args = [...bundles.reporterArgs, ...names, ...how, ...bundles.files];
+  await runNode(title, bundles, args, folder, limitsMs[suite], as);
 }
 
 async function runNode(
@@ -269,9 +300,22 @@ async function engine(selection: Selection, folder: string): Promise<void> {
   const bundles = await bundlesOf("engine", selection.pattern, folder);
   if (bundles === undefined) return;
   const isRoot = process.getuid?.() === 0;
-  await runFiles(isRoot ? "engine (root)" : "engine", bundles, selection.pattern, folder, limitsMs.engine);
+  await runFiles("engine", isRoot ? "engine (root)" : "engine", bundles, selection.pattern, folder);
   killMentioning(folder);
   if (isRoot) await asUser(bundles, selection.pattern, folder);
+}
+
+/** Mocha in one process, so that the editors run one after the other and the package is made once. */
+async function extension(selection: Selection, folder: string): Promise<void> {
+  const bundles = await bundlesOf("extension", selection.pattern, folder);
+  if (bundles === undefined) return;
+  await provideCodeServer((text) => process.stdout.write(`  ${text}\n`));
+  const runner = await bundleProgram("test/extension/main.ts", folder);
+  const byName = nameArgs(bundles, selection.pattern).length > 0 ? [`--grep=${selection.pattern}`] : [];
+  await runNode("extension", bundles, [runner, ...byName, ...bundles.files], folder, limitsMs.extension, {
+    env: { NODE_PATH: join(root, "node_modules") },
+  });
+  process.stdout.write(`  screenshots: ${screenshotFolder()}\n`);
 }
 
 /** The same tests as an ordinary user, who may not be able to reach the checkout and the cache: it gets copies. */
@@ -306,7 +350,7 @@ async function asUser(bundles: TestBundles, pattern: string | undefined, folder:
       MOCKER_TEST_ROOT: copy,
       MOCKER_CACHE_DIR: cache,
     };
-    await runFiles("engine (user)", bundles, pattern, folder, limitsMs.engine, {
+    await runFiles("engine", "engine (user)", bundles, pattern, folder, {
       uid: user.uid,
       gid: user.gid,
       env,

@@ -14,6 +14,26 @@ export interface TestBundles {
   reporterArgs: string[];
 }
 
+const external = ["vscode", "esbuild", "mocha", "playwright-core", "@vscode/test-electron", "*.node"];
+
+/** Bundles one program (path relative to the checkout) into `folder`; returns its path. */
+export async function bundleProgram(path: string, folder: string): Promise<string> {
+  const outfile = join(folder, path.replaceAll("/", "-").replace(/\.ts$/, ".cjs"));
+  await build({
+    entryPoints: [join(rootDir(), path)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    sourcemap: "inline",
+    sourcesContent: false,
+    external,
+    logLevel: "error",
+  });
+  return outfile;
+}
+
 /** Bundles test files (paths relative to the checkout) into `folder`. */
 export async function bundleTests(tests: string[], folder: string): Promise<TestBundles> {
   mkdirSync(folder, { recursive: true });
@@ -28,7 +48,7 @@ export async function bundleTests(tests: string[], folder: string): Promise<Test
     format: "cjs",
     sourcemap: "inline",
     sourcesContent: false,
-    external: ["vscode", "esbuild", "*.node"],
+    external,
     logLevel: "error",
   });
   const reporter = join(folder, "reporter.mjs");

@@ -22,7 +22,7 @@ export function runTypeScript(url) {
       format: "cjs",
       sourcemap: "inline",
       // The orchestrator bundles further files itself; esbuild finds its binary relative to its own package.
-      external: ["esbuild", "*.node"],
+      external: ["esbuild", "mocha", "playwright-core", "@vscode/test-electron", "*.node"],
       logLevel: "warning",
     });
     process.setSourceMapsEnabled(true);

@@ -8,12 +8,12 @@ const root = process.env.MOCKER_TEST_ROOT ?? process.cwd();
 /** Which of our folders each folder may import from, beside itself. */
 const allowed: Record<string, string[]> = {
   "engine/protocol": [],
-  "engine/cli": ["engine/protocol", "engine/paths"],
+  "engine/cli": ["engine/protocol", "engine/paths", "engine/key-value-file"],
   "engine/images": ["engine/protocol", "engine/state", "engine/log", "native"],
   "engine/vms": ["engine/protocol", "engine/state", "engine/log", "native"],
   "engine/state": ["engine/protocol"],
   engine: ["engine/protocol", "engine/images", "engine/vms", "engine/state", "native"],
-  extension: ["engine/protocol", "engine/paths"],
+  extension: ["engine/protocol", "engine/paths", "engine/key-value-file"],
   native: ["engine/protocol"],
 };
 

@@ -1,0 +1,129 @@
+import * as vscode from "vscode";
+import { type ImageSummary, imageRemove } from "../engine/protocol/index.ts";
+import { showError } from "./errors.ts";
+import { formatBytes } from "./format.ts";
+import { imageLabel, imageName, PullItem } from "./image-item.ts";
+import { askReference } from "./pull-step.ts";
+import { runWizard } from "./run-wizard.ts";
+import { chooseImages } from "./selection.ts";
+import type { CommandHandler, Services } from "./services.ts";
+import { setting } from "./settings.ts";
+import { sortedImages, usersOf } from "./store.ts";
+import { each, listed } from "./vm-commands.ts";
+
+const { l10n } = vscode;
+
+export function imageCommands(services: Services) {
+  const { connection, documents, pulls, model, log } = services;
+
+  const pull = async (reference: string): Promise<void> => {
+    try {
+      const result = await pulls.start(reference).done;
+      vscode.window.setStatusBarMessage(
+        result.upToDate
+          ? l10n.t("$(check) {0} is up to date", reference)
+          : l10n.t("$(check) Pulled {0}", reference),
+        5000,
+      );
+    } catch (error) {
+      await showError(error, log, [{ title: l10n.t("Retry"), run: () => pull(reference) }]);
+    }
+  };
+
+  /** By ID, with all tags: that is what the tree shows as one. */
+  const remove = (images: readonly ImageSummary[]): Promise<void> =>
+    each(
+      services,
+      images.map((image) => ({ image, name: imageLabel(image) })),
+      ({ image }) => connection.request(imageRemove, { image: image.id, force: image.repoTags.length > 1 }),
+    );
+
+  return {
+    async pullImage(item) {
+      const reference = typeof item === "string" ? item : await askReference();
+      if (reference !== undefined) await pull(reference);
+    },
+
+    async pullAgain(item, items) {
+      for (const image of await chooseImages(services, item, items, l10n.t("Pull which image again?"))) {
+        const [tag] = image.repoTags;
+        if (tag !== undefined) pull(tag);
+      }
+    },
+
+    cancelPull(item) {
+      if (item instanceof PullItem) item.pull.source.cancel();
+    },
+
+    async runImage(item, items) {
+      const [image] = await chooseImages(services, item, items, l10n.t("Run which image?"));
+      if (image !== undefined) await runWizard(services, imageName(image));
+    },
+
+    async removeImage(item, items) {
+      const images = await chooseImages(services, item, items, l10n.t("Remove which image?"));
+      if (images.length > 0 && (await confirmRemoval(images, l10n.t("Remove")))) await remove(images);
+    },
+
+    async pruneImages() {
+      const snapshot = await model.whenLoaded();
+      const unused = sortedImages(snapshot).filter((image) => usersOf(snapshot, image.id).length === 0);
+      if (unused.length === 0) {
+        vscode.window.showInformationMessage(l10n.t("Every image is used by a VM."));
+        return;
+      }
+      const total = unused.reduce((sum, image) => sum + image.sizeBytes, 0);
+      const picked = await vscode.window.showQuickPick(
+        unused.map((image) => ({
+          label: imageLabel(image),
+          description: formatBytes(image.sizeBytes),
+          picked: true,
+          image,
+        })),
+        {
+          canPickMany: true,
+          title: l10n.t("Prune Images"),
+          placeHolder: l10n.t(
+            "Images that no VM uses, {0} together. Enter removes the chosen ones",
+            formatBytes(total),
+          ),
+        },
+      );
+      if (picked !== undefined) await remove(picked.map(({ image }) => image));
+    },
+
+    async inspectImage(item, items) {
+      for (const image of await chooseImages(services, item, items, l10n.t("Inspect which image?"))) {
+        await documents.show("image", image.id, imageLabel(image));
+      }
+    },
+
+    async copyImageId(item, items) {
+      const images = await chooseImages(services, item, items, l10n.t("Copy the ID of which image?"));
+      if (images.length > 0) await vscode.env.clipboard.writeText(images.map((image) => image.id).join("\n"));
+    },
+
+    async copyImageDigest(item, items) {
+      const images = await chooseImages(services, item, items, l10n.t("Copy the digest of which image?"));
+      const digests = images.flatMap((image) => image.repoDigests.slice(0, 1));
+      if (digests.length > 0) await vscode.env.clipboard.writeText(digests.join("\n"));
+    },
+  } satisfies Record<string, CommandHandler>;
+}
+
+async function confirmRemoval(images: readonly ImageSummary[], button: string): Promise<boolean> {
+  if (!setting("confirmRemove")) return true;
+  const [first] = images;
+  const size = formatBytes(images.reduce((sum, image) => sum + image.sizeBytes, 0));
+  const question =
+    images.length === 1 && first !== undefined
+      ? l10n.t("Remove the image {0} ({1})?", imageLabel(first), size)
+      : l10n.t("Remove {0} images ({1})?", images.length, size);
+  const detail = images.length > 1 ? listed(images.map(imageLabel)) : undefined;
+  const answer = await vscode.window.showWarningMessage(
+    question,
+    { modal: true, ...(detail === undefined ? {} : { detail }) },
+    button,
+  );
+  return answer === button;
+}

@@ -1,0 +1,62 @@
+import * as vscode from "vscode";
+import { imageInspect } from "../engine/protocol/index.ts";
+import type { Connection } from "./connection.ts";
+import { ImageItem, imageTooltip, PullItem } from "./image-item.ts";
+import type { Model } from "./model.ts";
+import type { Pulls } from "./pulls.ts";
+import { sortedImages, usersOf } from "./store.ts";
+
+type Item = ImageItem | PullItem;
+
+/** The view "Images": pulls under way, then images. */
+export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposable {
+  readonly #model: Model;
+  readonly #connection: Connection;
+  readonly #pulls: Pulls;
+  readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly #subscriptions: vscode.Disposable[];
+
+  readonly onDidChangeTreeData = this.#changed.event;
+
+  constructor(model: Model, connection: Connection, pulls: Pulls) {
+    this.#model = model;
+    this.#connection = connection;
+    this.#pulls = pulls;
+    const refresh = () => this.#changed.fire(undefined);
+    this.#subscriptions = [model.onDidChange(refresh), pulls.onDidChange(refresh)];
+  }
+
+  getChildren(item?: Item): Item[] {
+    if (item !== undefined) return [];
+    if (this.#connection.state.kind === "idle") this.#connection.connect().catch(() => undefined);
+    const { snapshot } = this.#model;
+    const used = new Set([...snapshot.vms.values()].map((vm) => vm.imageId));
+    return [
+      ...this.#pulls.active.map((pull) => new PullItem(pull)),
+      ...sortedImages(snapshot).map((image) => new ImageItem(image, used.has(image.id))),
+    ];
+  }
+
+  getTreeItem(item: Item): vscode.TreeItem {
+    return item;
+  }
+
+  getParent(): undefined {
+    return undefined;
+  }
+
+  async resolveTreeItem(item: Item, _element: Item, token: vscode.CancellationToken): Promise<Item> {
+    if (item instanceof PullItem) return item;
+    const { image } = item;
+    const details = await this.#connection
+      .request(imageInspect, { image: image.id }, token)
+      .catch(() => undefined);
+    item.tooltip = imageTooltip(image, details, usersOf(this.#model.snapshot, image.id));
+    return item;
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) subscription.dispose();
+    this.#changed.dispose();
+  }
+}

@@ -1,0 +1,151 @@
+/** Multi-step quick input: each step says where it is, and goes on, back or away. */
+import * as vscode from "vscode";
+
+export interface StepPlace {
+  title: string;
+  step: number;
+  totalSteps: number;
+}
+
+export type StepEnd = "next" | "back" | "cancel";
+export type Step = (place: StepPlace) => Promise<StepEnd>;
+
+/** Runs steps in order, each as often as the user comes to it. False if the user went away. */
+export async function runSteps(title: string, steps: readonly Step[]): Promise<boolean> {
+  for (let index = 0; index < steps.length; ) {
+    const end = await steps[index]?.({ title, step: index + 1, totalSteps: steps.length });
+    if (end === "cancel") return false;
+    index = end === "back" ? Math.max(0, index - 1) : index + 1;
+  }
+  return true;
+}
+
+export interface PickItem extends vscode.QuickPickItem {
+  /** Chosen. Resolves to how the step ends, or to undefined to go on with it. */
+  run?(): Promise<StepEnd | undefined> | StepEnd | undefined;
+  /** One of `buttons` was pressed; the list is made anew after. */
+  press?(button: vscode.QuickInputButton): Promise<void> | void;
+}
+
+export interface PickStepOptions {
+  placeholder: string;
+  /** The list, made anew whenever something changed. `value` is what is typed. */
+  items(value: string): readonly PickItem[] | Promise<readonly PickItem[]>;
+  /** Make the list anew as the user types. */
+  dynamic?: boolean;
+  matchOnDescription?: boolean;
+  /** The item with this label is the active one first. */
+  active?: string;
+}
+
+/** A step that is one list; an item may open further inputs and come back to it. */
+export async function pickStep(place: StepPlace | undefined, options: PickStepOptions): Promise<StepEnd> {
+  for (;;) {
+    const end = await showPick(place, options);
+    if (typeof end === "string") return end;
+    const result = await end.item.run?.();
+    if (result !== undefined) return result;
+  }
+}
+
+function showPick(
+  place: StepPlace | undefined,
+  options: PickStepOptions,
+): Promise<"back" | "cancel" | { item: PickItem }> {
+  const input = vscode.window.createQuickPick<PickItem>();
+  locate(input, place);
+  input.placeholder = options.placeholder;
+  input.ignoreFocusOut = true;
+  input.matchOnDescription = options.matchOnDescription ?? false;
+  let generation = 0;
+  const refresh = async (): Promise<void> => {
+    const mine = ++generation;
+    const items = await options.items(input.value);
+    if (mine !== generation) return;
+    input.items = items;
+    const first = items.find((item) => item.label === options.active);
+    if (first !== undefined) input.activeItems = [first];
+    input.busy = false;
+  };
+  return new Promise((resolve) => {
+    input.onDidTriggerButton((button) => {
+      if (button !== vscode.QuickInputButtons.Back) return;
+      resolve("back");
+      input.dispose();
+    });
+    input.onDidTriggerItemButton(async ({ item, button }) => {
+      await item.press?.(button);
+      await refresh();
+    });
+    if (options.dynamic) input.onDidChangeValue(refresh);
+    input.onDidAccept(() => {
+      const [item] = input.selectedItems;
+      if (item?.run === undefined) return;
+      resolve({ item });
+      input.dispose();
+    });
+    input.onDidHide(() => {
+      resolve("cancel");
+      input.dispose();
+    });
+    input.busy = true;
+    refresh().catch(() => undefined);
+    input.show();
+  });
+}
+
+export interface TextOptions {
+  prompt: string;
+  placeholder?: string;
+  value?: string;
+  password?: boolean;
+  /** What is wrong with the text, if anything. */
+  validate?(value: string): string | undefined;
+}
+
+/** One line of text, "back", or undefined if the user went away. */
+export function askText(
+  place: StepPlace | undefined,
+  options: TextOptions,
+): Promise<{ text: string } | "back" | undefined> {
+  const input = vscode.window.createInputBox();
+  locate(input, place);
+  input.prompt = options.prompt;
+  input.placeholder = options.placeholder;
+  input.value = options.value ?? "";
+  input.password = options.password ?? false;
+  input.ignoreFocusOut = true;
+  return new Promise((resolve) => {
+    const validate = (): boolean => {
+      input.validationMessage = options.validate?.(input.value);
+      return input.validationMessage === undefined;
+    };
+    input.onDidTriggerButton(() => {
+      resolve("back");
+      input.dispose();
+    });
+    input.onDidChangeValue(validate);
+    input.onDidAccept(() => {
+      if (!validate()) return;
+      resolve({ text: input.value });
+      input.dispose();
+    });
+    input.onDidHide(() => {
+      resolve(undefined);
+      input.dispose();
+    });
+    input.show();
+  });
+}
+
+function locate(input: vscode.QuickPick<PickItem> | vscode.InputBox, place: StepPlace | undefined): void {
+  if (place === undefined) return;
+  input.title = place.title;
+  input.step = place.step;
+  input.totalSteps = place.totalSteps;
+  if (place.step > 1) input.buttons = [vscode.QuickInputButtons.Back];
+}
+
+export function separator(label: string): PickItem {
+  return { label, kind: vscode.QuickPickItemKind.Separator };
+}

@@ -1,0 +1,53 @@
+import * as vscode from "vscode";
+
+/**
+ * Values of secret environment variables, in the editor's secret storage: one per workspace, configuration and name.
+ * `mocker.json` holds their names only.
+ */
+export class Secrets {
+  readonly #storage: vscode.SecretStorage;
+
+  constructor(storage: vscode.SecretStorage) {
+    this.#storage = storage;
+  }
+
+  store(configuration: string, name: string, value: string): Thenable<void> {
+    return this.#storage.store(key(configuration, name), value);
+  }
+
+  async copy(from: string, to: string, names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const value = await this.#storage.get(key(from, name));
+      if (value !== undefined) await this.store(to, name, value);
+    }
+  }
+
+  async forget(configuration: string, names: readonly string[]): Promise<void> {
+    for (const name of names) await this.#storage.delete(key(configuration, name));
+  }
+
+  /** `KEY=value` of each; asks for, and keeps, the ones that are not known. Undefined if the user went away. */
+  async resolve(configuration: string, names: readonly string[]): Promise<string[] | undefined> {
+    const pairs: string[] = [];
+    for (const name of names) {
+      let value = await this.#storage.get(key(configuration, name));
+      if (value === undefined) {
+        value = await vscode.window.showInputBox({
+          title: vscode.l10n.t("Run {0}", configuration),
+          prompt: vscode.l10n.t("Value of the secret {0}. The editor's secret storage keeps it", name),
+          password: true,
+          ignoreFocusOut: true,
+        });
+        if (value === undefined) return undefined;
+        await this.store(configuration, name, value);
+      }
+      pairs.push(`${name}=${value}`);
+    }
+    return pairs;
+  }
+}
+
+function key(configuration: string, name: string): string {
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.toString() ?? "";
+  return `mocker.secret:${JSON.stringify([folder, configuration, name])}`;
+}

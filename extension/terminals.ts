@@ -1,0 +1,136 @@
+import * as vscode from "vscode";
+import type { VmSummary } from "../engine/protocol/index.ts";
+import type { Connection } from "./connection.ts";
+import { ConsoleTerminal } from "./console-terminal.ts";
+import { showError } from "./errors.ts";
+import type { Model } from "./model.ts";
+import { setting } from "./settings.ts";
+import { ShellTerminal } from "./shell-terminal.ts";
+import { isRunning } from "./store.ts";
+
+const stateKey = "mocker.consoles";
+
+interface OpenConsole {
+  pty: ConsoleTerminal;
+  terminal: vscode.Terminal;
+}
+
+/**
+ * The terminals of this window. The editor does not keep an extension's terminals over a reload, so the consoles that
+ * are open are remembered in the workspace's state, and opened again.
+ */
+export class Terminals implements vscode.Disposable {
+  readonly #connection: Connection;
+  readonly #model: Model;
+  readonly #log: vscode.LogOutputChannel;
+  readonly #memento: vscode.Memento;
+  readonly #consoles = new Map<string, OpenConsole>();
+  /** Terminals that the editor makes of our options; it does not show them by itself. */
+  readonly #toShow = new WeakSet<vscode.Pseudoterminal>();
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(connection: Connection, model: Model, log: vscode.LogOutputChannel, memento: vscode.Memento) {
+    this.#connection = connection;
+    this.#model = model;
+    this.#log = log;
+    this.#memento = memento;
+    this.#subscriptions = [
+      vscode.window.onDidOpenTerminal((terminal) => this.#register(terminal)),
+      vscode.window.onDidCloseTerminal((terminal) => this.#forget(terminal)),
+    ];
+  }
+
+  /** Shows the VM's console, a new one if there is none. `start`: the VM is to be started in it. */
+  openConsole(
+    vm: Pick<VmSummary, "id" | "name">,
+    options: { start?: boolean; preserveFocus?: boolean } = {},
+  ): void {
+    const { start = false, preserveFocus = false } = options;
+    const open = this.#consoles.get(vm.id);
+    if (open !== undefined) {
+      open.terminal.show(preserveFocus);
+      if (start) open.pty.startAgain();
+      return;
+    }
+    const terminal = vscode.window.createTerminal(this.#consoleOptions(vm, start));
+    this.#register(terminal);
+    terminal.show(preserveFocus);
+  }
+
+  /** For a terminal of a profile, which the editor makes. */
+  profileOptions(vm: VmSummary, kind: "console" | "shell"): vscode.ExtensionTerminalOptions {
+    const options = kind === "shell" ? this.#shellOptions(vm) : this.#consoleOptions(vm, false);
+    this.#toShow.add(options.pty);
+    return options;
+  }
+
+  #consoleOptions(vm: Pick<VmSummary, "id" | "name">, start: boolean): vscode.ExtensionTerminalOptions {
+    const pty = new ConsoleTerminal(this.#connection, this.#model, vm.id, start, (error) =>
+      showError(error, this.#log),
+    );
+    return { name: vm.name, pty, iconPath: new vscode.ThemeIcon("vm") };
+  }
+
+  /** Closes the console of a VM that gives way to another. */
+  closeConsole(vmId: string): void {
+    this.#consoles.get(vmId)?.terminal.dispose();
+  }
+
+  openShell(vm: Pick<VmSummary, "id" | "name">): void {
+    vscode.window.createTerminal(this.#shellOptions(vm)).show();
+  }
+
+  #shellOptions(vm: Pick<VmSummary, "id" | "name">): vscode.ExtensionTerminalOptions {
+    const pty = new ShellTerminal(this.#connection, vm.id, (error) => showError(error, this.#log));
+    return {
+      name: vscode.l10n.t("{0}: shell", vm.name),
+      pty,
+      iconPath: new vscode.ThemeIcon("terminal"),
+    };
+  }
+
+  /** Opens the consoles that were open before the window's reload, of VMs that still run. */
+  async restore(): Promise<void> {
+    if (!setting("console.restore")) return;
+    const ids = this.#remembered();
+    if (ids.length === 0) return;
+    const { vms } = await this.#model.whenLoaded();
+    for (const id of ids) {
+      const vm = vms.get(id);
+      if (vm !== undefined && isRunning(vm) && !this.#consoles.has(id)) {
+        this.openConsole(vm, { preserveFocus: true });
+      }
+    }
+    this.#remember();
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  #register(terminal: vscode.Terminal): void {
+    const options = terminal.creationOptions;
+    if (!("pty" in options)) return;
+    if (this.#toShow.delete(options.pty)) terminal.show();
+    if (!(options.pty instanceof ConsoleTerminal)) return;
+    this.#consoles.set(options.pty.vmId, { pty: options.pty, terminal });
+    this.#remember();
+  }
+
+  #forget(terminal: vscode.Terminal): void {
+    for (const [id, console] of this.#consoles) {
+      if (console.terminal !== terminal) continue;
+      this.#consoles.delete(id);
+      // The window's end is not the user's wish.
+      if (terminal.exitStatus?.reason !== vscode.TerminalExitReason.Shutdown) this.#remember();
+    }
+  }
+
+  #remembered(): string[] {
+    return this.#memento.get<string[]>(stateKey, []);
+  }
+
+  #remember(): void {
+    this.#memento.update(stateKey, [...this.#consoles.keys()]).then(undefined, () => undefined);
+  }
+}

@@ -1,0 +1,106 @@
+import * as vscode from "vscode";
+import { askText, type PickItem, pickStep, type Step, type StepPlace, separator } from "./quick-input.ts";
+import type { RunVolume } from "./run-configuration.ts";
+import { portablePath, resolvePath, suggestTarget } from "./run-plan.ts";
+import type { Draft } from "./wizard-draft.ts";
+import { planContext, workspaceFolder } from "./workspace.ts";
+
+const { l10n } = vscode;
+
+export function volumesStep(draft: Draft): Step {
+  return (place) =>
+    pickStep(place, {
+      placeholder: l10n.t("Share folders with the VM"),
+      items: () => {
+        const context = planContext();
+        const folder = workspaceFolder();
+        const shared = draft.volumes.map((volume) => volumeItem(draft, volume, place));
+        const sharesWorkspace = draft.volumes.some(
+          ({ source }) => resolvePath(source, context) === context.workspaceFolder,
+        );
+        return [
+          {
+            label: draft.volumes.length === 0 ? l10n.t("Continue without volumes") : l10n.t("Continue"),
+            iconPath: new vscode.ThemeIcon("arrow-right"),
+            run: () => "next",
+          },
+          ...(shared.length > 0 ? [separator(l10n.t("Volumes")), ...shared] : []),
+          separator(l10n.t("Add")),
+          ...(folder !== undefined && !sharesWorkspace
+            ? [
+                {
+                  label: l10n.t("Workspace folder {0}", folder.name),
+                  iconPath: new vscode.ThemeIcon("root-folder"),
+                  run: () => addVolume(draft, folder.uri.fsPath, place),
+                } satisfies PickItem,
+              ]
+            : []),
+          {
+            label: l10n.t("Folder…"),
+            iconPath: new vscode.ThemeIcon("folder-opened"),
+            run: async () => {
+              const [chosen] =
+                (await vscode.window.showOpenDialog({
+                  canSelectFolders: true,
+                  canSelectFiles: false,
+                  openLabel: l10n.t("Share"),
+                  title: l10n.t("Folder to share with the VM"),
+                  ...(folder === undefined ? {} : { defaultUri: folder.uri }),
+                })) ?? [];
+              return chosen === undefined ? undefined : addVolume(draft, chosen.fsPath, place);
+            },
+          },
+        ] satisfies PickItem[];
+      },
+    });
+}
+
+function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem {
+  const readOnly = volume.readOnly ?? false;
+  const toggle: vscode.QuickInputButton = {
+    iconPath: new vscode.ThemeIcon(readOnly ? "unlock" : "lock"),
+    tooltip: readOnly ? l10n.t("Allow Writing") : l10n.t("Make Read-Only"),
+  };
+  const remove: vscode.QuickInputButton = {
+    iconPath: new vscode.ThemeIcon("trash"),
+    tooltip: l10n.t("Remove"),
+  };
+  return {
+    label: volume.source,
+    description: `→ ${volume.target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`,
+    iconPath: new vscode.ThemeIcon(readOnly ? "lock" : "folder"),
+    buttons: [toggle, remove],
+    press: (button) => {
+      if (button === remove) draft.volumes.splice(draft.volumes.indexOf(volume), 1);
+      else volume.readOnly = !readOnly;
+    },
+    run: async () => {
+      volume.target = (await askTarget(place, volume.target)) ?? volume.target;
+      return undefined;
+    },
+  };
+}
+
+async function addVolume(draft: Draft, path: string, place: StepPlace): Promise<undefined> {
+  const context = planContext();
+  const taken = draft.volumes.map((volume) => volume.target);
+  const suggested = suggestTarget(path, taken, path === context.workspaceFolder);
+  const target = await askTarget(place, suggested);
+  if (target !== undefined) draft.volumes.push({ source: portablePath(path, context), target });
+  return undefined;
+}
+
+async function askTarget(place: StepPlace, value: string): Promise<string | undefined> {
+  const answer = await askText(
+    { ...place, title: l10n.t("Folder in the VM") },
+    {
+      prompt: l10n.t("Where the folder appears in the VM"),
+      value,
+      validate: (text) =>
+        /^\/+[^/]/.test(text) && !text.includes("\0")
+          ? undefined
+          : l10n.t("An absolute path, other than / itself"),
+    },
+  );
+  return typeof answer === "object" ? answer.text : undefined;
+}

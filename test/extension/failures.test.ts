@@ -1,0 +1,90 @@
+import { strict as assert } from "node:assert";
+import { after, before, describe, it } from "mocha";
+import { Editor } from "./editor.ts";
+import { enginesOf } from "./engines.ts";
+
+const configurations = {
+  configurations: [
+    { name: "greet", image: "hello", vmName: "greeter" },
+    { name: "missing", image: "127.0.0.1:9/nosuch" },
+    { name: "bad env", image: "hello", envFiles: ["nosuch.env"] },
+  ],
+};
+
+describe("when something is wrong", () => {
+  let editor: Editor;
+  before(async () => {
+    editor = await Editor.open({
+      machineSettings: { "mocker.engine.path": "/nowhere/engine.js" },
+      files: { ".vscode/mocker.json": JSON.stringify(configurations, null, 2) },
+    });
+    await editor.showViews();
+  });
+  after(async () => await editor?.close());
+
+  it("a broken engine path: the view says so; the command says so once, with the way to the setting", async () => {
+    const view = editor.view("Virtual Machines");
+    await view.getByText("The engine named by the configuration cannot be started.").waitFor();
+    await view.getByText("Open Settings").waitFor();
+    await editor.begin("mocker.pullImage", "hello");
+    await editor.toast("/nowhere/engine.js").getByRole("button", { name: "Open Settings" }).waitFor();
+    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.shoot("engine-path");
+    await editor.dismissToasts();
+    assert.deepEqual(enginesOf(editor.mocker), []);
+  });
+
+  it("a corrected engine path: the views recover by themselves", async () => {
+    await editor.set("mocker.engine.path", undefined);
+    await editor.view("Images").getByText("Pull an Image").waitFor();
+    assert.equal(enginesOf(editor.mocker).length, 1);
+  });
+
+  it("no virtualisation, and the simulation not wanted: one message, with the doctor", async () => {
+    await editor.set("mocker.run.runtime", "krun");
+    await runConfiguration(editor, "greet");
+    const toast = editor.page.locator(".notification-toast").first();
+    await toast.getByRole("button", { name: "Run Doctor" }).waitFor();
+    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.shoot("no-kvm");
+    await editor.dismissToasts();
+    await editor.set("mocker.run.runtime", undefined);
+  });
+
+  it("a registry that does not answer when a configuration is run: one message", async () => {
+    await runConfiguration(editor, "missing");
+    await editor
+      .toast("127.0.0.1:9")
+      .getByRole("button", { name: "Edit Configuration" })
+      .waitFor({ timeout: 30_000 });
+    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.shoot("configuration-image-missing");
+    await editor.dismissToasts();
+  });
+
+  it("an env file that is not there: one message that names it", async () => {
+    await runConfiguration(editor, "bad env");
+    await editor.toast("nosuch.env").getByRole("button", { name: "Edit Configuration" }).waitFor();
+    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.shoot("env-file-missing");
+    await editor.dismissToasts();
+  });
+
+  it("a name that is taken is told while it is typed", async () => {
+    await editor.mocker.ok(["run", "--name", "taken", "hello"]);
+    await editor.row("Virtual Machines", "taken").waitFor();
+    await editor.begin("mocker.run");
+    await editor.pick("hello:latest");
+    await editor.quickInput.filter({ hasText: "Name of the VM" }).waitFor();
+    await editor.quickInput.locator("input").first().fill("taken");
+    await editor.quickInput.getByText("There is a VM named taken").waitFor();
+    await editor.shoot("name-taken-typed");
+    await editor.page.keyboard.press("Escape");
+  });
+});
+
+async function runConfiguration(editor: Editor, name: string): Promise<void> {
+  const row = editor.row("Run Configurations", name);
+  await row.hover();
+  await row.getByRole("button", { name: "Run Configuration" }).click();
+}

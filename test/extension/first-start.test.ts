@@ -1,0 +1,76 @@
+import { strict as assert } from "node:assert";
+import { after, before, describe, it } from "mocha";
+import { retry } from "../support/retry.ts";
+import { Editor } from "./editor.ts";
+import { enginesOf } from "./engines.ts";
+import { note } from "./figures.ts";
+
+describe("first start", () => {
+  let editor: Editor;
+  before(async () => {
+    editor = await Editor.open();
+  });
+  after(async () => await editor?.close());
+
+  it("starts no engine before a view is seen", async () => {
+    await retry(() => editor.host((api) => api.extensions.getExtension("mocker.mocker")?.isActive), {
+      what: "activation",
+    });
+    assert.deepEqual(enginesOf(editor.mocker), []);
+  });
+
+  it("says what is missing and offers the button that helps", async () => {
+    await editor.showViews();
+    const vms = editor.view("Virtual Machines");
+    await vms.getByText(/MicroVMs cannot run on this machine|There are no virtual machines/).waitFor();
+    await editor.view("Images").getByText("Pull an Image").waitFor();
+    await editor.view("Run Configurations").getByText("Create Run Configuration").waitFor();
+    assert.equal(enginesOf(editor.mocker).length, 1);
+    await editor.shoot("first-start");
+  });
+
+  it("shows the doctor's findings as a page", async () => {
+    await editor.command("mocker.doctor");
+    const page = editor.page.frameLocator("iframe.webview").frameLocator("iframe#active-frame");
+    await page.getByRole("heading", { name: "Mocker Doctor" }).waitFor();
+    await editor.shoot("doctor");
+    await editor.command("workbench.action.closeAllEditors");
+  });
+
+  it("has a walkthrough", async () => {
+    await editor.command("workbench.action.openWalkthrough", "mocker.mocker#start");
+    await editor.page.getByText("Check this machine").first().waitFor();
+    await editor.shoot("walkthrough");
+    await editor.command("workbench.action.closeAllEditors");
+  });
+
+  it("activates fast", async () => {
+    await editor.command("workbench.action.showRuntimeExtensions");
+    const row = editor.page
+      .locator(".runtime-extensions-editor .monaco-list-row", { hasText: "Mocker" })
+      .first();
+    await row.waitFor();
+    const time = await row.locator(".activation-time").textContent();
+    note("activation", time ?? "");
+    assert.match(time ?? "", /\d+ms/);
+  });
+});
+
+describe("an untrusted workspace", () => {
+  let editor: Editor;
+  before(async () => {
+    editor = await Editor.open({
+      trusted: false,
+      files: { ".vscode/mocker.json": '{ "configurations": [{ "name": "evil", "image": "hello" }] }' },
+    });
+  });
+  after(async () => await editor?.close());
+
+  it("shows no run configuration and offers to trust it", async () => {
+    await editor.showViews();
+    const view = editor.view("Run Configurations");
+    await view.getByText("Manage Workspace Trust").waitFor();
+    assert.equal(await view.locator(".monaco-list-row").count(), 0);
+    await editor.shoot("untrusted");
+  });
+});

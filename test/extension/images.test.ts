@@ -1,0 +1,82 @@
+import { strict as assert } from "node:assert";
+import { after, before, describe, it } from "mocha";
+import { type Registry, startRegistry } from "../fixtures/registry.ts";
+import { retry } from "../support/retry.ts";
+import { Editor } from "./editor.ts";
+import { type SlowRegistry, slowRegistry } from "./slow-registry.ts";
+
+describe("images", () => {
+  let registry: Registry;
+  let slow: SlowRegistry;
+  let editor: Editor;
+  before(async () => {
+    registry = await startRegistry();
+    slow = await slowRegistry(registry.port, 4_000_000);
+    editor = await Editor.open();
+    await editor.showViews();
+    await editor.view("Images").getByText("Pull an Image").waitFor();
+  });
+  after(async () => {
+    await editor?.close();
+    slow?.stop();
+    await registry?.stop();
+  });
+
+  it("a pull shows its progress, and a cancelled one aborts the download and leaves nothing", async () => {
+    const reference = `${slow.host}/debian:latest`;
+    await editor.view("Images").getByText("Pull an Image").click();
+    await editor.answer("Image to pull", reference);
+    const row = editor.row("Images", reference);
+    await row.filter({ hasText: /[1-9]\d?% of \d+/ }).waitFor({ timeout: 20_000 });
+    await editor.shoot("pull");
+    await retry(() => slow.active() > 0, { what: "a download" });
+    await row.hover();
+    await row.getByRole("button", { name: "Cancel Pull" }).click();
+    await row.waitFor({ state: "detached" });
+    await retry(() => slow.active() === 0, { what: "the download's end" });
+    assert.equal((await editor.mocker.ok(["images", "-q"])).trim(), "");
+    assert.equal(await editor.page.locator(".notification-toast").count(), 0);
+  });
+
+  it("a pull that ends puts the image into the view", async () => {
+    const reference = `${registry.host}/busybox:latest`;
+    await editor.begin("mocker.pullImage", reference);
+    await editor.row("Images", /busybox:latest.*[kM]B/).waitFor();
+    assert.match(await editor.mocker.ok(["images"]), /busybox/);
+  });
+
+  it("an image that the registry does not have: one message", async () => {
+    await editor.begin("mocker.pullImage", `${registry.host}/nosuch:latest`);
+    await editor.toast("nosuch").waitFor();
+    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.shoot("image-missing");
+    await editor.dismissToasts();
+  });
+
+  it("a registry that is down: one message, with Retry", async () => {
+    await registry.stop();
+    const reference = `${registry.host}/owners:latest`;
+    await editor.begin("mocker.pullImage", reference);
+    const toast = editor.toast(registry.host);
+    await toast.getByRole("button", { name: "Retry" }).waitFor({ timeout: 30_000 });
+    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.shoot("registry-down");
+    await editor.dismissToasts();
+  });
+
+  it("an image is inspected as a read-only document, and removed after one question", async () => {
+    const row = editor.row("Images", "busybox");
+    await row.click();
+    await editor.begin("mocker.inspectImage");
+    await editor.page.locator(".tab.active", { hasText: "busybox" }).waitFor();
+    await editor.shoot("inspect-image");
+    await row.click();
+    await editor.page.keyboard.press("Delete");
+    const dialog = editor.page.locator(".monaco-dialog-box");
+    await dialog.getByText(/Remove the image/).waitFor();
+    await editor.capture("remove-image");
+    await dialog.getByRole("button", { name: "Remove" }).click();
+    await row.waitFor({ state: "detached" });
+    assert.equal((await editor.mocker.ok(["images", "-q"])).trim(), "");
+  });
+});

@@ -1,0 +1,53 @@
+/** Runs the suite with mocha: `main.cjs [--grep PATTERN] FILE…`; one record a test, as test/run.ts reads them. */
+import { inspect, parseArgs } from "node:util";
+import Mocha from "mocha";
+import type { TestRecord } from "../support/test-record.ts";
+
+const { values, positionals } = parseArgs({ options: { grep: { type: "string" } }, allowPositionals: true });
+
+function write(record: TestRecord): void {
+  process.stdout.write(`\x1e${JSON.stringify(record)}\x1f`);
+}
+
+class Records extends Mocha.reporters.Base {
+  constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    super(runner, options);
+    const common = (of: Mocha.Runnable) => ({ name: of.fullTitle(), nesting: 1, file: of.file ?? "" });
+    runner.on(Mocha.Runner.constants.EVENT_TEST_BEGIN, (test) => {
+      write({ event: "begin", ...common(test) });
+      write({ event: "start", ...common(test) });
+    });
+    runner.on(Mocha.Runner.constants.EVENT_TEST_PASS, (test) =>
+      write({ event: "pass", ...common(test), suite: false, durationMs: test.duration ?? 0 }),
+    );
+    runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test: Mocha.Runnable, error: unknown) => {
+      // A hook has no beginning.
+      if ((test as { type?: string }).type === "hook") write({ event: "start", ...common(test) });
+      write({
+        event: "fail",
+        ...common(test),
+        suite: false,
+        durationMs: test.duration ?? 0,
+        error: error instanceof Error ? `${error.stack}` : inspect(error),
+      });
+    });
+    runner.on(Mocha.Runner.constants.EVENT_TEST_PENDING, (test) => {
+      write({ event: "start", ...common(test) });
+      write({ event: "pass", ...common(test), suite: false, skip: true });
+    });
+  }
+}
+
+const mocha = new Mocha({
+  reporter: Records,
+  timeout: 60_000,
+  slow: 60_000,
+  ...(values.grep === undefined ? {} : { grep: new RegExp(values.grep) }),
+});
+for (const file of positionals) mocha.addFile(file);
+mocha.run((failures) => {
+  for (const file of positionals) {
+    write({ event: "pass", name: file, nesting: 0, file, suite: true });
+  }
+  process.exit(failures > 0 ? 1 : 0);
+});

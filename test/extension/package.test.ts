@@ -1,0 +1,78 @@
+import { strict as assert } from "node:assert";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, it } from "mocha";
+import { installCommand } from "../../extension/install-command.ts";
+import { needPrograms, runTool } from "../support/host.ts";
+import { Mocker } from "../support/mocker.ts";
+import { provideCodeServer } from "./code-server.ts";
+import { note } from "./figures.ts";
+import { packageExtension } from "./vsix.ts";
+
+const allowed = [
+  /^\[Content_Types\]\.xml$/,
+  /^extension\.vsixmanifest$/,
+  /^extension\/(package\.json|package\.nls\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
+  /^extension\/l10n\/bundle\.l10n\.json$/,
+  /^extension\/media\/(icon\.png|mocker\.svg|mocker\.schema\.json|walkthrough\/[a-z]+\.md)$/,
+];
+const required = [
+  ...["engine.js", "layer-worker.js", "cli.js", "extension.js", "ThirdPartyNotices.txt"].map(
+    (name) => `dist/${name}`,
+  ),
+  ...["mocker.node", "mocker-vmm", "mocker-agent", "mocker-hello", "libkrun.so.1", "libkrunfw.so.5"].map(
+    (name) => `dist/native/${name}`,
+  ),
+  ...["versions.json", "ext4-template.bin.gz"].map((name) => `dist/native/${name}`),
+].map((name) => `extension/${name}`);
+
+describe("the package", () => {
+  let mocker: Mocker;
+  let vsix: string;
+  before(async () => {
+    await needPrograms({ unzip: "unzip" });
+    mocker = new Mocker();
+    vsix = await packageExtension(mocker.dir);
+    await runTool("unzip", ["-q", vsix, "-d", join(mocker.dir, "x")]);
+  });
+
+  it("holds what it needs and nothing else", async () => {
+    const files = (await runTool("unzip", ["-Z1", vsix])).trim().split("\n");
+    assert.deepEqual(
+      required.filter((name) => !files.includes(name)),
+      [],
+    );
+    assert.deepEqual(
+      files.filter((name) => !required.includes(name) && !allowed.some((pattern) => pattern.test(name))),
+      [],
+    );
+    note("VSIX", `${(statSync(vsix).size / 1e6).toFixed(1)} MB`);
+    for (const name of required.filter((file) => file.endsWith(".js"))) {
+      note(name, `${Math.round(statSync(join(mocker.dir, "x", name)).size / 1000)} kB`);
+    }
+  });
+
+  it("is for this platform", async () => {
+    const manifest = await runTool("unzip", ["-p", vsix, "extension.vsixmanifest"]);
+    assert.match(manifest, /TargetPlatform="linux-(x64|arm64)"/);
+  });
+
+  it("names the licence of all that it holds", async () => {
+    const notices = await runTool("unzip", ["-p", vsix, "extension/dist/ThirdPartyNotices.txt"]);
+    for (const name of ["vscode-languageclient", "libkrun (crate)", "Linux kernel", "JSON for Modern C++"]) {
+      assert.ok(notices.includes(name), name);
+    }
+    assert.match(notices, /GNU GENERAL PUBLIC LICENSE/i);
+  });
+
+  it("has a command line that works where there is no Node but the editor's", async () => {
+    const { node } = await provideCodeServer(() => undefined);
+    const bin = join(mocker.dir, "bin");
+    const cli = join(mocker.dir, "x/extension/dist/cli.js");
+    const { path } = installCommand(cli, node, bin, {});
+    const env = mocker.environment({ PATH: "/nonexistent" });
+    assert.match(await runTool(path, ["--version"], { env }), /\d+\.\d+\.\d+/);
+    assert.match(await runTool(path, ["run", "--rm", "hello"], { env }), /hello/i);
+    await mocker.close();
+  });
+});
