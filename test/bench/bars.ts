@@ -1,11 +1,11 @@
 /** How much of the peer's time or memory is allowed, by row. */
 export const bars = {
   /** `mocker run` has a client, an engine and a disk to set up on top of the boot. */
-  run: 1.5,
+  run: 1.3,
   /** A client of Node cannot be faster than Node. */
   exec: 2,
   memory: 1.5,
   pull: 0.25,
-  ps: 1.5,
+  ps: 2,
   engineMemory: 2,
 } as const;
