@@ -67,6 +67,7 @@ export class Editor {
         machineSettings: options.machineSettings ?? {},
         trusted,
       });
+      stock.page.setDefaultTimeout(15_000);
       const editor = new Editor(mocker, workspace, stock, socket);
       try {
         await editor.ready();
@@ -146,7 +147,7 @@ export class Editor {
   /** Shows Mocker's views. */
   async showViews(): Promise<void> {
     await this.command("workbench.view.extension.mocker");
-    await this.view("Virtual Machines").waitFor();
+    await this.view("Virtual Machines").waitFor({ timeout: 30_000 });
   }
 
   view(name: "Virtual Machines" | "Images" | "Run Configurations"): Locator {

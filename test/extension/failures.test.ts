@@ -2,9 +2,10 @@ import { strict as assert } from "node:assert";
 import { after, before, describe, it } from "mocha";
 import { Editor } from "./editor.ts";
 import { enginesOf } from "./engines.ts";
+import { pictureFailures } from "./picture-failures.ts";
 
 const configurations = {
-  configurations: [
+  runConfigurations: [
     { name: "greet", image: "hello", vmName: "greeter" },
     { name: "missing", image: "127.0.0.1:9/nosuch" },
     { name: "bad env", image: "hello", envFiles: ["nosuch.env"] },
@@ -13,6 +14,7 @@ const configurations = {
 
 describe("when something is wrong", () => {
   let editor: Editor;
+  pictureFailures(() => editor);
   before(async () => {
     editor = await Editor.open({
       machineSettings: { "mocker.engine.path": "/nowhere/engine.js" },

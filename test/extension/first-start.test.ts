@@ -4,9 +4,11 @@ import { retry } from "../support/retry.ts";
 import { Editor } from "./editor.ts";
 import { enginesOf } from "./engines.ts";
 import { note } from "./figures.ts";
+import { pictureFailures } from "./picture-failures.ts";
 
 describe("first start", () => {
   let editor: Editor;
+  pictureFailures(() => editor);
   before(async () => {
     editor = await Editor.open();
   });
@@ -58,10 +60,11 @@ describe("first start", () => {
 
 describe("an untrusted workspace", () => {
   let editor: Editor;
+  pictureFailures(() => editor);
   before(async () => {
     editor = await Editor.open({
       trusted: false,
-      files: { ".vscode/mocker.json": '{ "configurations": [{ "name": "evil", "image": "hello" }] }' },
+      files: { ".vscode/mocker.json": '{ "runConfigurations": [{ "name": "evil", "image": "hello" }] }' },
     });
   });
   after(async () => await editor?.close());

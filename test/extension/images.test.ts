@@ -3,12 +3,14 @@ import { after, before, describe, it } from "mocha";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { retry } from "../support/retry.ts";
 import { Editor } from "./editor.ts";
+import { pictureFailures } from "./picture-failures.ts";
 import { type SlowRegistry, slowRegistry } from "./slow-registry.ts";
 
 describe("images", () => {
   let registry: Registry;
   let slow: SlowRegistry;
   let editor: Editor;
+  pictureFailures(() => editor);
   before(async () => {
     registry = await startRegistry();
     slow = await slowRegistry(registry.port, 4_000_000);
@@ -66,8 +68,8 @@ describe("images", () => {
 
   it("an image is inspected as a read-only document, and removed after one question", async () => {
     const row = editor.row("Images", "busybox");
-    await row.click();
     await editor.begin("mocker.inspectImage");
+    await editor.pick("busybox");
     await editor.page.locator(".tab.active", { hasText: "busybox" }).waitFor();
     await editor.shoot("inspect-image");
     await row.click();

@@ -11,11 +11,13 @@ import { killQuietly } from "../support/processes.ts";
 import { Editor } from "./editor.ts";
 import { enginesOf } from "./engines.ts";
 import { note } from "./figures.ts";
+import { pictureFailures } from "./picture-failures.ts";
 
 const count = 500;
 
 describe("500 VMs and 500 images", () => {
   let editor: Editor;
+  pictureFailures(() => editor);
   before(async () => {
     const mocker = new Mocker();
     await makeRecords(mocker);
@@ -88,8 +90,8 @@ async function makeRecords(mocker: Mocker): Promise<void> {
 /** Scrolls a view to its end by the wheel and measures what the frames take. */
 async function scroll(editor: Editor, name: "Virtual Machines" | "Images") {
   await editor.view(name).locator(".monaco-list").hover();
-  await editor.page.evaluate(() => {
-    const frames: number[] = [];
+  await editor.page.evaluate(`{
+    const frames = (window.mockerFrames = []);
     let last = performance.now();
     const tick = () => {
       const now = performance.now();
@@ -98,13 +100,10 @@ async function scroll(editor: Editor, name: "Virtual Machines" | "Images") {
       if (frames.length < 1000) requestAnimationFrame(tick);
     };
     requestAnimationFrame(tick);
-    Object.assign(window, { mockerFrames: frames });
-  });
+  }`);
   for (let step = 0; step < 40; step++) await editor.page.mouse.wheel(0, 400);
   await editor.page.waitForTimeout(300);
-  const frames = await editor.page.evaluate(
-    () => (window as unknown as { mockerFrames: number[] }).mockerFrames,
-  );
+  const frames = await editor.page.evaluate<number[]>("window.mockerFrames");
   const sorted = [...frames].sort((a, b) => a - b);
   const medianMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
   const worstMs = sorted.at(-1) ?? 0;

@@ -8,14 +8,16 @@ import { retry } from "../support/retry.ts";
 import { Editor } from "./editor.ts";
 import { note } from "./figures.ts";
 import { importImage } from "./local-image.ts";
+import { pictureFailures } from "./picture-failures.ts";
 
 describe("running a VM", () => {
   let editor: Editor;
+  pictureFailures(() => editor);
   before(async () => {
     const mocker = new Mocker();
     await importImage(mocker, "busybox", "busybox:1.36");
     await importImage(mocker, "debian", "debian:12");
-    await mocker.ok(["run", "-d", "--name", "database", "-m", "512", "debian:12", "sleep", "3600"]);
+    await mocker.ok(["run", "-d", "--name", "database", "-m", "512m", "debian:12", "sleep", "3600"]);
     editor = await Editor.open({
       mocker,
       files: {
@@ -176,30 +178,24 @@ async function visibleRows(editor: Editor): Promise<number> {
 
 /** Clicks a button or item of this name; milliseconds until a terminal that shows none yet has text. */
 async function clickAndWatch(editor: Editor, name: string, inQuickInput = false): Promise<number> {
-  return await editor.page.evaluate(
-    async ([label, picker]) => {
-      const selector = picker ? ".quick-input-list .monaco-list-row" : ".notification-toast .monaco-button";
-      const target = [...document.querySelectorAll<HTMLElement>(selector)].find((element) =>
-        picker ? element.getAttribute("aria-label")?.startsWith(`${label},`) : element.textContent === label,
-      );
-      if (target === undefined) throw new Error(`there is no ${label}`);
-      const known = new Set(document.querySelectorAll(".xterm-rows"));
-      const start = performance.now();
-      for (const type of ["mousedown", "mouseup", "click"]) {
-        target.dispatchEvent(new MouseEvent(type, { bubbles: true, cancelable: true, button: 0, detail: 1 }));
-      }
-      return await new Promise<number>((resolve, reject) => {
-        setTimeout(() => reject(new Error("nothing showed in a terminal")), 20_000);
-        const look = () => {
-          const fresh = [...document.querySelectorAll(".xterm-rows")].some(
-            (rows) => !known.has(rows) && (rows.textContent ?? "").trim() !== "",
-          );
-          if (fresh) resolve(performance.now() - start);
-          else requestAnimationFrame(look);
-        };
-        look();
-      });
-    },
-    [name, inQuickInput] as const,
-  );
+  const selector = inQuickInput ? ".quick-input-list .monaco-list-row" : ".notification-toast .monaco-button";
+  return await editor.page.evaluate<number>(`new Promise((resolve, reject) => {
+    const name = ${JSON.stringify(name)};
+    const target = [...document.querySelectorAll(${JSON.stringify(selector)})].find(
+      (element) => element.textContent === name || element.getAttribute("aria-label")?.startsWith(name + ","));
+    if (target === undefined) throw new Error("there is no " + name);
+    const known = new Set(document.querySelectorAll(".xterm-rows"));
+    const start = performance.now();
+    for (const type of ["mousedown", "mouseup", "click"]) {
+      target.dispatchEvent(new MouseEvent(type, { bubbles: true, cancelable: true, button: 0, detail: 1 }));
+    }
+    setTimeout(() => reject(new Error("nothing showed in a terminal")), 20000);
+    const look = () => {
+      const fresh = [...document.querySelectorAll(".xterm-rows")].some(
+        (rows) => !known.has(rows) && rows.textContent.trim() !== "");
+      if (fresh) resolve(performance.now() - start);
+      else requestAnimationFrame(look);
+    };
+    look();
+  })`);
 }

@@ -32,6 +32,7 @@ export async function packageHelper(folder: string): Promise<string> {
     engines: { vscode: "^1.91.0" },
     main: "helper.js",
     activationEvents: ["*"],
+    capabilities: { untrustedWorkspaces: { supported: true } },
   };
   writeFileSync(join(source, "package.json"), JSON.stringify(manifest));
   const file = join(folder, "helper.vsix");
