@@ -22,6 +22,8 @@ export class ConsoleTerminal extends ProcessTerminal {
   #start: boolean;
   #attachedBefore = false;
   #over = false;
+  /** Start of the run that is over, while the model may still show it as running. */
+  #endedRun: string | undefined;
 
   /** `start`: the VM is created and not yet started; the first attachment does so, so that no byte is missed. */
   constructor(
@@ -39,7 +41,8 @@ export class ConsoleTerminal extends ProcessTerminal {
     this.#onStartFailed = onStartFailed;
     this.#subscription = model.onDidChange(() => {
       const vm = model.vm(vmId);
-      if (!this.connected && this.#attachedBefore && vm !== undefined && isRunning(vm)) {
+      if (vm === undefined || !isRunning(vm) || vm.startedAt === this.#endedRun) return;
+      if (!this.connected && this.#attachedBefore) {
         this.reopen().catch(() => undefined);
       }
     });
@@ -96,6 +99,7 @@ export class ConsoleTerminal extends ProcessTerminal {
 
   protected override ended(end: StreamEnd): void {
     this.#over = end.kind === "exit";
+    if (end.kind === "exit") this.#endedRun = this.#model.vm(this.vmId)?.startedAt;
     if (end.kind === "error") {
       this.note(describe(end.error));
     } else if (end.kind === "exit") {

@@ -163,6 +163,24 @@ export class Editor {
     return this.page.locator(".notification-toast", { hasText: text }).first();
   }
 
+  /** The texts of all notifications that show now. */
+  async toasts(): Promise<string[]> {
+    return await this.page.locator(".notification-toast .notification-list-item-message").allTextContents();
+  }
+
+  /** Waits until the notification with the text is the only one, and has the button. */
+  async onlyToast(text: string | RegExp, button?: string): Promise<Locator> {
+    const toast = this.toast(text);
+    await toast.waitFor({ timeout: 30_000 });
+    if (button !== undefined) await toast.getByRole("button", { name: button }).waitFor();
+    // That of a progress goes when the work is over.
+    await retry(async () => (await this.page.locator(".notification-toast").count()) === 1, {
+      timeoutMs: 5000,
+      what: "a single notification",
+    });
+    return toast;
+  }
+
   async dismissToasts(): Promise<void> {
     await this.command("notifications.clearAll");
     await this.page.locator(".notification-toast").first().waitFor({ state: "detached" });
@@ -192,7 +210,7 @@ export class Editor {
   }
 
   get terminal(): Locator {
-    return this.page.locator(".terminal-wrapper.active .xterm");
+    return this.page.locator(".terminal-wrapper.active .xterm:visible");
   }
 
   /** The lines of the terminal that shows. */
@@ -216,6 +234,13 @@ export class Editor {
     );
   }
 
+  /** Waits until the terminal of this name is the one that shows. */
+  async waitForTerminalNamed(name: string): Promise<void> {
+    await retry(async () => (await this.host((api) => api.window.activeTerminal?.name)) === name, {
+      what: `a terminal named ${name}`,
+    });
+  }
+
   /** Types a line into the terminal that shows. */
   async type(line: string): Promise<void> {
     await this.terminal.click();
@@ -225,6 +250,8 @@ export class Editor {
 
   /** Leaves `NAME-light.png` and `NAME-dark.png`. */
   async shoot(name: string): Promise<void> {
+    // Where nothing reacts to it.
+    await this.page.mouse.move(500, 15);
     for (const [kind, theme] of Object.entries(themes)) {
       await this.set("workbench.colorTheme", theme);
       await this.page.locator(`.monaco-workbench.${kind === "light" ? "vs" : "vs-dark"}`).waitFor();

@@ -29,8 +29,7 @@ describe("when something is wrong", () => {
     await view.getByText("The engine named by the configuration cannot be started.").waitFor();
     await view.getByText("Open Settings").waitFor();
     await editor.begin("mocker.pullImage", "hello");
-    await editor.toast("/nowhere/engine.js").getByRole("button", { name: "Open Settings" }).waitFor();
-    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.onlyToast("/nowhere/engine.js", "Open Settings");
     await editor.shoot("engine-path");
     await editor.dismissToasts();
     assert.deepEqual(enginesOf(editor.mocker), []);
@@ -45,9 +44,7 @@ describe("when something is wrong", () => {
   it("no virtualisation, and the simulation not wanted: one message, with the doctor", async () => {
     await editor.set("mocker.run.runtime", "krun");
     await runConfiguration(editor, "greet");
-    const toast = editor.page.locator(".notification-toast").first();
-    await toast.getByRole("button", { name: "Run Doctor" }).waitFor();
-    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.onlyToast("krun", "Run Doctor");
     await editor.shoot("no-kvm");
     await editor.dismissToasts();
     await editor.set("mocker.run.runtime", undefined);
@@ -55,19 +52,14 @@ describe("when something is wrong", () => {
 
   it("a registry that does not answer when a configuration is run: one message", async () => {
     await runConfiguration(editor, "missing");
-    await editor
-      .toast("127.0.0.1:9")
-      .getByRole("button", { name: "Edit Configuration" })
-      .waitFor({ timeout: 30_000 });
-    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.onlyToast("127.0.0.1:9", "Edit Configuration");
     await editor.shoot("configuration-image-missing");
     await editor.dismissToasts();
   });
 
   it("an env file that is not there: one message that names it", async () => {
     await runConfiguration(editor, "bad env");
-    await editor.toast("nosuch.env").getByRole("button", { name: "Edit Configuration" }).waitFor();
-    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.onlyToast("nosuch.env", "Edit Configuration");
     await editor.shoot("env-file-missing");
     await editor.dismissToasts();
   });

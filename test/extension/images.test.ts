@@ -37,7 +37,7 @@ describe("images", () => {
     await row.waitFor({ state: "detached" });
     await retry(() => slow.active() === 0, { what: "the download's end" });
     assert.equal((await editor.mocker.ok(["images", "-q"])).trim(), "");
-    assert.equal(await editor.page.locator(".notification-toast").count(), 0);
+    assert.deepEqual(await editor.toasts(), []);
   });
 
   it("a pull that ends puts the image into the view", async () => {
@@ -49,8 +49,7 @@ describe("images", () => {
 
   it("an image that the registry does not have: one message", async () => {
     await editor.begin("mocker.pullImage", `${registry.host}/nosuch:latest`);
-    await editor.toast("nosuch").waitFor();
-    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.onlyToast("nosuch");
     await editor.shoot("image-missing");
     await editor.dismissToasts();
   });
@@ -59,9 +58,7 @@ describe("images", () => {
     await registry.stop();
     const reference = `${registry.host}/owners:latest`;
     await editor.begin("mocker.pullImage", reference);
-    const toast = editor.toast(registry.host);
-    await toast.getByRole("button", { name: "Retry" }).waitFor({ timeout: 30_000 });
-    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.onlyToast(registry.host, "Retry");
     await editor.shoot("registry-down");
     await editor.dismissToasts();
   });

@@ -20,9 +20,11 @@ class Records extends Mocha.reporters.Base {
     runner.on(Mocha.Runner.constants.EVENT_TEST_PASS, (test) =>
       write({ event: "pass", ...common(test), suite: false, durationMs: test.duration ?? 0 }),
     );
-    runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test: Mocha.Runnable, error: unknown) => {
-      // A hook has no beginning.
-      if ((test as { type?: string }).type === "hook") write({ event: "start", ...common(test) });
+    runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (failed: Mocha.Runnable, error: unknown) => {
+      // A hook before or after each test fails that test; one of a suite has no beginning.
+      const isHook = (failed as { type?: string }).type === "hook";
+      const test = (isHook && / each" hook/.test(failed.title) && failed.ctx?.currentTest) || failed;
+      if (test === failed && isHook) write({ event: "start", ...common(test) });
       write({
         event: "fail",
         ...common(test),

@@ -2,6 +2,7 @@
 import { strict as assert } from "node:assert";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "jsonc-parser/lib/esm/main.js";
 import { after, before, describe, it } from "mocha";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
@@ -10,9 +11,13 @@ import { note } from "./figures.ts";
 import { importImage } from "./local-image.ts";
 import { pictureFailures } from "./picture-failures.ts";
 
+/** What the file names the workspace's folder by. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: VS Code's own variable
+const folder = "${workspaceFolder}";
+
 describe("running a VM", () => {
   let editor: Editor;
-  pictureFailures(() => editor);
+  pictureFailures(() => editor, true);
   before(async () => {
     const mocker = new Mocker();
     await importImage(mocker, "busybox", "busybox:1.36");
@@ -44,9 +49,9 @@ describe("running a VM", () => {
     await editor.shoot("wizard-3-volumes");
     await editor.pick("Continue");
     await editor.pick(".env file…");
-    await editor.pick(/^\.env$/);
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: VS Code's own variable
-    await editor.quickInput.locator(".monaco-list-row", { hasText: "${workspaceFolder}/.env" }).waitFor();
+    await editor.waitForStep("Add .env File");
+    await editor.pick(".env");
+    await editor.quickInput.locator(".monaco-list-row", { hasText: `${folder}/.env` }).waitFor();
     await editor.pick("Variable…");
     await editor.answer("Variable and value", "COLOR=blue");
     await editor.quickInput.locator(".monaco-list-row", { hasText: "COLOR" }).waitFor();
@@ -64,8 +69,20 @@ describe("running a VM", () => {
     await editor.row("Run Configurations", "web").waitFor();
     await editor.row("Virtual Machines", "web").waitFor();
     await editor.shoot("console");
-    const saved = JSON.parse(readFileSync(join(editor.workspace, ".vscode/mocker.json"), "utf8")) as unknown;
-    note("saved configuration", JSON.stringify(saved));
+    const text = readFileSync(join(editor.workspace, ".vscode/mocker.json"), "utf8");
+    const saved = parse(text) as { runConfigurations: unknown };
+    assert.deepEqual(saved.runConfigurations, [
+      {
+        name: "web",
+        image: "busybox:1.36",
+        vmName: "web",
+        volumes: [{ source: folder, target: "/workspaces/demo" }],
+        env: { COLOR: "blue" },
+        envFiles: [`${folder}/.env`],
+        cpus: 1,
+        memoryMiB: 512,
+      },
+    ]);
   });
 
   it("what is typed into the console reaches the VM, and its size is the terminal's", async () => {
@@ -101,18 +118,21 @@ describe("running a VM", () => {
     await editor.type("echo after-the-reload");
     await editor.waitForTerminal(/^before-the-reload$.*^after-the-reload$/ms);
     await editor.shoot("console-after-reload");
+    // The editor fills a panel that is open and has no terminal yet with a shell of the host.
+    await editor.host((api) => api.window.terminals.find(({ name }) => name !== "web")?.dispose());
   });
 
   it("a shell opens beside the console", async () => {
     const row = editor.row("Virtual Machines", "web");
     await row.hover();
     await row.getByRole("button", { name: "Open Shell" }).click();
+    await editor.waitForTerminalNamed("web: shell");
     await editor.waitForTerminal(/\/ # ?$/);
     await editor.type("echo in a shell; ps | head -4");
     await editor.waitForTerminal(/^in a shell$/m);
     await editor.shoot("shell");
     await editor.type("exit");
-    await retry(async () => (await editor.host((api) => api.window.terminals.length)) === 1);
+    await retry(async () => !(await terminalNames(editor)).includes("web: shell"));
   });
 
   it("the tooltip tells what the VM is", async () => {
@@ -123,21 +143,20 @@ describe("running a VM", () => {
   });
 
   it("the exit code shows in the console", async () => {
+    await editor.waitForTerminalNamed("web");
     await editor.type("clear; exit 7");
     await editor.waitForTerminal(/web exited with code 7\. Press any key to close this terminal/);
     await editor.shoot("exit-code");
     await editor.terminal.click();
     await editor.page.keyboard.press("Enter");
-    await retry(async () => (await editor.host((api) => api.window.terminals.length)) === 0);
+    await retry(async () => !(await terminalNames(editor)).includes("web"));
   });
 
   it("a saved configuration whose VM is still there asks before it replaces it, and runs again", async () => {
     const row = editor.row("Run Configurations", "web");
     await row.hover();
     await row.getByRole("button", { name: "Run Configuration" }).click();
-    const toast = editor.toast("There is a VM named web");
-    await toast.waitFor();
-    assert.equal(await editor.page.locator(".notification-toast").count(), 1);
+    await editor.onlyToast("There is a VM named web");
     await editor.shoot("name-taken");
     const before = await editor.mocker.ok(["ps", "-aq", "--filter", "name=web"]);
     const clicked = await clickAndWatch(editor, "Replace");
@@ -161,8 +180,8 @@ describe("running a VM", () => {
       await editor.begin("mocker.run");
       await editor.pick("busybox:1.36");
       await editor.answer("Name of the VM", "");
-      await editor.pick("Continue");
-      await editor.pick("Continue");
+      await editor.pick("Continue without volumes");
+      await editor.pick("Continue without variables");
       await editor.pick("Default");
       await editor.waitForStep(/6\/6/);
       times.push(await clickAndWatch(editor, "Run", true));
@@ -171,6 +190,10 @@ describe("running a VM", () => {
     note("click on Run → first console byte", `${times.map(Math.round).join(", ")} ms`);
   });
 });
+
+async function terminalNames(editor: Editor): Promise<string[]> {
+  return await editor.host((api) => api.window.terminals.map((terminal) => terminal.name));
+}
 
 async function visibleRows(editor: Editor): Promise<number> {
   return await editor.terminal.locator(".xterm-rows > div").count();
