@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
-import { temporaryName } from "./atomic-file.ts";
 import { TarError } from "./tar-header.ts";
 import { cleanPath, type TarEntry, TarReader } from "./tar-reader.ts";
 

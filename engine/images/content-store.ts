@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { syncFolder, writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
-import { syncFolder, writeFileAtomic } from "./atomic-file.ts";
 import { type Digest, digestOf, splitDigest, verifyDigest } from "./digest.ts";
 import { type Descriptor, maximumManifestBytes, mediaTypes } from "./manifest.ts";
 

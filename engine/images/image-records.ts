@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { syncFolder, writeFileAtomic } from "../atomic-file.ts";
 import type { ImageDetails, ImageRunConfig, ImageSummary } from "../protocol/image.ts";
-import { syncFolder, writeFileAtomic } from "./atomic-file.ts";
 import { chainId, type Digest, isDigest, splitDigest } from "./digest.ts";
 import { familiar, familiarName, parseReference } from "./reference.ts";
 

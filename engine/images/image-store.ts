@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
 import { chmod, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type {
   ImageChange,
@@ -10,7 +11,6 @@ import type {
   ImageRemoveResult,
   ImageSummary,
 } from "../protocol/image.ts";
-import { temporaryName } from "./atomic-file.ts";
 import { ContentStore, type LayoutEntry } from "./content-store.ts";
 import { DeferredSync, stemOf } from "./deferred-sync.ts";
 import { chainId, type Digest, isDigest, shortDigest, splitDigest, verifyDigest } from "./digest.ts";

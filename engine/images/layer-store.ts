@@ -1,9 +1,9 @@
 import { renameSync, statSync } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
+import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import { readRange } from "./archive.ts";
-import { temporaryName } from "./atomic-file.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, digestMismatch, hasherFor, shortDigest } from "./digest.ts";
 import { backoffMs, delay } from "./http.ts";

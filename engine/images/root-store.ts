@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { temporaryName, writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
-import { temporaryName, writeFileAtomic } from "./atomic-file.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, splitDigest } from "./digest.ts";
 import type { RootResult } from "./layer-job.ts";

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
-import { temporaryName } from "./atomic-file.ts";
 
 export type ToolTransport = "docker-daemon" | "containers-storage";
 

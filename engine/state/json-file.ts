@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
-import { writeFileAtomic } from "./atomic-file.ts";
 
 interface Versioned {
   version: number;
@@ -40,6 +40,6 @@ export async function readJsonFile<T extends Versioned>(
   return value as T;
 }
 
-export async function writeJsonFile(path: string, value: Versioned): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+export function writeJsonFile(path: string, value: Versioned): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }

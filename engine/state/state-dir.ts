@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { syncDirectory } from "./atomic-file.ts";
+import { syncFolder } from "../atomic-file.ts";
 import { type VmConfig, VmFiles } from "./vm-record.ts";
 
 const idPattern = /^[0-9a-f]{64}$/;
@@ -27,10 +27,10 @@ export class StateDir {
     const staged = new VmFiles(join(this.path, `.creating-${config.id}`));
     await mkdir(staged.dir, { recursive: true, mode: 0o700 });
     try {
-      await staged.writeConfig(config);
+      staged.writeConfig(config);
       const files = this.files(config.id);
       await rename(staged.dir, files.dir);
-      await syncDirectory(this.path);
+      syncFolder(this.path);
       return files;
     } catch (error) {
       await rm(staged.dir, { recursive: true, force: true }).catch(() => undefined);
@@ -41,7 +41,7 @@ export class StateDir {
   async remove(vmId: string): Promise<void> {
     const doomed = join(this.path, `.removing-${vmId}`);
     await rename(this.files(vmId).dir, doomed);
-    await syncDirectory(this.path);
+    syncFolder(this.path);
     await this.#erase(doomed);
   }
 

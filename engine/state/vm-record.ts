@@ -104,8 +104,8 @@ export class VmFiles {
   readConfig(): Promise<VmConfig | undefined> {
     return readJsonFile<VmConfig>(this.configPath, 1);
   }
-  writeConfig(config: VmConfig): Promise<void> {
-    return writeJsonFile(this.configPath, config);
+  writeConfig(config: VmConfig): void {
+    writeJsonFile(this.configPath, config);
   }
   readRuntime(): Promise<VmRuntimeRecord | undefined> {
     return readJsonFile<VmRuntimeRecord>(this.runtimePath, 1);
@@ -113,7 +113,7 @@ export class VmFiles {
   readExit(): Promise<VmExitRecord | undefined> {
     return readJsonFile<VmExitRecord>(this.exitPath, 1);
   }
-  writeExit(record: VmExitRecord): Promise<void> {
-    return writeJsonFile(this.exitPath, record);
+  writeExit(record: VmExitRecord): void {
+    writeJsonFile(this.exitPath, record);
   }
 }

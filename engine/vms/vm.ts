@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -340,7 +341,7 @@ export class Vm {
       startedAt: this.#startedAt ?? (await this.files.readRuntime())?.startedAt ?? null,
       finishedAt: new Date().toISOString(),
     };
-    await this.files.writeExit(record);
+    this.files.writeExit(record);
     return record;
   }
 
@@ -400,7 +401,8 @@ export class Vm {
         startedAt: null,
         finishedAt: new Date().toISOString(),
       };
-      await this.files.writeExit(this.#exit).catch(() => undefined);
+      // With --rm its folder has gone already.
+      if (existsSync(this.files.dir)) this.files.writeExit(this.#exit);
       this.#state = stateAfter(this.#exit);
       this.#host.changed(this, "failed");
     }

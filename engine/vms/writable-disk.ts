@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { createDataDisk } from "../../native/data-disk.ts";
-import { syncDirectory } from "../state/atomic-file.ts";
+import { syncFolder } from "../atomic-file.ts";
 
 /** Makes a VM's writable disk unless it is there: a VM keeps its files from start to start. Whole or not at all. */
 export async function ensureWritableDisk(path: string): Promise<void> {
@@ -11,5 +11,5 @@ export async function ensureWritableDisk(path: string): Promise<void> {
   await rm(temporary, { force: true });
   createDataDisk(temporary);
   await rename(temporary, path);
-  await syncDirectory(dirname(path));
+  syncFolder(dirname(path));
 }

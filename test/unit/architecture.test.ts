@@ -9,9 +9,9 @@ const root = process.env.MOCKER_TEST_ROOT ?? process.cwd();
 const allowed: Record<string, string[]> = {
   "engine/protocol": [],
   "engine/cli": ["engine/protocol", "engine/paths", "engine/key-value-file"],
-  "engine/images": ["engine/protocol", "engine/state", "engine/log", "native"],
-  "engine/vms": ["engine/protocol", "engine/state", "engine/log", "native"],
-  "engine/state": ["engine/protocol"],
+  "engine/images": ["engine/atomic-file", "engine/protocol", "engine/state", "engine/log", "native"],
+  "engine/vms": ["engine/atomic-file", "engine/protocol", "engine/state", "engine/log", "native"],
+  "engine/state": ["engine/atomic-file", "engine/protocol"],
   engine: ["engine/protocol", "engine/images", "engine/vms", "engine/state", "native"],
   extension: ["engine/protocol", "engine/paths", "engine/key-value-file"],
   native: ["engine/protocol"],

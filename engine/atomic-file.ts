@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 let counter = 0;
 
-/** A name for a temporary file that nobody else in this store uses. */
+/** A name for a temporary file that nobody else in this process uses. */
 export function temporaryName(base: string): string {
   counter++;
   return `${base}.${process.pid}-${counter}.tmp`;
@@ -21,7 +21,7 @@ export function syncFolder(folder: string): void {
 
 /**
  * Replaces or makes `path` so that a crash leaves the old contents or the new ones, never a part of them. Without `durable`
- * that holds for a crash of this process only, see deferred-sync.ts.
+ * that holds for a crash of this process only, see images/deferred-sync.ts.
  */
 export function writeFileAtomic(
   path: string,
