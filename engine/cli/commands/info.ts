@@ -1,8 +1,9 @@
+import { humanDuration } from "../../human-duration.ts";
 import { type EngineInfo, engineInfo } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { stringFlag } from "../flags.ts";
 import { ObjectFormat, objectFormatHelp } from "../list-format.ts";
-import { binarySize, humanDuration } from "../units.ts";
+import { binarySize } from "../units.ts";
 import { clientVersion } from "../version.ts";
 
 const flags = { format: stringFlag("f", objectFormatHelp) } as const;
