@@ -87,7 +87,7 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   handle(protocol.vmStart, async ({ vm: name, rows, columns }) => {
     const vm = vms.find(name);
     await vm.start({ rows: rows ?? 24, columns: columns ?? 80 });
-    return { id: vm.id, warnings: [] };
+    return { id: vm.id };
   });
   handle(protocol.vmStop, async ({ vm: name, signal, timeoutSeconds }) => {
     const vm = vms.find(name);

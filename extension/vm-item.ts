@@ -93,7 +93,7 @@ export function vmTooltip(vm: VmSummary, details: VmDetails | undefined): vscode
   text.appendText(vmStatus(vm));
   if (vm.reason !== undefined) {
     text.appendMarkdown("\n\n$(warning) ");
-    text.appendText(details?.hint === undefined ? vm.reason : `${vm.reason}. ${details.hint}`);
+    text.appendText(vm.reason);
   }
   text.appendMarkdown("\n\n| | |\n|:--|:--|\n");
   row(l10n.t("Image"), vm.image);

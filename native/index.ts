@@ -25,7 +25,6 @@ interface Addon {
   isLocked(path: string): boolean;
   closeDescriptor(fd: number): void;
   peerCredentials(fd: number): PeerCredentials;
-  fsyncDir(path: string): void;
   copyRange(source: number, destination: number, from: number, to: number, length: number): CopyMethod;
   lsetxattr(path: string, name: string, value: Uint8Array): void;
   mknod(path: string, mode: number, major: number, minor: number): void;
@@ -197,11 +196,6 @@ export function isLocked(path: string): boolean {
 /** Who is at the other end of a connected unix socket. */
 export function peerCredentials(fd: number): PeerCredentials {
   return addon().peerCredentials(whole(fd, "fd"));
-}
-
-/** Makes the names in a folder durable (fsync). */
-export function fsyncDir(path: string): void {
-  addon().fsyncDir(absolute(path));
 }
 
 /**

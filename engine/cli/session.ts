@@ -74,7 +74,7 @@ export function openSession(options: SessionOptions): Session {
 /** Exit status of a VM whose wait was answered; says on stderr why it ended if that was not its workload's doing. */
 export function exitStatus(result: VmWaitResult, io: Io): number {
   if (result.reason === undefined) return result.exitCode;
-  io.stderr.write(`${describeError(new MockerError("VM_FAILED", result.reason, { hint: result.hint }))}\n`);
+  io.stderr.write(`${describeError(new MockerError("VM_FAILED", result.reason))}\n`);
   return result.exitCode === 0 ? 125 : result.exitCode;
 }
 

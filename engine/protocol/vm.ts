@@ -88,8 +88,6 @@ export interface VmDetails extends VmSummary {
   guestKernelVersion?: string;
   logPath: string;
   stateDir: string;
-  /** What to do about `reason`. */
-  hint?: string;
 }
 
 export interface VmCreateResult {
@@ -110,9 +108,7 @@ export interface VmStartParams {
   columns?: number;
 }
 /** Answers when the main process runs. COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE are Docker's 127 and 126. */
-export const vmStart = new RequestType<VmStartParams, { id: string; warnings: string[] }, ErrorData>(
-  "vm/start",
-);
+export const vmStart = new RequestType<VmStartParams, { id: string }, ErrorData>("vm/start");
 
 export interface VmStopParams {
   vm: string;
@@ -151,7 +147,6 @@ export interface VmWaitResult {
   exitCode: number;
   /** Set when the VM ended by other means than its workload's exit. */
   reason?: string;
-  hint?: string;
 }
 export const vmWait = new RequestType<VmWaitParams, VmWaitResult, ErrorData>("vm/wait");
 

@@ -115,14 +115,6 @@ Napi::Value credentials(const Napi::CallbackInfo& info) {
   });
 }
 
-/** fsyncDir(path: string): void */
-Napi::Value syncDir(const Napi::CallbackInfo& info) {
-  return guarded(info, [&](Napi::Env env) -> Napi::Value {
-    syncDirectory(text(info, 0));
-    return env.Undefined();
-  });
-}
-
 /** copyRange(source: fd, destination: fd, sourceOffset, destinationOffset, length): "cloned" | "copied" */
 Napi::Value copy(const Napi::CallbackInfo& info) {
   return guarded(info, [&](Napi::Env env) -> Napi::Value {
@@ -196,7 +188,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("isLocked", Napi::Function::New(env, locked));
   exports.Set("closeDescriptor", Napi::Function::New(env, closeDescriptor));
   exports.Set("peerCredentials", Napi::Function::New(env, credentials));
-  exports.Set("fsyncDir", Napi::Function::New(env, syncDir));
   exports.Set("copyRange", Napi::Function::New(env, copy));
   exports.Set("lsetxattr", Napi::Function::New(env, xattr));
   exports.Set("mknod", Napi::Function::New(env, node));

@@ -37,11 +37,6 @@ PeerCredentials peerCredentials(int fd) {
   return {credentials.uid, credentials.gid, credentials.pid};
 }
 
-void syncDirectory(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || fsync(fd.get()) != 0) throwErrno(path);
-}
-
 namespace {
 
 void copyThroughMemory(int source, int destination, off_t from, off_t to, uint64_t length) {

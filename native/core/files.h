@@ -23,9 +23,6 @@ struct PeerCredentials {
 /** Who is at the other end of a connected unix socket (SO_PEERCRED). @throws SysError */
 PeerCredentials peerCredentials(int fd);
 
-/** Makes the names in a folder durable. @throws SysError */
-void syncDirectory(const std::string& path);
-
 enum class CopyMethod { cloned, copied };
 
 /**

@@ -1,4 +1,4 @@
-import { MockerError, type VmStopParams, vmStart, vmStop } from "../../protocol/index.ts";
+import { type VmStopParams, vmStart, vmStop } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
 import { integerFlag, stringFlag } from "../flags.ts";
@@ -20,12 +20,9 @@ export const restart = defineCommand({
     if (flags.signal) options.signal = flags.signal;
     if (flags.timeout !== undefined) options.timeoutSeconds = flags.timeout;
     return eachTarget(io, args, async (vm) => {
-      await engine.request(vmStop, { vm, ...options }).catch((error: unknown) => {
-        // A stopped one is only started.
-        if (!(error instanceof MockerError && error.code === "VM_NOT_RUNNING")) throw error;
-      });
-      const { warnings } = await engine.request(vmStart, { vm });
-      for (const warning of warnings) io.stderr.write(`WARNING: ${warning}\n`);
+      // A VM that does not run is only started.
+      await engine.request(vmStop, { vm, ...options });
+      await engine.request(vmStart, { vm });
       return vm;
     });
   },

@@ -45,8 +45,7 @@ export const run = defineCommand({
       const start = async (): Promise<void> => {
         const size = tty ? terminalSize(io) : undefined;
         try {
-          const { warnings } = await engine.request(vmStart, { vm: id, ...size });
-          for (const warning of warnings) io.stderr.write(`WARNING: ${warning}\n`);
+          await engine.request(vmStart, { vm: id, ...size });
         } catch (error) {
           // The engine removes a VM with --rm when it ends; one that never ran may be left to us.
           if (rm) await engine.request(vmRemove, { vm: id, force: true }).catch(() => undefined);

@@ -2,7 +2,6 @@ import { vmInspect, vmStart } from "../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import { describeError, startFailureCode } from "../errors.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
-import type { Io } from "../io.ts";
 import { attendMainProcess } from "../main-process.ts";
 import { detachKeysOf, requireTerminal } from "../session.ts";
 import { terminalSize } from "../terminal.ts";
@@ -12,10 +11,6 @@ const flags = {
   "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
   interactive: booleanFlag("i", "Attach container's STDIN"),
 } as const;
-
-function warn(io: Io, warnings: readonly string[]): void {
-  for (const warning of warnings) io.stderr.write(`WARNING: ${warning}\n`);
-}
 
 export const start = defineCommand({
   summary: "Start one or more stopped containers",
@@ -31,7 +26,7 @@ export const start = defineCommand({
       const failed: string[] = [];
       for (const vm of args) {
         try {
-          warn(io, (await engine.request(vmStart, { vm })).warnings);
+          await engine.request(vmStart, { vm });
           io.stdout.write(`${vm}\n`);
         } catch (error) {
           io.stderr.write(`${describeError(error)}\n`);
@@ -66,7 +61,7 @@ export const start = defineCommand({
       async start() {
         const size = tty ? terminalSize(io) : undefined;
         try {
-          warn(io, (await engine.request(vmStart, { vm: id, ...size })).warnings);
+          await engine.request(vmStart, { vm: id, ...size });
         } catch (error) {
           const code = startFailureCode(error);
           throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
