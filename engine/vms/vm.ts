@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -59,6 +58,8 @@ export class Vm {
   #state: VmState = "created";
   #startedAt: string | undefined;
   #exit: VmExitRecord | undefined;
+  /** Why this start is being ended, until its end is recorded. */
+  #failure: VmExitRecord | undefined;
   #client: MonitorClient | undefined;
   #process: Process | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -288,6 +289,7 @@ export class Vm {
     await rm(this.files.exitPath, { force: true });
     await rm(this.files.runtimePath, { force: true });
     this.#exit = undefined;
+    this.#failure = undefined;
     const { pid } = spawnVmm({ specPath: this.files.specPath, logPath: this.files.vmmLogPath });
     // A monitor that has ended already is a zombie of ours, which still has its start time.
     this.#follow({ pid, startTimeTicks: processStartTime(pid) ?? 0 }, new Date().toISOString());
@@ -316,7 +318,7 @@ export class Vm {
   }
 
   async #finish(): Promise<void> {
-    this.#exit = (await this.files.readExit().catch(() => undefined)) ?? (await this.#recordKilledMonitor());
+    this.#exit = await this.#exitRecord();
     this.#state = stateAfter(this.#exit);
     this.#process = undefined;
     this.#client?.close();
@@ -329,6 +331,16 @@ export class Vm {
       exitCode: this.#exit.exitCode,
     });
     this.#host.changed(this, this.#state === "failed" ? "failed" : "exited");
+  }
+
+  /** The monitor's record; ours where it was killed, by us after a failed start or by somebody else. */
+  async #exitRecord(): Promise<VmExitRecord> {
+    const written = await this.files.readExit().catch(() => undefined);
+    if (this.#failure === undefined || written?.reason === "start-failed") {
+      return written ?? (await this.#recordKilledMonitor());
+    }
+    this.files.writeExit(this.#failure);
+    return this.#failure;
   }
 
   async #recordKilledMonitor(): Promise<VmExitRecord> {
@@ -381,32 +393,15 @@ export class Vm {
 
   /** Ends what was booted, records why, and returns the error for the user. */
   async #startFailed(error: unknown): Promise<Error> {
-    const monitorEnded = !this.#client?.connected;
-    if (monitorEnded) await this.#endedWithin(2000);
-    else this.#killMonitor();
+    const failure = error instanceof Error ? error : new Error(String(error));
+    const unanswered = failure instanceof MockerError && failure.code === "AGENT_UNREACHABLE";
+    if (!unanswered) this.#failure = failureRecord(failure);
+    if (this.#client?.connected) this.#killMonitor();
+    else await this.#endedWithin(2000);
     await this.#ended;
-    let failure = error instanceof Error ? error : new Error(String(error));
-    const record = this.#exit;
-    if (failure instanceof MockerError && failure.code === "AGENT_UNREACHABLE" && record) {
-      const hint = (await this.#lastVmmLine()) ?? `See ${this.files.vmmLogPath}.`;
-      failure = new MockerError("VM_FAILED", record.message || failure.message, { hint, cause: error });
-    } else {
-      const code = failure instanceof MockerError ? failure.code : "INTERNAL";
-      this.#exit = {
-        version: 1,
-        exitCode: code === "COMMAND_NOT_FOUND" ? 127 : code === "COMMAND_NOT_EXECUTABLE" ? 126 : 125,
-        signal: null,
-        reason: "start-failed",
-        message: failure.message,
-        startedAt: null,
-        finishedAt: new Date().toISOString(),
-      };
-      // With --rm its folder has gone already.
-      if (existsSync(this.files.dir)) this.files.writeExit(this.#exit);
-      this.#state = stateAfter(this.#exit);
-      this.#host.changed(this, "failed");
-    }
-    return failure;
+    if (!unanswered) return failure;
+    const hint = (await this.#lastVmmLine()) ?? `See ${this.files.vmmLogPath}.`;
+    return new MockerError("VM_FAILED", this.#exit?.message || failure.message, { hint, cause: error });
   }
 
   async #lastVmmLine(): Promise<string | undefined> {
@@ -476,6 +471,19 @@ export class Vm {
       stdin: config.openStdin,
     };
   }
+}
+
+function failureRecord(failure: Error): VmExitRecord {
+  const code = failure instanceof MockerError ? failure.code : "INTERNAL";
+  return {
+    version: 1,
+    exitCode: code === "COMMAND_NOT_FOUND" ? 127 : code === "COMMAND_NOT_EXECUTABLE" ? 126 : 125,
+    signal: null,
+    reason: "start-failed",
+    message: failure.message,
+    startedAt: null,
+    finishedAt: new Date().toISOString(),
+  };
 }
 
 function stateAfter(exit: VmExitRecord): VmState {
