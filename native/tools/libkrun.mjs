@@ -23,7 +23,7 @@ export function provideLibkrun() {
   }
   throw new BuildError(
     "libkrun cannot be built: there is no Rust toolchain (cargo).\n" +
-      "Install one (https://rustup.rs, or your distribution's cargo package), then run the build again" +
+      "Install one (https://rustup.rs), then run the build again" +
       (name ? `;\nor use a prebuilt, older libkrun: npm install --no-save ${name}` : "") +
       ".\nWithout a bundled libkrun, Mocker uses the system's: build with --no-libkrun for that.",
   );

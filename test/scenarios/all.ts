@@ -5,6 +5,7 @@ import { Mocker } from "../support/mocker.ts";
 import { crashScenarios } from "./crashes.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { lifecycleScenarios } from "./lifecycle.ts";
+import { networkScenarios } from "./network.ts";
 import { streamScenarios } from "./streams.ts";
 import type { Suite } from "./suite.ts";
 import { terminalScenarios } from "./terminal.ts";
@@ -29,6 +30,7 @@ export function allScenarios(runtime: RuntimeName): void {
     exitCodeScenarios(get);
     streamScenarios(get);
     volumeScenarios(get);
+    networkScenarios(get);
     lifecycleScenarios(get);
     terminalScenarios(get);
     crashScenarios(get);
