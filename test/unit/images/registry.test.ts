@@ -581,12 +581,12 @@ test("registries that are not there or have not got it", async () => {
     return true;
   });
   registry.stop();
-  const started = Date.now();
+  const statuses: string[] = [];
   await assert.rejects(
-    store.pull({ reference: `${registry.host}/x` }),
+    store.pull({ reference: `${registry.host}/x` }, { onProgress: ({ status }) => statuses.push(status) }),
     fails("REGISTRY_UNREACHABLE", /cannot reach the registry 127/),
   );
-  assert.ok(Date.now() - started < 3000, "a refused connection is no reason to wait");
+  assert.ok(!statuses.includes("retrying"), "a refused connection is no reason to wait");
   await assert.rejects(
     store.pull({ reference: "Bad Name" }),
     fails("INVALID_REFERENCE", /lowercase|invalid reference/),
