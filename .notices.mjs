@@ -50,7 +50,7 @@ function nativeComponents() {
     /** @type {string} */ (new RegExp(`#define NLOHMANN_JSON_VERSION_${name} (\\d+)`).exec(json)?.[1]);
   return [
     {
-      name: "Linux kernel (in libkrunfw.so.5)",
+      name: "Linux kernel (vmlinux; on arm64 in libkrunfw.so.5)",
       version: versions.kernel,
       license: "GPL-2.0-only WITH Linux-syscall-note",
       origin: `Source: https://cdn.kernel.org/pub/linux/kernel/v${versions.kernel.split(".")[0]}.x/linux-${versions.kernel}.tar.xz with the patches and configuration of libkrunfw`,

@@ -69,7 +69,7 @@ function guestKernel(): DoctorCheck | undefined {
   return {
     name: "guest kernel",
     status: "ok",
-    detail: `Linux ${found.kernelVersion ?? "(version unknown)"} from libkrunfw`,
+    detail: `Linux ${found.kernelVersion ?? "(version unknown)"} from ${found.kernelPath}`,
   };
 }
 

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { dirname, join } from "node:path";
 import { provideExt4Template } from "./tools/ext4-template.mjs";
 import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
+import { guestKernelFile, provideGuestKernel } from "./tools/guest-kernel.mjs";
 import { provideLibkrun } from "./tools/libkrun.mjs";
-import { provideLibkrunfw } from "./tools/libkrunfw.mjs";
 import { cacheDir, nativeDir, outDir, rootDir } from "./tools/paths.mjs";
 import { BuildError, has, run } from "./tools/run.mjs";
 
@@ -40,20 +40,20 @@ function build() {
 /** libkrun and its guest kernel. */
 function provideLibraries() {
   if (options.has("--no-libkrun")) {
-    for (const name of ["libkrun.so.1", "libkrunfw.so.5", "versions.json", ".libkrun.stamp"]) {
+    for (const name of ["libkrun.so.1", "libkrunfw.so.5", "vmlinux", "versions.json", ".libkrun.stamp"]) {
       rmSync(join(outDir, name), { force: true });
     }
     return;
   }
   const inputs = [
     ...filesBelow(join(nativeDir, "libkrun"), ["target"]),
-    ...["libkrun.mjs", "libkrunfw.mjs"].map((name) => join(nativeDir, "tools", name)),
+    ...["libkrun.mjs", "guest-kernel.mjs", "guest-kernel.cc"].map((name) => join(nativeDir, "tools", name)),
     join(rootDir, "package-lock.json"),
   ];
-  step("libkrun", inputs, ["libkrun.so.1", "libkrunfw.so.5", "versions.json"], () => {
+  step("libkrun", inputs, ["libkrun.so.1", guestKernelFile, "versions.json"], () => {
     const libkrun = provideLibkrun();
-    const libkrunfw = provideLibkrunfw();
-    const versions = { libkrun: libkrun.version, libkrunfw: libkrunfw.version, kernel: libkrunfw.kernel };
+    const { libkrunfw, kernel } = provideGuestKernel();
+    const versions = { libkrun: libkrun.version, libkrunfw, kernel };
     writeAtomically(join(outDir, "versions.json"), `${JSON.stringify(versions)}\n`);
   });
 }

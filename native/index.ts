@@ -29,7 +29,7 @@ interface Addon {
   lsetxattr(path: string, name: string, value: Uint8Array): void;
   mknod(path: string, mode: number, major: number, minor: number): void;
   kvmStatus(): { usable: boolean; reason: string; hint: string };
-  libkrun(krunPath: string | null, krunfwPath: string | null, bundledDir: string): LibkrunInfo;
+  libkrun(krunPath: string | null, kernelPath: string | null, bundledDir: string): LibkrunInfo;
 }
 
 export interface Watch {
@@ -55,8 +55,8 @@ export interface KvmStatus {
 export interface LibkrunInfo {
   /** The library's file, symbolic links resolved. */
   path: string;
-  /** The guest kernel's library. */
-  krunfwPath: string;
+  /** The guest kernel: a libkrunfw or a kernel image. */
+  kernelPath: string;
   /** `1.19.7`, or `≥ 1.17` where only the calls it has tell. */
   version: string;
   /** `disks`, `vmdk`, `shares`, `read-only-shares`, `network-none`, `net`, `blk`, … */
@@ -236,14 +236,15 @@ export function kvmStatus(): KvmStatus {
 }
 
 /**
- * Finds libkrun as a VM would: the given path or $MOCKER_LIBKRUN, else the bundled one, else the system's.
+ * Finds libkrun as a VM would: the given path or $MOCKER_LIBKRUN, else the bundled one, else the system's; its guest
+ * kernel likewise ($MOCKER_LIBKRUNFW: a libkrunfw or an ELF kernel image).
  * @throws MockerError LIBKRUN_UNAVAILABLE
  */
-export function libkrun(options: { libkrunPath?: string; libkrunfwPath?: string } = {}): LibkrunInfo {
+export function libkrun(options: { libkrunPath?: string; kernelPath?: string } = {}): LibkrunInfo {
   const krunPath = options.libkrunPath || process.env.MOCKER_LIBKRUN || null;
-  const krunfwPath = options.libkrunfwPath || process.env.MOCKER_LIBKRUNFW || null;
+  const kernelPath = options.kernelPath || process.env.MOCKER_LIBKRUNFW || null;
   try {
-    return addon().libkrun(krunPath && absolute(krunPath), krunfwPath && absolute(krunfwPath), nativeDir());
+    return addon().libkrun(krunPath && absolute(krunPath), kernelPath && absolute(kernelPath), nativeDir());
   } catch (cause) {
     if (cause instanceof MockerError) throw cause;
     throw new MockerError("LIBKRUN_UNAVAILABLE", cause instanceof Error ? cause.message : String(cause), {

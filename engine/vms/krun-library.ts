@@ -11,13 +11,13 @@ export interface KrunLibrary extends native.LibkrunInfo {
 let found: KrunLibrary | undefined;
 
 /**
- * The libkrun that VMs use. A library that was found is remembered: loading it maps the guest kernel.
+ * The libkrun that VMs use. A library that was found is remembered: loading it takes time.
  * Throws LIBKRUN_UNAVAILABLE.
  */
 export function krunLibrary(): KrunLibrary {
   if (found && existsSync(found.path)) return found;
   const info = native.libkrun();
-  found = { ...info, kernelVersion: bundledKernelVersion(info.krunfwPath) };
+  found = { ...info, kernelVersion: bundledKernelVersion(info.kernelPath) };
   return found;
 }
 
@@ -31,8 +31,8 @@ export function findKrunLibrary(): KrunLibrary | MockerError {
   }
 }
 
-function bundledKernelVersion(krunfwPath: string): string | null {
-  if (!krunfwPath.startsWith(native.nativeDir())) return null;
+function bundledKernelVersion(kernelPath: string): string | null {
+  if (!kernelPath.startsWith(native.nativeDir())) return null;
   try {
     const versions: unknown = JSON.parse(readFileSync(join(native.nativeDir(), "versions.json"), "utf8"));
     const kernel = (versions as { kernel?: unknown } | null)?.kernel;

@@ -64,7 +64,7 @@ export class KrunRuntime implements Runtime {
       launch: {
         krun: {
           libkrunPath: library.path,
-          libkrunfwPath: library.krunfwPath,
+          kernelPath: library.kernelPath,
           cpus: vm.cpus,
           memoryMiB: vm.memoryMiB,
           disks: [

@@ -22,7 +22,8 @@ export interface KrunDisk {
 
 export interface KrunLaunch {
   libkrunPath: string | null;
-  libkrunfwPath: string | null;
+  /** A libkrunfw or an ELF kernel image. */
+  kernelPath: string | null;
   cpus: number;
   memoryMiB: number;
   disks: KrunDisk[];

@@ -153,13 +153,13 @@ Napi::Value kvm(const Napi::CallbackInfo& info) {
   });
 }
 
-/** libkrun(krunPath | null, krunfwPath | null, bundledDir): what was loaded. Throws why nothing could be. */
+/** libkrun(krunPath | null, kernelPath | null, bundledDir): what was loaded. Throws why nothing could be. */
 Napi::Value krun(const Napi::CallbackInfo& info) {
   return guarded(info, [&](Napi::Env env) -> Napi::Value {
     const auto library = Libkrun::load(optionalText(info, 0), optionalText(info, 1), text(info, 2));
     auto result = Napi::Object::New(env);
     result.Set("path", Napi::String::New(env, library.path()));
-    result.Set("krunfwPath", Napi::String::New(env, library.krunfwPath()));
+    result.Set("kernelPath", Napi::String::New(env, library.kernelPath()));
     result.Set("version", Napi::String::New(env, library.version()));
     result.Set("maxVcpus", Napi::Number::New(env, library.maxVcpus()));
     auto features = Napi::Array::New(env);

@@ -26,7 +26,8 @@ constexpr Meaning meanings[] = {
     {"krun_add_vsock", EEXIST, "the VM already has a vsock device"},
     {"krun_add_vsock", EINVAL, "this libkrun does not know the requested TSI features"},
     {"krun_set_console_output", EINVAL, "the console's path is not valid UTF-8"},
-    {"krun_start_enter", ENOENT, "the guest kernel (libkrunfw) could not be loaded"},
+    {"krun_set_kernel", EINVAL, "it is not a kernel image that this libkrun can boot"},
+    {"krun_start_enter", ENOENT, "the guest kernel could not be loaded"},
     {"krun_start_enter", EINVAL,
      "libkrun could not build the VM: a disk or shared folder cannot be opened, the memory cannot be "
      "allocated, or KVM refused it (libkrun's own message is above)"},

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <functional>
 #include <stdexcept>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,8 @@ namespace {
 constexpr const char* krunSoname = "libkrun.so.1";
 // The generations of the guest kernel library that libkrun 1.9 and later have asked for.
 constexpr const char* krunfwSonames[] = {"libkrunfw.so.5", "libkrunfw.so.4"};
+/** Mocker's own guest kernel, where it comes as an image. */
+constexpr const char* kernelImageName = "vmlinux";
 
 std::string lastDlError() {
   const char* error = dlerror();
@@ -25,6 +28,15 @@ std::string lastDlError() {
 }
 
 bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+
+/** Whether a file is an ELF executable: a libkrunfw is a shared object. */
+bool isKernelImage(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char header[18] = {};
+  if (!file.read(header, sizeof header)) return false;
+  // e_type, little-endian: ET_EXEC.
+  return std::string_view(header, 4) == "\177ELF" && header[16] == 2 && header[17] == 0;
+}
 
 /** The file behind a loaded symbol, symbolic links resolved: `dlopen("libkrun.so.1")` does not say what it found. */
 std::string fileOf(const void* symbol, const std::string& fallback) {
@@ -68,6 +80,7 @@ KrunApi bindAll(void* library) {
   bind(library, "krun_disable_implicit_vsock", api.disable_implicit_vsock);
   bind(library, "krun_add_vsock", api.add_vsock);
   bind(library, "krun_disable_implicit_init", api.disable_implicit_init);
+  bind(library, "krun_set_kernel", api.set_kernel);
   bind(library, "krun_has_feature", api.has_feature);
   bind(library, "krun_get_max_vcpus", api.get_max_vcpus);
   return api;
@@ -101,43 +114,15 @@ constexpr CallFeature callFeatures[] = {
 
 }  // namespace
 
-Libkrun Libkrun::load(const std::optional<std::string>& krunPath, const std::optional<std::string>& krunfwPath,
+Libkrun Libkrun::load(const std::optional<std::string>& krunPath, const std::optional<std::string>& kernelPath,
                       const std::string& bundledDir) {
   Libkrun loaded;
+  loaded.loadLibrary(krunPath, bundledDir);
+  loaded.findKernel(krunPath, kernelPath, bundledDir);
+  return loaded;
+}
 
-  std::string tried;
-  // Global: libkrun looks its kernel up again by soname and must get this one.
-  const auto loadKernel = [&](const std::string& name) {
-    void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_GLOBAL);
-    if (!library) {
-      tried += "\n  " + lastDlError();
-      return false;
-    }
-    loaded.krunfw_.push_back(library);
-    if (loaded.krunfwPath_.empty()) {
-      const void* symbol = dlsym(library, "krunfw_get_kernel");
-      loaded.krunfwPath_ = symbol ? fileOf(symbol, name) : name;
-    }
-    return true;
-  };
-  if (krunfwPath) {
-    loadKernel(*krunfwPath);
-  } else {
-    // A library that somebody chose may have its kernel beside it. One of each generation, because only libkrun knows
-    // which it will ask for.
-    const auto chosenDir = krunPath ? krunPath->substr(0, krunPath->rfind('/')) : std::string();
-    for (const char* soname : krunfwSonames) {
-      const auto loadFrom = [&](const std::string& dir) {
-        const auto file = dir + "/" + soname;
-        return !dir.empty() && exists(file) && loadKernel(file);
-      };
-      if (!loadFrom(chosenDir) && !loadFrom(bundledDir)) loadKernel(soname);
-    }
-  }
-  if (loaded.krunfw_.empty()) {
-    throw std::runtime_error("the guest kernel library (libkrunfw) cannot be loaded:" + tried);
-  }
-
+void Libkrun::loadLibrary(const std::optional<std::string>& krunPath, const std::string& bundledDir) {
   std::vector<std::string> libraries;
   if (krunPath) {
     libraries.push_back(*krunPath);
@@ -146,7 +131,7 @@ Libkrun Libkrun::load(const std::optional<std::string>& krunPath, const std::opt
     if (!bundledDir.empty() && exists(bundled)) libraries.push_back(bundled);
     libraries.push_back(krunSoname);
   }
-  tried.clear();
+  std::string tried;
   for (const auto& name : libraries) {
     void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) {
@@ -154,17 +139,65 @@ Libkrun Libkrun::load(const std::optional<std::string>& krunPath, const std::opt
       continue;
     }
     try {
-      loaded.api_ = bindAll(library);
+      api_ = bindAll(library);
     } catch (const std::runtime_error& error) {
       tried += "\n  " + name + ": " + error.what();
       dlclose(library);
       continue;
     }
-    loaded.krun_ = library;
-    loaded.path_ = fileOf(reinterpret_cast<const void*>(loaded.api_.create_ctx), name);
-    return loaded;
+    krun_ = library;
+    path_ = fileOf(reinterpret_cast<const void*>(api_.create_ctx), name);
+    return;
   }
   throw std::runtime_error("libkrun cannot be loaded:" + tried);
+}
+
+void Libkrun::findKernel(const std::optional<std::string>& krunPath, const std::optional<std::string>& kernelPath,
+                         const std::string& bundledDir) {
+  std::string tried;
+  // Global: libkrun looks its kernel up again by soname and must get this one.
+  const auto loadKernel = [&](const std::string& name) {
+    void* library = dlopen(name.c_str(), RTLD_NOW | RTLD_GLOBAL);
+    if (!library) {
+      tried += "\n  " + lastDlError();
+      return false;
+    }
+    krunfw_.push_back(library);
+    if (kernelPath_.empty()) {
+      const void* symbol = dlsym(library, "krunfw_get_kernel");
+      kernelPath_ = symbol ? fileOf(symbol, name) : name;
+    }
+    return true;
+  };
+  if (kernelPath) {
+    if (isKernelImage(*kernelPath)) {
+      if (!api_.set_kernel) {
+        throw std::runtime_error("libkrun (" + path_ + ") cannot boot the kernel image " + *kernelPath +
+                                 ": it has no krun_set_kernel");
+      }
+      kernelPath_ = *kernelPath;
+      return;
+    }
+    loadKernel(*kernelPath);
+  } else {
+    // A library that somebody chose may have its kernel beside it.
+    const auto chosenDir = krunPath ? krunPath->substr(0, krunPath->rfind('/')) : std::string();
+    const auto image = bundledDir + "/" + kernelImageName;
+    const bool bundledImage = api_.set_kernel && !bundledDir.empty() && exists(image);
+    // One of each generation, because only libkrun knows which it will ask for.
+    for (const char* soname : krunfwSonames) {
+      const auto loadFrom = [&](const std::string& dir) {
+        const auto file = dir + "/" + soname;
+        return !dir.empty() && exists(file) && loadKernel(file);
+      };
+      if (!loadFrom(chosenDir) && !bundledImage && !loadFrom(bundledDir)) loadKernel(soname);
+    }
+    if (krunfw_.empty() && bundledImage) {
+      kernelPath_ = image;
+      return;
+    }
+  }
+  if (krunfw_.empty()) throw std::runtime_error("the guest kernel library (libkrunfw) cannot be loaded:" + tried);
 }
 
 Libkrun::Libkrun(Libkrun&& other) noexcept
@@ -172,14 +205,14 @@ Libkrun::Libkrun(Libkrun&& other) noexcept
       krunfw_(std::move(other.krunfw_)),
       api_(std::exchange(other.api_, {})),
       path_(std::move(other.path_)),
-      krunfwPath_(std::move(other.krunfwPath_)) {}
+      kernelPath_(std::move(other.kernelPath_)) {}
 
 Libkrun& Libkrun::operator=(Libkrun&& other) noexcept {
   std::swap(krun_, other.krun_);
   std::swap(krunfw_, other.krunfw_);
   std::swap(api_, other.api_);
   std::swap(path_, other.path_);
-  std::swap(krunfwPath_, other.krunfwPath_);
+  std::swap(kernelPath_, other.kernelPath_);
   return *this;
 }
 

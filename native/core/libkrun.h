@@ -34,6 +34,8 @@ struct KrunApi {
   int32_t (*disable_implicit_vsock)(uint32_t ctx) = nullptr;
   int32_t (*add_vsock)(uint32_t ctx, uint32_t tsiFeatures) = nullptr;
   int32_t (*disable_implicit_init)(uint32_t ctx) = nullptr;
+  int32_t (*set_kernel)(uint32_t ctx, const char* path, uint32_t format, const char* initramfs,
+                        const char* commandLine) = nullptr;
   int (*has_feature)(uint64_t feature) = nullptr;
   int32_t (*get_max_vcpus)() = nullptr;
 };
@@ -42,15 +44,16 @@ struct KrunApi {
 class Libkrun {
  public:
   /**
-   * Loads the guest kernel library, then libkrun (which then finds the kernel by its soname, even in a jail
-   * where no library can be opened any more).
+   * Loads libkrun and finds its guest kernel: a libkrunfw, which is loaded too (libkrun then finds it by its soname,
+   * even in a jail where no library can be opened any more), or a kernel image, which libkrun reads when a VM starts.
    *
    * @param krunPath   an absolute path (nothing else is tried), or nothing: `bundledDir`, then the system's
-   * @param krunfwPath the same for libkrunfw; nothing also allows a libkrun that brings its own
+   * @param kernelPath an absolute path of a libkrunfw or of an ELF kernel image, or nothing: the libkrunfw beside a
+   *                   chosen libkrun, then `vmlinux` or libkrunfw in `bundledDir`, then the system's libkrunfw
    * @param bundledDir where Mocker's own libraries are; empty: none
    * @throws std::runtime_error that names what was tried and why each failed
    */
-  static Libkrun load(const std::optional<std::string>& krunPath, const std::optional<std::string>& krunfwPath,
+  static Libkrun load(const std::optional<std::string>& krunPath, const std::optional<std::string>& kernelPath,
                       const std::string& bundledDir);
 
   Libkrun(Libkrun&& other) noexcept;
@@ -62,8 +65,10 @@ class Libkrun {
   const KrunApi& api() const { return api_; }
   /** The file that was loaded, symbolic links resolved. */
   const std::string& path() const { return path_; }
-  /** The guest kernel library that was loaded, or empty if only libkrun itself can find it. */
-  const std::string& krunfwPath() const { return krunfwPath_; }
+  /** The guest kernel: the libkrunfw that was loaded, or a kernel image. */
+  const std::string& kernelPath() const { return kernelPath_; }
+  /** Whether the kernel is an image, for krun_set_kernel. */
+  bool kernelIsImage() const { return krunfw_.empty(); }
 
   /**
    * `1.17.4` from the file's name or from the versions.json beside it, or `≥ 1.17` from the calls it has:
@@ -82,11 +87,14 @@ class Libkrun {
 
  private:
   Libkrun() = default;
+  void loadLibrary(const std::optional<std::string>& krunPath, const std::string& bundledDir);
+  void findKernel(const std::optional<std::string>& krunPath, const std::optional<std::string>& kernelPath,
+                  const std::string& bundledDir);
   void* krun_ = nullptr;
   std::vector<void*> krunfw_;
   KrunApi api_;
   std::string path_;
-  std::string krunfwPath_;
+  std::string kernelPath_;
 };
 
 }  // namespace mocker

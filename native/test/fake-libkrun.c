@@ -23,6 +23,9 @@ int32_t krun_add_disk2(uint32_t ctx, const char *id, const char *path, uint32_t 
 }
 int32_t krun_disable_implicit_vsock(uint32_t ctx) { return (int32_t)ctx; }
 int32_t krun_add_vsock(uint32_t ctx, uint32_t features) { return (int32_t)(ctx * features); }
+int32_t krun_set_kernel(uint32_t ctx, const char *path, uint32_t format, const char *initramfs, const char *line) {
+  return path && line && !initramfs ? (int32_t)(ctx * format) : -22;
+}
 int32_t krun_has_feature(uint64_t feature) { return feature == 1; }
 int32_t krun_get_max_vcpus(void) { return 12; }
 #endif

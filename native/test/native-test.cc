@@ -17,6 +17,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <stdexcept>
@@ -130,11 +131,28 @@ void loadNewLibrary() {
   expectContains(nameList(library.features()), "blk");
   expect(nameList(library.features()).find("gpu") == std::string::npos, "no gpu");
   expect(library.maxVcpus() == 12, "12 CPUs");
-  expectEqual(library.krunfwPath(), scratch + "/libkrunfw.so.5");
+  expectEqual(library.kernelPath(), scratch + "/libkrunfw.so.5");
+  expect(!library.kernelIsImage(), "a library to be no image");
   fill("versions.json", "{\"libkrun\":\"1.17.9\"}");
   expectEqual(library.version(), "1.17.9");
   const Libkrun moved = std::move(library);
   expect(moved.api().add_vsock != nullptr, "the calls to move along");
+}
+
+void chooseKernelImage() {
+  std::filesystem::create_directory(scratch + "/bundled");
+  std::filesystem::copy(scratch + "/image", scratch + "/bundled/vmlinux");
+  std::filesystem::create_directory(scratch + "/chosen");
+  std::filesystem::copy(scratch + "/libkrun-new.so", scratch + "/chosen/libkrun.so.1");
+  const auto image = Libkrun::load(scratch + "/chosen/libkrun.so.1", std::nullopt, scratch + "/bundled");
+  expectEqual(image.kernelPath(), scratch + "/bundled/vmlinux");
+  expect(image.kernelIsImage(), "the image");
+  const auto beside = Libkrun::load(scratch + "/libkrun-new.so", std::nullopt, scratch + "/bundled");
+  expectEqual(beside.kernelPath(), scratch + "/libkrunfw.so.5");
+  const auto given = Libkrun::load(scratch + "/libkrun-new.so", scratch + "/image", "");
+  expectEqual(given.kernelPath(), scratch + "/image");
+  expectContains(messageOf([&] { Libkrun::load(scratch + "/libkrun-old.so", scratch + "/image", ""); }),
+                 "cannot boot the kernel image");
 }
 
 void refuseOtherLibraries() {
@@ -142,7 +160,7 @@ void refuseOtherLibraries() {
   expectContains(messageOf([&] { Libkrun::load(scratch + "/libkrun-broken.so", kernel, ""); }),
                  "it has no krun_start_enter: Mocker needs libkrun 1.9 or later");
   expectContains(messageOf([&] { Libkrun::load(scratch + "/none.so", kernel, ""); }), "none.so");
-  expectContains(messageOf([&] { Libkrun::load(std::nullopt, scratch + "/none.so", ""); }), "(libkrunfw) cannot be loaded");
+  expectContains(messageOf([&] { Libkrun::load(scratch + "/libkrun-old.so", scratch + "/none.so", ""); }), "(libkrunfw) cannot be loaded");
 }
 
 // --- processes and files ---
@@ -379,6 +397,7 @@ const std::map<std::string, void (*)()> tests = {
     {"libkrun errors are sentences", krunErrors},
     {"an old libkrun is usable and its limits are named", loadOldLibrary},
     {"a newer libkrun shows what it can do", loadNewLibrary},
+    {"a kernel image is preferred to the system's libkrunfw, and not to one beside a chosen libkrun", chooseKernelImage},
     {"what is no libkrun is refused with a reason", refuseOtherLibraries},
     {"a process is known by its start time", startTimes},
     {"a program is started detached, without our environment, and reaped", spawnAndReap},

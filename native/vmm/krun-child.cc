@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -31,10 +32,23 @@ constexpr uint32_t logError = 1;
 constexpr uint32_t logStyleNever = 2;
 constexpr uint32_t logWithoutEnvironment = 1;
 constexpr const char* rootTag = "/dev/root";
+constexpr uint32_t kernelFormatElf = 1;
+
+/**
+ * libkrun's own (DEFAULT_KERNEL_CMDLINE and init=, src/vmm/src/vmm_config/kernel_cmdline.rs), which a kernel image
+ * replaces. rcu_expedited: a guest waits for its kernel's grace periods at every mount and unmount.
+ */
+constexpr const char* kernelCommandLine =
+    "reboot=k panic=-1 panic_print=0 nomodule console=hvc0 rootfstype=virtiofs rw quiet no-kvmapf "
+    "rcupdate.rcu_expedited=1 init=/init.krun";
+
+/** x86_64 and aarch64 with 4 KiB pages: what one entry of a second-level page table maps. */
+constexpr uintptr_t hugePageBytes = 2u << 20;
 
 // Inside the jail. A name that no data directory has: disks keep their host paths, which VMDK descriptors contain.
 const std::string ours = "/.mocker";
 const std::string bootInside = ours + "/boot";
+const std::string kernelInside = ours + "/kernel";
 
 constexpr int consoleTarget = 3;
 
@@ -45,7 +59,7 @@ std::string sharePath(const VmSpec& spec, size_t index, bool jailed) {
   return jailed ? ours + "/share/" + std::to_string(index) : spec.krun->shares[index].path;
 }
 
-JailPlan planJail(const VmSpec& spec) {
+JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   using Kind = JailEntry::Kind;
   JailPlan plan;
   plan.attachPoint = spec.runDir;
@@ -54,6 +68,7 @@ JailPlan planJail(const VmSpec& spec) {
   // The kernel starts /init.krun; a libkrun whose own init cannot be left out starts /mocker-agent from there.
   plan.entries.push_back({spec.agentPath, bootInside + "/init.krun", Kind::program, true});
   plan.entries.push_back({spec.agentPath, bootInside + "/mocker-agent", Kind::program, true});
+  if (library.kernelIsImage()) plan.entries.push_back({library.kernelPath(), kernelInside, Kind::disk, true});
   for (const auto& disk : spec.krun->disks) plan.entries.push_back({disk.path, disk.path, Kind::disk, disk.readOnly});
   for (const auto& file : spec.krun->diskFiles) {
     bool known = false;
@@ -99,6 +114,24 @@ std::string ownFolder() {
   return file.substr(0, file.rfind('/'));
 }
 
+/**
+ * Makes the kernel place the next mapping of this size, the guest's memory, at a multiple of 2 MiB: KVM maps huge pages
+ * only where the guest's and the host's addresses agree below that. Linux does so by itself since 6.7. Failing costs
+ * only time.
+ */
+void alignNextMapping(size_t bytes) {
+  void* const probe = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (probe == MAP_FAILED) return;
+  munmap(probe, bytes);
+  const auto end = reinterpret_cast<uintptr_t>(probe) + bytes;
+  const size_t excess = end % hugePageBytes;
+  // Mappings are placed from above: what is left below this one ends where it should.
+  if (excess > 0) {
+    mmap(reinterpret_cast<void*>(end - excess), excess, PROT_NONE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  }
+}
+
 class Vm {
  public:
   Vm(const VmSpec& spec, const Libkrun& library) : spec_(spec), library_(library), krun_(library.api()) {}
@@ -111,6 +144,7 @@ class Vm {
     if (krun.cpus > 255) throw std::runtime_error("a VM can have at most 255 CPUs, not " + std::to_string(krun.cpus));
     check("krun_set_vm_config", krun_.set_vm_config(context_, static_cast<uint8_t>(krun.cpus), krun.memoryMiB),
           std::to_string(krun.cpus) + " CPUs, " + std::to_string(krun.memoryMiB) + " MiB");
+    if (library_.kernelIsImage()) setKernel(jailed ? kernelInside : library_.kernelPath());
     addBoot(boot);
     for (const auto& disk : krun.disks) addDisk(disk);
     for (size_t i = 0; i < krun.shares.size(); ++i) addShare(krun.shares[i], sharePath(spec_, i, jailed), jailed);
@@ -121,6 +155,7 @@ class Vm {
   }
 
   [[noreturn]] void enter() {
+    alignNextMapping(size_t{spec_.krun->memoryMiB} << 20);
     const int32_t result = krun_.start_enter(context_);
     throw std::runtime_error(krunErrorText("krun_start_enter", result, ""));
   }
@@ -133,6 +168,14 @@ class Vm {
   [[noreturn]] void refuse(const std::string& what, const char* since) const {
     throw std::runtime_error("libkrun " + library_.version() + " (" + library_.path() + ") cannot do " + what +
                              ": this needs libkrun " + since);
+  }
+
+  /**
+   * A kernel image is read into the guest's own memory. The kernel of a libkrunfw is a mapping of that file beside it,
+   * which KVM can map only in pages of 4 KiB, each at the price of a fault.
+   */
+  void setKernel(const std::string& path) {
+    check("krun_set_kernel", krun_.set_kernel(context_, path.c_str(), kernelFormatElf, nullptr, kernelCommandLine), path);
   }
 
   void addBoot(const std::string& boot) {
@@ -246,9 +289,9 @@ void enterKrun(const VmSpec& spec, int consoleFd) {
     dieWith(monitor);
     closeInherited(consoleFd);
     resetSignals();
-    const auto library = Libkrun::load(spec.krun->libkrunPath, spec.krun->libkrunfwPath, ownFolder());
+    const auto library = Libkrun::load(spec.krun->libkrunPath, spec.krun->kernelPath, ownFolder());
 
-    Jail jail(planJail(spec));
+    Jail jail(planJail(spec, library));
     const bool jailed = jail.enterNamespaces();
     const auto boot = jailed ? bootInside : makeBootFolder(spec);
     jail.restrict(boot);

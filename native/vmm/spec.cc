@@ -99,7 +99,7 @@ KrunSpec readKrun(const json& value) {
   const Reader in(value, "krun");
   KrunSpec krun;
   krun.libkrunPath = in.optionalPath("libkrunPath");
-  krun.libkrunfwPath = in.optionalPath("libkrunfwPath");
+  krun.kernelPath = in.optionalPath("kernelPath");
   krun.cpus = static_cast<uint32_t>(in.number("cpus", 1, 255));
   krun.memoryMiB = static_cast<uint32_t>(in.number("memoryMiB", 16, 16u << 20));
   std::set<std::string> names;

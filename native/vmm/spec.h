@@ -29,7 +29,8 @@ struct ShareSpec {
 struct KrunSpec {
   enum class Network { tsi, none };
   std::optional<std::string> libkrunPath;
-  std::optional<std::string> libkrunfwPath;
+  /** A libkrunfw or an ELF kernel image. */
+  std::optional<std::string> kernelPath;
   uint32_t cpus = 1;
   uint32_t memoryMiB = 512;
   std::vector<DiskSpec> disks;

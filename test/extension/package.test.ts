@@ -20,7 +20,7 @@ const required = [
   ...["engine.js", "layer-worker.js", "cli.js", "extension.js", "ThirdPartyNotices.txt"].map(
     (name) => `dist/${name}`,
   ),
-  ...["mocker.node", "mocker-vmm", "mocker-agent", "mocker-hello", "libkrun.so.1", "libkrunfw.so.5"].map(
+  ...["mocker.node", "mocker-vmm", "mocker-agent", "mocker-hello", "libkrun.so.1", "vmlinux"].map(
     (name) => `dist/native/${name}`,
   ),
   ...["versions.json", "ext4-template.bin.gz"].map((name) => `dist/native/${name}`),

@@ -163,7 +163,7 @@ test("libkrun is found, and a wrong one is refused with a hint", () => {
 test("a VM that the library cannot run is refused in the user's terms", () => {
   const library: LibkrunInfo = {
     path: "/lib/libkrun.so.1",
-    krunfwPath: "/lib/libkrunfw.so.5",
+    kernelPath: "/lib/libkrunfw.so.5",
     version: "1.12.0",
     features: ["disks", "blk", "shares"],
     maxVcpus: 8,

