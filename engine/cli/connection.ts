@@ -1,5 +1,4 @@
 /** The connection to the engine: finds it, starts it if need be, shakes hands, and turns its errors into MockerErrors. */
-import { spawn } from "node:child_process";
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { connect as connectSocket, type Socket } from "node:net";
 import { dirname, join } from "node:path";
@@ -276,7 +275,9 @@ function lastWords(logPath: string, offset: number): string | undefined {
   }
 }
 
-function startEngine(enginePath: string, logPath: string, env: Environment): StartedEngine {
+async function startEngine(enginePath: string, logPath: string, env: Environment): Promise<StartedEngine> {
+  // Most commands find an engine running.
+  const { spawn } = await import("node:child_process");
   mkdirSync(dirname(logPath), { recursive: true, mode: 0o700 });
   const log = openSync(logPath, "a", 0o600);
   try {
@@ -339,7 +340,7 @@ export async function connect(env: Environment, timeoutMs = handshakeTimeoutMs):
   for (let attempt = 1; ; attempt++) {
     let started: StartedEngine;
     try {
-      started = startEngine(enginePath, logPath, env);
+      started = await startEngine(enginePath, logPath, env);
     } catch (error) {
       throw failed(error instanceof Error ? error.message : String(error), `check ${logPath}`);
     }

@@ -3,7 +3,7 @@ import { type VmWaitParams, vmAttach, vmKill, vmResize, vmWait } from "../protoc
 import { CommandFailure } from "./command.ts";
 import type { Engine } from "./connection.ts";
 import type { Io } from "./io.ts";
-import { exitStatus, lostStream, openSession } from "./session.ts";
+import { exitStatus, lostStream, openSession, type Session } from "./session.ts";
 import { proxySignals, type SignalProxy } from "./signals.ts";
 
 export interface AttendOptions {
@@ -32,18 +32,9 @@ export const brokenPipeCode = 141;
 /** Resolves to the exit status, or "detached" after the detach keys: the VM goes on. */
 export async function attendMainProcess(options: AttendOptions): Promise<number | "detached"> {
   const { engine, io, id } = options;
-  // Attach and wait come before start, so that no output and no exit is missed.
-  const { stream } = await engine.request(vmAttach, { vm: id, stdin: options.stdin });
-  const session = openSession({
-    io,
-    socket: await engine.openStream(stream),
-    tty: options.tty,
-    stdin: options.stdin,
-    stdout: options.stdout,
-    stderr: options.stderr,
-    detachKeys: options.detachKeys,
-    resize: (size) => engine.request(vmResize, { vm: id, ...size }),
-  });
+  // Attach and wait come before start, so that no output and no exit is missed. None waits for the answer of another:
+  // the engine takes them in this order.
+  const attached = engine.request(vmAttach, { vm: id, stdin: options.stdin });
   const waited = engine.request(vmWait, { vm: id, condition: options.condition });
   waited.catch(() => undefined);
   let proxy: SignalProxy | undefined;
@@ -53,8 +44,21 @@ export async function attendMainProcess(options: AttendOptions): Promise<number 
     proxy = proxySignals(io, kill, () => reject(new CommandFailure(forcefulExit)));
   });
   givenUp.catch(() => undefined);
+  const starting = options.start?.();
+  starting?.catch(() => undefined);
+  let session: Session | undefined;
   try {
-    if (options.start !== undefined) await Promise.race([options.start(), givenUp]);
+    session = openSession({
+      io,
+      socket: await engine.openStream((await attached).stream),
+      tty: options.tty,
+      stdin: options.stdin,
+      stdout: options.stdout,
+      stderr: options.stderr,
+      detachKeys: options.detachKeys,
+      resize: (size) => engine.request(vmResize, { vm: id, ...size }),
+    });
+    if (starting !== undefined) await Promise.race([starting, givenUp]);
     session.started();
     proxy?.ready();
     const end = await Promise.race([session.end, givenUp]);
@@ -66,6 +70,6 @@ export async function attendMainProcess(options: AttendOptions): Promise<number 
     return exitStatus(result, io);
   } finally {
     proxy?.close();
-    session.abandon();
+    session?.abandon();
   }
 }

@@ -38,10 +38,11 @@ export class StateDir {
     }
   }
 
-  async remove(vmId: string): Promise<void> {
+  /** Without `durable` the VM may be back after a loss of power. */
+  async remove(vmId: string, durable: boolean): Promise<void> {
     const doomed = join(this.path, `.removing-${vmId}`);
     await rename(this.files(vmId).dir, doomed);
-    syncFolder(this.path);
+    if (durable) syncFolder(this.path);
     await this.#erase(doomed);
   }
 

@@ -8,6 +8,7 @@ export interface LaunchSpec {
   runDir: string;
   agentPath: string;
   bootTimeoutMs: number;
+  autoRemove: boolean;
   log: { maxBytes: number; maxFiles: number };
   krun?: KrunLaunch;
   simulation?: SimulationLaunch;

@@ -46,6 +46,8 @@ export interface GuestConfiguration {
   /** Address and name of each extra line of /etc/hosts. */
   hosts: [string, string][];
   timeUnixNs: number;
+  /** Nothing that is written in the guest, outside volumes, is wanted after the main process's end. */
+  disposable: boolean;
 }
 
 interface AgentMethods {

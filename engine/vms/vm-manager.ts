@@ -180,7 +180,7 @@ export class VmManager implements VmHost {
     vm.removing = true;
     this.#vms.delete(vm.id);
     try {
-      await this.#state.remove(vm.id);
+      await this.#state.remove(vm.id, !vm.config.autoRemove);
     } catch (error) {
       if (existsSync(vm.files.dir)) {
         this.#vms.set(vm.id, vm);

@@ -281,6 +281,7 @@ export class Vm {
       runDir,
       agentPath: agentPath(),
       bootTimeoutMs: Number(process.env.MOCKER_BOOT_TIMEOUT_MS ?? defaultBootTimeoutMs),
+      autoRemove: this.config.autoRemove,
       log: { maxBytes: 64 * 1024 * 1024, maxFiles: 4 },
       ...prepared.launch,
     };
@@ -454,6 +455,7 @@ export class Vm {
       dns: guestDns(),
       hosts: [],
       timeUnixNs: Date.now() * 1e6,
+      disposable: this.config.autoRemove,
     };
   }
 

@@ -355,6 +355,9 @@ void Agent::killAll() {
 
 void Agent::mainEnded() {
   mainEnded_ = true;
+  // Behind the exit: the monitor may end the machine as soon as it has recorded that. A failed start is answered first.
+  const bool alone = sessions_.size() == 1 && !sessions_.begin()->second->failedToStart();
+  if (machine_.disposable && alone) sessions_.begin()->second->sendNext({{"halt", true}});
   loop_.after(ackTimeoutMs, [this] { beginHalt(); });
 }
 

@@ -76,6 +76,8 @@ void configure(const Json& params, Machine& machine) {
   const auto mounts = params.find("mounts");
   if (mounts != params.end() && mounts->is_array()) mountVolumes(*mounts, root);
   switchRoot(mountPoint);
+  const bool hasVolumes = mounts != params.end() && !mounts->empty();
+  machine.disposable = flagOr(params, "disposable", false) && !hasVolumes;
   machine.configured = true;
 }
 

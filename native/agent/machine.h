@@ -11,6 +11,8 @@ namespace mocker {
 struct Machine {
   bool simulation = false;
   bool configured = false;
+  /** Nothing that was written in here is wanted after the main process's end. */
+  bool disposable = false;
   /** The machine's own /proc, its devpts and /dev/null. */
   Fd proc;
   Fd devPts;

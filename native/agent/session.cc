@@ -93,6 +93,11 @@ bool Session::resize(unsigned short rows, unsigned short cols) {
   return ::ioctl(sources_[0].fd.get(), TIOCSWINSZ, &size) == 0;
 }
 
+void Session::sendNext(const Json& message) {
+  send(jsonFrame(message));
+  update();
+}
+
 void Session::sendLast(const Json& message) {
   if (!stream_) return;
   out_.append(jsonFrame(message));

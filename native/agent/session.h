@@ -47,6 +47,8 @@ class Session {
   void exited(int status, int graceMs);
   /** False: not a terminal. */
   bool resize(unsigned short rows, unsigned short cols);
+  /** Sends a JSON frame behind what is queued. */
+  void sendNext(const Json& message);
   /** Sends a last JSON frame and waits, briefly, until it is taken. */
   void sendLast(const Json& message);
 

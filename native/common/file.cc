@@ -37,13 +37,13 @@ std::string readAll(int fd, size_t maxBytes) {
   return text;
 }
 
-void writeFileAtomic(const std::string& path, std::string_view text) {
+void writeFileAtomic(const std::string& path, std::string_view text, Durability survives) {
   const std::string temporary = path + ".tmp";
   {
     Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) throwErrno(temporary);
     if (!writeFully(fd.get(), text)) throwErrno(temporary);
-    if (::fsync(fd.get()) != 0) throwErrno(temporary);
+    if (survives == Durability::powerLoss && ::fsync(fd.get()) != 0) throwErrno(temporary);
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) throwErrno(path);
 }

@@ -16,8 +16,13 @@ std::string readFile(const std::string& path, size_t maxBytes);
 /** Reads `fd` (a regular or a proc file) to its end, at most `maxBytes`; empty when it cannot be read. */
 std::string readAll(int fd, size_t maxBytes);
 
-/** Replaces `path` by temp file, fsync and rename (mode 0600): a reader sees the old text or the new, a crash too. */
-void writeFileAtomic(const std::string& path, std::string_view text);
+enum class Durability { powerLoss, processOnly };
+
+/**
+ * Replaces `path` by temp file, fsync and rename (mode 0600): a reader sees the old text or the new, a crash too.
+ * `processOnly` leaves the fsync out: good for what nobody asks for after a loss of power.
+ */
+void writeFileAtomic(const std::string& path, std::string_view text, Durability survives = Durability::powerLoss);
 
 /** Opens (creating) `path` and takes its flock for as long as the descriptor lives; nothing when another holds it. */
 std::optional<Fd> tryLockFile(const std::string& path);

@@ -14,10 +14,7 @@ export const guestKernelFile = process.arch === "x64" ? "vmlinux" : library;
 
 /** Puts the guest kernel into dist/native. @returns {{ libkrunfw: string, kernel: string | null }} their versions */
 export function provideGuestKernel() {
-  const name = `@superradcompany/microsandbox-linux-${process.arch}-gnu`;
-  const installed = join(rootDir, "node_modules", name);
-  const file = libraryBelow(installed) ?? libraryBelow(fetched(name));
-  if (!file) throw new BuildError(`${name} contains no ${library}`);
+  const file = libkrunfw();
   if (guestKernelFile === library) install(file, join(outDir, library), 0o755);
   else extract(file, join(outDir, guestKernelFile));
   // Of an earlier build.
@@ -25,6 +22,15 @@ export function provideGuestKernel() {
   // The kernel's own banner, in its read-only data.
   const kernel = /Linux version (\d+\.\d+\.\d+)/.exec(readFileSync(file, "latin1"))?.[1] ?? null;
   return { libkrunfw: file.replace(/^.*\.so\./, ""), kernel };
+}
+
+/** The libkrunfw that the guest kernel is taken from. */
+export function libkrunfw() {
+  const name = `@superradcompany/microsandbox-linux-${process.arch}-gnu`;
+  const installed = join(rootDir, "node_modules", name);
+  const file = libraryBelow(installed) ?? libraryBelow(fetched(name));
+  if (!file) throw new BuildError(`${name} contains no ${library}`);
+  return file;
 }
 
 /** Writes the kernel that is in a libkrunfw as an ELF executable. */

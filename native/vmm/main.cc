@@ -75,7 +75,7 @@ int watch(const mocker::VmSpec& spec) {
     // Out of memory or of descriptors: the VM ends with this process.
     mocker::notice(error.what());
     if (!monitor.recorded()) {
-      mocker::writeExitRecord(spec.stateDir, {137, std::nullopt, "vm-died", std::string("the VM's monitor failed: ") + error.what()}, startedAt);
+      mocker::writeExitRecord(spec, {137, std::nullopt, "vm-died", std::string("the VM's monitor failed: ") + error.what()}, startedAt);
     }
     return 1;
   }
@@ -109,7 +109,7 @@ int main(int argc, char** argv) {
       return watch(spec);
     } catch (const std::exception& error) {
       mocker::notice(error.what());
-      mocker::writeExitRecord(spec.stateDir, {125, std::nullopt, "boot-failed", error.what()}, mocker::rfc3339Now());
+      mocker::writeExitRecord(spec, {125, std::nullopt, "boot-failed", error.what()}, mocker::rfc3339Now());
     }
   } catch (const std::exception& error) {
     mocker::notice(error.what());

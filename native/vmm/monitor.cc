@@ -518,7 +518,7 @@ void Monitor::record(const ExitRecord& exit) {
   exit_ = exit;
   main_ = Main::exited;
   try {
-    writeExitRecord(spec_.stateDir, exit, startedAt_);
+    writeExitRecord(spec_, exit, startedAt_);
   } catch (const std::exception& error) {
     notice(std::string("cannot record the exit: ") + error.what());
   }

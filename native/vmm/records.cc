@@ -38,10 +38,10 @@ void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::str
                     {"startTimeTicks", startTimeTicks(::getpid())},
                     {"childPid", child},
                     {"startedAt", startedAt}};
-  writeFileAtomic(stateDir + "/runtime.json", toText(record) + "\n");
+  writeFileAtomic(stateDir + "/runtime.json", toText(record) + "\n", Durability::processOnly);
 }
 
-void writeExitRecord(const std::string& stateDir, const ExitRecord& exit, const std::string& startedAt) {
+void writeExitRecord(const VmSpec& spec, const ExitRecord& exit, const std::string& startedAt) {
   const Json record{{"version", 1},
                     {"exitCode", exit.exitCode},
                     {"signal", exit.signal ? Json(*exit.signal) : Json()},
@@ -49,7 +49,8 @@ void writeExitRecord(const std::string& stateDir, const ExitRecord& exit, const 
                     {"message", exit.message},
                     {"startedAt", startedAt},
                     {"finishedAt", rfc3339Now()}};
-  writeFileAtomic(stateDir + "/exit.json", toText(record) + "\n");
+  writeFileAtomic(spec.stateDir + "/exit.json", toText(record) + "\n",
+                  spec.autoRemove ? Durability::processOnly : Durability::powerLoss);
 }
 
 }  // namespace mocker

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "../common/json.h"
+#include "spec.h"
 
 namespace mocker {
 
@@ -25,7 +26,8 @@ struct ExitRecord {
 /** Field 22 of /proc/<pid>/stat: with the pid it names a process for good. 0 when it cannot be read. */
 unsigned long long startTimeTicks(pid_t pid);
 
+/** Names processes, and so is not made to outlive them. */
 void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::string& startedAt);
-void writeExitRecord(const std::string& stateDir, const ExitRecord& record, const std::string& startedAt);
+void writeExitRecord(const VmSpec& spec, const ExitRecord& record, const std::string& startedAt);
 
 }  // namespace mocker

@@ -169,6 +169,7 @@ VmSpec parseVmSpec(const std::string& text) {
   spec.runDir = in.path("runDir");
   spec.agentPath = in.path("agentPath");
   spec.bootTimeoutMs = static_cast<uint32_t>(in.number("bootTimeoutMs", 1, 24u * 3600 * 1000, 60000));
+  spec.autoRemove = in.flag("autoRemove", false);
   if (const json* log = in.find("log")) {
     const Reader logIn(*log, "log");
     spec.log.maxBytes = logIn.number("maxBytes", 4096, 1ull << 50, spec.log.maxBytes);

@@ -64,6 +64,8 @@ struct VmSpec {
   std::string runDir;
   std::string agentPath;
   uint32_t bootTimeoutMs = 60000;
+  /** The VM is removed when it has ended (`run --rm`). */
+  bool autoRemove = false;
   LogSpec log;
   std::optional<KrunSpec> krun;
   std::optional<SimulationSpec> simulation;

@@ -2,8 +2,8 @@
 export const bars = {
   /** `mocker run` has a client, an engine and a disk to set up on top of the boot. */
   run: 1.3,
-  /** A client of Node cannot be faster than Node. */
-  exec: 2,
+  /** A client of Node cannot be faster than Node, and the guest has a process to start. */
+  exec: 3,
   memory: 1.5,
   pull: 0.25,
   ps: 2,

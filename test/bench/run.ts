@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -106,6 +106,11 @@ async function runPart(rounds: number): Promise<Row[]> {
     const layout = await fixtureImage("busybox");
     await runTool("umoci", ["raw", "unpack", "--image", `${layout}:latest`, root]);
     await runTool("gcc", ["-O2", "-static", "-o", join(root, "init.krun"), source("floor-init.c")]);
+    // The floor boots as libkrun does by itself: from libkrunfw.
+    const tool = join(rootDir(), "native/tools/guest-kernel.mjs");
+    const print = `import { libkrunfw } from ${JSON.stringify(tool)}; console.log(libkrunfw());`;
+    const library = await runTool(process.execPath, ["--input-type=module", "-e", print]);
+    copyFileSync(library.trim(), join(floor, "libkrunfw.so.5"));
     await (await startRegistry({ images: ["busybox"] })).stop();
     const program = join(folder, "lab.cjs");
     await build({

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Suite } from "./suite.ts";
 
@@ -27,12 +29,17 @@ export function crashScenarios(get: () => Suite): void {
 
   test("a VM that ends while no engine runs keeps its exit code, and --rm is honoured", async () => {
     const { mocker, images } = get();
-    await mocker.ok(["run", "-d", "--name", "alone", images.busybox, "sh", "-c", "sleep 2; exit 6"]);
-    await mocker.ok(["run", "-d", "--rm", "--name", "fleeting", images.busybox, "sh", "-c", "sleep 2"]);
+    const folder = join(mocker.dir, "go");
+    mkdirSync(folder);
+    const end = (code: number) => ["sh", "-c", `until [ -e /go/now ]; do sleep 0.1; done; exit ${code}`];
+    const run = ["run", "-d", "-v", `${folder}:/go:ro`];
+    await mocker.ok([...run, "--name", "alone", images.busybox, ...end(6)]);
+    await mocker.ok([...run, "--rm", "--name", "fleeting", images.busybox, ...end(0)]);
     const pids = JSON.parse(await mocker.ok(["inspect", "alone", "fleeting"])).map(
       (vm: { State: { Pid: number } }) => vm.State.Pid,
     );
     process.kill(await mocker.enginePid(), "SIGKILL");
+    writeFileSync(join(folder, "now"), "");
     for (const pid of pids) await mocker.waitForProcessEnd(pid);
     assert.equal((await mocker.ok(["wait", "alone"])).trim(), "6");
     assert.equal(await mocker.ok(["ps", "-a", "--format", "{{.Names}}"]), "alone\n");

@@ -22,7 +22,7 @@ async function main(rounds: number, floor: string): Promise<Row[]> {
   // The floor's root is a folder on the same disk as Mocker's state.
   await runTool("cp", ["-a", join(floor, "root"), root]);
   const console = join(tmpDir(), "console");
-  const floorEnv = { ...process.env, LD_LIBRARY_PATH: libraries };
+  const floorEnv = { ...process.env, LD_LIBRARY_PATH: floor };
   const floorArgv = [
     join(floor, "floor"),
     join(libraries, "libkrun.so.1"),

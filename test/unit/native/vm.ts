@@ -68,6 +68,8 @@ export class ProcessStream {
   readonly #err: Buffer[] = [];
   /** Resolves with the exit frame; rejects when the connection closes without one. */
   readonly exit: Promise<ExitFrame>;
+  /** Resolves when the hello is sent: what is asked of the monitor from then on comes after it. */
+  readonly connected: Promise<void>;
   /** Called for each piece of output, if set. */
   onOutput: ((type: FrameType, bytes: Buffer) => void) | undefined;
   /** Keep the bytes of {@link stdout} and {@link stderr}. */
@@ -75,6 +77,9 @@ export class ProcessStream {
 
   constructor(socket: Socket) {
     this.socket = socket;
+    this.connected = new Promise((resolve) => {
+      socket.write("", () => resolve());
+    });
     this.exit = new Promise((done, fail) => {
       const decoder = new FrameDecoder((type, payload) => {
         const bytes = Buffer.from(payload);
@@ -362,6 +367,7 @@ export class Vm {
   /** Runs `argv` as the main process to its end. */
   async run(argv: string[], params: Json = {}): Promise<{ exit: ExitFrame; stdout: string; stderr: string }> {
     const stream = this.attach();
+    await stream.connected;
     await this.start(argv, params);
     const exit = await stream.exit;
     return { exit, stdout: stream.stdout.toString("latin1"), stderr: stream.stderr.toString("latin1") };

@@ -22,7 +22,7 @@ test("a VM's folder appears and disappears whole", async () => {
   const files = await state.create(config);
   assert.deepEqual(await files.readConfig(), config);
   assert.equal(statSync(files.configPath).mode & 0o777, 0o600);
-  await state.remove(config.id);
+  await state.remove(config.id, true);
   assert.deepEqual(readdirSync(state.path), []);
 });
 
