@@ -1,0 +1,120 @@
+import { existsSync, renameSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { temporaryName } from "../atomic-file.ts";
+import { MockerError } from "../protocol/errors.ts";
+import type { ContentStore } from "./content-store.ts";
+import type { DeferredSync } from "./deferred-sync.ts";
+import { type Digest, splitDigest } from "./digest.ts";
+import { nameOf } from "./image-catalog.ts";
+import { type ImageRecord, recordChain } from "./image-records.ts";
+import { EntryCursor } from "./layer-index.ts";
+import { type BlobSource, type LayerStore, noSpace } from "./layer-store.ts";
+import { removeTree } from "./remove-tree.ts";
+import { materialize, type NativeFiles } from "./root-directory.ts";
+import type { RootDisk, RootStore } from "./root-store.ts";
+import { Merger } from "./tree.ts";
+
+/** The root file systems of images, as disks and as folders. */
+export class ImageRoots {
+  readonly #store: ContentStore;
+  readonly #layers: LayerStore;
+  readonly #roots: RootStore;
+  readonly #sync: DeferredSync;
+  readonly #native: NativeFiles;
+  readonly #flights = new Map<Digest, Promise<string>>();
+
+  constructor(
+    store: ContentStore,
+    layers: LayerStore,
+    roots: RootStore,
+    sync: DeferredSync,
+    native: NativeFiles,
+  ) {
+    this.#store = store;
+    this.#layers = layers;
+    this.#roots = roots;
+    this.#sync = sync;
+    this.#native = native;
+  }
+
+  /** The image's root file system as a read-only disk for a VM. */
+  async disk(record: ImageRecord): Promise<RootDisk> {
+    await this.#restoreLayers(record);
+    return await this.#roots.disk(
+      recordChain(record),
+      record.layers.map(({ diffId }) => diffId),
+      nameOf(record),
+    );
+  }
+
+  /** The image's root file system as a folder of ordinary files; nobody may write into it. */
+  async directory(record: ImageRecord): Promise<string> {
+    const chain = recordChain(record);
+    const path = join(this.#store.rootfsDir, splitDigest(chain).hex);
+    if (existsSync(path)) return path;
+    let flight = this.#flights.get(chain);
+    if (!flight) {
+      flight = this.#unpack(record, path).finally(() => this.#flights.delete(chain));
+      this.#flights.set(chain, flight);
+    }
+    return await flight;
+  }
+
+  /** Converts again what deferred-sync.ts had to throw away. */
+  async #restoreLayers(record: ImageRecord): Promise<void> {
+    const name = nameOf(record);
+    const lost: BlobSource = {
+      resumable: false,
+      open: () =>
+        Promise.reject(
+          new MockerError("STATE_CORRUPT", `${name}: a layer is missing from the image store`, {
+            hint: "Pull the image again.",
+          }),
+        ),
+    };
+    for (const [number, { digest, diffId, sizeBytes }] of record.layers.entries()) {
+      if (this.#store.hasLayer(diffId)) continue;
+      await this.#layers.ensure(
+        {
+          descriptor: { mediaType: "", digest, size: sizeBytes, platform: undefined, annotations: {} },
+          diffId,
+          name: `${name}, layer ${number + 1} of ${record.layers.length}`,
+        },
+        lost,
+        new AbortController().signal,
+        () => {},
+      );
+    }
+    this.#sync.schedule();
+  }
+
+  async #unpack(record: ImageRecord, path: string): Promise<string> {
+    await this.#restoreLayers(record);
+    const merger = new Merger();
+    const dataPaths: string[] = [];
+    for (const [number, { diffId }] of record.layers.entries()) {
+      const paths = this.#store.layerPaths(diffId);
+      dataPaths.push(paths.data);
+      const cursor = new EntryCursor(await readFile(paths.index));
+      for (let entries = 1; cursor.next(); entries++) {
+        merger.apply(cursor, number);
+        if (entries % 2000 === 0) await new Promise(setImmediate);
+      }
+    }
+    const temporary = join(this.#store.ingestDir, temporaryName("rootfs"));
+    try {
+      await materialize(merger.root, temporary, {
+        dataPaths,
+        native: this.#native,
+        privileged: process.getuid?.() === 0,
+      });
+      renameSync(temporary, path);
+      this.#sync.schedule();
+    } catch (error) {
+      await removeTree(temporary);
+      throw noSpace(error);
+    }
+    return path;
+  }
+}
