@@ -52,7 +52,7 @@ export class Engine {
     this.#exit = options.exit;
     this.images = new ImageStore({
       dir: join(dataDir(), "images"),
-      native: { copyRange: native.copyRange, lsetxattr: native.lsetxattr, mknod: native.mknod },
+      native: { tryLock: native.tryLock },
       helloPath: native.helloPath(),
       log: this.log,
     });

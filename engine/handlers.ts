@@ -79,7 +79,20 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   handle(protocol.imageRemove, ({ image, force }) =>
     images.remove(image, {
       force: force ?? false,
-      inUse: (imageId) => vms.usersOf(imageId).map((user) => user.name),
+      inUse: (imageId) => vms.usersOf(imageId),
+    }),
+  );
+  handle(protocol.imageTag, async ({ source, target }) => {
+    await images.tag(source, target);
+    return null;
+  });
+  handle(protocol.imageHistory, ({ image }) => images.history(image));
+  handle(protocol.imagePrune, ({ all, filters }) =>
+    images.prune({
+      all: all ?? false,
+      filters: filters ?? {},
+      inUse: (imageId) => vms.usersOf(imageId),
+      parseTime: pruneTime,
     }),
   );
 
@@ -150,6 +163,19 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   ];
   connection.onClose(() => {
     for (const subscription of subscriptions) subscription.dispose();
+  });
+}
+
+/** In Docker's words. */
+function pruneTime(text: string): number {
+  try {
+    const time = parseTime(text, Date.now());
+    if (time !== undefined) return time;
+  } catch {
+    // Said below.
+  }
+  throw new MockerError("INVALID_ARGUMENT", `failed to parse value as time or duration: "${text}"`, {
+    hint: "Give a time (2026-01-31T12:00:00Z), Unix seconds, or a duration such as 24h.",
   });
 }
 

@@ -8,12 +8,31 @@ import { canonical, canonicalName, familiar, parseReference, type Reference } fr
 /** The images that there are, by name and ID; whoever listens hears of every change. */
 export class ImageCatalog {
   readonly records: ImageRecords;
+  /** Canonical references that pulls under way will give to images, with how many of them. */
+  readonly awaited = new Map<string, number>();
   readonly #store: ContentStore;
+  /** What index.json says of images whose records are damaged: the only place where their names are left. */
+  #lost: LayoutEntry[] = [];
   readonly #listeners = new Set<(change: ImageChange) => void>();
 
   constructor(store: ContentStore) {
     this.#store = store;
     this.records = new ImageRecords(store.recordsDir, store.ingestDir);
+  }
+
+  /** Reads what there is. Only whoever has locked the store may. */
+  load(): void {
+    this.records.load();
+    const known = new Set(this.records.all().map(({ manifest }) => manifest.digest));
+    this.#lost =
+      this.records.damaged.length === 0
+        ? []
+        : this.#store.readLayout().filter(({ digest }) => !known.has(digest));
+  }
+
+  /** What is known of the images whose records are damaged. */
+  get lost(): readonly LayoutEntry[] {
+    return this.#lost;
   }
 
   /** Called after each change; returns what ends it. */
@@ -82,7 +101,13 @@ export class ImageCatalog {
   }
 
   writeLayout(): void {
-    const entries: LayoutEntry[] = [];
+    this.#store.writeLayout(this.layout());
+  }
+
+  /** What index.json is to say. */
+  layout(): LayoutEntry[] {
+    if (this.records.damaged.length === 0) this.#lost = [];
+    const entries: LayoutEntry[] = [...this.#lost];
     for (const { manifest, tags } of this.records.all()) {
       const names: (string | undefined)[] = Object.keys(tags).sort();
       for (const tag of names.length === 0 ? [undefined] : names)
@@ -92,16 +117,16 @@ export class ImageCatalog {
           canonicalName: tag,
         });
     }
-    this.#store.writeLayout(entries);
+    return entries;
   }
 
   #emit(change: ImageChange): void {
     for (const listener of this.#listeners) listener(change);
   }
 
-  /** From then on all that only this image needs is garbage. */
-  delete(id: Digest): void {
-    this.records.delete(id);
+  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `grave`. */
+  delete(id: Digest, grave: string): void {
+    this.records.delete(id, grave);
     this.writeLayout();
   }
 

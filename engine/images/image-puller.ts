@@ -145,6 +145,8 @@ export class ImagePuller {
         .find((record) => record.repoDigests.includes(wanted) && fits(record, platform));
       if (known) return { id: known.id, digest: reference.digest, reference: name, upToDate: true };
     }
+    const { awaited } = this.#catalog;
+    if (reference.digest === undefined) awaited.set(name, (awaited.get(name) ?? 0) + 1);
     const client = new RegistryClient({ insecureRegistries: this.#options.insecureRegistries ?? [] });
     try {
       const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
@@ -153,6 +155,9 @@ export class ImagePuller {
       return { ...result, reference: name };
     } finally {
       client.close();
+      const left = (awaited.get(name) ?? 0) - 1;
+      if (left > 0) awaited.set(name, left);
+      else awaited.delete(name);
     }
   }
 
@@ -241,14 +246,16 @@ export class ImagePuller {
       this.#store.writeBlob(bytes, digest);
       signal.throwIfAborted();
 
+      // As it is now: names may have come and gone since.
+      const current = this.#catalog.records.get(manifest.config.digest);
       const record: ImageRecord = {
         version: 1,
         id: manifest.config.digest,
         manifest: { digest, mediaType: manifest.mediaType, size: bytes.length },
-        tags: { ...known?.tags, ...Object.fromEntries(source.tags.map((tag) => [tag, named])) },
+        tags: { ...current?.tags, ...Object.fromEntries(source.tags.map((tag) => [tag, named])) },
         repoDigests: [
           ...new Set([
-            ...(known?.repoDigests ?? []),
+            ...(current?.repoDigests ?? []),
             ...(source.repository === undefined ? [] : [`${source.repository}@${named}`]),
           ]),
         ],

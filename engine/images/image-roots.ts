@@ -1,5 +1,4 @@
 import { existsSync, renameSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
@@ -8,12 +7,11 @@ import type { DeferredSync } from "./deferred-sync.ts";
 import { type Digest, splitDigest } from "./digest.ts";
 import { nameOf } from "./image-catalog.ts";
 import { type ImageRecord, recordChain } from "./image-records.ts";
-import { EntryCursor } from "./layer-index.ts";
-import { type BlobSource, type LayerStore, noSpace } from "./layer-store.ts";
+import type { BlobSource, LayerStore } from "./layer-store.ts";
 import { removeTree } from "./remove-tree.ts";
-import { materialize, type NativeFiles } from "./root-directory.ts";
 import type { RootDisk, RootStore } from "./root-store.ts";
-import { Merger } from "./tree.ts";
+import type { StoreJob } from "./store-job.ts";
+import { runStoreJob } from "./store-thread.ts";
 
 /** The root file systems of images, as disks and as folders. */
 export class ImageRoots {
@@ -21,21 +19,13 @@ export class ImageRoots {
   readonly #layers: LayerStore;
   readonly #roots: RootStore;
   readonly #sync: DeferredSync;
-  readonly #native: NativeFiles;
   readonly #flights = new Map<Digest, Promise<string>>();
 
-  constructor(
-    store: ContentStore,
-    layers: LayerStore,
-    roots: RootStore,
-    sync: DeferredSync,
-    native: NativeFiles,
-  ) {
+  constructor(store: ContentStore, layers: LayerStore, roots: RootStore, sync: DeferredSync) {
     this.#store = store;
     this.#layers = layers;
     this.#roots = roots;
     this.#sync = sync;
-    this.#native = native;
   }
 
   /** The image's root file system as a read-only disk for a VM. */
@@ -91,30 +81,31 @@ export class ImageRoots {
 
   async #unpack(record: ImageRecord, path: string): Promise<string> {
     await this.#restoreLayers(record);
-    const merger = new Merger();
-    const dataPaths: string[] = [];
-    for (const [number, { diffId }] of record.layers.entries()) {
-      const paths = this.#store.layerPaths(diffId);
-      dataPaths.push(paths.data);
-      const cursor = new EntryCursor(await readFile(paths.index));
-      for (let entries = 1; cursor.next(); entries++) {
-        merger.apply(cursor, number);
-        if (entries % 2000 === 0) await new Promise(setImmediate);
-      }
-    }
     const temporary = join(this.#store.ingestDir, temporaryName("rootfs"));
     try {
-      await materialize(merger.root, temporary, {
-        dataPaths,
-        native: this.#native,
-        privileged: process.getuid?.() === 0,
-      });
+      await runStoreJob({ op: "unpack", folder: temporary, ...this.treeOf(record) });
       renameSync(temporary, path);
       this.#sync.schedule();
     } catch (error) {
       await removeTree(temporary);
-      throw noSpace(error);
+      throw error;
     }
     return path;
+  }
+
+  /** What a store worker needs to know of the image's tree. */
+  treeOf(record: ImageRecord): Pick<StoreJob, "layers" | "privileged"> {
+    const count = record.layers.length;
+    return {
+      layers: record.layers.map(({ diffId }, number) => {
+        const { index, data } = this.#store.layerPaths(diffId);
+        return {
+          indexPath: index,
+          dataPath: data,
+          name: `${nameOf(record)}, layer ${number + 1} of ${count}`,
+        };
+      }),
+      privileged: process.getuid?.() === 0,
+    };
   }
 }

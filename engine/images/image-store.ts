@@ -5,6 +5,8 @@ import { MockerError } from "../protocol/errors.ts";
 import type {
   ImageChange,
   ImageDetails,
+  ImageHistoryEntry,
+  ImagePruneResult,
   ImagePullParams,
   ImagePullResult,
   ImageRemoveResult,
@@ -14,6 +16,8 @@ import { ContentStore } from "./content-store.ts";
 import { DeferredSync } from "./deferred-sync.ts";
 import { ageMs, Garbage } from "./garbage.ts";
 import { ImageCatalog, tryParse } from "./image-catalog.ts";
+import { historyOf } from "./image-history.ts";
+import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
 import { ImagePuller, type PullerOptions, type PullOptions } from "./image-puller.ts";
 import { detailsOf, filterKeys, type ImageRecord, matchesFilters, summaryOf } from "./image-records.ts";
 import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
@@ -21,16 +25,16 @@ import { ImageRoots } from "./image-roots.ts";
 import type { LayerLimits } from "./layer-converter.ts";
 import { LayerPool } from "./layer-pool.ts";
 import { LayerStore } from "./layer-store.ts";
-import { canonical } from "./reference.ts";
+import { canonical, parseReference, type Reference } from "./reference.ts";
 import { removeTree } from "./remove-tree.ts";
-import type { NativeFiles } from "./root-directory.ts";
 import { type RootDisk, RootStore } from "./root-store.ts";
 import { helloTag } from "./source-hello.ts";
 
 export interface ImageStoreOptions extends PullerOptions {
   /** The store's folder, made if it is missing. One process at a time may own it. */
   dir: string;
-  native: NativeFiles;
+  /** From native/index.ts. */
+  native: { tryLock(path: string): { release(): void } | null };
   log: {
     info(event: string, fields?: Record<string, unknown>): void;
     warn(event: string, fields?: Record<string, unknown>): void;
@@ -50,9 +54,11 @@ export class ImageStore {
   readonly #garbage: Garbage;
   readonly #puller: ImagePuller;
   readonly #remover: ImageRemover;
+  readonly #pruner: ImagePruner;
   readonly #roots: ImageRoots;
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
+  #lock: { release(): void } | undefined;
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
@@ -69,16 +75,26 @@ export class ImageStore {
     this.#sync = sync;
     this.#puller = new ImagePuller({ store, catalog, garbage, layers, roots, sync }, options);
     this.#remover = new ImageRemover(catalog, garbage);
-    this.#roots = new ImageRoots(store, layers, roots, sync, options.native);
+    this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
+    this.#roots = new ImageRoots(store, layers, roots, sync);
   }
 
-  /** Puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
+  /** Locks the store, reads it, and puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
   async recover(): Promise<void> {
+    const lock = this.#options.native.tryLock(join(this.#store.dir, "lock"));
+    if (!lock)
+      throw new MockerError("STORE_LOCKED", `the image store ${this.#store.dir} is used by another engine`, {
+        hint: "One engine at a time may use a store: end the other one, or set MOCKER_DATA_DIR to another folder.",
+      });
+    this.#lock = lock;
+    this.#catalog.load();
     const keepMs = this.#options.keepUnfinishedMs ?? defaultKeepUnfinishedMs;
     this.#sync.discardDoubtful();
     for (const path of this.#catalog.records.damaged)
       this.#options.log.warn("images.damaged-record", { path });
+    await this.#garbage.recover();
     for (const name of await readdir(this.#store.ingestDir)) {
+      if (this.#garbage.isGrave(name)) continue;
       const path = join(this.#store.ingestDir, name);
       const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
       if (name.endsWith(".partial") && age < keepMs) continue;
@@ -88,6 +104,11 @@ export class ImageStore {
     // What an interrupted pull has finished is left to the next one.
     await this.#garbage.sweep((_, path) => ageMs(path) >= keepMs);
     this.#sync.schedule();
+  }
+
+  /** Lets another engine have the store; this one must not be used any more. */
+  close(): void {
+    this.#lock?.release();
   }
 
   count(): number {
@@ -124,9 +145,31 @@ export class ImageStore {
     return detailsOf(await this.#resolve(refOrId));
   }
 
+  /** Docker's `tag`: gives an image one more name, and takes the name from the image that had it. */
+  async tag(source: string, target: string): Promise<void> {
+    const reference = parseTarget(target);
+    const record = await this.#resolve(source);
+    const known = this.#catalog.referenceTo(record, source);
+    const digest = (known === undefined ? undefined : record.tags[known]) ?? record.manifest.digest;
+    const tag = canonical(reference);
+    this.#catalog.commit({ ...record, tags: { ...record.tags, [tag]: digest } }, [tag]);
+  }
+
   /** See {@link ImageRemover.remove}. */
-  remove(refOrId: string, options?: RemoveOptions): Promise<ImageRemoveResult> {
-    return this.#remover.remove(refOrId, options);
+  async remove(refOrId: string, options?: RemoveOptions): Promise<ImageRemoveResult> {
+    const { untagged, deleted } = await this.#remover.remove(refOrId, options);
+    return { untagged, deleted };
+  }
+
+  /** Docker's `image prune`. */
+  prune(options: PruneOptions): Promise<ImagePruneResult> {
+    return this.#pruner.prune(options);
+  }
+
+  /** Docker's `history`: how the image came to be, the newest step first. */
+  async history(refOrId: string): Promise<ImageHistoryEntry[]> {
+    const record = await this.#resolve(refOrId);
+    return historyOf(record, this.#store.readBlob(record.id));
   }
 
   /** The image's root file system as a read-only disk for a VM. */
@@ -149,4 +192,22 @@ export class ImageStore {
       return await this.#puller.hello(new AbortController().signal, () => {});
     }
   }
+}
+
+/** What `tag` is to name. @throws INVALID_REFERENCE in Docker's words */
+function parseTarget(text: string): Reference {
+  let reference: Reference;
+  try {
+    reference = parseReference(text);
+  } catch (error) {
+    if (!(error instanceof MockerError)) throw error;
+    throw new MockerError(
+      error.code,
+      `Error parsing reference: "${text}" is not a valid repository/tag: ${error.message}`,
+      { hint: error.hint },
+    );
+  }
+  if (reference.digest !== undefined)
+    throw new MockerError("INVALID_REFERENCE", "refusing to create a tag with a digest reference");
+  return reference;
 }

@@ -13,6 +13,7 @@ import type {
   VmWaitResult,
 } from "../protocol/vm.ts";
 import type { StateDir } from "../state/state-dir.ts";
+import type { VmConfig } from "../state/vm-record.ts";
 import { checkName, generateName } from "./names.ts";
 import type { Runtimes } from "./runtimes.ts";
 import { Vm, type VmEvent, type VmHost } from "./vm.ts";
@@ -32,6 +33,7 @@ export class VmManager implements VmHost {
   readonly #runDir: string;
   readonly #vms = new Map<string, Vm>();
   readonly #reservedNames = new Set<string>();
+  readonly #making = new Set<VmConfig>();
   readonly #listeners = new Set<(change: VmChange) => void>();
   readonly #exitWaiters = new Map<string, Set<() => void>>();
   readonly #removeWaiters = new Map<string, Set<() => void>>();
@@ -88,9 +90,16 @@ export class VmManager implements VmHost {
       const image = await this.#images.get(params.image);
       const choice = this.#runtimes.choose(params.runtime ?? "auto");
       const config = makeVmConfig(params, image, name, choice.runtime.name, new Date());
-      const files = await this.#state.create(config);
-      const vm = new Vm(config, files, choice.runtime, this);
-      this.#vms.set(config.id, vm);
+      // Its image must not be removed before the VM is known.
+      this.#making.add(config);
+      let vm: Vm;
+      try {
+        const files = await this.#state.create(config);
+        vm = new Vm(config, files, choice.runtime, this);
+        this.#vms.set(config.id, vm);
+      } finally {
+        this.#making.delete(config);
+      }
       this.#emit({ kind: "created", id: vm.id, vm: vm.summary() });
       return {
         id: config.id,
@@ -169,11 +178,13 @@ export class VmManager implements VmHost {
     return { total: vms.length, running: vms.filter((vm) => vm.running).length };
   }
 
-  /** Names of the VMs that were made from an image. */
-  usersOf(imageId: string): { name: string; running: boolean }[] {
-    return [...this.#vms.values()]
-      .filter((vm) => vm.config.imageId === imageId)
-      .map((vm) => ({ name: vm.config.name, running: vm.running }));
+  /** The VMs that were made from an image. */
+  usersOf(imageId: string): { id: string; name: string; running: boolean }[] {
+    const made = [...this.#vms.values()].map(({ config, running }) => ({ config, running }));
+    const making = [...this.#making].map((config) => ({ config, running: false }));
+    return [...made, ...making]
+      .filter(({ config }) => config.imageId === imageId)
+      .map(({ config, running }) => ({ id: config.id, name: config.name, running }));
   }
 
   async #remove(vm: Vm): Promise<void> {
