@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import {
   type CancellationToken,
   type GenericRequestHandler,
@@ -86,6 +87,24 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
     await images.tag(source, target);
     return null;
   });
+  handle(protocol.streamUpload, () => engine.uploads.begin());
+  handle(protocol.imageSave, ({ images: names, platform }) => {
+    const archive = images.save(names, platform);
+    return { stream: streams.offer((socket) => engine.send(archive, socket)) };
+  });
+  handle(protocol.imageLoad, ({ upload, file, name, platform, progressToken: token }, signal) =>
+    images.load(file ? { path: seenFile(file) } : { name, chunks: engine.uploads.take(upload ?? "") }, {
+      platform,
+      signal,
+      onProgress: (progress) => {
+        if (token !== undefined)
+          connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
+      },
+    }),
+  );
+  handle(protocol.imageImport, async ({ upload, source, ...params }, signal) => ({
+    id: await images.import(engine.uploads.take(upload), source, params, { signal }),
+  }));
   handle(protocol.imageHistory, ({ image }) => images.history(image));
   handle(protocol.imagePrune, ({ all, filters }) =>
     images.prune({
@@ -163,6 +182,15 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   ];
   connection.onClose(() => {
     for (const subscription of subscriptions) subscription.dispose();
+  });
+}
+
+/** The client's file, if that is the file that we see. */
+function seenFile({ path, device, inode }: protocol.SharedFile): string {
+  const seen = statSync(path, { throwIfNoEntry: false });
+  if (seen?.isFile() && seen.dev === device && seen.ino === inode) return path;
+  throw new MockerError("INVALID_ARGUMENT", `the engine does not see the file ${path}`, {
+    details: { unseen: true },
   });
 }
 

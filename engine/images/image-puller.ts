@@ -82,11 +82,11 @@ export class ImagePuller {
       const rest = params.reference.slice(colon + 1);
       switch (params.reference.slice(0, Math.max(colon, 0))) {
         case "oci":
-          return await this.#bring(await ociLayoutSource(rest), platform, signal, onProgress);
+          return await this.bring(await ociLayoutSource(rest), platform, signal, onProgress);
         case "oci-archive": {
           const { source, close } = await ociArchiveSource(rest, this.#store.ingestDir, signal);
           try {
-            return await this.#bring(source, platform, signal, onProgress);
+            return await this.bring(source, platform, signal, onProgress);
           } finally {
             await close();
           }
@@ -151,7 +151,7 @@ export class ImagePuller {
     try {
       const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
       const source = await registrySource(client, reference, signal, onRetry);
-      const result = await this.#bring(source, platform, signal, onProgress);
+      const result = await this.bring(source, platform, signal, onProgress);
       return { ...result, reference: name };
     } finally {
       client.close();
@@ -170,7 +170,7 @@ export class ImagePuller {
     const { sources, close } = await dockerArchiveSources(text, this.#store.ingestDir, signal);
     try {
       const results: ImagePullResult[] = [];
-      for (const source of sources) results.push(await this.#bring(source, platform, signal, onProgress));
+      for (const source of sources) results.push(await this.bring(source, platform, signal, onProgress));
       const [first] = results;
       if (!first) throw new MockerError("IMAGE_NOT_FOUND", `${text} has no image`);
       return first;
@@ -181,7 +181,7 @@ export class ImagePuller {
 
   async hello(signal: AbortSignal, onProgress: OnProgress): Promise<ImageRecord> {
     this.#helloFlight ??= helloSource(this.#options.helloPath)
-      .then((source) => this.#bring(source, undefined, signal, onProgress))
+      .then((source) => this.bring(source, undefined, signal, onProgress))
       .then(({ id }) => this.#catalog.records.get(id) as ImageRecord)
       .finally(() => {
         this.#helloFlight = undefined;
@@ -190,7 +190,7 @@ export class ImagePuller {
   }
 
   /** Manifest, configuration, layers, disk, record: in this order, so that a record never promises what is not there. */
-  async #bring(
+  async bring(
     source: ImageSource,
     platform: Platform | undefined,
     outer: AbortSignal,

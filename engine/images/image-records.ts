@@ -211,3 +211,12 @@ export function globMatches(pattern: string, text: string): boolean {
     return false;
   }
 }
+
+/** The blobs of an image, in the order of a reader's wants; without a size where the record does not tell it. */
+export function blobsOf(record: ImageRecord): { digest: Digest; size: number | undefined }[] {
+  return [
+    { digest: record.manifest.digest, size: record.manifest.size },
+    { digest: record.id, size: undefined },
+    ...record.layers.map(({ digest, sizeBytes }) => ({ digest, size: sizeBytes })),
+  ];
+}

@@ -12,16 +12,20 @@ import type {
   ImageRemoveResult,
   ImageSummary,
 } from "../protocol/image.ts";
+import type { ImageLoadResult } from "../protocol/image-archive.ts";
 import { ContentStore } from "./content-store.ts";
 import { DeferredSync } from "./deferred-sync.ts";
 import { ageMs, Garbage } from "./garbage.ts";
 import { ImageCatalog, tryParse } from "./image-catalog.ts";
 import { historyOf } from "./image-history.ts";
+import { ImageImporter, type ImportParams } from "./image-importer.ts";
+import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./image-loader.ts";
 import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
 import { ImagePuller, type PullerOptions, type PullOptions } from "./image-puller.ts";
 import { detailsOf, filterKeys, type ImageRecord, matchesFilters, summaryOf } from "./image-records.ts";
 import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
 import { ImageRoots } from "./image-roots.ts";
+import { ImageSaver } from "./image-saver.ts";
 import type { LayerLimits } from "./layer-converter.ts";
 import { LayerPool } from "./layer-pool.ts";
 import { LayerStore } from "./layer-store.ts";
@@ -55,6 +59,9 @@ export class ImageStore {
   readonly #puller: ImagePuller;
   readonly #remover: ImageRemover;
   readonly #pruner: ImagePruner;
+  readonly #saver: ImageSaver;
+  readonly #loader: ImageLoader;
+  readonly #importer: ImageImporter;
   readonly #roots: ImageRoots;
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
@@ -75,6 +82,9 @@ export class ImageStore {
     this.#sync = sync;
     this.#puller = new ImagePuller({ store, catalog, garbage, layers, roots, sync }, options);
     this.#remover = new ImageRemover(catalog, garbage);
+    this.#saver = new ImageSaver(store, catalog, garbage);
+    this.#loader = new ImageLoader(store, catalog, this.#puller);
+    this.#importer = new ImageImporter(store, garbage, this.#puller);
     this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
     this.#roots = new ImageRoots(store, layers, roots, sync);
   }
@@ -164,6 +174,26 @@ export class ImageStore {
   /** Docker's `image prune`. */
   prune(options: PruneOptions): Promise<ImagePruneResult> {
     return this.#pruner.prune(options);
+  }
+
+  /** See {@link ImageSaver.save}. */
+  save(names: readonly string[], platform?: string): AsyncGenerator<Buffer> {
+    return this.#saver.save(names, platform);
+  }
+
+  /** See {@link ImageLoader.load}. */
+  load(bytes: ArchiveBytes, options?: LoadOptions): Promise<ImageLoadResult> {
+    return this.#loader.load(bytes, options);
+  }
+
+  /** See {@link ImageImporter.import}. */
+  import(
+    chunks: AsyncIterable<Buffer>,
+    name: string,
+    params: ImportParams,
+    options?: PullOptions,
+  ): Promise<string> {
+    return this.#importer.import(chunks, name, params, options);
   }
 
   /** Docker's `history`: how the image came to be, the newest step first. */
