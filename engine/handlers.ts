@@ -11,9 +11,11 @@ import type { Engine } from "./engine.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
 import * as protocol from "./protocol/index.ts";
+import { checkSystem, systemUsage } from "./store-report.ts";
 import { parseTime } from "./vms/log-time.ts";
 
 const pullProgress = new ProgressType<PullProgress>();
+const checkProgress = new ProgressType<protocol.CheckProgress>();
 
 /** Binds one client's connection to the engine: requests in, results, progress and events out. */
 export function bindConnection(connection: MessageConnection, engine: Engine): void {
@@ -112,6 +114,19 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       filters: filters ?? {},
       inUse: (imageId) => vms.usersOf(imageId),
       parseTime: pruneTime,
+    }),
+  );
+
+  handle0(protocol.systemUsage.method, () => systemUsage(images, vms));
+  handle(protocol.systemCheck, ({ deep, repair, progressToken: token }, signal) =>
+    checkSystem(images, vms, {
+      deep: deep ?? false,
+      repair: repair ?? false,
+      signal,
+      onSubject: (subject) => {
+        if (token !== undefined)
+          connection.sendProgress(checkProgress, token, { subject }).catch(() => undefined);
+      },
     }),
   );
 

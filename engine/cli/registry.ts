@@ -27,6 +27,9 @@ const load = {
   save: async () => (await import("./commands/save.ts")).save,
   start: async () => (await import("./commands/start.ts")).start,
   stop: async () => (await import("./commands/stop.ts")).stop,
+  systemCheck: async () => (await import("./commands/system-check.ts")).systemCheckCommand,
+  systemDf: async () => (await import("./commands/system-df.ts")).systemDf,
+  systemPrune: async () => (await import("./commands/system-prune.ts")).systemPrune,
   tag: async () => (await import("./commands/tag.ts")).tag,
   version: async () => (await import("./commands/version.ts")).version,
   vmInspect: async () => (await import("./commands/inspect.ts")).vmInspectCommand,
@@ -130,6 +133,11 @@ export const groups: Readonly<Record<string, Group>> = {
       tag: load.tag,
     },
     { list: "ls", remove: "rm" },
+  ),
+  system: group(
+    "Manage Mocker",
+    { check: load.systemCheck, df: load.systemDf, info: load.info, prune: load.systemPrune },
+    {},
   ),
   vm: group("Manage VMs", vmVerbs, vmAliases),
 };

@@ -45,8 +45,12 @@ export class ContentStore {
     for (const folder of [this.ingestDir, this.layersDir, this.rootsDir, this.rootfsDir, this.recordsDir])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     mkdirSync(join(this.dir, "blobs", "sha256"), { recursive: true, mode: 0o700 });
-    if (!existsSync(join(this.dir, "oci-layout")))
-      writeFileAtomic(join(this.dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}', this.ingestDir);
+    if (!existsSync(join(this.dir, "oci-layout"))) this.writeVersion();
+  }
+
+  /** Writes oci-layout. */
+  writeVersion(): void {
+    writeFileAtomic(join(this.dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}', this.ingestDir);
   }
 
   blobPath(digest: Digest): string {

@@ -6,7 +6,7 @@ import type { ContentStore } from "./content-store.ts";
 import type { DeferredSync } from "./deferred-sync.ts";
 import { type Digest, splitDigest } from "./digest.ts";
 import { nameOf } from "./image-catalog.ts";
-import { type ImageRecord, recordChain } from "./image-records.ts";
+import { type ImageRecord, type ImageRecords, recordChain } from "./image-records.ts";
 import type { BlobSource, LayerStore } from "./layer-store.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { RootDisk, RootStore } from "./root-store.ts";
@@ -16,12 +16,20 @@ import { runStoreJob } from "./store-thread.ts";
 /** The root file systems of images, as disks and as folders. */
 export class ImageRoots {
   readonly #store: ContentStore;
+  readonly #records: ImageRecords;
   readonly #layers: LayerStore;
   readonly #roots: RootStore;
   readonly #sync: DeferredSync;
   readonly #flights = new Map<Digest, Promise<string>>();
 
-  constructor(store: ContentStore, layers: LayerStore, roots: RootStore, sync: DeferredSync) {
+  constructor(
+    store: ContentStore,
+    records: ImageRecords,
+    layers: LayerStore,
+    roots: RootStore,
+    sync: DeferredSync,
+  ) {
+    this.#records = records;
     this.#store = store;
     this.#layers = layers;
     this.#roots = roots;
@@ -65,6 +73,8 @@ export class ImageRoots {
     };
     for (const [number, { digest, diffId, sizeBytes }] of record.layers.entries()) {
       if (this.#store.hasLayer(diffId)) continue;
+      // Another version of Mocker may lay out its data otherwise: disks that refer to it are made again.
+      await this.forget(this.#records.all().filter(({ layers }) => layers.some((l) => l.diffId === diffId)));
       await this.#layers.ensure(
         {
           descriptor: { mediaType: "", digest, size: sizeBytes, platform: undefined, annotations: {} },
@@ -91,6 +101,17 @@ export class ImageRoots {
       throw error;
     }
     return path;
+  }
+
+  /** Throws images' disks away; they are made again when they are needed. VMs that run keep theirs. */
+  async forget(records: readonly ImageRecord[]): Promise<void> {
+    for (const record of records) await this.#roots.forget(recordChain(record));
+  }
+
+  /** The unpacked folder of an image, if there is one. */
+  folder(record: ImageRecord): string | undefined {
+    const path = join(this.#store.rootfsDir, splitDigest(recordChain(record)).hex);
+    return existsSync(path) ? path : undefined;
   }
 
   /** What a store worker needs to know of the image's tree. */

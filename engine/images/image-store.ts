@@ -13,6 +13,7 @@ import type {
   ImageSummary,
 } from "../protocol/image.ts";
 import type { ImageLoadResult } from "../protocol/image-archive.ts";
+import type { SystemCheckResult, SystemUsage } from "../protocol/system.ts";
 import { ContentStore } from "./content-store.ts";
 import { DeferredSync } from "./deferred-sync.ts";
 import { ageMs, Garbage } from "./garbage.ts";
@@ -33,6 +34,8 @@ import { canonical, parseReference, type Reference } from "./reference.ts";
 import { removeTree } from "./remove-tree.ts";
 import { type RootDisk, RootStore } from "./root-store.ts";
 import { helloTag } from "./source-hello.ts";
+import { type CheckOptions, type CheckParts, StoreCheck } from "./store-check.ts";
+import { storeUsage } from "./store-usage.ts";
 
 export interface ImageStoreOptions extends PullerOptions {
   /** The store's folder, made if it is missing. One process at a time may own it. */
@@ -63,6 +66,7 @@ export class ImageStore {
   readonly #loader: ImageLoader;
   readonly #importer: ImageImporter;
   readonly #roots: ImageRoots;
+  readonly #checkParts: CheckParts;
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
   #lock: { release(): void } | undefined;
@@ -86,7 +90,8 @@ export class ImageStore {
     this.#loader = new ImageLoader(store, catalog, this.#puller);
     this.#importer = new ImageImporter(store, garbage, this.#puller);
     this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
-    this.#roots = new ImageRoots(store, layers, roots, sync);
+    this.#roots = new ImageRoots(store, catalog.records, layers, roots, sync);
+    this.#checkParts = { store, catalog, garbage, pool, disks: roots, roots: this.#roots };
   }
 
   /** Locks the store, reads it, and puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
@@ -200,6 +205,16 @@ export class ImageStore {
   async history(refOrId: string): Promise<ImageHistoryEntry[]> {
     const record = await this.#resolve(refOrId);
     return historyOf(record, this.#store.readBlob(record.id));
+  }
+
+  /** Proves the store, see {@link StoreCheck}. */
+  async check(options: CheckOptions = {}): Promise<SystemCheckResult> {
+    return await new StoreCheck(this.#checkParts, options).run();
+  }
+
+  /** What the store takes of the disk. */
+  async usage(vmsOf: (imageId: string) => number): Promise<SystemUsage["images"]> {
+    return await storeUsage(this.#store, this.#garbage, this.#catalog.records.all(), vmsOf);
   }
 
   /** The image's root file system as a read-only disk for a VM. */

@@ -3,4 +3,5 @@ export * from "./errors.ts";
 export * from "./image.ts";
 export * from "./image-archive.ts";
 export * from "./stream.ts";
+export * from "./system.ts";
 export * from "./vm.ts";
