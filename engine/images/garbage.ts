@@ -25,6 +25,17 @@ export interface StoredItem {
   path: string;
 }
 
+/** Which names there are in each of Mocker's own folders; others are somebody else's, and not touched. */
+export const ownNames = {
+  layersDir: /^(sha512-)?[0-9a-f]+\.(index|data|synced)$/,
+  rootsDir: /^[0-9a-f]+\.(erofs|json|vmdk|synced)$/,
+  rootfsDir: /^[0-9a-f]+(\.synced)?$/,
+} as const;
+
+function names(folder: string, pattern: RegExp): string[] {
+  return readdirSync(folder).filter((name) => pattern.test(name));
+}
+
 const graveSuffix = ".removed-record";
 
 /** What is in the store for no image: knows it and takes it away. */
@@ -94,15 +105,15 @@ export class Garbage {
   *items(): Generator<StoredItem> {
     for (const digest of this.#store.blobs())
       yield { kind: "blob", key: digest, path: this.#store.blobPath(digest) };
-    for (const name of readdirSync(this.#store.rootsDir))
+    for (const name of names(this.#store.rootsDir, ownNames.rootsDir))
       yield { kind: "root", key: `sha256:${stemOf(name)}`, path: join(this.#store.rootsDir, name) };
     // Indexes first: a layer is there when its index is.
-    for (const name of readdirSync(this.#store.layersDir).sort().reverse()) {
+    for (const name of names(this.#store.layersDir, ownNames.layersDir).sort().reverse()) {
       const stem = stemOf(name);
       const key = stem.includes("-") ? stem.replace("-", ":") : `sha256:${stem}`;
       yield { kind: "layer", key, path: join(this.#store.layersDir, name) };
     }
-    for (const name of readdirSync(this.#store.rootfsDir))
+    for (const name of names(this.#store.rootfsDir, ownNames.rootfsDir))
       yield { kind: "folder", key: `sha256:${stemOf(name)}`, path: join(this.#store.rootfsDir, name) };
   }
 

@@ -224,6 +224,8 @@ export class ImagePuller {
       const known = this.#catalog.records.get(manifest.config.digest);
       const complete =
         known !== undefined &&
+        this.#store.hasBlob(manifest.config) &&
+        this.#store.hasBlob({ digest, size: bytes.length }) &&
         manifest.layers.every(
           (layer, i) => this.#store.hasBlob(layer) && this.#store.hasLayer(config.diffIds[i] ?? ""),
         ) &&

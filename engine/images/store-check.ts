@@ -5,7 +5,7 @@ import { MockerError } from "../protocol/errors.ts";
 import type { StoreProblem, SystemCheckResult } from "../protocol/system.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, shortDigest } from "./digest.ts";
-import { type Garbage, keysOf } from "./garbage.ts";
+import { type Garbage, keysOf, ownNames } from "./garbage.ts";
 import { type ImageCatalog, nameOf } from "./image-catalog.ts";
 import { type ImageRecord, recordChain } from "./image-records.ts";
 import type { ImageRoots } from "./image-roots.ts";
@@ -35,13 +35,6 @@ export interface CheckOptions {
   signal?: AbortSignal;
   onSubject?: (subject: string) => void;
 }
-
-/** Which file names there are for what in each of Mocker's own folders. */
-const ownNames: [folder: "layersDir" | "rootsDir" | "rootfsDir", pattern: RegExp][] = [
-  ["layersDir", /^(sha512-)?[0-9a-f]+\.(index|data|synced)$/],
-  ["rootsDir", /^[0-9a-f]+\.(erofs|json|vmdk|synced)$/],
-  ["rootfsDir", /^[0-9a-f]+(\.synced)?$/],
-];
 
 /**
  * Proves the store: that every record's blobs are there and are what their digests say, that what is derived from them is sound, and
@@ -324,9 +317,9 @@ export class StoreCheck {
 
   async #checkOrphans(): Promise<void> {
     const { store, garbage, catalog } = this.#parts;
-    for (const [folder, pattern] of ownNames)
+    for (const folder of ["layersDir", "rootsDir", "rootfsDir"] as const)
       for (const name of readdirSync(store[folder]))
-        if (!pattern.test(name))
+        if (!ownNames[folder].test(name))
           this.#report(
             "note",
             `file ${join(store[folder], name)}`,
