@@ -178,6 +178,10 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       ...(attachment ? { stream: streams.offer((socket) => attachment.claim(socket)) } : {}),
     };
   });
+  handle(protocol.vmExport, async ({ vm }) => {
+    const attachment = await vms.export(vm);
+    return { stream: streams.offer((socket) => attachment.claim(socket)) };
+  });
   handle(protocol.execResize, async ({ vm, execId, rows, columns }) => {
     await vms.find(vm).resize(execId, { rows, columns });
     return null;

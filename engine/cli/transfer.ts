@@ -1,6 +1,7 @@
 /** Bulk bytes between this terminal and the engine: archives that are saved, exported, loaded or imported. */
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { Writable } from "node:stream";
 import { FrameType, frameHeader, MockerError, type StreamRef, streamUpload } from "../protocol/index.ts";
 import { ByteProgress } from "./byte-progress.ts";
 import { CommandFailure } from "./command.ts";
@@ -27,7 +28,7 @@ export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Pr
   }
 }
 
-/** Writes a stream of the engine's to `output`; what is not complete is not left there. */
+/** Writes a stream of the engine's to `output`; what is not complete is not left there. What it says on stderr is why it failed. */
 export async function download(io: Io, engine: Engine, stream: StreamRef, output: Output): Promise<void> {
   await interruptible(io, async (signal) => {
     const socket = await engine.openStream(stream);
@@ -35,12 +36,21 @@ export async function download(io: Io, engine: Engine, stream: StreamRef, output
     signal.addEventListener("abort", abort, { once: true });
     // Beside data on a terminal's standard output there is no room; that is refused.
     const progress = new ByteProgress(io.stderr);
+    let said = "";
+    const complaints = new Writable({
+      write: (chunk: Buffer, _, done) => {
+        said = (said + chunk.toString("utf8")).slice(-2000);
+        done();
+      },
+    });
     const count = setInterval(() => progress.show(socket.bytesRead), 100);
     try {
-      const end = await pumpStream(socket, { stdout: output.stream });
+      const end = await pumpStream(socket, { stdout: output.stream, stderr: complaints });
       signal.throwIfAborted();
       if (end.kind === "output-closed") throw new CommandFailure("", 141);
       if (end.kind !== "exit") throw lost();
+      if (end.exitCode !== 0)
+        throw new CommandFailure(`mocker: ${said.trim() || "the archive is not complete"}`);
       await output.commit();
     } catch (error) {
       output.discard();

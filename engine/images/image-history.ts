@@ -1,4 +1,6 @@
 import type { ImageHistoryEntry } from "../protocol/image.ts";
+import type { ContentStore } from "./content-store.ts";
+import type { Digest } from "./digest.ts";
 import type { ImageRecord } from "./image-records.ts";
 
 /** What an image's configuration says of one step (image-spec config.md, "history"). */
@@ -30,6 +32,17 @@ export function historyOf(record: ImageRecord, config: Buffer): ImageHistoryEntr
   // Only the image itself has an ID: its steps are no images.
   if (newest[0]) newest[0].id = record.id;
   return newest;
+}
+
+/** What an image's configuration says was said of it: its own comment, else its newest step's; "" for none. */
+export function commentOf(store: ContentStore, id: Digest): string {
+  try {
+    const config = JSON.parse(store.readBlob(id).toString("utf8")) as { comment?: unknown; history?: Step[] };
+    return text(config.comment) || text(config.history?.at(-1)?.comment);
+  } catch {
+    // A damaged store has its own check; an image is inspected all the same.
+    return "";
+  }
 }
 
 function text(value: unknown): string {

@@ -18,7 +18,7 @@ import { ContentStore } from "./content-store.ts";
 import { DeferredSync } from "./deferred-sync.ts";
 import { ageMs, Garbage } from "./garbage.ts";
 import { ImageCatalog, tryParse } from "./image-catalog.ts";
-import { historyOf } from "./image-history.ts";
+import { commentOf, historyOf } from "./image-history.ts";
 import { ImageImporter, type ImportParams } from "./image-importer.ts";
 import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./image-loader.ts";
 import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
@@ -157,7 +157,9 @@ export class ImageStore {
 
   /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND */
   async get(refOrId: string): Promise<ImageDetails> {
-    return detailsOf(await this.#resolve(refOrId));
+    const record = await this.#resolve(refOrId);
+    const comment = commentOf(this.#store, record.id);
+    return { ...detailsOf(record), ...(comment === "" ? {} : { comment }) };
   }
 
   /** Docker's `tag`: gives an image one more name, and takes the name from the image that had it. */

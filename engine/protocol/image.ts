@@ -35,6 +35,8 @@ export interface ImageDetails extends ImageSummary {
   config: ImageRunConfig;
   layers: { digest: string; diffId: string; sizeBytes: number }[];
   author: string;
+  /** What was said when the image was made. */
+  comment?: string;
 }
 
 export interface ImagePullParams {

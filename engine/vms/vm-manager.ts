@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isLocked, killProcess } from "../../native/index.ts";
 import type { Log } from "../log.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageDetails } from "../protocol/image.ts";
@@ -13,8 +15,10 @@ import type {
   VmWaitResult,
 } from "../protocol/vm.ts";
 import type { StateDir } from "../state/state-dir.ts";
-import type { VmConfig } from "../state/vm-record.ts";
+import type { VmConfig, VmFiles } from "../state/vm-record.ts";
+import type { Attachment } from "./attachment.ts";
 import { checkName, generateName } from "./names.ts";
+import type { PreparedVm, Runtime } from "./runtime.ts";
 import type { Runtimes } from "./runtimes.ts";
 import { Vm, type VmEvent, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
@@ -48,6 +52,7 @@ export class VmManager implements VmHost {
 
   /** Reads every record and takes up the VMs that still run. One broken record hides no other. */
   async recover(): Promise<void> {
+    for (const scratch of await this.#state.leftScratch()) await endLeftMachine(scratch);
     await Promise.all(
       (await this.#state.recover()).map(async (id) => {
         try {
@@ -158,6 +163,49 @@ export class VmManager implements VmHost {
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
   }
 
+  /**
+   * Docker's `export`: a VM's root file system as a stream of tar. A VM that runs writes it itself; for one that does not, a machine beside
+   * it does, which sees its files and is gone with the stream.
+   */
+  async export(nameOrId: string): Promise<Attachment> {
+    const vm = this.find(nameOrId);
+    if (vm.running) return await vm.export();
+    const config: VmConfig = {
+      ...vm.config,
+      id: randomBytes(32).toString("hex"),
+      volumes: [],
+      network: "none",
+      tty: false,
+      openStdin: false,
+      autoRemove: false,
+      user: "",
+      workingDir: "/",
+    };
+    const scratch = await this.#state.scratch(config);
+    const prepare = (): Promise<PreparedVm> => vm.runtime.prepareCopy(config, vm.files, scratch);
+    const runtime: Runtime = {
+      name: vm.runtime.name,
+      availability: () => vm.runtime.availability(),
+      prepare,
+      prepareCopy: prepare,
+    };
+    const host: VmHost = { log: this.log, runDir: (id) => this.runDir(id), changed: () => undefined };
+    const machine = new Vm(config, scratch, runtime, host, true);
+    const end = async (): Promise<void> => {
+      if (machine.running) await machine.kill("KILL");
+      await this.#state.discard(scratch);
+    };
+    try {
+      await vm.whileStopped(() => machine.start({ rows: 24, columns: 80 }));
+      const attachment = await machine.export();
+      attachment.closed.then(end).catch((error) => this.log.error("vm.export", error, { vm: vm.id }));
+      return attachment;
+    } catch (error) {
+      await end();
+      throw error;
+    }
+  }
+
   /** By id, name or unique id prefix; VM_NOT_FOUND in Docker's words. */
   find(nameOrId: string): Vm {
     const wanted = nameOrId.replace(/^\//, "");
@@ -240,6 +288,13 @@ export class VmManager implements VmHost {
   #emit(change: VmChange): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+/** Kills what an engine that ended had running beside a VM. */
+async function endLeftMachine(files: VmFiles): Promise<void> {
+  if (!isLocked(files.lockPath)) return;
+  const left = await files.readRuntime().catch(() => undefined);
+  if (left) killProcess(left.pid, left.startTimeTicks, 9);
 }
 
 function ring(waiters: Map<string, Set<() => void>>, vmId: string): void {
