@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Dockerd, startDockerd } from "../fixtures/dockerd.ts";
 import { fixtureImage } from "../fixtures/index.ts";
-import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
 import { retry } from "../support/retry.ts";
@@ -293,69 +292,3 @@ if (process.getuid?.() === 0)
       }
     });
   });
-
-describe("export", () => {
-  test("a VM's file system, running or not, with what it changed and without what is mounted", async () => {
-    const mocker = await withBox();
-    const volume = join(mocker.dir, "volume");
-    mkdirSync(volume);
-    writeFileSync(join(volume, "secret"), "x");
-    const change =
-      "mkdir -p /new/empty; echo hi >/new/file; chmod 4750 /new/file; ln /new/file /new/hard; ln -s ../etc /new/soft; " +
-      "mkfifo /new/fifo; rm /etc/group; touch -d @1000000000 /new/empty; " +
-      `head -c 3000000 /dev/zero >/new/zeros; echo x >/new/${"n".repeat(150)}`;
-    await mocker.ok([
-      "run",
-      "-d",
-      "--name",
-      "web",
-      "-v",
-      `${volume}:/data`,
-      "box",
-      "sh",
-      "-c",
-      `${change}; echo done; exec sleep 1000`,
-    ]);
-    await mocker.until(["logs", "web"], /done/);
-    const running = join(mocker.dir, "running.tar");
-    await mocker.ok(["export", "-o", running, "web"]);
-    await mocker.ok(["stop", "-t", "0", "web"]);
-    const { stdout: stopped } = await mocker.run(["container", "export", "web"]);
-    const stoppedFile = join(mocker.dir, "stopped.tar");
-    writeFileSync(stoppedFile, stopped);
-    for (const file of [running, stoppedFile]) {
-      const listing = await runTool("tar", ["-tvf", file], {
-        env: { ...process.env, TZ: "UTC", LC_ALL: "C" },
-      });
-      for (const wanted of [
-        /^-rwsr-x--- root\/root +3 .* new\/file$/m,
-        /^hrwsr-x--- .* new\/hard link to new\/file$/m,
-        /^lrwxrwxrwx .* new\/soft -> \.\.\/etc$/m,
-        /^prw-r--r-- .* new\/fifo$/m,
-        /^drwxr-xr-x .* 2001-09-09 01:46 new\/empty\/$/m,
-        /^-rw-r--r-- .* 3000000 .* new\/zeros$/m,
-        /new\/n{150}$/m,
-        /^hrwxr-xr-x .* bin\/ls link to bin\/\[/m,
-        /^d.* data\/$/m,
-        /^d.* proc\/$/m,
-      ])
-        assert.match(listing, wanted, file);
-      assert.doesNotMatch(listing, /etc\/group$|secret|proc\/1/m);
-    }
-    assert.equal((await mocker.ok(["ps", "-aq"])).trim().split("\n").length, 1, "nothing else is left");
-    assert.deepEqual(
-      readdirSync(join(mocker.dataDir, "state")).filter((name) => name.startsWith(".")),
-      [],
-    );
-    // It comes back as an image.
-    await mocker.ok(["import", "-c", 'CMD ["cat","/new/file"]', stoppedFile, "again"]);
-    assert.equal(await mocker.ok(["run", "--rm", "again"]), "hi\n");
-    const created = (await mocker.ok(["create", "box", "true"])).trim();
-    const { stdout } = await mocker.run(["export", created]);
-    assert.ok(stdout.length > 1_000_000, "a VM that never ran has its image's files");
-    const absent = await mocker.run(["export", "nope"]);
-    assert.equal(absent.code, 1);
-    assert.match(absent.stderr, /No such container: nope/);
-    await mocker.close();
-  });
-});
