@@ -95,17 +95,20 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
     return { stream: streams.offer((socket) => engine.send(archive, socket)) };
   });
   handle(protocol.imageLoad, ({ upload, file, name, platform, progressToken: token }, signal) =>
-    images.load(file ? { path: seenFile(file) } : { name, chunks: engine.uploads.take(upload ?? "") }, {
-      platform,
-      signal,
-      onProgress: (progress) => {
-        if (token !== undefined)
-          connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
+    images.load(
+      file ? { path: seenFile(file) } : { name, chunks: engine.uploads.take(upload ?? "", signal) },
+      {
+        platform,
+        signal,
+        onProgress: (progress) => {
+          if (token !== undefined)
+            connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
+        },
       },
-    }),
+    ),
   );
   handle(protocol.imageImport, async ({ upload, source, ...params }, signal) => ({
-    id: await images.import(engine.uploads.take(upload), source, params, { signal }),
+    id: await images.import(engine.uploads.take(upload, signal), source, params, { signal }),
   }));
   handle(protocol.imageHistory, ({ image }) => images.history(image));
   handle(protocol.imagePrune, ({ all, filters }) =>

@@ -34,13 +34,17 @@ export class Uploads {
     return { upload, stream };
   }
 
-  /** The bytes of an upload; each can be taken once. */
-  take(upload: string): AsyncGenerator<Buffer> {
+  /** The bytes of an upload; each can be taken once. `signal` ends a wait for more of them. */
+  take(upload: string, signal: AbortSignal): AsyncGenerator<Buffer> {
     const socket = this.#pending.get(upload);
     if (!socket) throw new MockerError("INVALID_ARGUMENT", `there is no upload ${upload}`);
     this.#pending.delete(upload);
     return (async function* () {
-      yield* receiveBytes(await socket);
+      const opened = await socket;
+      const abort = (): void => void opened.destroy();
+      signal.addEventListener("abort", abort, { once: true });
+      if (signal.aborted) abort();
+      yield* receiveBytes(opened);
     })();
   }
 }
