@@ -6,6 +6,7 @@ import { build } from "esbuild";
 const entries = {
   engine: "engine/main.ts",
   "layer-worker": "engine/images/layer-worker.ts",
+  "store-worker": "engine/images/store-worker.ts",
   cli: "engine/cli/main.ts",
   extension: "extension/extension.ts",
 };

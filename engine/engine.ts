@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import * as native from "../native/index.ts";
+import { sendBytes } from "./byte-stream.ts";
 import { runDoctor } from "./doctor.ts";
 import { bindConnection } from "./handlers.ts";
 import { ImageStore } from "./images/image-store.ts";
@@ -13,6 +14,7 @@ import { MockerError } from "./protocol/errors.ts";
 import { Server } from "./server.ts";
 import { StateDir } from "./state/state-dir.ts";
 import { Streams } from "./streams.ts";
+import { Uploads } from "./uploads.ts";
 import { findKrunLibrary } from "./vms/krun-library.ts";
 import { KrunRuntime } from "./vms/krun-runtime.ts";
 import { type LogStreamOptions, sendLog } from "./vms/log-stream.ts";
@@ -38,6 +40,7 @@ export class Engine {
   readonly images: ImageStore;
   readonly vms: VmManager;
   readonly streams = new Streams();
+  readonly uploads = new Uploads(this.streams);
   readonly #runtimes: Runtimes;
   readonly #server: Server;
   readonly #exit: () => void;
@@ -52,7 +55,7 @@ export class Engine {
     this.#exit = options.exit;
     this.images = new ImageStore({
       dir: join(dataDir(), "images"),
-      native: { copyRange: native.copyRange, lsetxattr: native.lsetxattr, mknod: native.mknod },
+      native: { tryLock: native.tryLock },
       helloPath: native.helloPath(),
       log: this.log,
     });
@@ -128,6 +131,14 @@ export class Engine {
 
   doctor(): DoctorReport {
     return runDoctor();
+  }
+
+  /** Sends what is asked for down a client's stream; the client may leave at any time. */
+  send(chunks: AsyncIterable<Buffer>, socket: Socket): void {
+    sendBytes(socket, chunks).catch((error) => {
+      this.log.error("send", error);
+      socket.destroy();
+    });
   }
 
   sendLogs(vm: Vm, socket: Socket, options: LogStreamOptions): void {

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import {
   type CancellationToken,
   type GenericRequestHandler,
@@ -10,9 +11,11 @@ import type { Engine } from "./engine.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
 import * as protocol from "./protocol/index.ts";
+import { checkSystem, systemUsage } from "./store-report.ts";
 import { parseTime } from "./vms/log-time.ts";
 
 const pullProgress = new ProgressType<PullProgress>();
+const checkProgress = new ProgressType<protocol.CheckProgress>();
 
 /** Binds one client's connection to the engine: requests in, results, progress and events out. */
 export function bindConnection(connection: MessageConnection, engine: Engine): void {
@@ -79,7 +82,54 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   handle(protocol.imageRemove, ({ image, force }) =>
     images.remove(image, {
       force: force ?? false,
-      inUse: (imageId) => vms.usersOf(imageId).map((user) => user.name),
+      inUse: (imageId) => vms.usersOf(imageId),
+    }),
+  );
+  handle(protocol.imageTag, async ({ source, target }) => {
+    await images.tag(source, target);
+    return null;
+  });
+  handle(protocol.streamUpload, () => engine.uploads.begin());
+  handle(protocol.imageSave, ({ images: names, platform }) => {
+    const archive = images.save(names, platform);
+    return { stream: streams.offer((socket) => engine.send(archive, socket)) };
+  });
+  handle(protocol.imageLoad, ({ upload, file, name, platform, progressToken: token }, signal) =>
+    images.load(
+      file ? { path: seenFile(file) } : { name, chunks: engine.uploads.take(upload ?? "", signal) },
+      {
+        platform,
+        signal,
+        onProgress: (progress) => {
+          if (token !== undefined)
+            connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
+        },
+      },
+    ),
+  );
+  handle(protocol.imageImport, async ({ upload, source, ...params }, signal) => ({
+    id: await images.import(engine.uploads.take(upload, signal), source, params, { signal }),
+  }));
+  handle(protocol.imageHistory, ({ image }) => images.history(image));
+  handle(protocol.imagePrune, ({ all, filters }) =>
+    images.prune({
+      all: all ?? false,
+      filters: filters ?? {},
+      inUse: (imageId) => vms.usersOf(imageId),
+      parseTime: pruneTime,
+    }),
+  );
+
+  handle0(protocol.systemUsage.method, () => systemUsage(images, vms));
+  handle(protocol.systemCheck, ({ deep, repair, progressToken: token }, signal) =>
+    checkSystem(images, vms, {
+      deep: deep ?? false,
+      repair: repair ?? false,
+      signal,
+      onSubject: (subject) => {
+        if (token !== undefined)
+          connection.sendProgress(checkProgress, token, { subject }).catch(() => undefined);
+      },
     }),
   );
 
@@ -131,6 +181,10 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       ...(attachment ? { stream: streams.offer((socket) => attachment.claim(socket)) } : {}),
     };
   });
+  handle(protocol.vmExport, async ({ vm }) => {
+    const attachment = await vms.export(vm);
+    return { stream: streams.offer((socket) => attachment.claim(socket)) };
+  });
   handle(protocol.execResize, async ({ vm, execId, rows, columns }) => {
     await vms.find(vm).resize(execId, { rows, columns });
     return null;
@@ -150,6 +204,28 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   ];
   connection.onClose(() => {
     for (const subscription of subscriptions) subscription.dispose();
+  });
+}
+
+/** The client's file, if that is the file that we see. */
+function seenFile({ path, device, inode }: protocol.SharedFile): string {
+  const seen = statSync(path, { throwIfNoEntry: false });
+  if (seen?.isFile() && seen.dev === device && seen.ino === inode) return path;
+  throw new MockerError("INVALID_ARGUMENT", `the engine does not see the file ${path}`, {
+    details: { unseen: true },
+  });
+}
+
+/** In Docker's words. */
+function pruneTime(text: string): number {
+  try {
+    const time = parseTime(text, Date.now());
+    if (time !== undefined) return time;
+  } catch {
+    // Said below.
+  }
+  throw new MockerError("INVALID_ARGUMENT", `failed to parse value as time or duration: "${text}"`, {
+    hint: "Give a time (2026-01-31T12:00:00Z), Unix seconds, or a duration such as 24h.",
   });
 }
 

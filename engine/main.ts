@@ -22,7 +22,10 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => engine.stop(signal));
   // The terminal of the client that started us may close.
   process.on("SIGHUP", () => undefined);
-  if (!(await engine.start())) process.exit(exitAlreadyRunning);
+  if (!(await engine.start())) {
+    process.stderr.write(`mocker engine: another engine uses ${dataDir()}\n`);
+    process.exit(exitAlreadyRunning);
+  }
 }
 
 main().catch((error) => {

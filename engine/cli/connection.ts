@@ -358,7 +358,11 @@ export async function connect(env: Environment, timeoutMs = handshakeTimeoutMs):
     }
     if (started.isSecond !== true || attempt === startAttempts || Date.now() >= deadline) {
       const words = lastWords(logPath, started.logOffset)?.replace(/^mocker engine: /, "");
-      throw failed(words ?? started.ended, `see ${logPath}`);
+      const hint =
+        started.isSecond === true
+          ? "its clients find it with another MOCKER_RUN_DIR; use that one, end it, or set MOCKER_DATA_DIR to another folder"
+          : `see ${logPath}`;
+      throw failed(words ?? started.ended, hint);
     }
   }
 }

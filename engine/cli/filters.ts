@@ -2,10 +2,17 @@
 import { type Flag, listFlag } from "./flags.ts";
 
 export function filterFlag(): Flag<readonly string[]> {
-  return listFlag("f", "filter", "Filter output based on conditions provided", (text) => {
-    if (!text.includes("=")) throw new Error("bad format of filter (expected name=value)");
-    return text;
-  });
+  return listFlag("f", "filter", "Filter output based on conditions provided", filter);
+}
+
+/** The same for verbs whose `-f` is something else. */
+export function pruneFilterFlag(description: string): Flag<readonly string[]> {
+  return listFlag(undefined, "filter", description, filter);
+}
+
+function filter(text: string): string {
+  if (!text.includes("=")) throw new Error("bad format of filter (expected name=value)");
+  return text;
 }
 
 /** The filters by name; names are not case-sensitive, values are trimmed (docker/cli opts.FilterOpt). */

@@ -134,6 +134,14 @@ function flagTitle(name: string, short: string | undefined): string {
   return short === undefined ? `--${name}` : `-${short}, --${name}`;
 }
 
+/** `-H=false`, which parseArgs does not know, as `--human=false`. */
+function longForm(text: string, flags: ReadonlyMap<string, Flags[string]>): string {
+  const [, short, value] = /^-([A-Za-z])=(.*)$/s.exec(text) ?? [];
+  for (const [name, flag] of flags)
+    if (flag.isBoolean && flag.short !== undefined && flag.short === short) return `--${name}=${value}`;
+  return text;
+}
+
 /**
  * Parses `argv`. Flags may stand among the arguments unless `stopAtFirstArgument`: then the first argument and all
  * that follows are arguments. Throws {@link FlagError}.
@@ -145,7 +153,7 @@ export function parseFlags<F extends Flags>(
 ): ParsedFlags<F> {
   const byName = new Map(Object.entries(flags));
   const { tokens } = parseArgs({
-    args: [...argv],
+    args: argv.map((text) => longForm(text, byName)),
     options: Object.fromEntries(
       [...byName].map(([name, flag]) => [
         name,

@@ -77,6 +77,8 @@ export function imageObject(image: ImageDetails): Record<string, unknown> {
     Id: image.id,
     RepoTags: image.repoTags,
     RepoDigests: image.repoDigests,
+    Parent: "",
+    Comment: image.comment ?? "",
     Created: image.created,
     Author: image.author,
     Config: {

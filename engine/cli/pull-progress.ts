@@ -5,8 +5,10 @@ import { humanSize } from "./units.ts";
 
 const redrawMs = 50;
 
+type Words = Readonly<Record<PullProgress["status"], string>>;
+
 /** Docker's words for what happens to a layer. */
-const words: Record<PullProgress["status"], string> = {
+const pullWords: Words = {
   pulling: "Pulling fs layer",
   exists: "Already exists",
   waiting: "Waiting",
@@ -15,6 +17,17 @@ const words: Record<PullProgress["status"], string> = {
   preparing: "Preparing",
   complete: "Pull complete",
   retrying: "Retrying",
+};
+
+/** The same for layers of an archive. */
+export const loadWords: Words = {
+  ...pullWords,
+  pulling: "Loading layer",
+  waiting: "Waiting",
+  downloading: "Loading layer",
+  verifying: "Loading layer",
+  preparing: "Loading layer",
+  complete: "Loaded",
 };
 
 /** `[=====>     ]  1.2MB/3.4MB`, fitted to a terminal of `columns`. */
@@ -28,7 +41,7 @@ export function progressBar(current: number, total: number | undefined, columns:
   return `[${`${"=".repeat(filled)}>`.slice(0, 50).padEnd(50)}] ${numbers}`;
 }
 
-function describe(progress: PullProgress, columns: number): string {
+function describe(progress: PullProgress, columns: number, words: Words): string {
   const { status, currentBytes, totalBytes, message } = progress;
   const word = words[status];
   const isCounting = status === "downloading" || status === "preparing";
@@ -46,6 +59,7 @@ function up(lines: number): string {
 export class PullDisplay {
   readonly #out: OutputStream;
   readonly #title: string | undefined;
+  readonly #words: Words;
   readonly #isTerminal: boolean;
   readonly #lines = new Map<string, PullProgress>();
   readonly #printed = new Map<string, string>();
@@ -55,7 +69,8 @@ export class PullDisplay {
   #begun = false;
 
   /** `title` is printed before the first progress, so that a pull that fails at once shows only its error. */
-  constructor(out: OutputStream, title: string | undefined) {
+  constructor(out: OutputStream, title: string | undefined, words: Words = pullWords) {
+    this.#words = words;
     this.#out = out;
     this.#title = title;
     this.#isTerminal = out.isTTY === true;
@@ -75,7 +90,8 @@ export class PullDisplay {
       return;
     }
     // Without a terminal only what changes in kind is news.
-    const text = progress.status === "retrying" ? describe(progress, 0) : words[progress.status];
+    const text =
+      progress.status === "retrying" ? describe(progress, 0, this.#words) : this.#words[progress.status];
     if (progress.status === "downloading" || this.#printed.get(progress.layer) === text) return;
     this.#printed.set(progress.layer, text);
     this.#out.write(`${progress.layer}: ${text}\n`);
@@ -117,7 +133,10 @@ export class PullDisplay {
       lines = lines.slice(0, room);
     }
     const text = lines
-      .map(([layer, line]) => `${`${layer}: ${describe(line, columns)}`.slice(0, columns - 1)}\u001b[K\n`)
+      .map(
+        ([layer, line]) =>
+          `${`${layer}: ${describe(line, columns, this.#words)}`.slice(0, columns - 1)}\u001b[K\n`,
+      )
       .join("");
     // What is below goes too: a line that is gone, or the ^C that the terminal echoes.
     this.#out.write(`${up(this.#drawn)}${text}\u001b[J`);

@@ -14,3 +14,15 @@ export function goTime(time: string): string {
   const clock = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
   return `${day} ${clock} ${sign}${two(Math.floor(minutes / 60))}${two(minutes % 60)} ${zone}`;
 }
+
+/** An RFC 3339 time in whole seconds of this machine's zone, as Go formats it: `2024-05-01T12:00:00Z`. */
+export function rfc3339(time: string): string {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return "";
+  const offset = -date.getTimezoneOffset();
+  const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19);
+  if (offset === 0) return `${local}Z`;
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const minutes = Math.abs(offset);
+  return `${local}${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}

@@ -1,11 +1,11 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
+import { compressionOf, decompressed, magicBytes, peek } from "./decompress.ts";
 import { TarError } from "./tar-header.ts";
 import { cleanPath, type TarEntry, TarReader } from "./tar-reader.ts";
 
@@ -36,7 +36,7 @@ export class Archive {
     this.#members = members;
   }
 
-  /** Opens a tar archive, gzipped or not; a gzipped one is unpacked into `temporaryFolder` until {@link close}. */
+  /** Opens a tar archive; a compressed one is unpacked into `temporaryFolder` until {@link close}. */
   static async open(path: string, temporaryFolder: string, signal: AbortSignal): Promise<Archive> {
     let handle: FileHandle;
     try {
@@ -53,17 +53,14 @@ export class Archive {
     }
     let temporary: string | undefined;
     try {
-      const magic = Buffer.alloc(2);
-      await handle.read(magic, 0, 2, 0);
-      if (magic.readUInt16LE() === 0x8b1f) {
+      const magic = Buffer.alloc(magicBytes);
+      await handle.read(magic, 0, magicBytes, 0);
+      const compression = compressionOf(magic);
+      if (compression !== "none") {
+        const { size } = await handle.stat();
         temporary = join(temporaryFolder, temporaryName("archive"));
+        await spool(decompressed(readRange(handle, 0, size), compression, path), temporary, signal);
         await handle.close();
-        await pipeline(
-          createReadStream(path),
-          createGunzip({ chunkSize: 256 * 1024 }),
-          createWriteStream(temporary, { mode: 0o600, flags: "wx" }),
-          { signal },
-        );
         handle = await open(temporary, "r");
       }
       const members = await list(handle, signal);
@@ -71,8 +68,33 @@ export class Archive {
     } catch (error) {
       await handle.close().catch(() => {});
       if (temporary) await rm(temporary, { force: true });
-      if (error instanceof TarError || (error as NodeJS.ErrnoException).code?.startsWith("Z_"))
+      if (error instanceof TarError)
         throw new MockerError("IMAGE_INVALID", `${path} is no valid archive: ${(error as Error).message}`, {
+          cause: error,
+        });
+      throw error;
+    }
+  }
+
+  /** Like {@link open}, for an archive that comes as a stream: it is kept in `temporaryFolder` until {@link close}. */
+  static async receive(
+    chunks: AsyncIterable<Buffer>,
+    name: string,
+    temporaryFolder: string,
+    signal: AbortSignal,
+  ): Promise<Archive> {
+    const temporary = join(temporaryFolder, temporaryName("archive"));
+    let handle: FileHandle | undefined;
+    try {
+      const { head, whole } = await peek(chunks);
+      await spool(decompressed(whole, compressionOf(head), name), temporary, signal);
+      handle = await open(temporary, "r");
+      return new Archive(handle, name, temporary, await list(handle, signal));
+    } catch (error) {
+      await handle?.close();
+      await rm(temporary, { force: true });
+      if (error instanceof TarError)
+        throw new MockerError("IMAGE_INVALID", `${name} is no valid archive: ${error.message}`, {
           cause: error,
         });
       throw error;
@@ -105,6 +127,18 @@ export class Archive {
     return bytes;
   }
 
+  /** The first bytes of a member, at most `length`. */
+  async head(name: string, length: number): Promise<Buffer> {
+    const { offset, size } = this.member(name);
+    const { buffer, bytesRead } = await this.#handle.read(
+      Buffer.alloc(Math.min(length, size)),
+      0,
+      Math.min(length, size),
+      offset,
+    );
+    return buffer.subarray(0, bytesRead);
+  }
+
   /** The member from byte `from` on. */
   stream(name: string, from: number): Readable {
     const { offset, size } = this.member(name);
@@ -116,6 +150,11 @@ export class Archive {
     if (!member) throw new MockerError("IMAGE_INVALID", `${this.#path}: "${name}" is missing`);
     return member;
   }
+}
+
+/** Writes what comes into a new file. */
+async function spool(chunks: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<void> {
+  await pipeline(chunks, createWriteStream(path, { mode: 0o600, flags: "wx" }), { signal });
 }
 
 /** Bytes `start` to `end` of a file. Not a stream of the handle's own: that closes the handle when it is done. */

@@ -45,8 +45,12 @@ export class ContentStore {
     for (const folder of [this.ingestDir, this.layersDir, this.rootsDir, this.rootfsDir, this.recordsDir])
       mkdirSync(folder, { recursive: true, mode: 0o700 });
     mkdirSync(join(this.dir, "blobs", "sha256"), { recursive: true, mode: 0o700 });
-    if (!existsSync(join(this.dir, "oci-layout")))
-      writeFileAtomic(join(this.dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}', this.ingestDir);
+    if (!existsSync(join(this.dir, "oci-layout"))) this.writeVersion();
+  }
+
+  /** Writes oci-layout. */
+  writeVersion(): void {
+    writeFileAtomic(join(this.dir, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}', this.ingestDir);
   }
 
   blobPath(digest: Digest): string {
@@ -104,25 +108,37 @@ export class ContentStore {
 
   /** Writes index.json unless it says so already. */
   writeLayout(entries: readonly LayoutEntry[]): void {
-    const contents = JSON.stringify({
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociIndex,
-      manifests: entries.map(({ mediaType, digest, size, name, canonicalName }) => ({
+    const contents = layoutText(entries);
+    const path = join(this.dir, "index.json");
+    if (readText(path) !== contents) writeFileAtomic(path, contents, this.ingestDir);
+  }
+
+  /** Whether index.json says just this. */
+  hasLayout(entries: readonly LayoutEntry[]): boolean {
+    return readText(join(this.dir, "index.json")) === layoutText(entries);
+  }
+
+  /** What index.json says; nothing if it cannot be read. */
+  readLayout(): LayoutEntry[] {
+    try {
+      const { manifests } = JSON.parse(readText(join(this.dir, "index.json")) ?? "{}") as {
+        manifests?: {
+          mediaType: string;
+          digest: Digest;
+          size: number;
+          annotations?: Record<string, string>;
+        }[];
+      };
+      return (manifests ?? []).map(({ mediaType, digest, size, annotations }) => ({
         mediaType,
         digest,
         size,
-        ...(name === undefined
-          ? {}
-          : {
-              annotations: {
-                "org.opencontainers.image.ref.name": name,
-                ...(canonicalName === undefined ? {} : { "io.containerd.image.name": canonicalName }),
-              },
-            }),
-      })),
-    });
-    const path = join(this.dir, "index.json");
-    if (readText(path) !== contents) writeFileAtomic(path, contents, this.ingestDir);
+        name: annotations?.["org.opencontainers.image.ref.name"],
+        canonicalName: annotations?.["io.containerd.image.name"],
+      }));
+    } catch {
+      return [];
+    }
   }
 
   /** All blobs in the store. */
@@ -136,6 +152,26 @@ export class ContentStore {
   removeBlob(digest: Digest): void {
     rmSync(this.blobPath(digest), { force: true });
   }
+}
+
+function layoutText(entries: readonly LayoutEntry[]): string {
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociIndex,
+    manifests: entries.map(({ mediaType, digest, size, name, canonicalName }) => ({
+      mediaType,
+      digest,
+      size,
+      ...(name === undefined
+        ? {}
+        : {
+            annotations: {
+              "org.opencontainers.image.ref.name": name,
+              ...(canonicalName === undefined ? {} : { "io.containerd.image.name": canonicalName }),
+            },
+          }),
+    })),
+  });
 }
 
 function readText(path: string): string | undefined {

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { syncFolder, writeFileAtomic } from "../atomic-file.ts";
+import { MockerError } from "../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig, ImageSummary } from "../protocol/image.ts";
 import { chainId, type Digest, isDigest, splitDigest } from "./digest.ts";
 import { familiar, familiarName, parseReference } from "./reference.ts";
@@ -22,6 +23,8 @@ export interface ImageRecord {
   os: string;
   variant: string;
   config: ImageRunConfig;
+  /** Counts the changes of records: of two that claim a tag, as a crash leaves them, the later one has it. */
+  generation?: number;
 }
 
 /** The records in a folder, with a copy in memory; the folder has one writer. */
@@ -29,17 +32,37 @@ export class ImageRecords {
   readonly #folder: string;
   readonly #temporaryFolder: string;
   readonly #records = new Map<Digest, ImageRecord>();
-  /** Files that are no records. While there are any, nothing can be called garbage. */
-  readonly damaged: string[] = [];
+  #generation = 0;
+  #damaged: string[] = [];
 
   constructor(folder: string, temporaryFolder: string) {
     this.#folder = folder;
     this.#temporaryFolder = temporaryFolder;
-    for (const name of readdirSync(folder)) {
+  }
+
+  /** Files that are no records. While there are any, nothing can be called garbage. */
+  get damaged(): readonly string[] {
+    return this.#damaged;
+  }
+
+  /** Reads the folder, and ends what a crash left half done. Only whoever has locked the store may. */
+  load(): void {
+    this.#records.clear();
+    this.#damaged = [];
+    for (const name of readdirSync(this.#folder)) {
       if (!name.endsWith(".json")) continue;
-      const record = parse(readFileSync(join(folder, name), "utf8"));
+      const record = parseRecord(readFileSync(join(this.#folder, name), "utf8"));
       if (record && name === `${splitDigest(record.id).hex}.json`) this.#records.set(record.id, record);
-      else this.damaged.push(join(folder, name));
+      else this.#damaged.push(join(this.#folder, name));
+    }
+    const byGeneration = this.all().sort((a, b) => (b.generation ?? 0) - (a.generation ?? 0));
+    this.#generation = byGeneration[0]?.generation ?? 0;
+    const claimed = new Set<string>();
+    for (const record of byGeneration) {
+      const own = Object.entries(record.tags).filter(([tag]) => !claimed.has(tag));
+      for (const [tag] of own) claimed.add(tag);
+      if (own.length < Object.keys(record.tags).length)
+        this.put({ ...record, tags: Object.fromEntries(own) });
     }
   }
 
@@ -57,13 +80,17 @@ export class ImageRecords {
 
   /** Durable when it returns. */
   put(record: ImageRecord): void {
-    writeFileAtomic(this.#path(record.id), `${JSON.stringify(record)}\n`, this.#temporaryFolder);
-    this.#records.set(record.id, record);
+    const written = { ...record, generation: ++this.#generation };
+    writeFileAtomic(this.#path(record.id), `${JSON.stringify(written)}\n`, this.#temporaryFolder);
+    this.#records.set(record.id, written);
+    this.#damaged = this.#damaged.filter((path) => path !== this.#path(record.id));
   }
 
-  delete(id: Digest): void {
-    rmSync(this.#path(id), { force: true });
+  /** Takes the record away for good; what becomes of its file until its garbage is gone is `grave`. */
+  delete(id: Digest, grave: string): void {
+    renameSync(this.#path(id), grave);
     syncFolder(this.#folder);
+    syncFolder(this.#temporaryFolder);
     this.#records.delete(id);
   }
 
@@ -72,7 +99,8 @@ export class ImageRecords {
   }
 }
 
-function parse(text: string): ImageRecord | undefined {
+/** The record that a file holds; undefined if it holds none. */
+export function parseRecord(text: string): ImageRecord | undefined {
   try {
     const record = JSON.parse(text) as Partial<ImageRecord>;
     return record.version === 1 &&
@@ -130,12 +158,9 @@ export function matchesFilters(
             (name) => globMatches(value, familiar(name)) || globMatches(value, familiarName(name)),
           );
         case "dangling":
-          return (names.length === 0) === /^(true|1)$/i.test(value);
-        case "label": {
-          const equals = value.indexOf("=");
-          if (equals < 0) return record.config.labels[value] !== undefined;
-          return record.config.labels[value.slice(0, equals)] === value.slice(equals + 1);
-        }
+          return (names.length === 0) === isTrue(value);
+        case "label":
+          return matchesLabel(record, value);
         case "before":
           return Date.parse(record.created) < createdOf(value);
         case "since":
@@ -145,6 +170,22 @@ export function matchesFilters(
       }
     }),
   );
+}
+
+/** `KEY` or `KEY=VALUE` */
+export function matchesLabel({ config: { labels } }: ImageRecord, wanted: string): boolean {
+  const equals = wanted.indexOf("=");
+  if (equals < 0) return labels[wanted] !== undefined;
+  return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
+}
+
+/** Docker's reading of a yes or no. @throws INVALID_ARGUMENT */
+export function isTrue(value: string): boolean {
+  if (/^(true|1)$/i.test(value)) return true;
+  if (/^(false|0)$/i.test(value)) return false;
+  throw new MockerError("INVALID_ARGUMENT", `invalid filter 'dangling=[${value}]'`, {
+    hint: "Give true or false.",
+  });
 }
 
 export const filterKeys = ["reference", "dangling", "label", "before", "since"];
@@ -169,4 +210,13 @@ export function globMatches(pattern: string, text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The blobs of an image, in the order of a reader's wants; without a size where the record does not tell it. */
+export function blobsOf(record: ImageRecord): { digest: Digest; size: number | undefined }[] {
+  return [
+    { digest: record.manifest.digest, size: record.manifest.size },
+    { digest: record.id, size: undefined },
+    ...record.layers.map(({ digest, sizeBytes }) => ({ digest, size: sizeBytes })),
+  ];
 }

@@ -1,3 +1,5 @@
+import { closeSync, openSync, readSync } from "node:fs";
+
 /**
  * A layer's index: its entries in archive order, with everything but the contents of files. Format, little endian:
  *
@@ -131,7 +133,16 @@ export function readTotals(bytes: Buffer): LayerTotals | null {
   };
 }
 
-export const totalsBytes = headerBytes;
+/** The header of the index in a file; null if it is none. */
+export function readLayerTotals(path: string): LayerTotals | null {
+  const head = Buffer.alloc(headerBytes);
+  const fd = openSync(path, "r");
+  try {
+    return readTotals(head.subarray(0, readSync(fd, head, 0, headerBytes, 0)));
+  } finally {
+    closeSync(fd);
+  }
+}
 
 const none: readonly Xattr[] = [];
 const empty = Buffer.alloc(entryBytes);

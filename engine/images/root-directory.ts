@@ -7,39 +7,28 @@ import {
   futimesSync,
   lchownSync,
   linkSync,
+  lstatSync,
   lutimesSync,
   mkdirSync,
   openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
   symlinkSync,
 } from "node:fs";
+import { copyRange, lsetxattr, mknod } from "../../native/index.ts";
 import { kind } from "./layer-index.ts";
 import type { Inode, Tree } from "./tree.ts";
-
-/** The system calls that Node lacks, see native/index.ts. */
-export interface NativeFiles {
-  copyRange(
-    sourceFd: number,
-    destinationFd: number,
-    sourceOffset: number,
-    destinationOffset: number,
-    length: number,
-  ): unknown;
-  lsetxattr(path: string, name: string, value: Uint8Array): void;
-  mknod(path: string, mode: number, major: number, minor: number): void;
-}
 
 export interface MaterializeOptions {
   /** Data blobs of the layers, by number. */
   dataPaths: readonly string[];
-  native: NativeFiles;
   /** As root: owners, devices and privileged attributes too. */
   privileged: boolean;
-  signal?: AbortSignal | undefined;
 }
 
-/** The engine serves its clients in between. */
-const sliceMs = 8;
-const copyStepBytes = 8 << 20;
+/** A copy in the kernel cannot be interrupted. */
+const copyStepBytes = 64 << 20;
 
 const typeBits: Record<number, number> = {
   [kind.characterDevice]: 0o020000,
@@ -52,23 +41,17 @@ const typeBits: Record<number, number> = {
  * every folder is one that was made here a moment before, and files are made exclusively.
  *
  * For an ordinary user everything belongs to the user, devices are left out, folders stay accessible to the user (u+rwx), and attributes
- * that need privileges are left out. Setuid bits are kept: the store is closed to other users.
+ * that need privileges are left out. Setuid bits are kept: the store is closed to other users. Runs to its end: not on the
+ * engine's main thread.
  */
-export async function materialize(tree: Tree, folder: string, options: MaterializeOptions): Promise<void> {
-  const { native, privileged, signal } = options;
+export function materialize(tree: Tree, folder: string, options: MaterializeOptions): void {
+  const { privileged } = options;
   const blobs = new Map<number, number>();
   const names = new Map<Inode, string>();
   const folders: { path: string; inode: Inode }[] = [];
   const pending: { path: string; inode: Inode }[] = [
     { path: Buffer.from(folder).toString("latin1"), inode: tree.inode },
   ];
-  let sliceEnd = Date.now() + sliceMs;
-  const pause = async (): Promise<void> => {
-    if (Date.now() < sliceEnd) return;
-    await new Promise(setImmediate);
-    signal?.throwIfAborted();
-    sliceEnd = Date.now() + sliceMs;
-  };
   const blob = (layer: number): number => {
     let fd = blobs.get(layer);
     if (fd === undefined) {
@@ -80,7 +63,6 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
 
   try {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      await pause();
       const directory = bytes(next.path);
       mkdirSync(directory, { mode: 0o700 });
       folders.push(next);
@@ -90,7 +72,6 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
           pending.push({ path, inode });
           continue;
         }
-        await pause();
         const first = names.get(inode);
         if (first !== undefined) {
           linkSync(bytes(first), bytes(path));
@@ -104,14 +85,13 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
           );
           try {
             for (let at = 0; at < inode.size; at += copyStepBytes) {
-              native.copyRange(
+              copyRange(
                 blob(inode.dataLayer),
                 fd,
                 inode.dataOffset + at,
                 at,
                 Math.min(copyStepBytes, inode.size - at),
               );
-              await pause();
             }
             if (privileged) fchownSync(fd, inode.uid, inode.gid);
             setXattrs(path, inode, options);
@@ -131,7 +111,7 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
           const name8 = bytes(path).toString("utf8");
           // The call takes UTF-8 only; a device with another name is none that anybody needs.
           if (Buffer.compare(Buffer.from(name8), bytes(path)) !== 0) continue;
-          native.mknod(name8, (typeBits[inode.kind] ?? 0) | 0o600, inode.deviceMajor, inode.deviceMinor);
+          mknod(name8, (typeBits[inode.kind] ?? 0) | 0o600, inode.deviceMajor, inode.deviceMinor);
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
           chmodSync(bytes(path), inode.mode);
           lutimesSync(bytes(path), modified(inode), modified(inode));
@@ -141,7 +121,6 @@ export async function materialize(tree: Tree, folder: string, options: Materiali
     }
     // Inner folders first, when nothing more is made in them.
     for (const { path, inode } of folders.reverse()) {
-      await pause();
       const directory = bytes(path);
       if (privileged) lchownSync(directory, inode.uid, inode.gid);
       setXattrs(path, inode, options);
@@ -163,18 +142,82 @@ function modified(inode: Inode): number | Date {
   return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 
-function setXattrs(path: string, inode: Inode, { native, privileged }: MaterializeOptions): void {
+function setXattrs(path: string, inode: Inode, { privileged }: MaterializeOptions): void {
   if (inode.xattrs.length === 0) return;
   const name8 = bytes(path).toString("utf8");
   if (Buffer.compare(Buffer.from(name8), bytes(path)) !== 0) return;
   for (const [name, value] of inode.xattrs) {
     if (!privileged && !name.startsWith("user.")) continue;
     try {
-      native.lsetxattr(name8, Buffer.from(name, "latin1").toString("utf8"), bytes(value));
+      lsetxattr(name8, Buffer.from(name, "latin1").toString("utf8"), bytes(value));
     } catch (error) {
       // As umoci and Docker: what this file system or kernel does not support is left out.
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "ENOTSUP" && code !== "EOPNOTSUPP" && code !== "EPERM" && code !== "EINVAL") throw error;
     }
+  }
+}
+
+/** What `folder` has that `materialize` would not make of the tree, or has not; undefined if it is the same. */
+export function compareRoot(tree: Tree, folder: string, options: MaterializeOptions): string | undefined {
+  const blobs = options.dataPaths.map((path) => openSync(path, "r"));
+  const buffers: [Buffer, Buffer] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)];
+  try {
+    const pending = [{ path: Buffer.from(folder).toString("latin1"), name: "/", inode: tree.inode }];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const children = new Map(next.inode.children);
+      for (const name of readdirSync(bytes(next.path), { encoding: "latin1" })) {
+        const shown = `${next.name}${bytes(name).toString("utf8")}`;
+        const child = children.get(name);
+        if (!child) return `${shown} is too much`;
+        children.delete(name);
+        const { inode } = child;
+        const path = `${next.path}/${name}`;
+        const stat = lstatSync(bytes(path));
+        if ((stat.mode & constants.S_IFMT) !== formatBits[inode.kind]) return `${shown} is of another type`;
+        if (inode.kind === kind.directory) pending.push({ path, name: `${shown}/`, inode });
+        else if (inode.kind === kind.symlink && readlinkSync(bytes(path), "latin1") !== inode.link)
+          return `${shown} points elsewhere`;
+        if (inode.kind === kind.file) {
+          if (stat.size !== inode.size) return `${shown} has ${stat.size} bytes instead of ${inode.size}`;
+          if (!sameBytes(bytes(path), blobs[inode.dataLayer] ?? -1, inode, buffers))
+            return `${shown} has other contents`;
+        }
+        if (options.privileged && (stat.uid !== inode.uid || stat.gid !== inode.gid))
+          return `${shown} belongs to somebody else`;
+      }
+      for (const [name, { inode }] of children) {
+        const isDevice = inode.kind === kind.characterDevice || inode.kind === kind.blockDevice;
+        if (!isDevice || options.privileged) return `${next.name}${bytes(name).toString("utf8")} is missing`;
+      }
+    }
+    return undefined;
+  } finally {
+    for (const fd of blobs) closeSync(fd);
+  }
+}
+
+const compareBytes = 1 << 20;
+
+const formatBits: Record<number, number> = {
+  ...typeBits,
+  [kind.file]: constants.S_IFREG,
+  [kind.directory]: constants.S_IFDIR,
+  [kind.symlink]: constants.S_IFLNK,
+};
+
+function sameBytes(path: Buffer, blob: number, inode: Inode, [a, b]: [Buffer, Buffer]): boolean {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    for (let at = 0; at < inode.size; ) {
+      const length = Math.min(compareBytes, inode.size - at);
+      const read = readSync(fd, a, 0, length, at);
+      if (read === 0 || readSync(blob, b, 0, read, inode.dataOffset + at) !== read) return false;
+      if (a.compare(b, 0, read, 0, read) !== 0) return false;
+      at += read;
+    }
+    return true;
+  } finally {
+    closeSync(fd);
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { temporaryName, writeFileAtomic } from "../atomic-file.ts";
@@ -7,6 +7,7 @@ import type { ContentStore } from "./content-store.ts";
 import { type Digest, splitDigest } from "./digest.ts";
 import type { RootResult } from "./layer-job.ts";
 import type { LayerPool } from "./layer-pool.ts";
+import { sameFiles } from "./same-files.ts";
 import { vmdkDescriptor } from "./vmdk.ts";
 
 /** A read-only disk with an image's root file system (EROFS). */
@@ -50,43 +51,92 @@ export class RootStore {
     return flight;
   }
 
+  /** What is wrong with a chain's disk as far as records and sizes tell; undefined if nothing, or if there is none yet. */
+  fault(chain: Digest): string | undefined {
+    const paths = this.#paths(chain);
+    if (![paths.vmdk, paths.record, paths.metadata].some(existsSync)) return undefined;
+    const record = readRecord(paths.record);
+    if (!record) return "its record is missing or damaged";
+    if (sizeOf(paths.metadata) !== record.metadataBytes) return "its metadata is cut or missing";
+    for (const { layer, bytes } of record.extents) {
+      const diffId = record.diffIds[layer];
+      if (diffId === undefined || sizeOf(this.#store.layerPaths(diffId).data) < bytes)
+        return `the data of layer ${layer + 1} is cut or missing`;
+    }
+    return readText(paths.vmdk) === this.#vmdk(this.#describe(chain, record), record)
+      ? undefined
+      : "its descriptor is damaged";
+  }
+
+  /** The same by making the disk again and comparing. */
+  async deepFault(chain: Digest, diffIds: readonly Digest[], name: string): Promise<string | undefined> {
+    const paths = this.#paths(chain);
+    const known = readRecord(paths.record);
+    if (!known || !existsSync(paths.metadata)) return this.fault(chain);
+    const temporary = join(this.#store.ingestDir, temporaryName("root"));
+    try {
+      const result = await this.#build(chain, diffIds, name, temporary);
+      if (JSON.stringify(result.extents) !== JSON.stringify(known.extents)) return "it refers to other data";
+      return (await sameFiles(temporary, paths.metadata)) ? undefined : "its metadata has other contents";
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** Throws a chain's disk away; the next start makes it again. VMs that run keep it. */
+  async forget(chain: Digest): Promise<void> {
+    const { vmdk, record, metadata } = this.#paths(chain);
+    for (const path of [vmdk, record, metadata, vmdk.replace(/vmdk$/, "synced")])
+      await rm(path, { force: true });
+  }
+
+  async #build(
+    chain: Digest,
+    diffIds: readonly Digest[],
+    name: string,
+    metadataPath: string,
+  ): Promise<RootResult> {
+    const { result } = this.#pool.root({
+      op: "root",
+      layers: diffIds.map((diffId, number) => {
+        if (!this.#store.hasLayer(diffId))
+          throw new MockerError(
+            "STATE_CORRUPT",
+            `${name}: layer ${number + 1} is missing from the image store`,
+            {
+              hint: "Pull the image again.",
+            },
+          );
+        return {
+          indexPath: this.#store.layerPaths(diffId).index,
+          name: `${name}, layer ${number + 1} of ${diffIds.length}`,
+        };
+      }),
+      metadataPath,
+      uuid: splitDigest(chain).hex.slice(0, 32),
+    });
+    return await result;
+  }
+
+  /** Relative names, so that the store can be moved. */
+  #vmdk(disk: RootDisk, { metadataBytes, extents }: RootRecord): string {
+    const sizes = [metadataBytes, ...extents.map(({ bytes }) => bytes)];
+    return vmdkDescriptor(
+      disk.files.map((file, i) => ({ file: relative(this.#store.rootsDir, file), bytes: sizes[i] ?? 0 })),
+    );
+  }
+
   async #make(chain: Digest, diffIds: readonly Digest[], name: string): Promise<RootDisk> {
     const paths = this.#paths(chain);
     const temporary = join(this.#store.ingestDir, temporaryName("root"));
     try {
-      const { result } = this.#pool.root({
-        op: "root",
-        layers: diffIds.map((diffId, number) => {
-          if (!this.#store.hasLayer(diffId))
-            throw new MockerError(
-              "STATE_CORRUPT",
-              `${name}: layer ${number + 1} is missing from the image store`,
-              {
-                hint: "Pull the image again.",
-              },
-            );
-          return {
-            indexPath: this.#store.layerPaths(diffId).index,
-            name: `${name}, layer ${number + 1} of ${diffIds.length}`,
-          };
-        }),
-        metadataPath: temporary,
-        uuid: splitDigest(chain).hex.slice(0, 32),
-      });
-      const made: RootRecord = { version: 1, diffIds: [...diffIds], ...(await result) };
+      const result = await this.#build(chain, diffIds, name, temporary);
+      const made: RootRecord = { version: 1, diffIds: [...diffIds], ...result };
       renameSync(temporary, paths.metadata);
       writeFileAtomic(paths.record, JSON.stringify(made), this.#store.ingestDir, false);
       const disk = this.#describe(chain, made);
-      const sizes = [made.metadataBytes, ...made.extents.map(({ bytes }) => bytes)];
-      // Last: the disk is there when its descriptor is. Relative names, so that the store can be moved.
-      writeFileAtomic(
-        paths.vmdk,
-        vmdkDescriptor(
-          disk.files.map((file, i) => ({ file: relative(this.#store.rootsDir, file), bytes: sizes[i] ?? 0 })),
-        ),
-        this.#store.ingestDir,
-        false,
-      );
+      // Last: the disk is there when its descriptor is.
+      writeFileAtomic(paths.vmdk, this.#vmdk(disk, made), this.#store.ingestDir, false);
       return disk;
     } finally {
       await rm(temporary, { force: true });
@@ -108,6 +158,18 @@ export class RootStore {
   #paths(chain: Digest): { vmdk: string; record: string; metadata: string } {
     const base = join(this.#store.rootsDir, splitDigest(chain).hex);
     return { vmdk: `${base}.vmdk`, record: `${base}.json`, metadata: `${base}.erofs` };
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
   }
 }
 

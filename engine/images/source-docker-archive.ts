@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { MockerError } from "../protocol/errors.ts";
 import { Archive } from "./archive.ts";
+import { compressionOf, magicBytes } from "./decompress.ts";
 import { type Digest, digestOf, hasherFor } from "./digest.ts";
 import type { ImageSource } from "./image-source.ts";
 import { maximumManifestBytes, mediaTypes, parseConfig } from "./manifest.ts";
@@ -39,13 +40,7 @@ export async function dockerArchiveSources(
         },
       );
     const images = parseList(await archive.read("manifest.json", maximumManifestBytes), path);
-    const wanted = name === undefined ? undefined : canonical(parseReference(name));
-    const sources: ImageSource[] = [];
-    for (const image of images) {
-      const tags = image.RepoTags.map((tag) => canonical(parseReference(tag)));
-      if (wanted !== undefined && !tags.includes(wanted)) continue;
-      sources.push(await imageSource(archive, path, image, wanted === undefined ? tags : [wanted], signal));
-    }
+    const sources = await sourcesOf(archive, path, images, name, signal);
     if (sources.length === 0)
       throw new MockerError(
         "IMAGE_NOT_FOUND",
@@ -64,6 +59,33 @@ export async function dockerArchiveSources(
     await archive.close();
     throw error;
   }
+}
+
+/** All images of an archive that has a manifest.json. */
+export async function archivedImages(
+  archive: Archive,
+  path: string,
+  signal: AbortSignal,
+): Promise<ImageSource[]> {
+  const images = parseList(await archive.read("manifest.json", maximumManifestBytes), path);
+  return await sourcesOf(archive, path, images, undefined, signal);
+}
+
+async function sourcesOf(
+  archive: Archive,
+  path: string,
+  images: readonly ArchivedImage[],
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<ImageSource[]> {
+  const wanted = name === undefined ? undefined : canonical(parseReference(name));
+  const sources: ImageSource[] = [];
+  for (const image of images) {
+    const tags = image.RepoTags.map((tag) => canonical(parseReference(tag)));
+    if (wanted !== undefined && !tags.includes(wanted)) continue;
+    sources.push(await imageSource(archive, path, image, wanted === undefined ? tags : [wanted], signal));
+  }
+  return sources;
 }
 
 function parseList(bytes: Buffer, path: string): ArchivedImage[] {
@@ -99,14 +121,9 @@ async function imageSource(
   const layers: { mediaType: string; digest: Digest; size: number }[] = [];
   for (const [number, member] of image.Layers.entries()) {
     const { size } = archive.member(member);
-    const head = archive.stream(member, 0);
-    let compressed = false;
-    for await (const chunk of head) {
-      compressed = (chunk as Buffer).length >= 2 && (chunk as Buffer).readUInt16LE() === 0x8b1f;
-      break;
-    }
+    const compression = compressionOf(await archive.head(member, magicBytes));
     let digest = diffIds[number] as Digest;
-    if (compressed) {
+    if (compression !== "none") {
       // Only its own digest names the compressed form.
       const hash = hasherFor(`sha256:${"0".repeat(64)}`);
       for await (const chunk of archive.stream(member, 0)) {
@@ -116,7 +133,8 @@ async function imageSource(
       digest = `sha256:${hash.digest("hex")}`;
     }
     members.set(digest, member);
-    layers.push({ mediaType: compressed ? mediaTypes.ociLayerGzip : mediaTypes.ociLayer, digest, size });
+    const suffix = compression === "none" ? "" : `+${compression}`;
+    layers.push({ mediaType: `${mediaTypes.ociLayer}${suffix}`, digest, size });
   }
   const manifest = Buffer.from(
     JSON.stringify({

@@ -5,7 +5,7 @@ import { MockerError } from "../protocol/errors.ts";
 import { Archive } from "./archive.ts";
 import { type Digest, splitDigest, verifyDigest } from "./digest.ts";
 import { fileBlobs, type ImageSource } from "./image-source.ts";
-import { type Descriptor, maximumManifestBytes, parseManifest } from "./manifest.ts";
+import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "./manifest.ts";
 import { canonical, parseReference } from "./reference.ts";
 
 const refName = "org.opencontainers.image.ref.name";
@@ -57,28 +57,104 @@ export async function ociArchiveSource(
   );
   const archive = await Archive.open(path, temporaryFolder, signal);
   try {
-    const member = (digest: Digest): string => {
-      const { algorithm, hex } = splitDigest(digest);
-      return `blobs/${algorithm}/${hex}`;
-    };
-    const source = await fromLayout(
-      path,
-      name,
-      await archive.read("index.json", maximumManifestBytes),
-      (digest) => archive.read(member(digest), maximumManifestBytes),
-      {
-        resumable: false,
-        open: async ({ digest }, offset) => ({
-          start: offset,
-          stream: archive.stream(member(digest), offset),
-        }),
-      },
-    );
+    const { readBlob, blobs } = membersOf(archive);
+    const index = await archive.read("index.json", maximumManifestBytes);
+    const source = await fromLayout(path, name, index, readBlob, blobs);
     return { source, close: () => archive.close() };
   } catch (error) {
     await archive.close();
     throw error;
   }
+}
+
+/**
+ * All images of an archive that is an OCI layout. What is listed under one name for several platforms is one image. Names are
+ * those that are references; an image without any has none.
+ */
+export async function archivedLayout(archive: Archive, path: string): Promise<ImageSource[]> {
+  const bytes = await archive.read("index.json", maximumManifestBytes);
+  const parsed = parseManifest(bytes, "", path);
+  if (parsed.kind !== "index") throw new MockerError("IMAGE_INVALID", `${path}: its index.json is no index`);
+  const { readBlob, blobs } = membersOf(archive);
+  const groups = new Map<string, Descriptor[]>();
+  for (const descriptor of parsed.manifests) {
+    // Attestations of BuildKit are no images.
+    if (descriptor.annotations["vnd.docker.reference.type"] !== undefined) continue;
+    const name = wholeName(descriptor);
+    const key = name ?? (descriptor.platform === undefined ? descriptor.digest : "");
+    groups.set(key, [...(groups.get(key) ?? []), descriptor]);
+  }
+  // One image may have several names.
+  const images = new Map<Digest, { descriptors: Descriptor[]; tags: string[] }>();
+  for (const descriptors of groups.values()) {
+    const [first] = descriptors;
+    if (!first) continue;
+    const image = images.get(first.digest) ?? { descriptors, tags: [] };
+    const name = wholeName(first);
+    if (name !== undefined) image.tags.push(name);
+    images.set(first.digest, image);
+  }
+  const sources: ImageSource[] = [];
+  for (const { descriptors, tags } of images.values()) {
+    sources.push(await layoutImage(path, descriptors, readBlob, blobs, tags));
+  }
+  return sources;
+}
+
+/** The image behind descriptors that are one image's for several platforms, or one alone. */
+async function layoutImage(
+  path: string,
+  descriptors: readonly Descriptor[],
+  readBlob: (digest: Digest) => Promise<Buffer>,
+  blobs: ImageSource["blobs"],
+  tags: string[],
+): Promise<ImageSource> {
+  const [first] = descriptors;
+  if (!first) throw new MockerError("IMAGE_NOT_FOUND", `${path} has no image`);
+  const manifest = async (digest: Digest) => {
+    const bytes = await readBlob(digest);
+    verifyDigest(bytes, digest, path);
+    return { bytes, contentType: "" };
+  };
+  const several = descriptors.length > 1;
+  const top = several
+    ? {
+        bytes: Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: descriptors })),
+        contentType: mediaTypes.ociIndex,
+        digest: first.digest,
+      }
+    : { bytes: (await manifest(first.digest)).bytes, contentType: first.mediaType, digest: first.digest };
+  return { name: tags[0] ?? path, blobs, top, manifest, tags, repository: undefined };
+}
+
+/** Canonical reference that a descriptor is annotated with, if it is a whole one. */
+function wholeName({ annotations }: Descriptor): string | undefined {
+  const name = annotations["io.containerd.image.name"] ?? annotations[refName] ?? "";
+  if (!/[/:]/.test(name)) return undefined;
+  try {
+    const reference = parseReference(name);
+    return reference.digest === undefined ? canonical(reference) : undefined;
+  } catch {
+    // Anything is allowed there.
+    return undefined;
+  }
+}
+
+function membersOf(archive: Archive): {
+  readBlob: (digest: Digest) => Promise<Buffer>;
+  blobs: ImageSource["blobs"];
+} {
+  const member = (digest: Digest): string => {
+    const { algorithm, hex } = splitDigest(digest);
+    return `blobs/${algorithm}/${hex}`;
+  };
+  return {
+    readBlob: (digest) => archive.read(member(digest), maximumManifestBytes),
+    blobs: {
+      resumable: false,
+      open: async ({ digest }, offset) => ({ start: offset, stream: archive.stream(member(digest), offset) }),
+    },
+  };
 }
 
 /** Paths and names may both have colons: the shortest path that is there wins. */
@@ -145,16 +221,10 @@ async function fromLayout(
 }
 
 /** The reference that an image of a layout gets: its own if it has a whole one, else the folder's name and its tag. */
-function tagFor(path: string, { annotations }: Descriptor): string {
-  const whole = annotations["io.containerd.image.name"] ?? annotations[refName] ?? "";
-  if (/[/:]/.test(whole)) {
-    try {
-      const reference = parseReference(whole);
-      if (reference.digest === undefined) return canonical(reference);
-    } catch {
-      // A name that is no reference, as anything is allowed there.
-    }
-  }
+function tagFor(path: string, descriptor: Descriptor): string {
+  const { annotations } = descriptor;
+  const whole = wholeName(descriptor);
+  if (whole !== undefined) return whole;
   const repository =
     basename(path)
       .replace(/\.(tar|tgz|tar\.gz)$/i, "")

@@ -35,6 +35,8 @@ export interface ImageDetails extends ImageSummary {
   config: ImageRunConfig;
   layers: { digest: string; diffId: string; sizeBytes: number }[];
   author: string;
+  /** What was said when the image was made. */
+  comment?: string;
 }
 
 export interface ImagePullParams {
@@ -89,6 +91,36 @@ export interface ImageRemoveResult {
 export const imageRemove = new RequestType<{ image: string; force?: boolean }, ImageRemoveResult, ErrorData>(
   "image/remove",
 );
+
+export const imageTag = new RequestType<{ source: string; target: string }, null, ErrorData>("image/tag");
+
+/** One step of an image's making. */
+export interface ImageHistoryEntry {
+  /** The image's ID for the newest step, `<missing>` for the others. */
+  id: string;
+  /** RFC 3339, or "". */
+  created: string;
+  createdBy: string;
+  /** Uncompressed tar of the layer that the step made; 0 if it made none. */
+  sizeBytes: number;
+  comment: string;
+}
+/** Newest step first. */
+export const imageHistory = new RequestType<{ image: string }, ImageHistoryEntry[], ErrorData>(
+  "image/history",
+);
+
+export interface ImagePruneParams {
+  /** All images without a VM, not only those without a name. */
+  all?: boolean;
+  /** Docker's filters: until, label, label!, dangling. */
+  filters?: Record<string, string[]>;
+}
+export interface ImagePruneResult extends ImageRemoveResult {
+  /** What was freed on the disk. */
+  reclaimedBytes: number;
+}
+export const imagePrune = new RequestType<ImagePruneParams, ImagePruneResult, ErrorData>("image/prune");
 
 export interface ImageChange {
   kind: "added" | "changed" | "removed";

@@ -204,6 +204,12 @@ export interface VmExecResult {
 /** Starts a process in a running VM. Its stream ends with an exit frame. */
 export const vmExec = new RequestType<VmExecParams, VmExecResult, ErrorData>("vm/exec");
 
+/**
+ * Stream of a VM's root file system, whether it runs or not, as a tar archive: stdout frames, an exit frame last; what went wrong is on stderr and in the
+ * exit code. Volumes and mounts are left out, as in `docker export`.
+ */
+export const vmExport = new RequestType<{ vm: string }, { stream: StreamRef }, ErrorData>("vm/export");
+
 export const execResize = new RequestType<
   { vm: string; execId: string; rows: number; columns: number },
   null,

@@ -46,13 +46,33 @@ export class StateDir {
     await this.#erase(doomed);
   }
 
+  /** A folder for a machine that is none of the user's, gone when {@link discard} is called or the next engine starts. */
+  async scratch(config: VmConfig): Promise<VmFiles> {
+    const files = new VmFiles(join(this.path, `.scratch-${config.id}`));
+    await mkdir(files.dir, { recursive: true, mode: 0o700 });
+    files.writeConfig(config);
+    return files;
+  }
+
+  async discard(scratch: VmFiles): Promise<void> {
+    await this.#erase(scratch.dir);
+  }
+
+  /** What {@link scratch} made and a crash left. */
+  async leftScratch(): Promise<VmFiles[]> {
+    const names = await readdir(this.path).catch(() => []);
+    return names
+      .filter((name) => name.startsWith(".scratch-"))
+      .map((name) => new VmFiles(join(this.path, name)));
+  }
+
   /** Sweeps what a crash left half made or half removed, and returns the ids of the VMs there are. */
   async recover(): Promise<string[]> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
     const ids: string[] = [];
     for (const name of await readdir(this.path)) {
       if (idPattern.test(name)) ids.push(name);
-      else if (/^\.(creating|removing)-/.test(name)) await this.#erase(join(this.path, name));
+      else if (/^\.(creating|removing|scratch)-/.test(name)) await this.#erase(join(this.path, name));
     }
     return ids;
   }

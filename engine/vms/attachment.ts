@@ -12,6 +12,11 @@ export class Attachment {
   #monitor: Socket | undefined;
   #closed = false;
   readonly #timer: NodeJS.Timeout;
+  #onClose: () => void = () => undefined;
+  /** Resolves when it is over, whichever end ended it. */
+  readonly closed = new Promise<void>((resolve) => {
+    this.#onClose = resolve;
+  });
   readonly #onClientEnd: ((monitor: Socket) => void) | undefined;
 
   /** `onClientEnd` may tell the monitor's side that the client has gone without a word. */
@@ -50,6 +55,7 @@ export class Attachment {
     this.#client?.destroySoon();
     if (this.#monitor && this.#onClientEnd) this.#onClientEnd(this.#monitor);
     this.#monitor?.destroySoon();
+    this.#onClose();
   }
 
   #join(): void {

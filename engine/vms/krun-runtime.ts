@@ -5,7 +5,7 @@ import type { VmConfig, VmFiles } from "../state/vm-record.ts";
 import { findKrunLibrary, krunLibrary } from "./krun-library.ts";
 import type { Availability, PreparedVm, Runtime } from "./runtime.ts";
 import { volumeMounts } from "./volumes.ts";
-import { ensureWritableDisk } from "./writable-disk.ts";
+import { copyWritableDisk, ensureWritableDisk } from "./writable-disk.ts";
 
 const seeDoctor = "See: mocker doctor";
 
@@ -37,6 +37,11 @@ export class KrunRuntime implements Runtime {
       return { usable: false, code: library.code, reason: library.message, hint: library.hint ?? seeDoctor };
     }
     return { usable: true };
+  }
+
+  async prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
+    await copyWritableDisk(files.diskPath, scratch.diskPath);
+    return await this.prepare(vm, scratch);
   }
 
   async prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm> {

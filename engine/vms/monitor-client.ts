@@ -28,11 +28,16 @@ export interface GuestProcess {
   cols: number;
   stdin: boolean;
   detach?: boolean;
+  /** Instead of `argv`: nothing, until it is ended. Of main processes only. */
+  idle?: boolean;
+  /** Instead of `argv`: the root file system as a tar archive on stdout. Not of main processes. */
+  archive?: boolean;
 }
 
 export type GuestRootfs =
   | { kind: "disks"; lower: string; lowerType: "erofs"; upper: string; upperType: "ext4" }
-  | { kind: "overlay"; lower: string; upper: string; work: string };
+  /** `middle` lies between the two, and is only read. */
+  | { kind: "overlay"; lower: string; middle?: string; upper: string; work: string };
 
 export type GuestMount =
   | { kind: "virtiofs" | "bind"; source: string; target: string; readOnly: boolean }

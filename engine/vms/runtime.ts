@@ -22,4 +22,6 @@ export interface Runtime {
   availability(): Availability;
   /** Makes what a start needs on disk. May be called for a VM that has run before: it keeps its files. */
   prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm>;
+  /** The same for a machine beside a VM that does not run: it sees the VM's files as they are now and writes into `scratch` alone. */
+  prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm>;
 }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { VmConfig, VmFiles } from "../state/vm-record.ts";
@@ -15,6 +16,18 @@ export class SimulationRuntime implements Runtime {
 
   availability(): Availability {
     return { usable: true };
+  }
+
+  async prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
+    const prepared = await this.prepare(vm, scratch);
+    const middle = join(files.dir, "upper");
+    const { launch, rootfs } = prepared;
+    if (rootfs.kind !== "overlay" || !launch.simulation || !existsSync(middle)) return prepared;
+    return {
+      ...prepared,
+      launch: { simulation: { ...launch.simulation, paths: [...launch.simulation.paths, middle] } },
+      rootfs: { ...rootfs, middle },
+    };
   }
 
   async prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm> {

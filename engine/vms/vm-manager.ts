@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isLocked, killProcess } from "../../native/index.ts";
 import type { Log } from "../log.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageDetails } from "../protocol/image.ts";
@@ -13,7 +15,10 @@ import type {
   VmWaitResult,
 } from "../protocol/vm.ts";
 import type { StateDir } from "../state/state-dir.ts";
+import type { VmConfig, VmFiles } from "../state/vm-record.ts";
+import type { Attachment } from "./attachment.ts";
 import { checkName, generateName } from "./names.ts";
+import type { PreparedVm, Runtime } from "./runtime.ts";
 import type { Runtimes } from "./runtimes.ts";
 import { Vm, type VmEvent, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
@@ -32,6 +37,7 @@ export class VmManager implements VmHost {
   readonly #runDir: string;
   readonly #vms = new Map<string, Vm>();
   readonly #reservedNames = new Set<string>();
+  readonly #making = new Set<VmConfig>();
   readonly #listeners = new Set<(change: VmChange) => void>();
   readonly #exitWaiters = new Map<string, Set<() => void>>();
   readonly #removeWaiters = new Map<string, Set<() => void>>();
@@ -46,6 +52,7 @@ export class VmManager implements VmHost {
 
   /** Reads every record and takes up the VMs that still run. One broken record hides no other. */
   async recover(): Promise<void> {
+    for (const scratch of await this.#state.leftScratch()) await endLeftMachine(scratch);
     await Promise.all(
       (await this.#state.recover()).map(async (id) => {
         try {
@@ -88,9 +95,16 @@ export class VmManager implements VmHost {
       const image = await this.#images.get(params.image);
       const choice = this.#runtimes.choose(params.runtime ?? "auto");
       const config = makeVmConfig(params, image, name, choice.runtime.name, new Date());
-      const files = await this.#state.create(config);
-      const vm = new Vm(config, files, choice.runtime, this);
-      this.#vms.set(config.id, vm);
+      // Its image must not be removed before the VM is known.
+      this.#making.add(config);
+      let vm: Vm;
+      try {
+        const files = await this.#state.create(config);
+        vm = new Vm(config, files, choice.runtime, this);
+        this.#vms.set(config.id, vm);
+      } finally {
+        this.#making.delete(config);
+      }
       this.#emit({ kind: "created", id: vm.id, vm: vm.summary() });
       return {
         id: config.id,
@@ -149,6 +163,49 @@ export class VmManager implements VmHost {
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
   }
 
+  /**
+   * Docker's `export`: a VM's root file system as a stream of tar. A VM that runs writes it itself; for one that does not, a machine beside
+   * it does, which sees its files and is gone with the stream.
+   */
+  async export(nameOrId: string): Promise<Attachment> {
+    const vm = this.find(nameOrId);
+    if (vm.running) return await vm.export();
+    const config: VmConfig = {
+      ...vm.config,
+      id: randomBytes(32).toString("hex"),
+      volumes: [],
+      network: "none",
+      tty: false,
+      openStdin: false,
+      autoRemove: false,
+      user: "",
+      workingDir: "/",
+    };
+    const scratch = await this.#state.scratch(config);
+    const prepare = (): Promise<PreparedVm> => vm.runtime.prepareCopy(config, vm.files, scratch);
+    const runtime: Runtime = {
+      name: vm.runtime.name,
+      availability: () => vm.runtime.availability(),
+      prepare,
+      prepareCopy: prepare,
+    };
+    const host: VmHost = { log: this.log, runDir: (id) => this.runDir(id), changed: () => undefined };
+    const machine = new Vm(config, scratch, runtime, host, true);
+    const end = async (): Promise<void> => {
+      if (machine.running) await machine.kill("KILL");
+      await this.#state.discard(scratch);
+    };
+    try {
+      await vm.whileStopped(() => machine.start({ rows: 24, columns: 80 }));
+      const attachment = await machine.export();
+      attachment.closed.then(end).catch((error) => this.log.error("vm.export", error, { vm: vm.id }));
+      return attachment;
+    } catch (error) {
+      await end();
+      throw error;
+    }
+  }
+
   /** By id, name or unique id prefix; VM_NOT_FOUND in Docker's words. */
   find(nameOrId: string): Vm {
     const wanted = nameOrId.replace(/^\//, "");
@@ -169,11 +226,13 @@ export class VmManager implements VmHost {
     return { total: vms.length, running: vms.filter((vm) => vm.running).length };
   }
 
-  /** Names of the VMs that were made from an image. */
-  usersOf(imageId: string): { name: string; running: boolean }[] {
-    return [...this.#vms.values()]
-      .filter((vm) => vm.config.imageId === imageId)
-      .map((vm) => ({ name: vm.config.name, running: vm.running }));
+  /** The VMs that were made from an image. */
+  usersOf(imageId: string): { id: string; name: string; running: boolean }[] {
+    const made = [...this.#vms.values()].map(({ config, running }) => ({ config, running }));
+    const making = [...this.#making].map((config) => ({ config, running: false }));
+    return [...made, ...making]
+      .filter(({ config }) => config.imageId === imageId)
+      .map(({ config, running }) => ({ id: config.id, name: config.name, running }));
   }
 
   async #remove(vm: Vm): Promise<void> {
@@ -229,6 +288,13 @@ export class VmManager implements VmHost {
   #emit(change: VmChange): void {
     for (const listener of this.#listeners) listener(change);
   }
+}
+
+/** Kills what an engine that ended had running beside a VM. */
+async function endLeftMachine(files: VmFiles): Promise<void> {
+  if (!isLocked(files.lockPath)) return;
+  const left = await files.readRuntime().catch(() => undefined);
+  if (left) killProcess(left.pid, left.startTimeTicks, 9);
 }
 
 function ring(waiters: Map<string, Set<() => void>>, vmId: string): void {

@@ -55,6 +55,7 @@ export class Vm {
   readonly files: VmFiles;
   readonly #host: VmHost;
   readonly #runtime: Runtime;
+  readonly #idle: boolean;
   #state: VmState = "created";
   #startedAt: string | undefined;
   #exit: VmExitRecord | undefined;
@@ -67,7 +68,9 @@ export class Vm {
   #turn: Promise<unknown> = Promise.resolve();
   removing = false;
 
-  constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost) {
+  /** `idle`: its main process is none of the workload's, and does nothing. */
+  constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost, idle = false) {
+    this.#idle = idle;
     this.config = config;
     this.files = files;
     this.#runtime = runtime;
@@ -82,6 +85,9 @@ export class Vm {
   }
   get running(): boolean {
     return this.#state === "running" || this.#state === "paused";
+  }
+  get runtime(): Runtime {
+    return this.#runtime;
   }
   get exit(): VmExitRecord | undefined {
     return this.#exit;
@@ -105,6 +111,11 @@ export class Vm {
   /** Boots the VM and answers when its main process runs. */
   start(size: TerminalSize): Promise<void> {
     return this.#exclusive(() => this.#start(size));
+  }
+
+  /** Does something that must not happen while the VM runs or starts. */
+  whileStopped<T>(task: () => Promise<T>): Promise<T> {
+    return this.#exclusive(task);
   }
 
   /** TERM (or the VM's stop signal), after the grace KILL; answers when the VM has ended. */
@@ -149,7 +160,15 @@ export class Vm {
     return attachment;
   }
 
-  async exec(params: VmExecParams): Promise<{ execId: string; attachment?: Attachment }> {
+  /** Stream of the root file system as a tar archive, made by the agent: as the workload sees it, without mounts and volumes. */
+  async export(): Promise<Attachment> {
+    const { attachment } = await this.exec({ vm: this.id, command: ["export"], user: "" }, true);
+    if (!attachment) throw new Error("an export has a stream");
+    return attachment;
+  }
+
+  /** `archive`: not the command, but the archive of {@link export}. */
+  async exec(params: VmExecParams, archive = false): Promise<{ execId: string; attachment?: Attachment }> {
     const client = this.#requireRunning();
     const execId = randomBytes(32).toString("hex");
     const tty = params.tty ?? false;
@@ -170,6 +189,7 @@ export class Vm {
         cols: params.columns ?? 80,
         stdin: params.openStdin ?? false,
         detach: params.detach ?? false,
+        ...(archive ? { archive } : {}),
       });
     } catch (error) {
       attachment?.close();
@@ -471,6 +491,7 @@ export class Vm {
       rows: size.rows,
       cols: size.columns,
       stdin: config.openStdin,
+      ...(this.#idle ? { idle: true } : {}),
     };
   }
 }

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { createDataDisk } from "../../native/data-disk.ts";
 import { syncFolder } from "../atomic-file.ts";
 
@@ -12,4 +14,10 @@ export async function ensureWritableDisk(path: string): Promise<void> {
   createDataDisk(temporary);
   await rename(temporary, path);
   syncFolder(dirname(path));
+}
+
+/** Copies the disk of a VM that does not run, if it has one: what it has, not its holes, and nothing where the file system can share it. */
+export async function copyWritableDisk(from: string, to: string): Promise<void> {
+  if (!existsSync(from)) return;
+  await promisify(execFile)("cp", ["--reflink=auto", "--sparse=always", "--", from, to]);
 }

@@ -88,6 +88,8 @@ SpawnRequest spawnRequest(const Json& params, bool isMain) {
   request.cols = sizeOf(params, "cols", 80);
   request.stdinOpen = flagOr(params, "stdin", false);
   request.detach = !isMain && flagOr(params, "detach", false);
+  request.idle = isMain && flagOr(params, "idle", false);
+  request.archive = !isMain && flagOr(params, "archive", false);
   const auto limits = params.find("rlimits");
   if (limits != params.end()) request.rlimits = parseLimits(*limits);
   return request;

@@ -89,7 +89,10 @@ std::string mountFolders(const Json& rootfs) {
   const std::string lower = need(rootfs, "lower");
   const std::string upper = need(rootfs, "upper");
   const std::string work = need(rootfs, "work");
-  std::string options = "lowerdir=" + escaped(lower) + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(work);
+  // A machine's files that are only looked at lie above the image, below an upper folder of their own.
+  const auto middle = stringOr(rootfs, "middle", "");
+  const std::string lowers = (middle.empty() ? "" : escaped(need(rootfs, "middle")) + ":") + escaped(lower);
+  std::string options = "lowerdir=" + lowers + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(work);
   // In a user namespace overlayfs may keep its marks only in user.* attributes (Linux 5.11+).
   if (::access("/proc/self/uid_map", R_OK) == 0) {
     Fd map(::open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC));

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "../common/sys-error.h"
 #include "../common/unix-socket.h"
 #include "executable.h"
+#include "tree-archive.h"
 #include "user.h"
 
 namespace mocker {
@@ -169,9 +171,43 @@ void takeStdio(const Stdio& stdio) {
   throw SpawnError(errno == ENOENT ? "NOT_FOUND" : "NOT_EXECUTABLE", "exec " + path + ": " + errnoWords(errno));
 }
 
+/** Does not exec: what the agent has open must not be held open here. Ends with 1 and a line on stderr if it fails half-way. */
+[[noreturn]] void runArchive(const Stdio& stdio) {
+  resetSignals();
+  ::setsid();
+  int root = -1;
+  try {
+    root = openRootAlone();
+  } catch (const std::exception& error) {
+    throw SpawnError("INTERNAL", error.what());
+  }
+  takeStdio(stdio);
+  if (::dup2(root, 3) < 0 || ::syscall(SYS_close_range, 4u, ~0u, 0u) != 0) {
+    throw SpawnError("INTERNAL", "close_range: " + errnoWords(errno));
+  }
+  try {
+    TreeArchive(1).write(3);
+    ::_exit(0);
+  } catch (const std::exception& error) {
+    writeFully(2, std::string(error.what()) + "\n");
+    ::_exit(1);
+  }
+}
+
+/** As {@link runArchive}: it does not exec. */
+[[noreturn]] void runIdle(const Stdio& stdio) {
+  resetSignals();
+  ::setsid();
+  takeStdio(stdio);
+  if (::syscall(SYS_close_range, 3u, ~0u, 0u) != 0) throw SpawnError("INTERNAL", "close_range: " + errnoWords(errno));
+  for (;;) ::pause();
+}
+
 [[noreturn]] void childMain(const SpawnRequest& request, const Machine& machine, const Stdio& stdio, int report) {
   std::string failure;
   try {
+    if (request.archive) runArchive(stdio);
+    if (request.idle) runIdle(stdio);
     runChild(request, machine, stdio);
   } catch (const SpawnError& error) {
     failure = error.code() + "\n" + error.what();

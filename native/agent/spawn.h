@@ -27,6 +27,10 @@ struct SpawnRequest {
   bool stdinOpen = false;
   /** True: all of standard input, output and error are /dev/null. */
   bool detach = false;
+  /** Instead of a program: nothing, until it is ended. The main process of a machine that is only looked at. */
+  bool idle = false;
+  /** Instead of a program: writes the machine's root file system as a tar archive to standard output. */
+  bool archive = false;
   std::vector<ResourceLimit> rlimits;
 };
 

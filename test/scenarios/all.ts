@@ -4,6 +4,7 @@ import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { Mocker } from "../support/mocker.ts";
 import { crashScenarios } from "./crashes.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
+import { exportScenarios } from "./export.ts";
 import { lifecycleScenarios } from "./lifecycle.ts";
 import { networkScenarios } from "./network.ts";
 import { streamScenarios } from "./streams.ts";
@@ -32,6 +33,7 @@ export function allScenarios(runtime: RuntimeName): void {
     volumeScenarios(get);
     networkScenarios(get);
     lifecycleScenarios(get);
+    exportScenarios(get);
     terminalScenarios(get);
     crashScenarios(get);
   });

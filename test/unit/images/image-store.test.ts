@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { constants, createGzip, gzipSync } from "node:zlib";
-import type { Digest } from "../../../engine/images/digest.ts";
+import { chainId, type Digest } from "../../../engine/images/digest.ts";
 import { globMatches } from "../../../engine/images/image-records.ts";
 import { mediaTypes } from "../../../engine/images/manifest.ts";
 import type { ErrorCode, MockerError } from "../../../engine/protocol/errors.ts";
@@ -321,14 +321,30 @@ test("removing takes names first, then the image, and only what nobody else need
     untagged: [`${host}/a:2`, `${host}/a@${a.manifestDigest}`],
     deleted: [],
   });
-  const inUse = (id: string): string[] => (id === a.configDigest ? ["web"] : []);
+  const user = { id: "1234567890abcdef".repeat(4), name: "web", running: false };
+  const inUse = (id: string): (typeof user)[] => (id === a.configDigest ? [user] : []);
+  const short = hex(a.configDigest).slice(0, 12);
   await assert.rejects(
     store.remove(`${host}/other:1`, { inUse }),
-    fails("IMAGE_IN_USE", /must force.*VM web is using/),
+    fails(
+      "IMAGE_IN_USE",
+      new RegExp(
+        `^conflict: unable to remove repository reference "${host}/other:1" \\(must force\\) - container 1234567890ab is using its referenced image ${short}$`,
+      ),
+    ),
   );
   await assert.rejects(
     store.remove(a.configDigest, { inUse }),
-    fails("IMAGE_IN_USE", /being used by VM web/),
+    fails(
+      "IMAGE_IN_USE",
+      new RegExp(
+        `^conflict: unable to delete ${short} \\(must be forced\\) - image is being used by stopped container 1234567890ab$`,
+      ),
+    ),
+  );
+  await assert.rejects(
+    store.remove(a.configDigest, { force: true, inUse: () => [{ ...user, running: true }] }),
+    fails("IMAGE_IN_USE", /\(cannot be forced\) - image is being used by running container 1234567890ab$/),
   );
   assert.deepEqual(await store.remove(`${host}/other:1`, { inUse, force: true }), {
     untagged: [`${host}/other:1`, `${host}/other@${a.manifestDigest}`],
@@ -338,7 +354,7 @@ test("removing takes names first, then the image, and only what nobody else need
   const own = sha256(await makeTar([{ name: "a", content: "a" }]));
   assert.deepEqual(await store.remove(hex(a.configDigest).slice(0, 12)), {
     untagged: [],
-    deleted: [a.configDigest, own],
+    deleted: [a.configDigest, chainId([sha256(shared), own])],
   });
   assert.equal(existsSync(join(dir, "layers", `${hex(own)}.data`)), false);
   assert.deepEqual(
@@ -352,7 +368,7 @@ test("removing takes names first, then the image, and only what nobody else need
   );
   await store.remove(`${host}/b:1`);
   assert.deepEqual(
-    filesIn(dir).filter((name) => !/^(boot|oci-layout|index\.json)$/.test(name)),
+    filesIn(dir).filter((name) => !/^(boot|lock|oci-layout|index\.json)$/.test(name)),
     [],
   );
   assert.deepEqual(JSON.parse(readFileSync(join(dir, "index.json"), "utf8")).manifests, []);

@@ -14,6 +14,7 @@ import { rootDir } from "../../support/paths.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 
 process.env.MOCKER_LAYER_WORKER ??= join(rootDir(), "dist", "layer-worker.js");
+process.env.MOCKER_STORE_WORKER ??= join(rootDir(), "dist", "store-worker.js");
 process.env.MOCKER_NATIVE_DIR ??= join(rootDir(), "dist", "native");
 
 export type Entry = Partial<Header> & { name: string; content?: Buffer | string };
@@ -215,7 +216,10 @@ export class FakeRegistry {
   }
 }
 
-/** A store in a new folder, or another view of the one in `dir`. */
+/** Stores of this process by folder: one at a time has the lock. */
+const open = new Map<string, ImageStore>();
+
+/** A store in a new folder, or the one in `dir` as the next engine finds it: the earlier one is let go of. */
 export async function makeStore(
   options: Partial<ImageStoreOptions> = {},
 ): Promise<{ store: ImageStore; dir: string }> {
@@ -227,7 +231,9 @@ export async function makeStore(
     ...options,
     dir,
   });
+  open.get(dir)?.close();
   await store.recover();
+  open.set(dir, store);
   return { store, dir };
 }
 

@@ -1,0 +1,150 @@
+import { MockerError } from "../protocol/errors.ts";
+import type { ImageChange } from "../protocol/image.ts";
+import type { ContentStore, LayoutEntry } from "./content-store.ts";
+import { type Digest, isDigest, shortDigest } from "./digest.ts";
+import { type ImageRecord, ImageRecords, summaryOf } from "./image-records.ts";
+import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
+
+/** The images that there are, by name and ID; whoever listens hears of every change. */
+export class ImageCatalog {
+  readonly records: ImageRecords;
+  /** Canonical references that pulls under way will give to images, with how many of them. */
+  readonly awaited = new Map<string, number>();
+  readonly #store: ContentStore;
+  /** What index.json says of images whose records are damaged: the only place where their names are left. */
+  #lost: LayoutEntry[] = [];
+  readonly #listeners = new Set<(change: ImageChange) => void>();
+
+  constructor(store: ContentStore) {
+    this.#store = store;
+    this.records = new ImageRecords(store.recordsDir, store.ingestDir);
+  }
+
+  /** Reads what there is. Only whoever has locked the store may. */
+  load(): void {
+    this.records.load();
+    const known = new Set(this.records.all().map(({ manifest }) => manifest.digest));
+    this.#lost =
+      this.records.damaged.length === 0
+        ? []
+        : this.#store.readLayout().filter(({ digest }) => !known.has(digest));
+  }
+
+  /** What is known of the images whose records are damaged. */
+  get lost(): readonly LayoutEntry[] {
+    return this.#lost;
+  }
+
+  /** Called after each change; returns what ends it. */
+  onDidChange(listener: (change: ImageChange) => void): { dispose(): void } {
+    this.#listeners.add(listener);
+    return { dispose: () => void this.#listeners.delete(listener) };
+  }
+
+  /** The record's tag or repository digest that `text` means, if it does. */
+  referenceTo(record: ImageRecord, text: string): string | undefined {
+    const reference = tryParse(text);
+    if (reference === undefined) return undefined;
+    if (reference.digest !== undefined) {
+      const name = `${canonicalName(reference)}@${reference.digest}`;
+      return record.repoDigests.includes(name) ? name : undefined;
+    }
+    const name = canonical(reference);
+    return record.tags[name] === undefined ? undefined : name;
+  }
+
+  find(refOrId: string): ImageRecord {
+    const records = this.records.all();
+    const byName = records.find((record) => this.referenceTo(record, refOrId) !== undefined);
+    if (byName) return byName;
+    const hex = refOrId.startsWith("sha256:") ? refOrId.slice("sha256:".length) : refOrId;
+    if (/^[0-9a-f]{1,64}$/.test(hex)) {
+      const found = records.filter(({ id }) => id.startsWith(`sha256:${hex}`));
+      if (found.length > 1)
+        throw new MockerError(
+          "INVALID_ARGUMENT",
+          `image ID ${refOrId} is ambiguous: ${found.length} images begin so`,
+          {
+            hint: "Give more of the ID.",
+          },
+        );
+      if (found[0]) return found[0];
+    }
+    const wanted = tryParse(refOrId);
+    throw new MockerError(
+      "IMAGE_NOT_FOUND",
+      `No such image: ${wanted === undefined || isDigest(refOrId) ? refOrId : familiar(wanted)}`,
+      { hint: 'Pull it first, or look at the list with "mocker images".' },
+    );
+  }
+
+  /** Writes the record; tags that another image had move. */
+  commit(record: ImageRecord, tags: readonly string[]): void {
+    const added = this.records.get(record.id) === undefined;
+    this.records.put(record);
+    for (const other of this.records.all()) {
+      if (other.id === record.id) continue;
+      const moved = tags.filter((tag) => other.tags[tag] !== undefined);
+      if (moved.length === 0) continue;
+      const rest = Object.fromEntries(Object.entries(other.tags).filter(([tag]) => !moved.includes(tag)));
+      this.records.put({ ...other, tags: rest });
+      this.#emit({ kind: "changed", id: other.id, image: summaryOf({ ...other, tags: rest }) });
+    }
+    this.writeLayout();
+    this.#emit({ kind: added ? "added" : "changed", id: record.id, image: summaryOf(record) });
+  }
+
+  update(old: ImageRecord, record: ImageRecord): void {
+    this.records.put(record);
+    this.writeLayout();
+    this.#emit({ kind: "changed", id: old.id, image: summaryOf(record) });
+  }
+
+  writeLayout(): void {
+    this.#store.writeLayout(this.layout());
+  }
+
+  /** What index.json is to say. */
+  layout(): LayoutEntry[] {
+    if (this.records.damaged.length === 0) this.#lost = [];
+    const entries: LayoutEntry[] = [...this.#lost];
+    for (const { manifest, tags } of this.records.all()) {
+      const names: (string | undefined)[] = Object.keys(tags).sort();
+      for (const tag of names.length === 0 ? [undefined] : names)
+        entries.push({
+          ...manifest,
+          name: tag === undefined ? undefined : familiar(parseReference(tag)),
+          canonicalName: tag,
+        });
+    }
+    return entries;
+  }
+
+  #emit(change: ImageChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `grave`. */
+  delete(id: Digest, grave: string): void {
+    this.records.delete(id, grave);
+    this.writeLayout();
+  }
+
+  removed(id: Digest): void {
+    this.#emit({ kind: "removed", id });
+  }
+}
+
+/** What people call the image. */
+export function nameOf(record: ImageRecord): string {
+  const [tag] = Object.keys(record.tags);
+  return tag === undefined ? shortDigest(record.id) : familiar(parseReference(tag));
+}
+
+export function tryParse(text: string): Reference | undefined {
+  try {
+    return parseReference(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,168 @@
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { syncFolder, temporaryName } from "../atomic-file.ts";
+import { MockerError } from "../protocol/errors.ts";
+import type { ImageImportParams } from "../protocol/image-archive.ts";
+import { applyChanges } from "./config-changes.ts";
+import type { ContentStore } from "./content-store.ts";
+import { type Compression, compressionOf, decompressed, peek } from "./decompress.ts";
+import { type Digest, digestOf } from "./digest.ts";
+import type { Garbage } from "./garbage.ts";
+import type { ImagePuller, PullOptions } from "./image-puller.ts";
+import { fileBlobs, type ImageSource, memoryBlobs } from "./image-source.ts";
+import { type BlobSource, noSpace } from "./layer-store.ts";
+import { mediaTypes } from "./manifest.ts";
+import { hostPlatform, parsePlatform } from "./platform.ts";
+import { canonical, parseReference } from "./reference.ts";
+
+export type ImportParams = Omit<ImageImportParams, "upload" | "source">;
+
+interface ReceivedLayer {
+  path: string;
+  digest: Digest;
+  diffId: Digest;
+  size: number;
+  mediaType: string;
+}
+
+/** Layers stay compressed in the formats that registries take; others are kept as plain tars. */
+const kept: ReadonlySet<Compression> = new Set(["none", "gzip", "zstd"]);
+
+/** Docker's `import`: an image of one layer from the tar of a file system. */
+export class ImageImporter {
+  readonly #store: ContentStore;
+  readonly #garbage: Garbage;
+  readonly #puller: ImagePuller;
+
+  constructor(store: ContentStore, garbage: Garbage, puller: ImagePuller) {
+    this.#store = store;
+    this.#garbage = garbage;
+    this.#puller = puller;
+  }
+
+  /** Returns the image's ID. `name` is what the tar is called in messages and in the image's history. */
+  async import(
+    chunks: AsyncIterable<Buffer>,
+    name: string,
+    params: ImportParams,
+    options: PullOptions = {},
+  ): Promise<Digest> {
+    const signal = options.signal ?? new AbortController().signal;
+    const platform = params.platform === undefined ? hostPlatform() : parsePlatform(params.platform);
+    // Mistakes are said before gigabytes are read.
+    const config = applyChanges({}, params.changes ?? []);
+    const reference = params.reference === undefined ? undefined : parseReference(params.reference);
+    if (reference?.digest !== undefined)
+      throw new MockerError("INVALID_REFERENCE", "cannot import digest reference");
+    const pins: string[] = [];
+    let layer: ReceivedLayer | undefined;
+    try {
+      layer = await this.#receive(chunks, name, signal);
+      this.#garbage.pin(pins, layer.digest, layer.diffId);
+      const created = new Date().toISOString();
+      const comment = params.message ?? `Imported from ${name}`;
+      const image = Buffer.from(
+        JSON.stringify({
+          created,
+          architecture: platform.architecture,
+          ...(platform.variant === "" ? {} : { variant: platform.variant }),
+          os: platform.os,
+          comment,
+          config,
+          rootfs: { type: "layers", diff_ids: [layer.diffId] },
+          history: [{ created, comment }],
+        }),
+      );
+      const source = imageSource(name, image, layer, reference === undefined ? [] : [canonical(reference)]);
+      // The layer is there as if it were downloaded already: it is verified and converted where it is.
+      const partial = this.#store.partialPath(layer.digest);
+      await rename(layer.path, partial);
+      syncFolder(this.#store.ingestDir);
+      layer.path = partial;
+      const { id } = await this.#puller.bring(source, platform, signal, options.onProgress ?? (() => {}));
+      return id;
+    } catch (error) {
+      if (signal.aborted) throw new MockerError("CANCELLED", `the import of ${name} was cancelled`);
+      throw noSpace(error);
+    } finally {
+      this.#garbage.unpin(pins);
+      if (layer) await rm(layer.path, { force: true });
+    }
+  }
+
+  /** Writes the layer to a file as it is kept, and finds out what it is called. */
+  async #receive(chunks: AsyncIterable<Buffer>, name: string, signal: AbortSignal): Promise<ReceivedLayer> {
+    const path = join(this.#store.ingestDir, temporaryName("import"));
+    try {
+      const { head, whole } = await peek(chunks);
+      const received = compressionOf(head);
+      const compression = kept.has(received) ? received : "none";
+      const hash = createHash("sha256");
+      await pipeline(
+        compression === received ? whole : decompressed(whole, received, name),
+        async function* (pieces: AsyncIterable<Buffer>) {
+          for await (const piece of pieces) {
+            hash.update(piece);
+            yield piece;
+          }
+        },
+        createWriteStream(path, { mode: 0o600, flags: "wx", flush: true }),
+        { signal },
+      );
+      const digest: Digest = `sha256:${hash.digest("hex")}`;
+      const { size } = await stat(path);
+      const suffix = compression === "none" ? "" : `+${compression}`;
+      const mediaType = `${mediaTypes.ociLayer}${suffix}`;
+      const diffId = compression === "none" ? digest : await diffIdOf(path, compression, name, signal);
+      return { path, digest, diffId, size, mediaType };
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    }
+  }
+}
+
+async function diffIdOf(
+  path: string,
+  compression: Compression,
+  name: string,
+  signal: AbortSignal,
+): Promise<Digest> {
+  const hash = createHash("sha256");
+  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+  for await (const piece of decompressed(file, compression, name)) {
+    signal.throwIfAborted();
+    hash.update(piece);
+  }
+  return `sha256:${hash.digest("hex")}`;
+}
+
+function imageSource(name: string, config: Buffer, layer: ReceivedLayer, tags: string[]): ImageSource {
+  const configDigest = digestOf(config);
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: { mediaType: mediaTypes.ociConfig, digest: configDigest, size: config.length },
+      layers: [{ mediaType: layer.mediaType, digest: layer.digest, size: layer.size }],
+    }),
+  );
+  const small = memoryBlobs(new Map([[configDigest, config]]));
+  const large = fileBlobs(() => layer.path);
+  const blobs: BlobSource = {
+    resumable: false,
+    open: (descriptor, ...rest) =>
+      (descriptor.digest === configDigest ? small : large).open(descriptor, ...rest),
+  };
+  return {
+    name: tags[0] ?? name,
+    top: { bytes: manifest, contentType: mediaTypes.ociManifest, digest: digestOf(manifest) },
+    manifest: () => Promise.reject(new Error("an imported image has one manifest")),
+    blobs,
+    tags,
+    repository: undefined,
+  };
+}

@@ -1,0 +1,363 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { MockerError } from "../protocol/errors.ts";
+import type { ImagePullParams, ImagePullResult } from "../protocol/image.ts";
+import type { ContentStore } from "./content-store.ts";
+import type { DeferredSync } from "./deferred-sync.ts";
+import { chainId, type Digest, shortDigest, verifyDigest } from "./digest.ts";
+import type { Garbage } from "./garbage.ts";
+import type { ImageCatalog } from "./image-catalog.ts";
+import type { ImageRecord } from "./image-records.ts";
+import { type ImageSource, readSmall, resolveManifest } from "./image-source.ts";
+import { readLayerTotals } from "./layer-index.ts";
+import { type LayerStore, noSpace } from "./layer-store.ts";
+import { type Descriptor, parseConfig } from "./manifest.ts";
+import { formatPlatform, hostPlatform, match, normalize, type Platform, parsePlatform } from "./platform.ts";
+import type { OnProgress } from "./progress.ts";
+import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
+import { RegistryClient } from "./registry.ts";
+import type { RootStore } from "./root-store.ts";
+import { dockerArchiveSources } from "./source-docker-archive.ts";
+import { helloSource, helloTag } from "./source-hello.ts";
+import { ociArchiveSource, ociLayoutSource } from "./source-oci.ts";
+import { registrySource } from "./source-registry.ts";
+import { saveWithTool } from "./source-tool.ts";
+
+export interface PullOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+export interface PullerParts {
+  store: ContentStore;
+  catalog: ImageCatalog;
+  garbage: Garbage;
+  layers: LayerStore;
+  roots: RootStore;
+  sync: DeferredSync;
+}
+
+export interface PullerOptions {
+  /** Hosts that may be spoken to without https, see RegistryOptions. */
+  insecureRegistries?: readonly string[];
+  /** The static program of the built-in image `hello`. */
+  helloPath: string;
+}
+
+/** Layers on their way at once, as in Docker. */
+const concurrentLayers = 3;
+
+/** Brings images into the store. */
+export class ImagePuller {
+  readonly #store: ContentStore;
+  readonly #catalog: ImageCatalog;
+  readonly #garbage: Garbage;
+  readonly #layers: LayerStore;
+  readonly #roots: RootStore;
+  readonly #sync: DeferredSync;
+  readonly #options: PullerOptions;
+  #helloFlight: Promise<ImageRecord> | undefined;
+
+  constructor(parts: PullerParts, options: PullerOptions) {
+    this.#store = parts.store;
+    this.#catalog = parts.catalog;
+    this.#garbage = parts.garbage;
+    this.#layers = parts.layers;
+    this.#roots = parts.roots;
+    this.#sync = parts.sync;
+    this.#options = options;
+  }
+
+  /**
+   * Brings an image into the store: from a registry, a folder, an archive or another tool. What is there already is neither fetched nor
+   * converted again, and what a failed pull brought is used by the next one.
+   */
+  async pull(params: ImagePullParams, options: PullOptions = {}): Promise<ImagePullResult> {
+    const signal = options.signal ?? new AbortController().signal;
+    const onProgress = options.onProgress ?? (() => {});
+    const platform = params.platform === undefined ? undefined : parsePlatform(params.platform);
+    try {
+      signal.throwIfAborted();
+      const colon = params.reference.indexOf(":");
+      const rest = params.reference.slice(colon + 1);
+      switch (params.reference.slice(0, Math.max(colon, 0))) {
+        case "oci":
+          return await this.bring(await ociLayoutSource(rest), platform, signal, onProgress);
+        case "oci-archive": {
+          const { source, close } = await ociArchiveSource(rest, this.#store.ingestDir, signal);
+          try {
+            return await this.bring(source, platform, signal, onProgress);
+          } finally {
+            await close();
+          }
+        }
+        case "docker-archive":
+          return await this.#bringArchive(rest, platform, signal, onProgress);
+        case "docker-daemon":
+        case "containers-storage": {
+          const reference = familiar(parseReference(rest));
+          onProgress({ layer: "", status: "pulling", message: `Copying ${reference}` });
+          const transport = params.reference.slice(0, colon) as "docker-daemon" | "containers-storage";
+          const file = await saveWithTool(transport, reference, this.#store.ingestDir, signal);
+          try {
+            return await this.#bringArchive(file, platform, signal, onProgress);
+          } finally {
+            await rm(file, { force: true });
+          }
+        }
+      }
+      return await this.#pullReference(parseReference(params.reference), platform, signal, onProgress);
+    } catch (error) {
+      if (signal.aborted)
+        throw new MockerError("CANCELLED", `the pull of ${params.reference} was cancelled`, {
+          hint: "What is downloaded already is kept and used by the next pull.",
+        });
+      throw noSpace(error);
+    }
+  }
+
+  async #pullReference(
+    reference: Reference,
+    platform: Platform | undefined,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<ImagePullResult> {
+    const name = canonical(reference);
+    if (name === helloTag && platform === undefined) {
+      const known = this.#catalog.records.all().find((record) => record.tags[helloTag] !== undefined);
+      const record = known ?? (await this.hello(signal, onProgress));
+      return {
+        id: record.id,
+        digest: record.tags[helloTag] ?? record.manifest.digest,
+        reference: name,
+        upToDate: known !== undefined,
+      };
+    }
+    onProgress({
+      layer: "",
+      status: "pulling",
+      message: `Pulling from ${reference.domain === "docker.io" ? reference.path : canonicalName(reference)}`,
+    });
+    if (reference.digest !== undefined) {
+      const wanted = `${canonicalName(reference)}@${reference.digest}`;
+      const known = this.#catalog.records
+        .all()
+        .find((record) => record.repoDigests.includes(wanted) && fits(record, platform));
+      if (known) return { id: known.id, digest: reference.digest, reference: name, upToDate: true };
+    }
+    const { awaited } = this.#catalog;
+    if (reference.digest === undefined) awaited.set(name, (awaited.get(name) ?? 0) + 1);
+    const client = new RegistryClient({ insecureRegistries: this.#options.insecureRegistries ?? [] });
+    try {
+      const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
+      const source = await registrySource(client, reference, signal, onRetry);
+      const result = await this.bring(source, platform, signal, onProgress);
+      return { ...result, reference: name };
+    } finally {
+      client.close();
+      const left = (awaited.get(name) ?? 0) - 1;
+      if (left > 0) awaited.set(name, left);
+      else awaited.delete(name);
+    }
+  }
+
+  async #bringArchive(
+    text: string,
+    platform: Platform | undefined,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<ImagePullResult> {
+    const { sources, close } = await dockerArchiveSources(text, this.#store.ingestDir, signal);
+    try {
+      const results: ImagePullResult[] = [];
+      for (const source of sources) results.push(await this.bring(source, platform, signal, onProgress));
+      const [first] = results;
+      if (!first) throw new MockerError("IMAGE_NOT_FOUND", `${text} has no image`);
+      return first;
+    } finally {
+      await close();
+    }
+  }
+
+  async hello(signal: AbortSignal, onProgress: OnProgress): Promise<ImageRecord> {
+    this.#helloFlight ??= helloSource(this.#options.helloPath)
+      .then((source) => this.bring(source, undefined, signal, onProgress))
+      .then(({ id }) => this.#catalog.records.get(id) as ImageRecord)
+      .finally(() => {
+        this.#helloFlight = undefined;
+      });
+    return await this.#helloFlight;
+  }
+
+  /** Manifest, configuration, layers, disk, record: in this order, so that a record never promises what is not there. */
+  async bring(
+    source: ImageSource,
+    platform: Platform | undefined,
+    outer: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<ImagePullResult> {
+    const pins: string[] = [];
+    const failed = new AbortController();
+    const signal = AbortSignal.any([outer, failed.signal]);
+    try {
+      const named = source.top.digest;
+      const wanted = platform ?? hostPlatform();
+      const { bytes, digest, manifest } = await resolveManifest(
+        { ...source, manifest: (next) => this.#manifest(source, next, signal) },
+        wanted,
+        signal,
+      );
+      this.#garbage.pin(
+        pins,
+        digest,
+        manifest.config.digest,
+        ...manifest.layers.map((layer) => layer.digest),
+      );
+
+      const configBytes = this.#store.hasBlob(manifest.config)
+        ? this.#store.readBlob(manifest.config.digest)
+        : await readSmall(source, manifest.config, signal);
+      verifyDigest(configBytes, manifest.config.digest, source.name);
+      const config = parseConfig(configBytes, source.name, manifest.layers.length);
+      this.#checkPlatform(source, config, platform, onProgress);
+
+      const known = this.#catalog.records.get(manifest.config.digest);
+      const complete =
+        known !== undefined &&
+        this.#store.hasBlob(manifest.config) &&
+        this.#store.hasBlob({ digest, size: bytes.length }) &&
+        manifest.layers.every(
+          (layer, i) => this.#store.hasBlob(layer) && this.#store.hasLayer(config.diffIds[i] ?? ""),
+        ) &&
+        known.manifest.digest === digest;
+      const reference =
+        source.tags[0] ??
+        (source.repository === undefined ? manifest.config.digest : `${source.repository}@${named}`);
+      const upToDate =
+        complete &&
+        (source.tags.length > 0
+          ? source.tags.every((tag) => known.tags[tag] === named)
+          : source.repository === undefined || known.repoDigests.includes(`${source.repository}@${named}`));
+      if (upToDate) return { id: known.id, digest: named, reference, upToDate: true };
+
+      const chain = chainId(config.diffIds);
+      this.#garbage.pin(pins, chain, ...config.diffIds);
+      await this.#bringLayers(source, manifest.layers, config.diffIds, signal, failed, onProgress);
+      await this.#roots.disk(chain, config.diffIds, source.name);
+      this.#store.writeBlob(configBytes, manifest.config.digest);
+      this.#store.writeBlob(bytes, digest);
+      signal.throwIfAborted();
+
+      // As it is now: names may have come and gone since.
+      const current = this.#catalog.records.get(manifest.config.digest);
+      const record: ImageRecord = {
+        version: 1,
+        id: manifest.config.digest,
+        manifest: { digest, mediaType: manifest.mediaType, size: bytes.length },
+        tags: { ...current?.tags, ...Object.fromEntries(source.tags.map((tag) => [tag, named])) },
+        repoDigests: [
+          ...new Set([
+            ...(current?.repoDigests ?? []),
+            ...(source.repository === undefined ? [] : [`${source.repository}@${named}`]),
+          ]),
+        ],
+        layers: manifest.layers.map((layer, i) => ({
+          digest: layer.digest,
+          diffId: config.diffIds[i] as Digest,
+          sizeBytes: layer.size,
+          tarBytes: this.#tarBytes(config.diffIds[i] as Digest),
+        })),
+        created: config.created,
+        author: config.author,
+        ...normalizedPlatform(config),
+        config: config.run,
+      };
+      this.#catalog.commit(record, source.tags);
+      this.#sync.schedule();
+      return { id: record.id, digest: named, reference, upToDate: false };
+    } finally {
+      this.#garbage.unpin(pins);
+    }
+  }
+
+  async #bringLayers(
+    source: ImageSource,
+    layers: readonly Descriptor[],
+    diffIds: readonly Digest[],
+    signal: AbortSignal,
+    failed: AbortController,
+    onProgress: OnProgress,
+  ): Promise<void> {
+    const queue = [...layers.entries()];
+    for (const layer of layers) onProgress({ layer: shortDigest(layer.digest), status: "waiting" });
+    const work = async (): Promise<void> => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const [number, descriptor] = next;
+        await this.#layers.ensure(
+          {
+            descriptor,
+            diffId: diffIds[number] as Digest,
+            name: `${source.name}, layer ${number + 1} of ${layers.length} (${shortDigest(descriptor.digest)})`,
+          },
+          source.blobs,
+          signal,
+          onProgress,
+        );
+      }
+    };
+    const workers = Array.from({ length: concurrentLayers }, () =>
+      work().catch((error: unknown) => {
+        // The first failure is the one to report; the others stop because of it.
+        if (!failed.signal.aborted) failed.abort(error);
+        throw error;
+      }),
+    );
+    await Promise.allSettled(workers);
+    if (failed.signal.aborted) throw failed.signal.reason;
+  }
+
+  async #manifest(source: ImageSource, digest: Digest, signal: AbortSignal) {
+    if (existsSync(this.#store.blobPath(digest)))
+      return { bytes: this.#store.readBlob(digest), contentType: "" };
+    return await source.manifest(digest, signal);
+  }
+
+  #checkPlatform(
+    source: ImageSource,
+    config: Platform,
+    platform: Platform | undefined,
+    onProgress: OnProgress,
+  ): void {
+    const own = normalize(config);
+    if (own.os !== "linux")
+      throw new MockerError(
+        "NO_MATCHING_PLATFORM",
+        `${source.name}: image operating system "${own.os}" cannot be used on this platform`,
+      );
+    if (own.architecture === "") return;
+    if (platform !== undefined && match(platform, own) === 0)
+      throw new MockerError(
+        "NO_MATCHING_PLATFORM",
+        `image with reference ${source.name} was found but does not match the specified platform: wanted ${formatPlatform(platform)}, actual: ${formatPlatform(own)}`,
+      );
+    if (match(platform ?? hostPlatform(), own) === 0)
+      onProgress({
+        layer: "",
+        status: "pulling",
+        message: `The image's platform (${formatPlatform(own)}) does not match this machine's (${formatPlatform(hostPlatform())})`,
+      });
+  }
+
+  #tarBytes(diffId: Digest): number {
+    return readLayerTotals(this.#store.layerPaths(diffId).index)?.tarBytes ?? 0;
+  }
+}
+
+function fits(record: ImageRecord, platform: Platform | undefined): boolean {
+  return platform === undefined || match(platform, record) > 0;
+}
+
+function normalizedPlatform(config: Platform): Platform {
+  const { os, architecture, variant } = normalize(config);
+  return { os, architecture, variant };
+}

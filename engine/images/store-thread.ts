@@ -1,0 +1,39 @@
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { MockerError } from "../protocol/errors.ts";
+import { noSpace } from "./layer-store.ts";
+import type { FromStoreWorker, StoreJob } from "./store-job.ts";
+
+const script = (): string => process.env.MOCKER_STORE_WORKER || join(__dirname, "store-worker.js");
+
+/** JavaScript heap of a thread; an image with more entries than fit is refused, and the engine lives on. */
+const heapMiB = 2_048;
+
+/** Does a job in a thread of its own; the engine serves its clients meanwhile. Returns what the job found, if anything. */
+export function runStoreJob(job: StoreJob, signal?: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const worker = new Worker(script(), {
+      workerData: job,
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB },
+    });
+    const abort = (): void => {
+      void worker.terminate().then(() => reject(signal?.reason));
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    worker.once("message", (message: FromStoreWorker) => {
+      if (message.op === "done") resolve(message.difference);
+      else reject(failure(message));
+    });
+    worker.once("error", (error) => reject(new MockerError("INTERNAL", error.message, { cause: error })));
+    worker.once("exit", () => {
+      signal?.removeEventListener("abort", abort);
+      reject(new MockerError("INTERNAL", "the thread that unpacks images ended"));
+    });
+  });
+}
+
+function failure({ code, message }: { code: string | undefined; message: string }): unknown {
+  if (code === "IMAGE_INVALID") return new MockerError(code, message);
+  return noSpace(Object.assign(new Error(message), { code }));
+}

@@ -1,0 +1,45 @@
+// The machine's root file system as a tar archive.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <map>
+#include <string>
+#include <utility>
+
+namespace mocker {
+
+/**
+ * A descriptor of the root mount on its own: what is mounted below it (/proc, /dev, volumes) is not seen, only the folders that
+ * it is mounted on. Linux 5.2. Throws SysError.
+ */
+int openRootAlone();
+
+/**
+ * Writes a folder's tree as a POSIX tar archive (ustar with PAX records for what that cannot say), in the order of names: hard links
+ * as such, devices, owners, times to the nanosecond, and extended attributes as SCHILY.xattr. Sockets are left out, as tar does. Works in
+ * the process's current folder: for a process of its own.
+ */
+class TreeArchive {
+ public:
+  explicit TreeArchive(int out) : out_(out) {}
+
+  /** Throws SysError naming the file that cannot be read. */
+  void write(int root);
+
+ private:
+  void folder(int fd, const std::string& path);
+  void entry(const char* name, const std::string& path, const struct stat& status);
+  void header(const std::string& path, const struct stat& status, char type, const std::string& link,
+              const std::map<std::string, std::string>& records);
+  void put(const char* bytes, size_t length);
+  void pad(off_t size);
+  void flush();
+
+  int out_;
+  std::string buffer_;
+  /** Files with several names, by device and inode: the first one. */
+  std::map<std::pair<dev_t, ino_t>, std::string> links_;
+};
+
+}  // namespace mocker

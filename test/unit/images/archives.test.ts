@@ -1,0 +1,375 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { extract } from "tar-stream";
+import { applyChanges } from "../../../engine/images/config-changes.ts";
+import type { ImageStore } from "../../../engine/images/image-store.ts";
+import { mediaTypes } from "../../../engine/images/manifest.ts";
+import type { ErrorCode, MockerError } from "../../../engine/protocol/errors.ts";
+import { fixtureImage } from "../../fixtures/index.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
+import {
+  assertClean,
+  filesIn,
+  makeImage,
+  makeStore,
+  makeTar,
+  sha256,
+  type TestImage,
+  writeLayout,
+} from "./support.ts";
+
+const run = promisify(execFile);
+
+function fails(code: ErrorCode, message: RegExp): (error: unknown) => true {
+  return (error) => {
+    assert.equal((error as MockerError).code, code, (error as Error).stack);
+    assert.match((error as Error).message, message);
+    return true;
+  };
+}
+
+async function saved(store: ImageStore, names: string[], platform?: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of store.save(names, platform)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function saveTo(store: ImageStore, names: string[]): Promise<string> {
+  const path = join(tmpDir(), "saved.tar");
+  writeFileSync(path, await saved(store, names));
+  return path;
+}
+
+/** Members of a tar archive: name → contents. */
+async function members(tar: Buffer): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  const reader = extract();
+  reader.end(tar);
+  for await (const entry of reader) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry) chunks.push(Buffer.from(chunk as Uint8Array));
+    assert.equal(found.has(entry.header.name), false, `${entry.header.name} is there twice`);
+    found.set(entry.header.name, Buffer.concat(chunks));
+  }
+  return found;
+}
+
+function json(archive: Map<string, Buffer>, name: string): unknown {
+  return JSON.parse(archive.get(name)?.toString() ?? "null");
+}
+
+async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** A store with images from a layout, under their keys. */
+async function storeWith(images: Record<string, TestImage>) {
+  const made = await makeStore();
+  const layout = writeLayout(join(tmpDir(), "layout"), images);
+  for (const name of Object.keys(images)) await made.store.pull({ reference: `oci:${layout}:${name}` });
+  return made;
+}
+
+async function twoImages() {
+  const shared = await makeTar([{ name: "shared", content: "s".repeat(20_000) }]);
+  const own = await makeTar([{ name: "own", content: "o" }]);
+  return { one: makeImage([shared]), two: makeImage([shared, own]) };
+}
+
+test("an archive is docker's and an OCI layout, with each blob once and as it was pulled", async () => {
+  const { one, two } = await twoImages();
+  const { store } = await storeWith({ "one:1": one, "a/two:2": two });
+  await store.tag("one:1", "one:latest");
+  const archive = await members(await saved(store, ["one", "a/two:2"]));
+  const [layer = "", own = ""] = two.layers;
+  const member = (digest: string): string => `blobs/${digest.replace(":", "/")}`;
+  assert.deepEqual(json(archive, "oci-layout"), { imageLayoutVersion: "1.0.0" });
+  assert.deepEqual(json(archive, "manifest.json"), [
+    { Config: member(one.configDigest), RepoTags: ["one:1", "one:latest"], Layers: [member(layer)] },
+    { Config: member(two.configDigest), RepoTags: ["a/two:2"], Layers: [member(layer), member(own)] },
+  ]);
+  const index = json(archive, "index.json") as { manifests: { digest: string; annotations: object }[] };
+  assert.deepEqual(
+    index.manifests.map(({ digest, annotations }) => [digest, annotations]),
+    [
+      [one.manifestDigest, "docker.io/library/one:1", "1"],
+      [one.manifestDigest, "docker.io/library/one:latest", "latest"],
+      [two.manifestDigest, "docker.io/a/two:2", "2"],
+    ].map(([digest, name, tag]) => [
+      digest,
+      { "io.containerd.image.name": name, "org.opencontainers.image.ref.name": tag },
+    ]),
+  );
+  assert.deepEqual(Object.keys(json(archive, "repositories") as object), ["one", "a/two"]);
+  for (const [digest, bytes] of [...one.blobs, ...two.blobs])
+    assert.ok(archive.get(member(digest))?.equals(bytes), digest);
+  assert.ok(archive.get(member(two.manifestDigest))?.equals(two.manifest));
+
+  // By ID there are no names.
+  const unnamed = await members(await saved(store, [one.configDigest]));
+  assert.deepEqual(json(unnamed, "manifest.json"), [
+    { Config: member(one.configDigest), RepoTags: null, Layers: [member(layer)] },
+  ]);
+  assert.equal(unnamed.has("repositories"), false);
+  assert.throws(() => store.save(["one", "nope"]), fails("IMAGE_NOT_FOUND", /nope/));
+  assert.throws(
+    () => store.save(["one:1"], "linux/s390x"),
+    fails("NO_MATCHING_PLATFORM", /does not provide the specified platform \(linux\/s390x\)/),
+  );
+});
+
+test("what is saved is loaded with the same digests and names", async () => {
+  const { one, two } = await twoImages();
+  const { store } = await storeWith({ "one:1": one, "a/two:2": two });
+  const tar = await saved(store, ["one:1", "a/two", one.configDigest]);
+  const { store: other, dir } = await makeStore();
+  const folder = tmpDir();
+  const forms: Record<string, Buffer> = { plain: tar, gzip: gzipSync(tar) };
+  for (const [program, ...args] of [["zstd", "-q"], ["xz"], ["bzip2"]] as const) {
+    writeFileSync(join(folder, program), tar);
+    await run(program, [...args, "-k", join(folder, program)]);
+    const suffix = { zstd: "zst", xz: "xz", bzip2: "bz2" }[program];
+    forms[program] = readFileSync(join(folder, `${program}.${suffix}`));
+  }
+  for (const [form, bytes] of Object.entries(forms)) {
+    const path = join(folder, form);
+    writeFileSync(path, bytes);
+    for (const source of [{ path }, { name: form, chunks: pieces(bytes, 777) }]) {
+      assert.deepEqual(
+        await other.load(source),
+        {
+          images: [
+            { id: one.configDigest, references: ["one:1"] },
+            { id: two.configDigest, references: ["a/two:2"] },
+          ],
+          renamed: [],
+        },
+        form,
+      );
+      assert.equal((await other.get("a/two:2")).manifestDigest, two.manifestDigest);
+      await other.remove("one:1");
+      await other.remove("a/two:2");
+      assertClean(dir);
+    }
+  }
+  // A name that another image has moves, and that is said.
+  await other.load({ path: join(folder, "plain") });
+  await other.tag("a/two:2", "one:1");
+  assert.deepEqual((await other.load({ path: join(folder, "plain") })).renamed, [
+    { reference: "one:1", oldId: two.configDigest },
+  ]);
+  assert.equal((await other.get("one:1")).id, one.configDigest);
+  assert.deepEqual((await other.check({ deep: true })).problems, []);
+});
+
+test("skopeo takes what is saved, and load takes what skopeo writes", async () => {
+  const { store } = await makeStore();
+  const { id } = await store.pull({ reference: `oci:${await fixtureImage("busybox")}:latest` });
+  await store.tag(id, "some/box:1");
+  const archive = await saveTo(store, ["some/box:1"]);
+  const folder = tmpDir();
+  for (const [source, name] of [
+    [`docker-archive:${archive}:some/box:1`, "docker"],
+    [`oci-archive:${archive}`, "oci"],
+  ] as const) {
+    const copy = join(folder, name);
+    await run("skopeo", ["--insecure-policy", "copy", "-q", source, `dir:${copy}`]);
+    assert.ok(existsSync(join(copy, id.replace("sha256:", ""))), `${name}: another configuration`);
+  }
+  for (const transport of ["docker-archive", "oci-archive"] as const) {
+    const path = join(folder, `${transport}.tar`);
+    const from = `oci:${await fixtureImage("busybox")}:latest`;
+    await run("skopeo", ["--insecure-policy", "copy", "-q", from, `${transport}:${path}:some/name:1.2`]);
+    const { store: other } = await makeStore();
+    const [image] = (await other.load({ path })).images;
+    assert.deepEqual(image, { id, references: ["some/name:1.2"] }, transport);
+    assert.deepEqual(filesIn(await other.rootDirectory(id)), filesIn(await store.rootDirectory(id)));
+  }
+});
+
+test("of an image for several platforms the wanted one is loaded", async () => {
+  const tar = await makeTar([{ name: "file", content: "x" }]);
+  const images = {
+    amd64: makeImage([tar], { architecture: "amd64" }),
+    arm64: makeImage([tar], { architecture: "arm64" }),
+  };
+  const index = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: Object.entries(images).map(([architecture, image]) => ({
+        mediaType: mediaTypes.ociManifest,
+        digest: image.manifestDigest,
+        size: image.manifest.length,
+        platform: { os: "linux", architecture },
+      })),
+    }),
+  );
+  const folder = writeLayout(join(tmpDir(), "layout"), images);
+  writeFileSync(join(folder, "blobs", sha256(index).replace(":", "/")), index);
+  const top = (annotations: object | undefined): object => ({
+    schemaVersion: 2,
+    manifests: [{ mediaType: mediaTypes.ociIndex, digest: sha256(index), size: index.length, annotations }],
+  });
+  writeFileSync(
+    join(folder, "index.json"),
+    JSON.stringify(top({ "org.opencontainers.image.ref.name": "docker.io/library/multi:1" })),
+  );
+  const path = join(tmpDir(), "multi.tar");
+  await run("tar", ["-C", folder, "-cf", path, "."]);
+  for (const architecture of ["amd64", "arm64"] as const) {
+    const { store } = await makeStore();
+    const { images: loaded } = await store.load({ path }, { platform: `linux/${architecture}` });
+    assert.deepEqual(loaded, [{ id: images[architecture].configDigest, references: ["multi:1"] }]);
+  }
+  const { store, dir } = await makeStore();
+  await assert.rejects(
+    store.load({ path }, { platform: "linux/s390x" }),
+    fails("NO_MATCHING_PLATFORM", /no matching manifest for linux\/s390x/),
+  );
+  assertClean(dir);
+  // A tag alone is no name.
+  writeFileSync(
+    join(folder, "index.json"),
+    JSON.stringify(top({ "org.opencontainers.image.ref.name": "latest" })),
+  );
+  await run("tar", ["-C", folder, "-cf", path, "."]);
+  const [unnamed] = (await store.load({ path }, { platform: "linux/arm64" })).images;
+  assert.deepEqual(unnamed, { id: images.arm64.configDigest, references: [] });
+});
+
+test("archives that are cut, damaged or something else are refused, and leave nothing", async () => {
+  const { one } = await twoImages();
+  const { store } = await storeWith({ "one:1": one });
+  const good = await saved(store, ["one:1"]);
+  const { store: other, dir } = await makeStore();
+  const name = "x.tar";
+  const attempt = (bytes: Buffer): Promise<unknown> => other.load({ name, chunks: pieces(bytes, 4096) });
+  await assert.rejects(attempt(Buffer.from("hello")), fails("IMAGE_INVALID", /x\.tar is no valid archive/));
+  await assert.rejects(attempt(Buffer.alloc(0)), fails("IMAGE_INVALID", /x\.tar has no images/));
+  await assert.rejects(
+    attempt(good.subarray(0, good.length - 3000)),
+    fails("IMAGE_INVALID", /is cut|is missing/),
+  );
+  await assert.rejects(
+    attempt(gzipSync(good).subarray(0, 500)),
+    fails("IMAGE_INVALID", /x\.tar is no valid archive/),
+  );
+  const damaged = Buffer.from(good);
+  const [layer = ""] = one.layers;
+  const at = damaged.indexOf(one.blobs.get(layer) ?? "");
+  damaged[at + 20] = (damaged[at + 20] ?? 0) ^ 1;
+  await assert.rejects(attempt(damaged), fails("DIGEST_MISMATCH", /expected digest/));
+  await assert.rejects(
+    attempt(await makeTar([{ name: "etc/passwd", content: "x" }])),
+    fails("IMAGE_INVALID", /neither manifest\.json nor index\.json/),
+  );
+  await assert.rejects(
+    other.load({ path: "/not/there" }),
+    fails("INVALID_ARGUMENT", /cannot read the archive/),
+  );
+  const broken = async function* (): AsyncGenerator<Buffer> {
+    yield good.subarray(0, 3000);
+    throw new Error("the line is dead");
+  };
+  await assert.rejects(other.load({ name, chunks: broken() }), /the line is dead/);
+  const cancelled = new AbortController();
+  cancelled.abort();
+  await assert.rejects(
+    other.load({ name, chunks: pieces(good, 100) }, { signal: cancelled.signal }),
+    fails("CANCELLED", /the load of x\.tar was cancelled/),
+  );
+  assert.deepEqual(await other.list(), []);
+  assertClean(dir);
+});
+
+test("a tar of a file system becomes an image, compressed or not, with Docker's changes", async () => {
+  const tar = await makeTar([
+    { name: "bin/", type: "directory", mode: 0o755 },
+    { name: "bin/x", content: "x", mode: 0o4755 },
+  ]);
+  const { store, dir } = await makeStore();
+  const folder = tmpDir();
+  writeFileSync(join(folder, "fs"), tar);
+  await run("xz", ["-k", join(folder, "fs")]);
+  for (const [form, bytes] of Object.entries({
+    tar,
+    gzip: gzipSync(tar),
+    xz: readFileSync(join(folder, "fs.xz")),
+  })) {
+    const id = await store.import(pieces(bytes, 300), "-", {
+      reference: `fs:${form}`,
+      message: "by hand",
+      changes: ['CMD ["/bin/x"]', "ENV A=1 B='2 3'", "EXPOSE 80 53/udp"],
+    });
+    const details = await store.get(`fs:${form}`);
+    assert.equal(details.id, id);
+    assert.deepEqual(details.config.cmd, ["/bin/x"]);
+    assert.deepEqual(details.config.env, ["A=1", "B=2 3"]);
+    assert.deepEqual(details.config.exposedPorts, ["80/tcp", "53/udp"]);
+    assert.deepEqual(
+      (await store.history(id)).map(({ comment, sizeBytes }) => [comment, sizeBytes]),
+      [["by hand", tar.length]],
+    );
+    assert.equal(details.layers[0]?.diffId, sha256(tar));
+    assert.equal(details.layers[0]?.digest, sha256(form === "xz" ? tar : bytes));
+    assert.deepEqual(filesIn(await store.rootDirectory(id)), ["bin/x"]);
+  }
+  await assert.rejects(
+    store.import(pieces(tar, 300), "-", { changes: ["RUN x"] }),
+    fails("INVALID_ARGUMENT", /^run is not a valid change command$/),
+  );
+  await assert.rejects(
+    store.import(pieces(tar, 300), "-", { reference: "UP" }),
+    fails("INVALID_REFERENCE", /must be lowercase/),
+  );
+  const evil = await makeTar([{ name: "../../evil", content: "x" }]);
+  await assert.rejects(store.import(pieces(evil, 300), "-", {}), fails("IMAGE_INVALID", /evil/));
+  assert.equal((await store.list()).length, 3);
+  assertClean(dir);
+  assert.deepEqual((await store.check({ deep: true })).problems, []);
+});
+
+test("changes are read as a Dockerfile's instructions", () => {
+  const config = applyChanges({ Env: ["A=0", "KEEP=1"], Cmd: ["old"] }, [
+    "entrypoint echo hi",
+    "ENV A 1 2",
+    'LABEL a=b "c d"=\'e f\' g="h \\"i\\""',
+    "VOLUME /a /b",
+    'VOLUME ["/c d"]',
+    "WORKDIR /srv\nWORKDIR sub",
+    "USER 1:2",
+    "STOPSIGNAL SIGINT",
+    "ONBUILD RUN x",
+    "EXPOSE 8000-8002",
+    "HEALTHCHECK --interval=1m30s --retries=3 CMD curl -f localhost",
+  ]);
+  assert.deepEqual(config, {
+    Entrypoint: ["/bin/sh", "-c", "echo hi"],
+    Cmd: ["old"],
+    Env: ["KEEP=1", "A=1 2"],
+    Labels: { a: "b", "c d": "e f", g: 'h "i"' },
+    Volumes: { "/a": {}, "/b": {}, "/c d": {} },
+    WorkingDir: "/srv/sub",
+    User: "1:2",
+    StopSignal: "SIGINT",
+    OnBuild: ["RUN x"],
+    ExposedPorts: { "8000/tcp": {}, "8001/tcp": {}, "8002/tcp": {} },
+    Healthcheck: { Test: ["CMD-SHELL", "curl -f localhost"], Interval: 90e9, Retries: 3 },
+  });
+  for (const bad of [
+    "CMD",
+    "ENV A",
+    "LABEL a=b c",
+    "EXPOSE x",
+    "constructor x",
+    "HEALTHCHECK x",
+    "HEALTHCHECK --foo=1 CMD x",
+  ])
+    assert.throws(() => applyChanges({}, [bad]), /./, bad);
+});
