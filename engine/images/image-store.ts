@@ -32,7 +32,7 @@ import { type Descriptor, parseConfig } from "./manifest.ts";
 import { formatPlatform, hostPlatform, match, normalize, type Platform, parsePlatform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
-import { RegistryClient } from "./registry.ts";
+import { openRegistry, type RegistryOptions } from "./registry.ts";
 import { materialize, type NativeFiles } from "./root-directory.ts";
 import { type RootDisk, RootStore } from "./root-store.ts";
 import { dockerArchiveSources } from "./source-docker-archive.ts";
@@ -46,8 +46,8 @@ export interface ImageStoreOptions {
   /** The store's folder, made if it is missing. One process at a time may own it. */
   dir: string;
   native: NativeFiles;
-  /** Hosts that may be spoken to without https, see RegistryOptions. */
-  insecureRegistries?: readonly string[];
+  /** How registries are reached. */
+  registry?: RegistryOptions;
   /** The static program of the built-in image `hello`. */
   helloPath: string;
   log: {
@@ -165,7 +165,8 @@ export class ImageStore {
           }
         }
       }
-      return await this.#pullReference(parseReference(params.reference), platform, signal, onProgress);
+      const reference = parseReference(params.reference);
+      return await this.#pullReference(reference, platform, signal, onProgress, params.dockerConfig);
     } catch (error) {
       if (signal.aborted)
         throw new MockerError("CANCELLED", `the pull of ${params.reference} was cancelled`, {
@@ -351,6 +352,7 @@ export class ImageStore {
     platform: Platform | undefined,
     signal: AbortSignal,
     onProgress: OnProgress,
+    dockerConfig?: string,
   ): Promise<ImagePullResult> {
     const name = canonical(reference);
     if (name === helloTag && platform === undefined) {
@@ -375,7 +377,7 @@ export class ImageStore {
         .find((record) => record.repoDigests.includes(wanted) && fits(record, platform));
       if (known) return { id: known.id, digest: reference.digest, reference: name, upToDate: true };
     }
-    const client = new RegistryClient({ insecureRegistries: this.#options.insecureRegistries ?? [] });
+    const client = openRegistry(this.#options.registry, dockerConfig);
     try {
       const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
       const source = await registrySource(client, reference, signal, onRetry);

@@ -431,7 +431,7 @@ test("a redirect is followed without credentials when it leads to another host",
   };
   await assert.rejects(
     store.pull({ reference: `${registry.host}/circle` }),
-    fails("REGISTRY_ERROR", /circles/),
+    fails("REGISTRY_ERROR", /stopped after 5 redirects/),
   );
   registry.behave = (_request, response) => {
     response.statusCode = 302;
@@ -483,7 +483,10 @@ test("bearer tokens are fetched for the scope and fetched anew when they expire"
     return true;
   };
   const { store } = await makeStore();
-  await assert.rejects(store.pull({ reference }), fails("UNAUTHORIZED", /refused the user name or password/));
+  await assert.rejects(
+    store.pull({ reference }),
+    fails("UNAUTHORIZED", /unauthorized: authentication required/),
+  );
   writeFileSync(
     join(emptyConfig, "config.json"),
     JSON.stringify({
@@ -566,7 +569,10 @@ test("registries that are not there or have not got it", async () => {
   const { store } = await makeStore();
   await assert.rejects(
     store.pull({ reference: `${registry.host}/no:thing` }),
-    fails("IMAGE_NOT_FOUND", /no:thing not found in 127/),
+    fails(
+      "IMAGE_NOT_FOUND",
+      /^manifest for 127\.0\.0\.1:[0-9]+\/no:thing not found: manifest unknown: manifest unknown$/,
+    ),
   );
   registry.behave = (_request, response) => {
     response.statusCode = 403;
@@ -576,7 +582,10 @@ test("registries that are not there or have not got it", async () => {
     return true;
   };
   await assert.rejects(store.pull({ reference: `${registry.host}/no:thing` }), (error) => {
-    fails("UNAUTHORIZED", /pull access denied for 127.*requested access/)(error);
+    fails(
+      "UNAUTHORIZED",
+      /pull access denied for 127\S+\/no, repository does not exist or may require 'mocker login': denied: requested access/,
+    )(error);
     assert.doesNotMatch((error as Error).message, /\u001b/);
     return true;
   });
@@ -584,7 +593,10 @@ test("registries that are not there or have not got it", async () => {
   const statuses: string[] = [];
   await assert.rejects(
     store.pull({ reference: `${registry.host}/x` }, { onProgress: ({ status }) => statuses.push(status) }),
-    fails("REGISTRY_UNREACHABLE", /cannot reach the registry 127/),
+    fails(
+      "REGISTRY_UNREACHABLE",
+      /^Get "http:\/\/127\S+\/v2\/": dial tcp 127\S+: connect: connection refused$/,
+    ),
   );
   assert.ok(!statuses.includes("retrying"), "a refused connection is no reason to wait");
   await assert.rejects(
