@@ -7,12 +7,17 @@ import {
   ResponseError,
 } from "vscode-jsonrpc/node";
 import type { Engine } from "./engine.ts";
+import * as registryLogin from "./images/login.ts";
+import { inspectManifest } from "./images/manifest-inspect.ts";
+import { listTags } from "./images/registry.ts";
+import { search } from "./images/search.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
 import * as protocol from "./protocol/index.ts";
 import { parseTime } from "./vms/log-time.ts";
 
 const pullProgress = new ProgressType<PullProgress>();
+const pushProgress = new ProgressType<protocol.PushProgress>();
 
 /** Binds one client's connection to the engine: requests in, results, progress and events out. */
 export function bindConnection(connection: MessageConnection, engine: Engine): void {
@@ -74,6 +79,22 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       },
     });
   });
+  handle(protocol.imagePush, (params, signal) => {
+    const token = params.progressToken;
+    return images.push(params, {
+      signal,
+      onProgress: (progress) => {
+        if (token !== undefined)
+          connection.sendProgress(pushProgress, token, progress).catch(() => undefined);
+      },
+    });
+  });
+  handle(protocol.registryTags, (params, signal) => listTags(params, engine.registry, signal));
+  handle(protocol.registryLogin, (params, signal) => registryLogin.login(params, engine.registry, signal));
+  handle(protocol.registryLoginName, (params) => registryLogin.loginName(params.server, params.dockerConfig));
+  handle(protocol.registryLogout, (params) => registryLogin.logout(params.server, params.dockerConfig));
+  handle(protocol.imageSearch, (params, signal) => search(params, engine.registry, signal));
+  handle(protocol.manifestInspect, (params, signal) => inspectManifest(params, engine.registry, signal));
   handle(protocol.imageList, ({ filters }) => images.list(filters ?? {}));
   handle(protocol.imageInspect, ({ image }) => images.get(image));
   handle(protocol.imageRemove, ({ image, force }) =>

@@ -1,12 +1,12 @@
-/** Shows a pull's progress: one line per layer, redrawn on a terminal; what is worth a line, elsewhere. */
-import type { PullProgress } from "../protocol/index.ts";
+/** Shows a pull's or push's progress: one line per layer, redrawn on a terminal; what is worth a line, elsewhere. */
+import type { PullProgress, PushProgress } from "../protocol/index.ts";
 import type { OutputStream } from "./io.ts";
 import { humanSize } from "./units.ts";
 
 const redrawMs = 50;
 
 /** Docker's words for what happens to a layer. */
-const words: Record<PullProgress["status"], string> = {
+const pullWords: Record<PullProgress["status"], string> = {
   pulling: "Pulling fs layer",
   exists: "Already exists",
   waiting: "Waiting",
@@ -16,6 +16,25 @@ const words: Record<PullProgress["status"], string> = {
   complete: "Pull complete",
   retrying: "Retrying",
 };
+
+export const pushWords: Record<PushProgress["status"], string> = {
+  preparing: "Preparing",
+  waiting: "Waiting",
+  pushing: "Pushing",
+  pushed: "Pushed",
+  exists: "Layer already exists",
+  mounted: "Mounted from",
+  retrying: "Retrying",
+};
+
+/** One layer's state, of whatever transfer. */
+export interface LayerLine {
+  readonly layer: string;
+  readonly status: string;
+  readonly currentBytes?: number;
+  readonly totalBytes?: number;
+  readonly message?: string;
+}
 
 /** `[=====>     ]  1.2MB/3.4MB`, fitted to a terminal of `columns`. */
 export function progressBar(current: number, total: number | undefined, columns: number): string {
@@ -28,13 +47,21 @@ export function progressBar(current: number, total: number | undefined, columns:
   return `[${`${"=".repeat(filled)}>`.slice(0, 50).padEnd(50)}] ${numbers}`;
 }
 
-function describe(progress: PullProgress, columns: number): string {
+const countingStates = new Set(["downloading", "preparing", "pushing"]);
+const finalStates = new Set(["complete", "exists", "pushed", "mounted"]);
+
+function describe(
+  progress: LayerLine,
+  columns: number,
+  words: Readonly<Record<string, string | undefined>>,
+): string {
   const { status, currentBytes, totalBytes, message } = progress;
-  const word = words[status];
-  const isCounting = status === "downloading" || status === "preparing";
+  const word = words[status] ?? status;
+  const isCounting = countingStates.has(status);
   if (isCounting && currentBytes !== undefined) {
     return `${word} ${progressBar(currentBytes, totalBytes, columns)}`;
   }
+  if (status === "mounted" && message) return `${word} ${message}`;
   return status === "retrying" && message ? `${word}: ${message}` : word;
 }
 
@@ -47,7 +74,8 @@ export class PullDisplay {
   readonly #out: OutputStream;
   readonly #title: string | undefined;
   readonly #isTerminal: boolean;
-  readonly #lines = new Map<string, PullProgress>();
+  readonly #words: Readonly<Record<string, string | undefined>>;
+  readonly #lines = new Map<string, LayerLine>();
   readonly #printed = new Map<string, string>();
   /** Lines that the last drawing took, counted upwards from the cursor. */
   #drawn = 0;
@@ -55,13 +83,18 @@ export class PullDisplay {
   #begun = false;
 
   /** `title` is printed before the first progress, so that a pull that fails at once shows only its error. */
-  constructor(out: OutputStream, title: string | undefined) {
+  constructor(
+    out: OutputStream,
+    title: string | undefined,
+    words: Readonly<Record<string, string | undefined>> = pullWords,
+  ) {
+    this.#words = words;
     this.#out = out;
     this.#title = title;
     this.#isTerminal = out.isTTY === true;
   }
 
-  report(progress: PullProgress): void {
+  report(progress: LayerLine): void {
     this.#begin();
     if (progress.layer === "") {
       // "Pulling from …" in the engine's words; the title says so in Docker's.
@@ -75,8 +108,11 @@ export class PullDisplay {
       return;
     }
     // Without a terminal only what changes in kind is news.
-    const text = progress.status === "retrying" ? describe(progress, 0) : words[progress.status];
-    if (progress.status === "downloading" || this.#printed.get(progress.layer) === text) return;
+    const { status } = progress;
+    const isOneWord = status !== "retrying" && status !== "mounted";
+    const text = isOneWord ? (this.#words[status] ?? status) : describe(progress, 0, this.#words);
+    if (status === "downloading" || status === "pushing" || this.#printed.get(progress.layer) === text)
+      return;
     this.#printed.set(progress.layer, text);
     this.#out.write(`${progress.layer}: ${text}\n`);
   }
@@ -112,12 +148,15 @@ export class PullDisplay {
     let lines = [...this.#lines];
     // More layers than rows: those that are done make room.
     if (lines.length > room) {
-      const isDone = ({ status }: PullProgress): boolean => status === "complete" || status === "exists";
+      const isDone = ({ status }: LayerLine): boolean => finalStates.has(status);
       lines = [...lines.filter(([, line]) => !isDone(line)), ...lines.filter(([, line]) => isDone(line))];
       lines = lines.slice(0, room);
     }
     const text = lines
-      .map(([layer, line]) => `${`${layer}: ${describe(line, columns)}`.slice(0, columns - 1)}\u001b[K\n`)
+      .map(
+        ([layer, line]) =>
+          `${`${layer}: ${describe(line, columns, this.#words)}`.slice(0, columns - 1)}\u001b[K\n`,
+      )
       .join("");
     // What is below goes too: a line that is gone, or the ^C that the terminal echoes.
     this.#out.write(`${up(this.#drawn)}${text}\u001b[J`);

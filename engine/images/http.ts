@@ -44,6 +44,8 @@ export interface HttpOptions {
   insecure?: boolean;
   /** A small document: the whole answer, its body included, must come within the time limit for documents. */
   document?: boolean;
+  /** Instead of the client's time limit. */
+  idleMs?: number;
 }
 
 export interface HttpResponse {
@@ -98,7 +100,8 @@ export class HttpClient {
   /** One request, no redirect followed. Throws TransientError for trouble with the connection. */
   send(url: URL, options: HttpOptions = {}): Promise<HttpResponse> {
     const { signal, body } = options;
-    const { connectMs, idleMs, documentMs } = this.#timeouts;
+    const { connectMs, documentMs } = this.#timeouts;
+    const idleMs = options.idleMs ?? this.#timeouts.idleMs;
     return new Promise((resolve, reject) => {
       const timers: NodeJS.Timeout[] = [];
       const end = (): void => timers.forEach(clearTimeout);

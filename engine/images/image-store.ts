@@ -11,9 +11,18 @@ import type {
   ImageRemoveResult,
   ImageSummary,
 } from "../protocol/image.ts";
+import type { ImagePushParams, ImagePushResult, PushProgress } from "../protocol/registry.ts";
 import { ContentStore, type LayoutEntry } from "./content-store.ts";
 import { DeferredSync, stemOf } from "./deferred-sync.ts";
-import { chainId, type Digest, isDigest, shortDigest, splitDigest, verifyDigest } from "./digest.ts";
+import {
+  chainId,
+  type Digest,
+  digestOf,
+  isDigest,
+  shortDigest,
+  splitDigest,
+  verifyDigest,
+} from "./digest.ts";
 import {
   detailsOf,
   filterKeys,
@@ -31,10 +40,12 @@ import { type BlobSource, LayerStore, noSpace } from "./layer-store.ts";
 import { type Descriptor, parseConfig } from "./manifest.ts";
 import { formatPlatform, hostPlatform, match, normalize, type Platform, parsePlatform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
+import { pushImage } from "./push.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
 import { openRegistry, type RegistryOptions } from "./registry.ts";
 import { materialize, type NativeFiles } from "./root-directory.ts";
 import { type RootDisk, RootStore } from "./root-store.ts";
+import { SharedReads } from "./shared-reads.ts";
 import { dockerArchiveSources } from "./source-docker-archive.ts";
 import { helloSource, helloTag } from "./source-hello.ts";
 import { ociArchiveSource, ociLayoutSource } from "./source-oci.ts";
@@ -87,6 +98,7 @@ export class ImageStore {
   readonly #listeners = new Set<(change: ImageChange) => void>();
   /** What running pulls need and no record names yet, with how many of them need it. */
   readonly #pins = new Map<string, number>();
+  readonly #configs = new SharedReads();
   readonly #rootfsFlights = new Map<Digest, Promise<string>>();
   #helloFlight: Promise<ImageRecord> | undefined;
 
@@ -365,11 +377,6 @@ export class ImageStore {
         upToDate: known !== undefined,
       };
     }
-    onProgress({
-      layer: "",
-      status: "pulling",
-      message: `Pulling from ${reference.domain === "docker.io" ? reference.path : canonicalName(reference)}`,
-    });
     if (reference.digest !== undefined) {
       const wanted = `${canonicalName(reference)}@${reference.digest}`;
       const known = this.#records
@@ -381,6 +388,12 @@ export class ImageStore {
     try {
       const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
       const source = await registrySource(client, reference, signal, onRetry);
+      // Not before the registry has it: a pull that fails at once shows only its error.
+      onProgress({
+        layer: "",
+        status: "pulling",
+        message: `Pulling from ${reference.domain === "docker.io" ? reference.path : canonicalName(reference)}`,
+      });
       const result = await this.#bring(source, platform, signal, onProgress);
       return { ...result, reference: name };
     } finally {
@@ -424,6 +437,7 @@ export class ImageStore {
     onProgress: OnProgress,
   ): Promise<ImagePullResult> {
     const pins: string[] = [];
+    const releases: (() => void)[] = [];
     const failed = new AbortController();
     const signal = AbortSignal.any([outer, failed.signal]);
     try {
@@ -436,10 +450,7 @@ export class ImageStore {
       );
       this.#pin(pins, digest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest));
 
-      const configBytes = this.#store.hasBlob(manifest.config)
-        ? this.#store.readBlob(manifest.config.digest)
-        : await readSmall(source, manifest.config, signal);
-      verifyDigest(configBytes, manifest.config.digest, source.name);
+      const configBytes = await this.#config(source, manifest.config, signal, releases);
       const config = parseConfig(configBytes, source.name, manifest.layers.length);
       this.#checkPlatform(source, config, platform, onProgress);
 
@@ -458,7 +469,10 @@ export class ImageStore {
         (source.tags.length > 0
           ? source.tags.every((tag) => known.tags[tag] === named)
           : source.repository === undefined || known.repoDigests.includes(`${source.repository}@${named}`));
-      if (upToDate) return { id: known.id, digest: named, reference, upToDate: true };
+      if (upToDate) {
+        this.#keepIndex(source);
+        return { id: known.id, digest: named, reference, upToDate: true };
+      }
 
       const chain = chainId(config.diffIds);
       this.#pin(pins, chain, ...config.diffIds);
@@ -466,6 +480,7 @@ export class ImageStore {
       await this.#roots.disk(chain, config.diffIds, source.name);
       this.#store.writeBlob(configBytes, manifest.config.digest);
       this.#store.writeBlob(bytes, digest);
+      this.#keepIndex(source);
       signal.throwIfAborted();
 
       const record: ImageRecord = {
@@ -494,8 +509,67 @@ export class ImageStore {
       this.#sync.schedule();
       return { id: record.id, digest: named, reference, upToDate: false };
     } finally {
+      for (const release of releases) release();
       this.#unpin(pins);
     }
+  }
+
+  async #config(
+    source: ImageSource,
+    descriptor: Descriptor,
+    signal: AbortSignal,
+    releases: (() => void)[],
+  ): Promise<Buffer> {
+    const { digest } = descriptor;
+    if (this.#store.hasBlob(descriptor)) return this.#store.readBlob(digest);
+    const load = async (stop: AbortSignal): Promise<Buffer> => {
+      const bytes = await readSmall(source, descriptor, stop);
+      verifyDigest(bytes, digest, source.name);
+      return bytes;
+    };
+    const { bytes, release } = await this.#configs.read(digest, load, signal);
+    releases.push(release);
+    return bytes;
+  }
+
+  /** What a tag named is kept with the image, so that it can be pushed as it was pulled. */
+  #keepIndex({ top }: ImageSource): void {
+    if (digestOf(top.bytes) === top.digest) this.#store.writeBlob(top.bytes, top.digest);
+  }
+
+  /** Sends an image to a registry, see push.ts. What it needs is not removed meanwhile. */
+  async push(
+    params: ImagePushParams,
+    options: { signal: AbortSignal; onProgress: (progress: PushProgress) => void },
+  ): Promise<ImagePushResult> {
+    const client = openRegistry(this.#options.registry, params.dockerConfig);
+    const pins: string[] = [];
+    try {
+      const result = await pushImage(params, {
+        ...options,
+        client,
+        store: this.#store,
+        records: this.#records.all(),
+        pin: (digests) => this.#pin(pins, ...digests),
+      });
+      for (const { tag, digest } of result.tags) this.#notePushed(result.repository, tag, digest);
+      return result;
+    } catch (error) {
+      if (options.signal.aborted)
+        throw new MockerError("CANCELLED", `the push of ${params.reference} was cancelled`);
+      throw error;
+    } finally {
+      this.#unpin(pins);
+      client.close();
+    }
+  }
+
+  /** As Docker: from now on the image has that registry's digest. */
+  #notePushed(repository: string, tag: string, digest: Digest): void {
+    const record = this.#records.all().find(({ tags }) => tags[`${repository}:${tag}`] !== undefined);
+    const name = `${repository}@${digest}`;
+    if (record !== undefined && !record.repoDigests.includes(name))
+      this.#update(record, { ...record, repoDigests: [...record.repoDigests, name] });
   }
 
   async #bringLayers(
@@ -523,7 +597,7 @@ export class ImageStore {
         );
       }
     };
-    const workers = Array.from({ length: concurrentLayers }, () =>
+    const workers = Array.from({ length: source.concurrency ?? concurrentLayers }, () =>
       work().catch((error: unknown) => {
         // The first failure is the one to report; the others stop because of it.
         if (!failed.signal.aborted) failed.abort(error);
@@ -722,7 +796,9 @@ export class ImageStore {
 /** Every blob, layer and disk that an image needs. */
 function keysOf(record: ImageRecord): Set<string> {
   const layers = record.layers.flatMap(({ digest, diffId }) => [digest, diffId]);
-  return new Set([record.id, record.manifest.digest, recordChain(record), ...layers]);
+  const named = record.repoDigests.map((name) => name.slice(name.indexOf("@") + 1));
+  const ends = [record.id, record.manifest.digest, recordChain(record)];
+  return new Set([...ends, ...Object.values(record.tags), ...named, ...layers]);
 }
 
 /** Since the last change of a file; for a folder, too, since it was moved into its place. */

@@ -76,9 +76,11 @@ export function accessDenied(
   const name = familiarName(repository);
   return new MockerError(
     "UNAUTHORIZED",
-    action === "pull"
-      ? `pull access denied for ${name}, repository does not exist or may require 'mocker login': ${cause}`
-      : `push access denied for ${name}: ${cause}`,
+    repository.path === ""
+      ? `access to ${what} denied: ${cause}`
+      : action === "pull"
+        ? `pull access denied for ${name}, repository does not exist or may require 'mocker login': ${cause}`
+        : `push access denied for ${name}: ${cause}`,
     { hint: `Check the spelling of ${what}, or log in: mocker login ${loginHost(repository)}`.trimEnd() },
   );
 }

@@ -45,6 +45,8 @@ export interface RegistryRequest {
   /** Made anew for each try. */
   body?: () => string | Uint8Array | Readable;
   document?: boolean;
+  /** Longer than usual without a byte. */
+  idleMs?: number;
   purpose: Purpose & { repository: { domain: string; path: string } };
 }
 
@@ -177,7 +179,7 @@ export class RegistrySession {
   async #follow(
     start: URL,
     authorization: string | undefined,
-    { method = "GET", headers, body, document }: RegistryRequest,
+    { method = "GET", headers, body, document, idleMs }: RegistryRequest,
     insecure: boolean,
     signal: AbortSignal | undefined,
   ): Promise<HttpResponse> {
@@ -191,6 +193,7 @@ export class RegistrySession {
         signal,
         insecure: insecure && url.host === start.host,
         document: document ?? false,
+        ...(idleMs === undefined ? {} : { idleMs }),
       });
       const { location } = response.headers;
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) return response;

@@ -4,7 +4,7 @@ import { type Digest, digestOf, isDigest, verifyDigest } from "./digest.ts";
 import { findCredential } from "./docker-config.ts";
 import { discard, type HttpResponse, readBody } from "./http.ts";
 import { type Descriptor, maximumManifestBytes, mediaTypes } from "./manifest.ts";
-import { familiarName, type Reference } from "./reference.ts";
+import { familiarName, parseReference, type Reference } from "./reference.ts";
 import { type Purpose, refusal } from "./registry-errors.ts";
 import { type Endpoint, type RegistryOptions, RegistrySession } from "./registry-session.ts";
 import { defaultSettings, type RegistrySettings, readSettings } from "./registry-settings.ts";
@@ -272,4 +272,18 @@ export function openRegistry(options: RegistryOptions = {}, dockerConfig?: strin
       ),
     ...options,
   });
+}
+
+/** The tags of a repository. @throws INVALID_REFERENCE, IMAGE_NOT_FOUND */
+export async function listTags(
+  params: { repository: string; dockerConfig?: string },
+  options: RegistryOptions,
+  signal: AbortSignal,
+): Promise<{ tags: string[] }> {
+  const client = openRegistry(options, params.dockerConfig);
+  try {
+    return { tags: await client.tags(parseReference(params.repository), signal) };
+  } finally {
+    client.close();
+  }
 }

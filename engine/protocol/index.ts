@@ -1,5 +1,6 @@
 export * from "./engine.ts";
 export * from "./errors.ts";
 export * from "./image.ts";
+export * from "./registry.ts";
 export * from "./stream.ts";
 export * from "./vm.ts";
