@@ -37,6 +37,8 @@ export interface Authorization {
 /** Tokens live at least a minute unless their server says otherwise (distribution, "Token Authentication Specification"). */
 const defaultLifetimeSeconds = 60;
 const maximumTokenBytes = 1 << 20;
+const brokenServer =
+  "The registry's token server is broken or set up wrongly: its administrator has to correct it.";
 
 export interface AuthorizeOptions {
   /** What is wanted, e.g. `repository:library/alpine:pull`; the registry may ask for more. */
@@ -93,7 +95,9 @@ async function fetchToken(
   try {
     realm = new URL(parameters.realm ?? "");
   } catch {
-    throw new MockerError("REGISTRY_ERROR", "the registry names no valid token server");
+    throw new MockerError("REGISTRY_ERROR", "the registry names no valid token server", {
+      hint: brokenServer,
+    });
   }
   if (realm.protocol !== "https:" && (options.secure || realm.protocol !== "http:"))
     throw new MockerError(
@@ -142,7 +146,13 @@ async function fetchToken(
     text = (await readBody(response, maximumTokenBytes)).toString("utf8");
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new MockerError("REGISTRY_ERROR", `the token server ${realm.host} gave no token: ${error.message}`);
+    throw new MockerError(
+      "REGISTRY_ERROR",
+      `the token server ${realm.host} gave no token: ${error.message}`,
+      {
+        hint: brokenServer,
+      },
+    );
   }
   const { status } = response;
   if (status === 401 || status === 403)
@@ -166,7 +176,9 @@ async function fetchToken(
   }
   const token = answer.token || answer.access_token;
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
-    throw new MockerError("REGISTRY_ERROR", `the token server ${realm.host} gave no token`);
+    throw new MockerError("REGISTRY_ERROR", `the token server ${realm.host} gave no token`, {
+      hint: brokenServer,
+    });
   const lifetime = answer.expires_in;
   const seconds = typeof lifetime === "number" && lifetime > 0 ? lifetime : defaultLifetimeSeconds;
   // Counted from now, not from the server's clock; renewed a little early.

@@ -16,6 +16,7 @@ import {
 } from "./http.ts";
 import { accessDenied, type Purpose, unreachable } from "./registry-errors.ts";
 import { defaultSettings, isInsecure, isLoopback, type RegistrySettings } from "./registry-settings.ts";
+import { unlessAborted } from "./shared-reads.ts";
 
 export interface RegistryOptions {
   settings?: RegistrySettings;
@@ -51,6 +52,8 @@ export interface RegistryRequest {
 }
 
 const maximumRedirects = 5;
+/** Of one request: for the token that it needs, and for the one that ended in the meantime. */
+const maximumChallenges = 2;
 
 /** Requests to registries: where they are, authorization, redirects, retries. */
 export class RegistrySession {
@@ -59,6 +62,8 @@ export class RegistrySession {
   readonly #settings: RegistrySettings;
   readonly #bases = new Map<string, Promise<URL>>();
   readonly #authorizations = new Map<string, Authorization>();
+  /** Tokens on their way: requests at the same time share one. */
+  readonly #grants = new Map<string, Promise<Authorization>>();
   /** Registries that have answered: a connection that they refuse now is worth another try. */
   readonly #reached = new Set<string>();
 
@@ -135,29 +140,47 @@ export class RegistrySession {
     const url = typeof request.target === "string" ? new URL(`v2/${request.target}`, base) : request.target;
     const key = `${endpoint.domain} ${request.scopes.join(" ")}`;
     const insecureTls = this.#mayBeInsecure(endpoint.domain);
-    for (let challenged = false; ; ) {
+    for (let challenges = 0; ; challenges++) {
       const known = this.#authorizations.get(key);
       const usable = known !== undefined && known.expiresAt > Date.now() ? known : undefined;
       // Where an upload goes on is the registry's to say; its credentials stay with its own host.
       const authorization = url.origin === base.origin ? usable?.header : undefined;
       const response = await this.#follow(url, authorization, request, insecureTls, signal);
       this.#reached.add(endpoint.domain);
-      if (response.status !== 401 || challenged) return this.#checkTransient(endpoint, response);
-      challenged = true;
+      // A name and a password that are refused once are refused: trying again only locks accounts.
+      const refused = usable?.header.startsWith("Basic ") ?? false;
+      if (response.status !== 401 || refused || challenges === maximumChallenges)
+        return this.#checkTransient(endpoint, response);
       discard(response);
       // Another request may have got a new one in the meantime.
       if (this.#authorizations.get(key) !== known) continue;
-      const challenges = parseChallenges([response.headers["www-authenticate"] ?? ""].flat().join(", "));
-      const { purpose } = request;
-      const granted = await authorize(this.#http, challenges, await this.#credential(endpoint), {
-        scopes: request.scopes,
-        secure: base.protocol === "https:",
-        insecureTls,
-        signal,
-        denied: (cause) => accessDenied(purpose.repository, purpose, cause),
-      });
+      const flight =
+        this.#grants.get(key) ??
+        this.#authorize(endpoint, request, response, base, insecureTls).finally(() =>
+          this.#grants.delete(key),
+        );
+      this.#grants.set(key, flight);
+      const granted = await (signal ? unlessAborted(flight, signal) : flight);
       this.#authorizations.set(key, granted);
     }
+  }
+
+  /** Not ended by any one request's signal: others may wait for the same token. */
+  async #authorize(
+    endpoint: Endpoint,
+    { scopes, purpose }: RegistryRequest,
+    { headers }: HttpResponse,
+    base: URL,
+    insecureTls: boolean,
+  ): Promise<Authorization> {
+    const challenges = parseChallenges([headers["www-authenticate"] ?? ""].flat().join(", "));
+    return await authorize(this.#http, challenges, await this.#credential(endpoint), {
+      scopes,
+      secure: base.protocol === "https:",
+      insecureTls,
+      signal: undefined,
+      denied: (cause) => accessDenied(purpose.repository, purpose, cause),
+    });
   }
 
   async #credential({ domain }: Endpoint): Promise<Credential | undefined> {
