@@ -194,7 +194,7 @@ function responseError(error: unknown, method: string, engine: Engine): Response
   const noSpace = (cause as NodeJS.ErrnoException).code === "ENOSPC";
   const code = noSpace ? "NO_SPACE" : "INTERNAL";
   const hint = noSpace
-    ? "Free some space, for instance with: mocker rm, mocker rmi"
+    ? "Free some space, for instance with: mocker image prune, mocker rm, mocker rmi"
     : `Details are in ${engine.log.path}.`;
   return new ResponseError(protocol.jsonRpcCode(code), protocol.scrub(cause.message), { code, hint });
 }

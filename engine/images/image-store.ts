@@ -38,6 +38,7 @@ import { EntryCursor, readTotals, totalsBytes } from "./layer-index.ts";
 import { LayerPool } from "./layer-pool.ts";
 import { type BlobSource, LayerStore, noSpace } from "./layer-store.ts";
 import { type Descriptor, parseConfig } from "./manifest.ts";
+import { spaceFor } from "./no-space.ts";
 import { formatPlatform, hostPlatform, match, normalize, type Platform, parsePlatform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import { pushImage } from "./push.ts";
@@ -476,7 +477,11 @@ export class ImageStore {
 
       const chain = chainId(config.diffIds);
       this.#pin(pins, chain, ...config.diffIds);
-      await this.#bringLayers(source, manifest.layers, config.diffIds, signal, failed, onProgress);
+      await this.#bringLayers(source, manifest.layers, config.diffIds, signal, failed, onProgress).catch(
+        (error: unknown) => {
+          throw spaceFor(error, this.#store, source.name, manifest.layers, config.diffIds);
+        },
+      );
       await this.#roots.disk(chain, config.diffIds, source.name);
       this.#store.writeBlob(configBytes, manifest.config.digest);
       this.#store.writeBlob(bytes, digest);

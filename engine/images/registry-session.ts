@@ -189,6 +189,16 @@ export class RegistrySession {
 
   #checkTransient({ domain }: Endpoint, response: HttpResponse): HttpResponse {
     const { status } = response;
+    if (status === 407) {
+      discard(response);
+      throw new MockerError(
+        "REGISTRY_UNREACHABLE",
+        `Get "https://${domain}/v2/": Proxy Authentication Required`,
+        {
+          hint: "Give the proxy's user name and password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        },
+      );
+    }
     if (status !== 429 && status !== 408 && !(status >= 500 && status !== 501)) return response;
     discard(response);
     throw new TransientError(

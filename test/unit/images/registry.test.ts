@@ -643,6 +643,64 @@ test("two pulls of one image share the download; one may be cancelled", async ()
   assert.equal(filesIn(join(dir, "records")).length, 1);
 });
 
+test("ten pulls of overlapping images at once fetch each blob once", async () => {
+  const registry = await FakeRegistry.start();
+  const base = await makeTar([{ name: "base", content: randomBytes(300_000) }]);
+  const middle = await makeTar([{ name: "middle", content: randomBytes(200_000) }]);
+  const references: string[] = [];
+  const layers = new Set<string>();
+  const configs = new Set<string>();
+  for (let number = 0; number < 5; number++) {
+    const top = await makeTar([{ name: `top${number}`, content: randomBytes(20_000) }]);
+    const wanted = makeImage(number % 2 === 0 ? [base, middle, top] : [base, top]);
+    for (const digest of wanted.layers) layers.add(digest);
+    configs.add(wanted.configDigest);
+    // Each image is in two repositories.
+    references.push(
+      registry.add(`one/app${number}`, "x", wanted),
+      registry.add(`two/app${number}`, "x", wanted),
+    );
+  }
+  registry.behave = (request, response) => {
+    // Slowly enough that all ten overlap.
+    if (!request.url?.includes("/blobs/")) return false;
+    setTimeout(() => registry.serve(request, response), 100);
+    return true;
+  };
+  const { store, dir } = await makeStore();
+  const pulls = await Promise.all(references.map((reference) => store.pull({ reference })));
+  assert.equal(new Set(pulls.map(({ id }) => id)).size, 5);
+  for (const digest of [...layers, ...configs])
+    assert.equal(registry.fetches(digest).length, 1, `${digest} is fetched more than once`);
+  assertClean(dir);
+  assert.deepEqual(
+    (await store.list()).flatMap(({ repoTags }) => repoTags).sort(),
+    [...references].sort(),
+    "each pull leaves its name",
+  );
+});
+
+test("a configuration that one source damages is fetched from the other one", async () => {
+  const bad = await FakeRegistry.start();
+  const good = await FakeRegistry.start();
+  const wanted = await image();
+  bad.add("app", "x", wanted);
+  const reference = good.add("app", "x", wanted);
+  bad.behave = (request, response) => {
+    if (!request.url?.endsWith(wanted.configDigest)) return false;
+    setTimeout(() => response.end(Buffer.alloc(wanted.blobs.get(wanted.configDigest)?.length ?? 0)), 300);
+    return true;
+  };
+  const { store } = await makeStore();
+  const refused = assert.rejects(
+    store.pull({ reference: `${bad.host}/app:x` }),
+    fails("DIGEST_MISMATCH", /expected digest/),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal((await store.pull({ reference })).id, wanted.configDigest);
+  await refused;
+});
+
 test("challenges are read as RFC 9110 writes them", () => {
   assert.deepEqual(
     parseChallenges('Bearer realm="https://a/b?c=d,e",service=x , scope="s \\"q\\"", Basic realm="r"'),
