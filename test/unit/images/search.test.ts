@@ -52,7 +52,7 @@ test("the search of Docker's first API, with filters and a limit", async () => {
     [{ term, filters: { "is-official": ["x"] } }, /invalid filter 'is-official=x'/],
     [{ term, limit: 101 }, /limit 101 is outside the range of \[1, 100\]/],
     [{ term: "https://x/y" }, /should not have a scheme/],
-  ] as const)
+  ] as [Parameters<typeof search>[0], RegExp][])
     await assert.rejects(search(params, {}, signal), { code: "INVALID_ARGUMENT", message });
 });
 
