@@ -44,6 +44,7 @@ import type { OnProgress } from "./progress.ts";
 import { pushImage } from "./push.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
 import { openRegistry, type RegistryOptions } from "./registry.ts";
+import { naming } from "./registry-errors.ts";
 import { materialize, type NativeFiles } from "./root-directory.ts";
 import { type RootDisk, RootStore } from "./root-store.ts";
 import { SharedReads } from "./shared-reads.ts";
@@ -185,7 +186,7 @@ export class ImageStore {
         throw new MockerError("CANCELLED", `the pull of ${params.reference} was cancelled`, {
           hint: "What is downloaded already is kept and used by the next pull.",
         });
-      throw noSpace(error);
+      throw naming(noSpace(error), params.reference);
     }
   }
 
@@ -562,7 +563,7 @@ export class ImageStore {
     } catch (error) {
       if (options.signal.aborted)
         throw new MockerError("CANCELLED", `the push of ${params.reference} was cancelled`);
-      throw error;
+      throw naming(error, params.reference);
     } finally {
       this.#unpin(pins);
       client.close();

@@ -90,6 +90,19 @@ function loginHost({ domain }: Repository): string {
   return domain === "docker.io" ? "" : domain;
 }
 
+/** The same error, with what the user typed somewhere in it. */
+export function naming(error: unknown, typed: string): unknown {
+  if (!(error instanceof MockerError)) return error;
+  const { code, message, hint, details } = error;
+  if (message.includes(typed) || hint?.includes(typed)) return error;
+  const shown = typed.length > 300 ? `${typed.slice(0, 300)}…` : typed;
+  return new MockerError(code, message, {
+    hint: `${hint ?? ""} (This was for ${shown}.)`.trimStart(),
+    details,
+    cause: error,
+  });
+}
+
 const unknownAuthority =
   /^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_UNTRUSTED)/;
 /** What OpenSSL makes of an answer in plain text. */
