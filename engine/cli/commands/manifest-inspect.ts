@@ -30,10 +30,9 @@ function ordered(value: unknown, names: readonly string[]): unknown {
   return { ...first, ...rest };
 }
 
-const descriptorFields = ["mediaType", "digest", "size"];
-
-function manifestObject(document: ManifestDocument): unknown {
+function manifestObject(document: ManifestDocument, isDocker: boolean): unknown {
   const json = parse(document);
+  const descriptorFields = isDocker ? ["mediaType", "size", "digest"] : ["mediaType", "digest", "size"];
   return ordered(
     {
       ...json,
@@ -49,12 +48,12 @@ function manifestObject(document: ManifestDocument): unknown {
 /** Docker's types.ImageManifest. */
 function verboseObject(document: ManifestDocument): Json {
   const { reference, mediaType, digest, text, platform } = document;
-  const kind = mediaType.startsWith("application/vnd.docker.") ? "SchemaV2Manifest" : "OCIManifest";
+  const isDocker = mediaType.startsWith("application/vnd.docker.");
   return {
     Ref: reference,
     Descriptor: { mediaType, digest, size: Buffer.byteLength(text), ...(platform ? { platform } : {}) },
     Raw: Buffer.from(text).toString("base64"),
-    [kind]: manifestObject(document),
+    [isDocker ? "SchemaV2Manifest" : "OCIManifest"]: manifestObject(document, isDocker),
   };
 }
 
