@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
@@ -19,37 +19,45 @@ export function certificateFolders(configDir: string | undefined): string[] {
   return [...(configDir === undefined ? [] : [join(configDir, "certs.d")]), "/etc/docker/certs.d"];
 }
 
+interface Files {
+  authorities: string[];
+  /** Client certificates, each with its key. */
+  pairs: [certificate: string, key: string][];
+}
+
+/** Parsing a system's authorities takes some 20 ms: done once for the same files. */
+const contexts = new Map<string, SecureContext>();
+const maximumContexts = 32;
+
 /**
  * Whom a registry's connection trusts and how it identifies itself: the system's authorities (or those of SSL_CERT_FILE,
  * SSL_CERT_DIR), NODE_EXTRA_CA_CERTS, and from each folder of `folders` what is in `HOST[:PORT]`: authorities in `*.crt`, and
  * client certificates in `*.cert`, each with its `.key` (docs.docker.com/engine/security/certificates).
  *
+ * @param verify false: nobody is asked for, so that no authorities are read
  * @throws INVALID_ARGUMENT for files that cannot be used
  */
 export function trustOf(
   host: string,
   folders: readonly string[],
+  verify = true,
   environment: NodeJS.ProcessEnv = process.env,
 ): SecureContext {
-  const ca = [...baseAuthorities(environment)];
-  const cert: Buffer[] = [];
-  const key: Buffer[] = [];
-  for (const folder of folders.map((parent) => join(parent, host))) {
-    const names = list(folder);
-    for (const name of names.filter((name) => name.endsWith(".crt"))) ca.push(read(join(folder, name)));
-    for (const name of names.filter((name) => name.endsWith(".cert"))) {
-      const keyName = name.replace(/\.cert$/, ".key");
-      if (!names.includes(keyName))
-        throw new MockerError(
-          "INVALID_ARGUMENT",
-          `missing key ${keyName} for client certificate ${name} in ${folder}. CA certificates must use the extension .crt`,
-        );
-      cert.push(read(join(folder, name)));
-      key.push(read(join(folder, keyName)));
-    }
-  }
+  const own = filesFor(host, folders);
+  const authorities = verify ? [...baseAuthorities(environment), ...own.authorities] : [];
+  const key = JSON.stringify([authorities, own.pairs].flat(3).map(stamp));
+  const known = contexts.get(key);
+  if (known) return known;
+  const cert = own.pairs.map(([path]) => read(path));
+  const keys = own.pairs.map(([, path]) => read(path));
+  const ca: (string | Buffer)[] = authorities.map(read);
+  // Without any of the system's, those that Node brings along.
+  if (verify && authorities.length === own.authorities.length) ca.push(...rootCertificates);
   try {
-    return createSecureContext({ ca, ...(cert.length > 0 ? { cert, key } : {}) });
+    const made = createSecureContext({ ca, ...(cert.length > 0 ? { cert, key: keys } : {}) });
+    if (contexts.size >= maximumContexts) contexts.clear();
+    contexts.set(key, made);
+    return made;
   } catch (error) {
     throw new MockerError(
       "INVALID_ARGUMENT",
@@ -62,31 +70,50 @@ export function trustOf(
   }
 }
 
-function baseAuthorities(environment: NodeJS.ProcessEnv): (string | Buffer)[] {
-  const { SSL_CERT_FILE, SSL_CERT_DIR, NODE_EXTRA_CA_CERTS } = environment;
-  const extra = NODE_EXTRA_CA_CERTS ? [tryRead(NODE_EXTRA_CA_CERTS)] : [];
+/** A file in its present state. */
+function stamp(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return `${path} ${found?.ino} ${found?.size} ${found?.mtimeMs}`;
+}
+
+function filesFor(host: string, folders: readonly string[]): Files {
+  const files: Files = { authorities: [], pairs: [] };
+  for (const folder of folders.map((parent) => join(parent, host))) {
+    const names = list(folder);
+    for (const name of names.filter((name) => name.endsWith(".crt")))
+      files.authorities.push(join(folder, name));
+    for (const name of names.filter((name) => name.endsWith(".cert"))) {
+      const keyName = name.replace(/\.cert$/, ".key");
+      if (!names.includes(keyName))
+        throw new MockerError(
+          "INVALID_ARGUMENT",
+          `missing key ${keyName} for client certificate ${name} in ${folder}. CA certificates must use the extension .crt`,
+        );
+      files.pairs.push([join(folder, name), join(folder, keyName)]);
+    }
+  }
+  return files;
+}
+
+/** Files with the authorities that every host may have. */
+function baseAuthorities(environment: NodeJS.ProcessEnv): string[] {
+  const { SSL_CERT_FILE, SSL_CERT_DIR = "", NODE_EXTRA_CA_CERTS } = environment;
   const named = [
-    ...(SSL_CERT_FILE ? [read(SSL_CERT_FILE)] : []),
-    ...(SSL_CERT_DIR ?? "")
-      .split(delimiter)
+    ...(SSL_CERT_FILE ? [SSL_CERT_FILE] : []),
+    ...SSL_CERT_DIR.split(delimiter)
       .filter((folder) => folder !== "")
       .flatMap((folder) =>
         list(folder)
           .filter((name) => /\.(pem|crt|[0-9]+)$/.test(name))
-          .map((name) => tryRead(join(folder, name))),
+          .map((name) => join(folder, name)),
       ),
   ];
-  const system = named.length > 0 ? named : [firstOf(systemBundles)];
-  const found = [...system, ...extra].filter((bundle) => bundle !== undefined);
-  return system.some((bundle) => bundle !== undefined) ? found : [...rootCertificates, ...found];
-}
-
-function firstOf(paths: readonly string[]): Buffer | undefined {
-  for (const path of paths) {
-    const bundle = tryRead(path);
-    if (bundle !== undefined) return bundle;
-  }
-  return undefined;
+  const system = named.length > 0 ? named : systemBundles.filter((path) => existsSync(path)).slice(0, 1);
+  // As Node: an extra file that is not there is no error.
+  return [
+    ...system,
+    ...(NODE_EXTRA_CA_CERTS && existsSync(NODE_EXTRA_CA_CERTS) ? [NODE_EXTRA_CA_CERTS] : []),
+  ];
 }
 
 function list(folder: string): string[] {
@@ -94,14 +121,6 @@ function list(folder: string): string[] {
     return readdirSync(folder).sort();
   } catch {
     return [];
-  }
-}
-
-function tryRead(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined;
   }
 }
 

@@ -171,7 +171,7 @@ export class HttpClient {
     const proxy = proxyFor(url, this.#options.proxies ?? defaultSettings.proxies);
     const settings = { keepAlive: true, maxSockets: this.#options.maxSockets ?? 8 };
     const tls = (host: string, reject: boolean): NonNullable<Route["tls"]> => ({
-      secureContext: trustOf(host, this.#options.certificateFolders ?? []),
+      secureContext: trustOf(host, this.#options.certificateFolders ?? [], reject),
       rejectUnauthorized: reject,
     });
     const toProxy = { ...settings, ...(proxy?.protocol === "https:" ? tls(proxy.host, true) : {}) };
