@@ -44,7 +44,8 @@ export function trustOf(
   environment: NodeJS.ProcessEnv = process.env,
 ): SecureContext {
   const own = filesFor(host, folders);
-  const authorities = verify ? [...baseAuthorities(environment), ...own.authorities] : [];
+  const { system, extra } = baseAuthorities(environment);
+  const authorities = verify ? [...system, ...extra, ...own.authorities] : [];
   const key = JSON.stringify([authorities, own.pairs].flat(3).map(stamp));
   const known = contexts.get(key);
   if (known) return known;
@@ -52,7 +53,7 @@ export function trustOf(
   const keys = own.pairs.map(([, path]) => read(path));
   const ca: (string | Buffer)[] = authorities.map(read);
   // Without any of the system's, those that Node brings along.
-  if (verify && authorities.length === own.authorities.length) ca.push(...rootCertificates);
+  if (verify && system.length === 0) ca.push(...rootCertificates);
   try {
     const made = createSecureContext({ ca, ...(cert.length > 0 ? { cert, key: keys } : {}) });
     if (contexts.size >= maximumContexts) contexts.clear();
@@ -96,7 +97,7 @@ function filesFor(host: string, folders: readonly string[]): Files {
 }
 
 /** Files with the authorities that every host may have. */
-function baseAuthorities(environment: NodeJS.ProcessEnv): string[] {
+function baseAuthorities(environment: NodeJS.ProcessEnv): { system: string[]; extra: string[] } {
   const { SSL_CERT_FILE, SSL_CERT_DIR = "", NODE_EXTRA_CA_CERTS } = environment;
   const named = [
     ...(SSL_CERT_FILE ? [SSL_CERT_FILE] : []),
@@ -110,10 +111,10 @@ function baseAuthorities(environment: NodeJS.ProcessEnv): string[] {
   ];
   const system = named.length > 0 ? named : systemBundles.filter((path) => existsSync(path)).slice(0, 1);
   // As Node: an extra file that is not there is no error.
-  return [
-    ...system,
-    ...(NODE_EXTRA_CA_CERTS && existsSync(NODE_EXTRA_CA_CERTS) ? [NODE_EXTRA_CA_CERTS] : []),
-  ];
+  return {
+    system,
+    extra: NODE_EXTRA_CA_CERTS && existsSync(NODE_EXTRA_CA_CERTS) ? [NODE_EXTRA_CA_CERTS] : [],
+  };
 }
 
 function list(folder: string): string[] {

@@ -153,7 +153,10 @@ export class HttpClient {
         message.on("error", () => {});
         message.on("close", end);
         // An answer before the end of the body is one that does not want it.
-        if (body instanceof Readable && !body.readableEnded) body.unpipe(request).destroy();
+        if (body instanceof Readable && !body.readableEnded) {
+          body.unpipe(request).destroy();
+          message.on("end", () => request.destroy());
+        }
         resolve({ status: message.statusCode ?? 0, headers: message.headers, body: message });
       });
       if (body instanceof Readable) {
