@@ -489,14 +489,16 @@ export class ImageStore {
       this.#keepIndex(source);
       signal.throwIfAborted();
 
+      // Another pull may have stored the same image under other names in the meantime.
+      const present = this.#records.get(manifest.config.digest);
       const record: ImageRecord = {
         version: 1,
         id: manifest.config.digest,
         manifest: { digest, mediaType: manifest.mediaType, size: bytes.length },
-        tags: { ...known?.tags, ...Object.fromEntries(source.tags.map((tag) => [tag, named])) },
+        tags: { ...present?.tags, ...Object.fromEntries(source.tags.map((tag) => [tag, named])) },
         repoDigests: [
           ...new Set([
-            ...(known?.repoDigests ?? []),
+            ...(present?.repoDigests ?? []),
             ...(source.repository === undefined ? [] : [`${source.repository}@${named}`]),
           ]),
         ],

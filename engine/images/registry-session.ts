@@ -195,7 +195,7 @@ export class RegistrySession {
         "REGISTRY_UNREACHABLE",
         `Get "https://${domain}/v2/": Proxy Authentication Required`,
         {
-          hint: "Give the proxy's user name and password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+          hint: "Put the proxy's user name and password before its host in HTTPS_PROXY: USER:PASSWORD@HOST:PORT",
         },
       );
     }

@@ -91,9 +91,12 @@ async function killing(): Promise<void> {
     state = (Math.imul(state, 1103515245) + 12345) >>> 0;
     const dir = join(tmpDir(), "images");
     const stored = (digest: Digest): boolean => existsSync(join(dir, "blobs", digest.replace(":", "/")));
-    const partial = (digest: Digest): boolean =>
-      (statSync(join(dir, "ingest", `${digest.replace(":", "-")}.partial`), { throwIfNoEntry: false })
-        ?.size ?? 0) > 0;
+    // What is there in full is not fetched at all.
+    const partial = (digest: Digest): boolean => {
+      const path = join(dir, "ingest", `${digest.replace(":", "-")}.partial`);
+      const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      return bytes > 0 && bytes < (image.blobs.get(digest)?.length ?? 0);
+    };
     if ((await pull(reference, dir, ((state >>> 16) / 65536) * wholeMs)) === null) killed++;
     const finished = image.layers.filter(stored);
     const begunOnes = image.layers.filter(partial);
