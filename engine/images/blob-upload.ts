@@ -8,6 +8,8 @@ import { refusal } from "./registry-errors.ts";
 import type { RegistryRequest } from "./registry-session.ts";
 
 export interface UploadOptions {
+  /** What the user pushes, e.g. `ghcr.io/a/b:1`, for messages. */
+  what: string;
   signal: AbortSignal;
   /** Repositories of the same registry that may have the blob already. */
   mountFrom: readonly string[];
@@ -235,7 +237,7 @@ export class BlobUpload {
           scopes: [pushScope(this.#repository), ...scopes],
           document: retry,
           ...(retry ? {} : { idleMs: storingMs }),
-          purpose: { action: "push", what: familiarName(this.#repository), repository: this.#repository },
+          purpose: { action: "push", what: this.#options.what, repository: this.#repository },
         },
         signal,
       );
@@ -246,7 +248,7 @@ export class BlobUpload {
     const { status } = response;
     const error = await refusal(this.#repository, response, {
       action: "push",
-      what: familiarName(this.#repository),
+      what: this.#options.what,
     });
     // 404 and 416: the upload is not there any more, or is not where we think it is.
     return uploading && (status === 404 || status === 416) ? new LostSession(error.message) : error;

@@ -32,7 +32,7 @@ export function spaceFor(
     "NO_SPACE",
     `failed to register layer: write ${store.dir}: no space left on device: ${name} needs at least ${megabytes(needed)} more${free === undefined ? "" : `, ${megabytes(free)} are free`}`,
     {
-      hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi). Then pull again: what is downloaded is kept.",
+      hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi). Then pull again: finished layers are kept.",
       details: { neededBytes: needed, ...(free === undefined ? {} : { freeBytes: free }) },
       cause: known,
     },

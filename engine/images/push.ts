@@ -212,7 +212,8 @@ async function push(
       const progress = shown.has(blob.digest) ? onProgress : () => {};
       // Tags of one repository share most of their layers: each is brought once.
       const before = seen.get(blob.digest);
-      const flight = before ?? pushBlob(repository, blob, { ...context, signal, onProgress: progress });
+      const flight =
+        before ?? pushBlob({ ...repository, tag }, blob, { ...context, signal, onProgress: progress });
       seen.set(blob.digest, flight);
       await flight;
       if (before) progress({ layer: shortDigest(blob.digest), status: "exists" });
@@ -241,6 +242,7 @@ async function pushBlob(repository: Reference, blob: Descriptor, context: PushCo
     repository,
     { digest: blob.digest, size: blob.size, path: store.blobPath(blob.digest) },
     {
+      what: familiar(repository),
       signal,
       mountFrom: repositoriesWith(repository, blob.digest, context.records),
       onProgress: (currentBytes) => {

@@ -147,25 +147,29 @@ test("through the proxy that the environment names, trusting what certs.d has", 
   }
 });
 
+/** An image for other machines than this one. */
+async function foreignImage(): Promise<string> {
+  const fake = await FakeRegistry.start();
+  const entry = (architecture: string) => ({
+    mediaType: "application/vnd.oci.image.manifest.v1+json",
+    digest: `sha256:${"a".repeat(64)}`,
+    size: 7,
+    platform: { os: "linux", architecture },
+  });
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, manifests: [entry("s390x"), entry("ppc64le")] }),
+  );
+  fake.manifests.set("app:1", { bytes, type: "application/vnd.oci.image.index.v1+json" });
+  return `${fake.host}/app:1`;
+}
+
 describe("errors name what the user typed, in Docker's words, and say what to do", () => {
   const mocker = new Mocker();
   let registry: Registry;
   let guarded: Registry;
-  let fake: FakeRegistry;
   before(async () => {
     registry = await startRegistry({ images: ["busybox"] });
     guarded = await startRegistry({ images: ["busybox"], htpasswd: { user: "me", password: secret } });
-    fake = await FakeRegistry.start();
-    const entry = (architecture: string) => ({
-      mediaType: "application/vnd.oci.image.manifest.v1+json",
-      digest: `sha256:${"a".repeat(64)}`,
-      size: 7,
-      platform: { os: "linux", architecture },
-    });
-    const bytes = Buffer.from(
-      JSON.stringify({ schemaVersion: 2, manifests: [entry("s390x"), entry("ppc64le")] }),
-    );
-    fake.manifests.set("app:1", { bytes, type: "application/vnd.oci.image.index.v1+json" });
   });
   after(async () => {
     await mocker.close();
@@ -173,7 +177,7 @@ describe("errors name what the user typed, in Docker's words, and say what to do
     await guarded?.stop();
   });
 
-  const cases: [what: string, reference: () => string, message: RegExp, hint: RegExp][] = [
+  const cases: [what: string, reference: () => string | Promise<string>, message: RegExp, hint: RegExp][] = [
     [
       "an unknown image",
       () => `${registry.host}/nosuch`,
@@ -188,7 +192,7 @@ describe("errors name what the user typed, in Docker's words, and say what to do
     ],
     [
       "no matching platform",
-      () => `${fake.host}/app:1`,
+      foreignImage,
       /^(\S+): no matching manifest for linux\/\w+ in the manifest list entries$/,
       /linux\/s390x, linux\/ppc64le/,
     ],
@@ -220,7 +224,7 @@ describe("errors name what the user typed, in Docker's words, and say what to do
   for (const [what, reference, message, hint] of cases)
     for (const verb of ["pull", "run"])
       test(`${verb}: ${what}`, async () => {
-        const typed = reference();
+        const typed = await reference();
         const run = await mocker.run([verb, typed]);
         assert.equal(run.code, verb === "pull" ? 1 : 125, run.stderr);
         const lines = run.stderr.trimEnd().split("\n");
@@ -231,7 +235,7 @@ describe("errors name what the user typed, in Docker's words, and say what to do
       });
 });
 
-test("a full disk: how much is missing, how much there is, and what to do; room lets it go on", async () => {
+test("a full disk: how much is missing, how much there is, and what to do; a smaller image still fits", async () => {
   const fake = await FakeRegistry.start();
   const big = fake.add(
     "big",
@@ -246,9 +250,7 @@ test("a full disk: how much is missing, how much there is, and what to do; room 
     mount -t tmpfs -o size=10m,mode=700 none "$1" || exit 99
     ${mocker.commandLine(["pull", big])}; echo "status $?"
     ls "$1/images/ingest" | grep -v partial; echo "layers: $(ls "$1/images/layers" | wc -l)"
-    ${mocker.commandLine(["pull", "-q", small])}; echo "status $?"
-    mount -o remount,size=60m "$1"
-    ${mocker.commandLine(["pull", "-q", big])}; echo "status $?"`;
+    ${mocker.commandLine(["pull", "-q", small])}; echo "status $?"`;
   const mapping = process.getuid?.() === 0 ? [] : ["--map-root-user"];
   const child = spawn("unshare", [...mapping, "--mount", "sh", "-c", script, "sh", mocker.dataDir], {
     env: mocker.environment(),
@@ -263,7 +265,7 @@ test("a full disk: how much is missing, how much there is, and what to do; room 
       stderr,
       /mocker: failed to register layer: write \S+: no space left on device: \S+big:1 needs at least [0-9.]+ MB more, [0-9.]+ MB are free\nhint: Make room, for instance with: mocker image prune/,
     );
-    assert.match(output, new RegExp(`${small}\nstatus 0\n${big}\nstatus 0\n$`), output + stderr);
+    assert.match(output, new RegExp(`${small}\nstatus 0\n$`), output + stderr);
   } finally {
     await mocker.close();
     fake.stop();

@@ -327,7 +327,7 @@ describe("push", () => {
     const second = await storeWith({ [other]: makeImage([await makeTar([{ name: "b", content: "b" }])]) });
     await assert.rejects(
       push(second, { reference: other }),
-      failsWith("REGISTRY_ERROR", /answered with status 405 for \S+\/app/),
+      failsWith("REGISTRY_ERROR", /answered with status 405 for \S+\/app:1/),
     );
     await readOnly.stop();
   });
