@@ -8,7 +8,7 @@ import { runDoctor } from "./doctor.ts";
 import { bindConnection } from "./handlers.ts";
 import { ImageStore } from "./images/image-store.ts";
 import type { Log } from "./log.ts";
-import { dataDir, runDir, socketPath } from "./paths.ts";
+import { configDir, dataDir, runDir, socketPath } from "./paths.ts";
 import { type DoctorReport, type EngineInfo, protocolVersion } from "./protocol/engine.ts";
 import { MockerError } from "./protocol/errors.ts";
 import { Server } from "./server.ts";
@@ -37,6 +37,8 @@ export interface EngineOptions {
 export class Engine {
   readonly version: string;
   readonly log: Log;
+  /** How registries are reached. */
+  readonly registry = { configDir: configDir() };
   readonly images: ImageStore;
   readonly vms: VmManager;
   readonly streams = new Streams();
@@ -57,6 +59,7 @@ export class Engine {
       dir: join(dataDir(), "images"),
       native: { tryLock: native.tryLock },
       helloPath: native.helloPath(),
+      registry: this.registry,
       log: this.log,
     });
     this.#runtimes = new Runtimes(new KrunRuntime(this.images), new SimulationRuntime(this.images));

@@ -8,6 +8,10 @@ import {
   ResponseError,
 } from "vscode-jsonrpc/node";
 import type { Engine } from "./engine.ts";
+import * as registryLogin from "./images/login.ts";
+import { inspectManifest } from "./images/manifest-inspect.ts";
+import { listTags } from "./images/registry.ts";
+import { search } from "./images/search.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
 import * as protocol from "./protocol/index.ts";
@@ -16,6 +20,7 @@ import { parseTime } from "./vms/log-time.ts";
 
 const pullProgress = new ProgressType<PullProgress>();
 const checkProgress = new ProgressType<protocol.CheckProgress>();
+const pushProgress = new ProgressType<protocol.PushProgress>();
 
 /** Binds one client's connection to the engine: requests in, results, progress and events out. */
 export function bindConnection(connection: MessageConnection, engine: Engine): void {
@@ -77,6 +82,22 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       },
     });
   });
+  handle(protocol.imagePush, (params, signal) => {
+    const token = params.progressToken;
+    return images.push(params, {
+      signal,
+      onProgress: (progress) => {
+        if (token !== undefined)
+          connection.sendProgress(pushProgress, token, progress).catch(() => undefined);
+      },
+    });
+  });
+  handle(protocol.registryTags, (params, signal) => listTags(params, engine.registry, signal));
+  handle(protocol.registryLogin, (params, signal) => registryLogin.login(params, engine.registry, signal));
+  handle(protocol.registryLoginName, (params) => registryLogin.loginName(params.server, params.dockerConfig));
+  handle(protocol.registryLogout, (params) => registryLogin.logout(params.server, params.dockerConfig));
+  handle(protocol.imageSearch, (params, signal) => search(params, engine.registry, signal));
+  handle(protocol.manifestInspect, (params, signal) => inspectManifest(params, engine.registry, signal));
   handle(protocol.imageList, ({ filters }) => images.list(filters ?? {}));
   handle(protocol.imageInspect, ({ image }) => images.get(image));
   handle(protocol.imageRemove, ({ image, force }) =>
@@ -249,7 +270,7 @@ function responseError(error: unknown, method: string, engine: Engine): Response
   const noSpace = (cause as NodeJS.ErrnoException).code === "ENOSPC";
   const code = noSpace ? "NO_SPACE" : "INTERNAL";
   const hint = noSpace
-    ? "Free some space, for instance with: mocker rm, mocker rmi"
+    ? "Free some space, for instance with: mocker image prune, mocker rm, mocker rmi"
     : `Details are in ${engine.log.path}.`;
   return new ResponseError(protocol.jsonRpcCode(code), protocol.scrub(cause.message), { code, hint });
 }

@@ -21,6 +21,11 @@ export function dataDir(env: Environment = process.env): string {
   return join(xdg(env, "XDG_DATA_HOME") ?? join(env.HOME || homedir(), ".local", "share"), "mocker");
 }
 
+/** What users configure: `$XDG_CONFIG_HOME/mocker` or `~/.config/mocker`, with engine.json and certs.d. */
+export function configDir(env: Environment = process.env): string {
+  return join(xdg(env, "XDG_CONFIG_HOME") ?? join(env.HOME || homedir(), ".config"), "mocker");
+}
+
 function isOwnDirectory(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat?.isDirectory() === true && stat.uid === ownUid();

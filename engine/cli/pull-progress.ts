@@ -1,14 +1,12 @@
-/** Shows a pull's progress: one line per layer, redrawn on a terminal; what is worth a line, elsewhere. */
-import type { PullProgress } from "../protocol/index.ts";
+/** Shows a pull's or push's progress: one line per layer, redrawn on a terminal; what is worth a line, elsewhere. */
+import type { PullProgress, PushProgress } from "../protocol/index.ts";
 import type { OutputStream } from "./io.ts";
 import { humanSize } from "./units.ts";
 
 const redrawMs = 50;
 
-type Words = Readonly<Record<PullProgress["status"], string>>;
-
 /** Docker's words for what happens to a layer. */
-const pullWords: Words = {
+const pullWords: Record<PullProgress["status"], string> = {
   pulling: "Pulling fs layer",
   exists: "Already exists",
   waiting: "Waiting",
@@ -20,15 +18,33 @@ const pullWords: Words = {
 };
 
 /** The same for layers of an archive. */
-export const loadWords: Words = {
+export const loadWords: Record<PullProgress["status"], string> = {
   ...pullWords,
   pulling: "Loading layer",
-  waiting: "Waiting",
   downloading: "Loading layer",
   verifying: "Loading layer",
   preparing: "Loading layer",
   complete: "Loaded",
 };
+
+export const pushWords: Record<PushProgress["status"], string> = {
+  preparing: "Preparing",
+  waiting: "Waiting",
+  pushing: "Pushing",
+  pushed: "Pushed",
+  exists: "Layer already exists",
+  mounted: "Mounted from",
+  retrying: "Retrying",
+};
+
+/** One layer's state, of whatever transfer. */
+export interface LayerLine {
+  readonly layer: string;
+  readonly status: string;
+  readonly currentBytes?: number;
+  readonly totalBytes?: number;
+  readonly message?: string;
+}
 
 /** `[=====>     ]  1.2MB/3.4MB`, fitted to a terminal of `columns`. */
 export function progressBar(current: number, total: number | undefined, columns: number): string {
@@ -41,13 +57,21 @@ export function progressBar(current: number, total: number | undefined, columns:
   return `[${`${"=".repeat(filled)}>`.slice(0, 50).padEnd(50)}] ${numbers}`;
 }
 
-function describe(progress: PullProgress, columns: number, words: Words): string {
+const countingStates = new Set(["downloading", "preparing", "pushing"]);
+const finalStates = new Set(["complete", "exists", "pushed", "mounted"]);
+
+function describe(
+  progress: LayerLine,
+  columns: number,
+  words: Readonly<Record<string, string | undefined>>,
+): string {
   const { status, currentBytes, totalBytes, message } = progress;
-  const word = words[status];
-  const isCounting = status === "downloading" || status === "preparing";
+  const word = words[status] ?? status;
+  const isCounting = countingStates.has(status);
   if (isCounting && currentBytes !== undefined) {
     return `${word} ${progressBar(currentBytes, totalBytes, columns)}`;
   }
+  if (status === "mounted" && message) return `${word} ${message}`;
   return status === "retrying" && message ? `${word}: ${message}` : word;
 }
 
@@ -59,9 +83,9 @@ function up(lines: number): string {
 export class PullDisplay {
   readonly #out: OutputStream;
   readonly #title: string | undefined;
-  readonly #words: Words;
   readonly #isTerminal: boolean;
-  readonly #lines = new Map<string, PullProgress>();
+  readonly #words: Readonly<Record<string, string | undefined>>;
+  readonly #lines = new Map<string, LayerLine>();
   readonly #printed = new Map<string, string>();
   /** Lines that the last drawing took, counted upwards from the cursor. */
   #drawn = 0;
@@ -69,14 +93,18 @@ export class PullDisplay {
   #begun = false;
 
   /** `title` is printed before the first progress, so that a pull that fails at once shows only its error. */
-  constructor(out: OutputStream, title: string | undefined, words: Words = pullWords) {
+  constructor(
+    out: OutputStream,
+    title: string | undefined,
+    words: Readonly<Record<string, string | undefined>> = pullWords,
+  ) {
     this.#words = words;
     this.#out = out;
     this.#title = title;
     this.#isTerminal = out.isTTY === true;
   }
 
-  report(progress: PullProgress): void {
+  report(progress: LayerLine): void {
     this.#begin();
     if (progress.layer === "") {
       // "Pulling from …" in the engine's words; the title says so in Docker's.
@@ -90,9 +118,11 @@ export class PullDisplay {
       return;
     }
     // Without a terminal only what changes in kind is news.
-    const text =
-      progress.status === "retrying" ? describe(progress, 0, this.#words) : this.#words[progress.status];
-    if (progress.status === "downloading" || this.#printed.get(progress.layer) === text) return;
+    const { status } = progress;
+    const isOneWord = status !== "retrying" && status !== "mounted";
+    const text = isOneWord ? (this.#words[status] ?? status) : describe(progress, 0, this.#words);
+    if (status === "downloading" || status === "pushing" || this.#printed.get(progress.layer) === text)
+      return;
     this.#printed.set(progress.layer, text);
     this.#out.write(`${progress.layer}: ${text}\n`);
   }
@@ -128,7 +158,7 @@ export class PullDisplay {
     let lines = [...this.#lines];
     // More layers than rows: those that are done make room.
     if (lines.length > room) {
-      const isDone = ({ status }: PullProgress): boolean => status === "complete" || status === "exists";
+      const isDone = ({ status }: LayerLine): boolean => finalStates.has(status);
       lines = [...lines.filter(([, line]) => !isDone(line)), ...lines.filter(([, line]) => isDone(line))];
       lines = lines.slice(0, room);
     }

@@ -1,4 +1,5 @@
 /** Pulls an image with progress on a stream, for `pull`, `run` and `create`. */
+import { resolve } from "node:path";
 import {
   type ImagePullParams,
   type ImagePullResult,
@@ -18,9 +19,11 @@ let tokens = 0;
 export async function pullImage(
   engine: Engine,
   io: Io,
-  params: ImagePullParams,
+  given: ImagePullParams,
   out: OutputStream | undefined,
+  options: { status?: boolean } = {},
 ): Promise<ImagePullResult> {
+  const params = { ...given, ...dockerConfigOf(io) };
   const { reference } = params;
   const controller = new AbortController();
   const cancel = (): void => controller.abort();
@@ -37,10 +40,8 @@ export async function pullImage(
     display?.finish();
     if (out !== undefined) {
       const name = familiarReference(reference);
-      const status = result.upToDate
-        ? `Image is up to date for ${name}`
-        : `Downloaded newer image for ${name}`;
-      out.write(`Digest: ${result.digest}\nStatus: ${status}\n`);
+      out.write(`Digest: ${result.digest}\n`);
+      if (options.status !== false) out.write(pullStatus(name, result.upToDate));
     }
     return result;
   } catch (error) {
@@ -51,6 +52,17 @@ export async function pullImage(
     forgetProgress();
     for (const forget of forgetSignals) forget();
   }
+}
+
+/** Docker's last line about a pull. */
+export function pullStatus(name: string, upToDate: boolean): string {
+  return `Status: ${upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}\n`;
+}
+
+/** The folder of the credentials, where the user has named one: the engine may have been started without it. */
+export function dockerConfigOf(io: Io): { dockerConfig?: string } {
+  const { DOCKER_CONFIG: folder } = io.env;
+  return folder ? { dockerConfig: resolve(io.cwd, folder) } : {};
 }
 
 /** Docker's remark before a pull of a name alone. */

@@ -31,6 +31,19 @@ function split(text: string): ReferenceParts {
   return { domain: hasDomain ? first : "", path: hasDomain ? name.slice(slash + 1) : name, tag, digest };
 }
 
+/** Whether a tag or a digest is given. */
+export function isNameOnly(text: string): boolean {
+  const { tag, digest } = split(text);
+  return tag === undefined && digest === undefined;
+}
+
+/** The repository of a reference as people write it, without tag and digest: `alpine`. */
+export function familiarRepository(text: string): string {
+  return familiarReference(text)
+    .replace(/@.*$/, "")
+    .replace(/:[^:/]*$/, "");
+}
+
 /** Whether neither tag nor digest is given, so that `latest` is meant. */
 export function isUntagged(text: string): boolean {
   const { tag, digest } = split(text);

@@ -1,6 +1,6 @@
 import { MockerError } from "../protocol/errors.ts";
 import type { Credential } from "./docker-config.ts";
-import { type HttpClient, readBody } from "./http.ts";
+import { type HttpClient, readBody, retryAfterMs, TransientError } from "./http.ts";
 
 /** One challenge of a WWW-Authenticate header (RFC 9110, section 11.6.1). */
 export interface Challenge {
@@ -36,19 +36,36 @@ export interface Authorization {
 
 /** Tokens live at least a minute unless their server says otherwise (distribution, "Token Authentication Specification"). */
 const defaultLifetimeSeconds = 60;
+const maximumTokenBytes = 1 << 20;
+const brokenServer =
+  "The registry's token server is broken or set up wrongly: its administrator has to correct it.";
+
+export interface AuthorizeOptions {
+  /** What is wanted, e.g. `repository:library/alpine:pull`; the registry may ask for more. */
+  scopes: readonly string[];
+  /** Whether the registry itself is reached by https: then its token server must be too. */
+  secure: boolean;
+  insecureTls: boolean;
+  signal: AbortSignal | undefined;
+  /** Makes the error for a user who may not, from the reason in a few words. */
+  denied(cause: string): MockerError;
+  /** Asks the token server for a refresh token, which is kept instead of the password. */
+  offline?: boolean;
+}
+
+/** An {@link Authorization} and the refresh token that came with it, if one was asked for and given. */
+export type Grant = Authorization & { refreshToken?: string };
 
 /**
  * Answers a registry's challenge: Basic with the user's name and password, Bearer with a token that the named token server gives
- * for `scope`. undefined: nothing in the challenge can be answered.
- *
- * @param secure whether the registry itself is reached by https: then its token server must be too
+ * for the scopes.
  */
 export async function authorize(
   http: HttpClient,
   challenges: Challenge[],
   credential: Credential | undefined,
-  options: { scope: string; secure: boolean; insecureTls: boolean; signal: AbortSignal | undefined },
-): Promise<Authorization | undefined> {
+  options: AuthorizeOptions,
+): Promise<Grant> {
   const bearer = challenges.find(({ scheme }) => scheme === "bearer");
   if (bearer) {
     if (credential?.kind === "registry")
@@ -61,7 +78,7 @@ export async function authorize(
       header: basicHeader(credential.username, credential.password),
       expiresAt: Number.POSITIVE_INFINITY,
     };
-  return undefined;
+  throw options.denied(basic ? "no basic auth credentials" : "unauthorized: authentication required");
 }
 
 function basicHeader(username: string, password: string): string {
@@ -72,13 +89,15 @@ async function fetchToken(
   http: HttpClient,
   parameters: Record<string, string>,
   credential: Credential | undefined,
-  options: { scope: string; secure: boolean; insecureTls: boolean; signal: AbortSignal | undefined },
-): Promise<Authorization> {
+  options: AuthorizeOptions,
+): Promise<Grant> {
   let realm: URL;
   try {
     realm = new URL(parameters.realm ?? "");
   } catch {
-    throw new MockerError("REGISTRY_ERROR", "the registry names no valid token server");
+    throw new MockerError("REGISTRY_ERROR", "the registry names no valid token server", {
+      hint: brokenServer,
+    });
   }
   if (realm.protocol !== "https:" && (options.secure || realm.protocol !== "http:"))
     throw new MockerError(
@@ -88,7 +107,8 @@ async function fetchToken(
         hint: "Credentials are not sent over an unprotected connection.",
       },
     );
-  const scope = parameters.scope || options.scope;
+  const asked = (parameters.scope ?? "").split(" ").filter((part) => part !== "");
+  const scopes = [...new Set([...asked, ...options.scopes])];
   const { service } = parameters;
   const headers: Record<string, string> = { accept: "application/json" };
   let body: string | undefined;
@@ -97,13 +117,17 @@ async function fetchToken(
       grant_type: "refresh_token",
       refresh_token: credential.token,
       client_id: "mocker",
-      scope,
+      scope: scopes.join(" "),
       ...(service ? { service } : {}),
     }).toString();
     headers["content-type"] = "application/x-www-form-urlencoded";
   } else {
-    for (const part of scope.split(" ")) realm.searchParams.append("scope", part);
+    for (const part of scopes) realm.searchParams.append("scope", part);
     if (service) realm.searchParams.set("service", service);
+    if (options.offline) {
+      realm.searchParams.set("offline_token", "true");
+      realm.searchParams.set("client_id", "mocker");
+    }
     if (credential?.kind === "basic") {
       realm.searchParams.set("account", credential.username);
       headers.authorization = basicHeader(credential.username, credential.password);
@@ -115,17 +139,35 @@ async function fetchToken(
     ...(body === undefined ? {} : { body }),
     signal: options.signal,
     insecure: options.insecureTls,
+    document: true,
   });
-  const text = (await readBody(response, 1 << 20)).toString("utf8");
-  if (response.status === 401 || response.status === 403)
-    throw new MockerError("UNAUTHORIZED", `unauthorized: ${realm.host} refused the user name or password`, {
-      hint: 'Log in to the registry again, with "docker login" or the like.',
-    });
-  if (response.status !== 200)
+  let text: string;
+  try {
+    text = (await readBody(response, maximumTokenBytes)).toString("utf8");
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
     throw new MockerError(
       "REGISTRY_ERROR",
-      `the token server ${realm.host} answered with status ${response.status}`,
+      `the token server ${realm.host} gave no token: ${error.message}`,
+      {
+        hint: brokenServer,
+      },
     );
+  }
+  const { status } = response;
+  if (status === 401 || status === 403)
+    throw options.denied(
+      credential === undefined
+        ? "unauthorized: authentication required"
+        : "unauthorized: incorrect username or password",
+    );
+  if (status === 429 || status >= 500)
+    throw new TransientError(`the token server ${realm.host} answered with status ${status}`, {
+      status,
+      retryAfterMs: retryAfterMs(response.headers["retry-after"]),
+    });
+  if (status !== 200)
+    throw new MockerError("REGISTRY_ERROR", `the token server ${realm.host} answered with status ${status}`);
   let answer: Record<string, unknown>;
   try {
     answer = JSON.parse(text) as Record<string, unknown>;
@@ -134,9 +176,17 @@ async function fetchToken(
   }
   const token = answer.token || answer.access_token;
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token))
-    throw new MockerError("REGISTRY_ERROR", `the token server ${realm.host} gave no token`);
+    throw new MockerError("REGISTRY_ERROR", `the token server ${realm.host} gave no token`, {
+      hint: brokenServer,
+    });
   const lifetime = answer.expires_in;
   const seconds = typeof lifetime === "number" && lifetime > 0 ? lifetime : defaultLifetimeSeconds;
   // Counted from now, not from the server's clock; renewed a little early.
-  return { header: `Bearer ${token}`, expiresAt: Date.now() + Math.max(seconds - 10, seconds / 2) * 1000 };
+  const expiresAt = Date.now() + Math.max(seconds - 10, seconds / 2) * 1000;
+  const refreshToken = answer.refresh_token;
+  return {
+    header: `Bearer ${token}`,
+    expiresAt,
+    ...(typeof refreshToken === "string" && refreshToken !== "" ? { refreshToken } : {}),
+  };
 }

@@ -63,6 +63,11 @@ export class ContentStore {
     return join(this.ingestDir, `${algorithm}-${hex}.partial`);
   }
 
+  /** How much of a blob is downloaded, while the rest is missing. */
+  partialBytes(digest: Digest): number {
+    return statSync(this.partialPath(digest), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
   layerPaths(diffId: Digest): { index: string; data: string } {
     const { algorithm, hex } = splitDigest(diffId);
     const base = join(this.layersDir, algorithm === "sha256" ? hex : `${algorithm}-${hex}`);

@@ -1,8 +1,10 @@
-import { spawn } from "node:child_process";
+import { mkdirSync, realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
+import { runHelper } from "./credential-helper.ts";
 
 /** What a registry is shown. */
 export type Credential =
@@ -15,8 +17,6 @@ export type Credential =
 /** Docker Hub's key in the file is an address of its first version. */
 const hubKey = "https://index.docker.io/v1/";
 
-const helperTimeoutMs = 30_000;
-
 /**
  * The credentials that `docker login` left: `config.json` in $DOCKER_CONFIG or ~/.docker, with `auths`, `credHelpers` and
  * `credsStore`. Read afresh for each question, so that a new login counts at once.
@@ -27,31 +27,17 @@ export async function findCredential(
   domain: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Credential | undefined> {
-  const path = join(environment.DOCKER_CONFIG || join(homedir(), ".docker"), "config.json");
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch {
-    return undefined;
-  }
-  let config: unknown;
-  try {
-    config = JSON.parse(text);
-  } catch {
-    throw new MockerError("UNAUTHORIZED", `${path} is not valid JSON`, {
-      hint: "Repair or remove the file, then log in again.",
-    });
-  }
-  const root = member(config);
-  const key = domain === "docker.io" ? hubKey : domain;
-  const helper = member(root.credHelpers)[key] ?? member(root.credHelpers)[domain] ?? root.credsStore;
-  if (typeof helper === "string" && helper !== "") {
+  // One that cannot be read is no reason not to pull what everybody may.
+  const root = await readConfig(configPath(environment), () => ({}));
+  const key = keyOf(domain);
+  const helper = helperOf(root, key, domain);
+  if (helper !== undefined) {
     const found = await askHelper(helper, key, environment);
     if (found) return found;
   }
   const auths = member(root.auths);
   for (const [name, value] of Object.entries(auths)) {
-    if (name !== key && hostOf(name) !== (domain === "docker.io" ? "index.docker.io" : domain)) continue;
+    if (!isNameOf(name, domain)) continue;
     const found = fromEntry(member(value));
     if (found) return found;
   }
@@ -60,6 +46,16 @@ export async function findCredential(
 
 function member(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+/** What Docker's file calls a registry. */
+export function keyOf(domain: string): string {
+  return domain === "docker.io" ? hubKey : domain;
+}
+
+/** Whether a key of the file means this registry. */
+function isNameOf(key: string, domain: string): boolean {
+  return key === keyOf(domain) || hostOf(key) === (domain === "docker.io" ? "index.docker.io" : domain);
 }
 
 /** Old files have whole addresses as keys. */
@@ -89,73 +85,134 @@ function fromEntry(entry: Record<string, unknown>): Credential | undefined {
     : undefined;
 }
 
-/**
- * github.com/docker/docker-credential-helpers: `docker-credential-NAME get`, the server's name on standard input, JSON on
- * standard output. "credentials not found" is no error.
- */
-function askHelper(
+/** undefined: the helper knows none. */
+async function askHelper(
   name: string,
   server: string,
   environment: NodeJS.ProcessEnv,
 ): Promise<Credential | undefined> {
-  if (!/^[A-Za-z0-9._-]+$/.test(name))
+  const output = await runHelper(name, "get", server, environment);
+  if (output === undefined) return undefined;
+  let answer: Record<string, unknown>;
+  try {
+    answer = member(JSON.parse(output));
+  } catch {
     throw new MockerError(
       "UNAUTHORIZED",
-      `the credential helper "${name}" in Docker's config.json has no valid name`,
+      `the credential helper docker-credential-${name} gave no valid answer`,
     );
-  const program = `docker-credential-${name}`;
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], {
-      env: environment,
-      stdio: ["pipe", "pipe", "ignore"],
+  }
+  const { Username: username, Secret: secret } = answer;
+  if (typeof username !== "string" || typeof secret !== "string" || secret === "") return undefined;
+  return username === "<token>"
+    ? { kind: "identity", token: secret }
+    : { kind: "basic", username, password: secret };
+}
+
+/** What keeps a domain's credentials, if not the file itself. */
+function helperOf(root: Record<string, unknown>, key: string, domain: string): string | undefined {
+  const helper = member(root.credHelpers)[key] ?? member(root.credHelpers)[domain] ?? root.credsStore;
+  return typeof helper === "string" && helper !== "" ? helper : undefined;
+}
+
+/** Path of the file. */
+function configPath(environment: NodeJS.ProcessEnv): string {
+  return join(environment.DOCKER_CONFIG || join(homedir(), ".docker"), "config.json");
+}
+
+/** @throws UNAUTHORIZED for a file that is no JSON */
+async function readConfig(
+  path: string,
+  unreadable: (error: Error) => Record<string, unknown> = (error) => {
+    throw new MockerError("UNAUTHORIZED", `${path} cannot be read: ${error.message}`);
+  },
+): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    return unreadable(error as Error);
+  }
+  try {
+    return member(JSON.parse(text));
+  } catch {
+    throw new MockerError("UNAUTHORIZED", `${path} is not valid JSON`, {
+      hint: "Repair or remove the file, then log in again.",
     });
-    // Not spawn's own time limit: its timer outlives a program that cannot be started.
-    const timer = setTimeout(() => child.kill("SIGKILL"), helperTimeoutMs);
-    const settled = (): void => clearTimeout(timer);
-    child.once("error", settled).once("close", settled);
-    let output = "";
-    child.stdout.setEncoding("utf8");
-    child.stdout.on("data", (text: string) => {
-      if (output.length < 1 << 20) output += text;
-    });
-    // A helper that does not read its input is not worth an error of its own.
-    child.stdin.on("error", () => {});
-    child.stdin.end(server);
-    child.on("error", () =>
-      reject(
-        new MockerError("UNAUTHORIZED", `the credential helper ${program} cannot be started`, {
-          hint: "Install it, or remove it from Docker's config.json and log in again.",
-        }),
-      ),
-    );
-    child.on("close", (code, signal) => {
-      if (code !== 0) {
-        if (/credentials not found/i.test(output)) return resolve(undefined);
-        // Its output may hold secrets: not quoted.
-        return reject(
-          new MockerError(
-            "UNAUTHORIZED",
-            `the credential helper ${program} failed (${signal ?? `exit status ${code}`})`,
-            {
-              hint: `Run "docker login" again, or test the helper with: echo ${server} | ${program} get`,
-            },
-          ),
-        );
-      }
-      try {
-        const answer = member(JSON.parse(output));
-        const username = answer.Username;
-        const secret = answer.Secret;
-        if (typeof username !== "string" || typeof secret !== "string" || secret === "")
-          return resolve(undefined);
-        resolve(
-          username === "<token>"
-            ? { kind: "identity", token: secret }
-            : { kind: "basic", username, password: secret },
-        );
-      } catch {
-        reject(new MockerError("UNAUTHORIZED", `the credential helper ${program} gave no valid answer`));
-      }
-    });
+  }
+}
+
+/** One change at a time: each rewrites the whole file. */
+let lastChange: Promise<unknown> = Promise.resolve();
+
+function serially<T>(change: () => Promise<T>): Promise<T> {
+  const next = lastChange.then(change, change);
+  lastChange = next.catch(() => {});
+  return next;
+}
+
+/** As `docker login`: keeps credentials with the helper that is configured, else in the file. Returns the file's path if
+ * it holds them now and did not before.
+ */
+export function storeCredential(
+  domain: string,
+  credential:
+    | Extract<Credential, { username: string }>
+    | { kind: "identity"; username: string; token: string },
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<string | undefined> {
+  return serially(async () => {
+    const path = configPath(environment);
+    const root = await readConfig(path);
+    const key = keyOf(domain);
+    const { username } = credential;
+    const auths = { ...member(root.auths) };
+    const helper = helperOf(root, key, domain);
+    if (helper !== undefined) {
+      const secret =
+        credential.kind === "identity"
+          ? { Username: "<token>", Secret: credential.token }
+          : { Username: username, Secret: credential.password };
+      await runHelper(helper, "store", JSON.stringify({ ServerURL: key, ...secret }), environment);
+      // As Docker: the file says that there is a login, and no more.
+      if (JSON.stringify(auths[key]) === "{}") return undefined;
+      writeConfig(path, { ...root, auths: { ...auths, [key]: {} } });
+      return undefined;
+    }
+    const auth = (password: string) => Buffer.from(`${username}:${password}`).toString("base64");
+    const entry =
+      credential.kind === "identity"
+        ? { auth: auth(""), identitytoken: credential.token }
+        : { auth: auth(credential.password) };
+    if (JSON.stringify(auths[key]) === JSON.stringify(entry)) return undefined;
+    writeConfig(path, { ...root, auths: { ...auths, [key]: entry } });
+    return path;
   });
+}
+
+/** As `docker logout`: forgets the credentials of a domain, wherever they are. */
+export function eraseCredential(domain: string, environment: NodeJS.ProcessEnv = process.env): Promise<void> {
+  return serially(async () => {
+    const path = configPath(environment);
+    const root = await readConfig(path);
+    const key = keyOf(domain);
+    const helper = helperOf(root, key, domain);
+    if (helper !== undefined) await runHelper(helper, "erase", key, environment);
+    const auths = member(root.auths);
+    const kept = Object.entries(auths).filter(([name]) => !isNameOf(name, domain));
+    if (kept.length === Object.keys(auths).length) return;
+    writeConfig(path, { ...root, auths: Object.fromEntries(kept) });
+  });
+}
+
+/** As Docker writes it. What a link leads to is replaced, not the link. */
+function writeConfig(path: string, config: Record<string, unknown>): void {
+  let target = path;
+  try {
+    target = realpathSync(path);
+  } catch {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  }
+  writeFileAtomic(target, `${JSON.stringify(config, undefined, "\t")}\n`);
 }

@@ -157,7 +157,9 @@ export class Garbage {
 /** Every blob, layer and disk that an image needs. */
 export function keysOf(record: ImageRecord): Set<string> {
   const layers = record.layers.flatMap(({ digest, diffId }) => [digest, diffId]);
-  return new Set([record.id, record.manifest.digest, recordChain(record), ...layers]);
+  const named = record.repoDigests.map((name) => name.slice(name.indexOf("@") + 1));
+  const ends = [record.id, record.manifest.digest, recordChain(record)];
+  return new Set([...ends, ...Object.values(record.tags), ...named, ...layers]);
 }
 
 /** Since the last change of a file; for a folder, too, since it was moved into its place. */

@@ -4,7 +4,7 @@ import { MockerError } from "../protocol/errors.ts";
 import type { ImagePullParams, ImagePullResult } from "../protocol/image.ts";
 import type { ContentStore } from "./content-store.ts";
 import type { DeferredSync } from "./deferred-sync.ts";
-import { chainId, type Digest, shortDigest, verifyDigest } from "./digest.ts";
+import { chainId, type Digest, digestOf, shortDigest, verifyDigest } from "./digest.ts";
 import type { Garbage } from "./garbage.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
@@ -12,11 +12,14 @@ import { type ImageSource, readSmall, resolveManifest } from "./image-source.ts"
 import { readLayerTotals } from "./layer-index.ts";
 import { type LayerStore, noSpace } from "./layer-store.ts";
 import { type Descriptor, parseConfig } from "./manifest.ts";
+import { spaceFor } from "./no-space.ts";
 import { formatPlatform, hostPlatform, match, normalize, type Platform, parsePlatform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
-import { RegistryClient } from "./registry.ts";
+import { openRegistry, type RegistryOptions } from "./registry.ts";
+import { naming } from "./registry-errors.ts";
 import type { RootStore } from "./root-store.ts";
+import { SharedReads } from "./shared-reads.ts";
 import { dockerArchiveSources } from "./source-docker-archive.ts";
 import { helloSource, helloTag } from "./source-hello.ts";
 import { ociArchiveSource, ociLayoutSource } from "./source-oci.ts";
@@ -38,8 +41,8 @@ export interface PullerParts {
 }
 
 export interface PullerOptions {
-  /** Hosts that may be spoken to without https, see RegistryOptions. */
-  insecureRegistries?: readonly string[];
+  /** How registries are reached. */
+  registry?: RegistryOptions;
   /** The static program of the built-in image `hello`. */
   helloPath: string;
 }
@@ -56,6 +59,7 @@ export class ImagePuller {
   readonly #roots: RootStore;
   readonly #sync: DeferredSync;
   readonly #options: PullerOptions;
+  readonly #configs = new SharedReads();
   #helloFlight: Promise<ImageRecord> | undefined;
 
   constructor(parts: PullerParts, options: PullerOptions) {
@@ -106,13 +110,14 @@ export class ImagePuller {
           }
         }
       }
-      return await this.#pullReference(parseReference(params.reference), platform, signal, onProgress);
+      const reference = parseReference(params.reference);
+      return await this.#pullReference(reference, platform, signal, onProgress, params.dockerConfig);
     } catch (error) {
       if (signal.aborted)
         throw new MockerError("CANCELLED", `the pull of ${params.reference} was cancelled`, {
           hint: "What is downloaded already is kept and used by the next pull.",
         });
-      throw noSpace(error);
+      throw naming(noSpace(error), params.reference);
     }
   }
 
@@ -121,6 +126,7 @@ export class ImagePuller {
     platform: Platform | undefined,
     signal: AbortSignal,
     onProgress: OnProgress,
+    dockerConfig?: string,
   ): Promise<ImagePullResult> {
     const name = canonical(reference);
     if (name === helloTag && platform === undefined) {
@@ -133,11 +139,6 @@ export class ImagePuller {
         upToDate: known !== undefined,
       };
     }
-    onProgress({
-      layer: "",
-      status: "pulling",
-      message: `Pulling from ${reference.domain === "docker.io" ? reference.path : canonicalName(reference)}`,
-    });
     if (reference.digest !== undefined) {
       const wanted = `${canonicalName(reference)}@${reference.digest}`;
       const known = this.#catalog.records
@@ -147,10 +148,16 @@ export class ImagePuller {
     }
     const { awaited } = this.#catalog;
     if (reference.digest === undefined) awaited.set(name, (awaited.get(name) ?? 0) + 1);
-    const client = new RegistryClient({ insecureRegistries: this.#options.insecureRegistries ?? [] });
+    const client = openRegistry(this.#options.registry, dockerConfig);
     try {
       const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
       const source = await registrySource(client, reference, signal, onRetry);
+      // Not before the registry has it: a pull that fails at once shows only its error.
+      onProgress({
+        layer: "",
+        status: "pulling",
+        message: `Pulling from ${reference.domain === "docker.io" ? reference.path : canonicalName(reference)}`,
+      });
       const result = await this.bring(source, platform, signal, onProgress);
       return { ...result, reference: name };
     } finally {
@@ -197,6 +204,7 @@ export class ImagePuller {
     onProgress: OnProgress,
   ): Promise<ImagePullResult> {
     const pins: string[] = [];
+    const releases: (() => void)[] = [];
     const failed = new AbortController();
     const signal = AbortSignal.any([outer, failed.signal]);
     try {
@@ -214,10 +222,7 @@ export class ImagePuller {
         ...manifest.layers.map((layer) => layer.digest),
       );
 
-      const configBytes = this.#store.hasBlob(manifest.config)
-        ? this.#store.readBlob(manifest.config.digest)
-        : await readSmall(source, manifest.config, signal);
-      verifyDigest(configBytes, manifest.config.digest, source.name);
+      const configBytes = await this.#config(source, manifest.config, signal, releases);
       const config = parseConfig(configBytes, source.name, manifest.layers.length);
       this.#checkPlatform(source, config, platform, onProgress);
 
@@ -238,14 +243,22 @@ export class ImagePuller {
         (source.tags.length > 0
           ? source.tags.every((tag) => known.tags[tag] === named)
           : source.repository === undefined || known.repoDigests.includes(`${source.repository}@${named}`));
-      if (upToDate) return { id: known.id, digest: named, reference, upToDate: true };
+      if (upToDate) {
+        this.#keepIndex(source);
+        return { id: known.id, digest: named, reference, upToDate: true };
+      }
 
       const chain = chainId(config.diffIds);
       this.#garbage.pin(pins, chain, ...config.diffIds);
-      await this.#bringLayers(source, manifest.layers, config.diffIds, signal, failed, onProgress);
+      await this.#bringLayers(source, manifest.layers, config.diffIds, signal, failed, onProgress).catch(
+        (error: unknown) => {
+          throw spaceFor(error, this.#store, source.name, manifest.layers, config.diffIds);
+        },
+      );
       await this.#roots.disk(chain, config.diffIds, source.name);
       this.#store.writeBlob(configBytes, manifest.config.digest);
       this.#store.writeBlob(bytes, digest);
+      this.#keepIndex(source);
       signal.throwIfAborted();
 
       // As it is now: names may have come and gone since.
@@ -276,8 +289,32 @@ export class ImagePuller {
       this.#sync.schedule();
       return { id: record.id, digest: named, reference, upToDate: false };
     } finally {
+      for (const release of releases) release();
       this.#garbage.unpin(pins);
     }
+  }
+
+  async #config(
+    source: ImageSource,
+    descriptor: Descriptor,
+    signal: AbortSignal,
+    releases: (() => void)[],
+  ): Promise<Buffer> {
+    const { digest } = descriptor;
+    if (this.#store.hasBlob(descriptor)) return this.#store.readBlob(digest);
+    const load = async (stop: AbortSignal): Promise<Buffer> => {
+      const bytes = await readSmall(source, descriptor, stop);
+      verifyDigest(bytes, digest, source.name);
+      return bytes;
+    };
+    const { bytes, release } = await this.#configs.read(digest, load, signal);
+    releases.push(release);
+    return bytes;
+  }
+
+  /** What a tag named is kept with the image, so that it can be pushed as it was pulled. */
+  #keepIndex({ top }: ImageSource): void {
+    if (digestOf(top.bytes) === top.digest) this.#store.writeBlob(top.bytes, top.digest);
   }
 
   async #bringLayers(
@@ -305,7 +342,7 @@ export class ImagePuller {
         );
       }
     };
-    const workers = Array.from({ length: concurrentLayers }, () =>
+    const workers = Array.from({ length: source.concurrency ?? concurrentLayers }, () =>
       work().catch((error: unknown) => {
         // The first failure is the one to report; the others stop because of it.
         if (!failed.signal.aborted) failed.abort(error);

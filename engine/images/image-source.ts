@@ -17,6 +17,8 @@ export interface ImageSource {
   manifest(digest: Digest, signal: AbortSignal): Promise<{ bytes: Buffer; contentType: string }>;
   /** Canonical references (`docker.io/library/alpine:latest`) that the image gets. */
   tags: string[];
+  /** Layers on their way at once, if the source has a limit of its own. */
+  concurrency?: number;
   /** `docker.io/library/alpine`, for the digest that a registry knows the image by; undefined for local sources. */
   repository: string | undefined;
 }

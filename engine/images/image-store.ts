@@ -13,6 +13,7 @@ import type {
   ImageSummary,
 } from "../protocol/image.ts";
 import type { ImageLoadResult } from "../protocol/image-archive.ts";
+import type { ImagePushParams, ImagePushResult, PushProgress } from "../protocol/registry.ts";
 import type { SystemCheckResult, SystemUsage } from "../protocol/system.ts";
 import { ContentStore } from "./content-store.ts";
 import { DeferredSync } from "./deferred-sync.ts";
@@ -23,6 +24,7 @@ import { ImageImporter, type ImportParams } from "./image-importer.ts";
 import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./image-loader.ts";
 import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
 import { ImagePuller, type PullerOptions, type PullOptions } from "./image-puller.ts";
+import { ImagePusher } from "./image-pusher.ts";
 import { detailsOf, filterKeys, type ImageRecord, matchesFilters, summaryOf } from "./image-records.ts";
 import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
 import { ImageRoots } from "./image-roots.ts";
@@ -60,6 +62,7 @@ export class ImageStore {
   readonly #catalog: ImageCatalog;
   readonly #garbage: Garbage;
   readonly #puller: ImagePuller;
+  readonly #pusher: ImagePusher;
   readonly #remover: ImageRemover;
   readonly #pruner: ImagePruner;
   readonly #saver: ImageSaver;
@@ -85,6 +88,7 @@ export class ImageStore {
     this.#garbage = garbage;
     this.#sync = sync;
     this.#puller = new ImagePuller({ store, catalog, garbage, layers, roots, sync }, options);
+    this.#pusher = new ImagePusher(store, catalog, garbage, options.registry);
     this.#remover = new ImageRemover(catalog, garbage);
     this.#saver = new ImageSaver(store, catalog, garbage);
     this.#loader = new ImageLoader(store, catalog, this.#puller);
@@ -133,6 +137,14 @@ export class ImageStore {
   /** Called after each change; returns what ends it. */
   onDidChange(listener: (change: ImageChange) => void): { dispose(): void } {
     return this.#catalog.onDidChange(listener);
+  }
+
+  /** See {@link ImagePusher.push}. */
+  push(
+    params: ImagePushParams,
+    options: { signal: AbortSignal; onProgress: (progress: PushProgress) => void },
+  ): Promise<ImagePushResult> {
+    return this.#pusher.push(params, options);
   }
 
   /** See {@link ImagePuller.pull}. */

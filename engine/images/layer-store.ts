@@ -123,7 +123,8 @@ export class LayerStore {
         await this.#download(wish, source, signal, progress);
       } catch (error) {
         const code = error instanceof MockerError ? error.code : "";
-        if (code !== "DIGEST_MISMATCH" && code !== "IMAGE_INVALID") throw error;
+        // On a full disk the part would leave no room for anything else.
+        if (code !== "DIGEST_MISMATCH" && code !== "IMAGE_INVALID" && code !== "NO_SPACE") throw error;
         await rm(partial, { force: true });
         // A part from before a power cut may be damaged: once more from the beginning.
         if (code !== "DIGEST_MISMATCH" || !resumed || signal.aborted) throw error;
@@ -341,8 +342,8 @@ async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
 export function noSpace(error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return code === "ENOSPC" || code === "EDQUOT"
-    ? new MockerError("NO_SPACE", "no space left on the disk that holds the images", {
-        hint: "Remove images or VMs that you no longer need.",
+    ? new MockerError("NO_SPACE", "no space left on device: the disk that holds the images is full", {
+        hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi).",
         cause: error,
       })
     : error;

@@ -57,8 +57,8 @@ function failure(error: unknown): FromWorker {
     return {
       op: "failed",
       code: "NO_SPACE",
-      message: "no space left on the disk that holds the images",
-      hint: "Remove images or VMs that you no longer need.",
+      message: "no space left on device: the disk that holds the images is full",
+      hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi).",
       details: undefined,
     };
   return {

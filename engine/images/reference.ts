@@ -101,7 +101,9 @@ export function familiarName(reference: Pick<Reference, "domain" | "path">): str
     ? reference.path.slice("library/".length)
     : reference.path;
   // `library/a/b` cannot be shortened: it would be read as another name.
-  return short.includes("/") && short !== reference.path ? reference.path : short;
+  const name = short.includes("/") && short !== reference.path ? reference.path : short;
+  // Nor can `docker.io/a.b/c`, which would be read as a repository of the registry `a.b`.
+  return splitDomain(name).domain === "docker.io" ? name : canonicalName(reference);
 }
 
 /** `alpine:latest` */

@@ -1,20 +1,15 @@
 import type { Readable } from "node:stream";
 import { MockerError } from "../protocol/errors.ts";
-import { type Authorization, authorize, parseChallenges } from "./auth.ts";
 import { type Digest, digestOf, isDigest, verifyDigest } from "./digest.ts";
-import { type Credential, findCredential } from "./docker-config.ts";
-import {
-  backoffMs,
-  delay,
-  discard,
-  HttpClient,
-  type HttpResponse,
-  readBody,
-  retryAfterMs,
-  TransientError,
-} from "./http.ts";
+import { findCredential } from "./docker-config.ts";
+import { discard, type HttpResponse, readBody } from "./http.ts";
 import { type Descriptor, maximumManifestBytes, mediaTypes } from "./manifest.ts";
-import { canonicalName, familiarName, type Reference } from "./reference.ts";
+import { familiarName, parseReference, type Reference } from "./reference.ts";
+import { type Purpose, refusal } from "./registry-errors.ts";
+import { type Endpoint, type RegistryOptions, RegistrySession } from "./registry-session.ts";
+import { defaultSettings, type RegistrySettings, readSettings } from "./registry-settings.ts";
+
+export type { RegistryOptions } from "./registry-session.ts";
 
 export interface FetchedManifest {
   bytes: Buffer;
@@ -22,18 +17,10 @@ export interface FetchedManifest {
   digest: Digest;
 }
 
-export interface RegistryOptions {
-  /** Hosts (`name` or `name:port`) that may be spoken to by http or with any certificate; loopback hosts always may. */
-  insecureRegistries?: readonly string[];
-  credentials?: (domain: string) => Promise<Credential | undefined>;
-  /** Called before a failed request is tried again. */
-  onRetry?: (message: string) => void;
-}
+export type Repository = Pick<Reference, "domain" | "path">;
 
-type Repository = Pick<Reference, "domain" | "path">;
-
-const attempts = 5;
-const maximumRedirects = 5;
+/** Called before a failed request is tried again. */
+type OnRetry = ((message: string) => void) | undefined;
 
 const accept = [
   mediaTypes.ociIndex,
@@ -42,23 +29,23 @@ const accept = [
   mediaTypes.dockerManifest,
 ].join(", ");
 
-/** A client for registries that speak the OCI distribution specification (pull only). */
+const maximumTags = 10_000;
+const maximumListBytes = 4 << 20;
+
+/** A client for registries that speak the OCI distribution specification. */
 export class RegistryClient {
-  readonly #http = new HttpClient();
-  readonly #insecure: ReadonlySet<string>;
-  readonly #credentials: (domain: string) => Promise<Credential | undefined>;
-  readonly #bases = new Map<string, Promise<URL>>();
-  readonly #authorizations = new Map<string, Authorization>();
-  /** Registries that have answered: a connection that they refuse now is worth another try. */
-  readonly #reached = new Set<string>();
+  readonly session: RegistrySession;
+  readonly settings: RegistrySettings;
+  /** Mirrors that could not be reached: not asked again. */
+  readonly #lost = new Set<URL>();
 
   constructor(options: RegistryOptions = {}) {
-    this.#insecure = new Set(options.insecureRegistries ?? []);
-    this.#credentials = options.credentials ?? ((domain) => findCredential(domain));
+    this.session = new RegistrySession(options);
+    this.settings = options.settings ?? defaultSettings;
   }
 
   close(): void {
-    this.#http.close();
+    this.session.close();
   }
 
   /** A manifest or index by tag or digest; its digest is verified. */
@@ -66,22 +53,24 @@ export class RegistryClient {
     repository: Repository,
     tagOrDigest: string,
     signal: AbortSignal | undefined,
-    onRetry?: (message: string) => void,
+    onRetry?: OnRetry,
   ): Promise<FetchedManifest> {
     const what = `${familiarName(repository)}${isDigest(tagOrDigest) ? "@" : ":"}${tagOrDigest}`;
-    return await this.#retrying(repository, signal, onRetry, async () => {
-      const response = await this.#request(repository, `manifests/${tagOrDigest}`, { accept }, signal);
-      if (response.status !== 200) throw await this.#failure(repository, response, what);
-      let bytes: Buffer;
-      try {
-        bytes = await readBody(response, maximumManifestBytes);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        throw new MockerError(
-          "IMAGE_INVALID",
-          `${what}: its manifest is larger than ${maximumManifestBytes} bytes`,
-        );
-      }
+    return await this.#fromAny(repository, signal, onRetry, async (endpoint) => {
+      const response = await this.session.request(
+        endpoint,
+        {
+          target: `${repository.path}/manifests/${tagOrDigest}`,
+          scopes: [pullScope(repository)],
+          headers: { accept },
+          document: true,
+          purpose: { action: "pull", what, manifest: true, repository },
+        },
+        signal,
+      );
+      if (response.status !== 200)
+        throw await this.#missing(endpoint, repository, tagOrDigest, response, what, signal);
+      const bytes = await readDocument(response, maximumManifestBytes, `${what}: its manifest`);
       const named = response.headers["docker-content-digest"];
       if (isDigest(tagOrDigest)) verifyDigest(bytes, tagOrDigest, what);
       else if (isDigest(named)) verifyDigest(bytes, named, what);
@@ -102,20 +91,27 @@ export class RegistryClient {
     descriptor: Descriptor,
     offset: number,
     signal: AbortSignal | undefined,
-    onRetry?: (message: string) => void,
+    onRetry?: OnRetry,
   ): Promise<{ start: number; stream: Readable }> {
-    return await this.#retrying(repository, signal, onRetry, async () => {
-      const headers: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {};
-      const response = await this.#request(repository, `blobs/${descriptor.digest}`, headers, signal);
+    const what = `${familiarName(repository)}@${descriptor.digest}`;
+    const purpose: Purpose = { action: "pull", what };
+    return await this.#fromAny(repository, signal, onRetry, async (endpoint) => {
+      const response = await this.session.request(
+        endpoint,
+        {
+          target: `${repository.path}/blobs/${descriptor.digest}`,
+          scopes: [pullScope(repository)],
+          ...(offset > 0 ? { headers: { range: `bytes=${offset}-` } } : {}),
+          purpose: { ...purpose, repository },
+        },
+        signal,
+      );
       if (response.status === 206) {
         const range = /^bytes ([0-9]+)-/.exec(response.headers["content-range"] ?? "");
         const start = Number(range?.[1] ?? Number.NaN);
         if (start > offset || Number.isNaN(start)) {
           discard(response);
-          throw new MockerError(
-            "REGISTRY_ERROR",
-            `${repository.domain} sent another range than was asked for`,
-          );
+          throw new MockerError("REGISTRY_ERROR", `${endpoint.domain} sent another range than was asked for`);
         }
         return { start, stream: response.body };
       }
@@ -131,221 +127,163 @@ export class RegistryClient {
         }
         return { start: 0, stream: response.body };
       }
-      throw await this.#failure(repository, response, `${familiarName(repository)}@${descriptor.digest}`);
+      throw await refusal(repository, response, purpose);
     });
   }
 
-  /** Repeats `action` while it fails for reasons that may pass. */
-  async #retrying<T>(
+  /** All tags of a repository, at most {@link maximumTags}. */
+  async tags(repository: Repository, signal: AbortSignal | undefined, onRetry?: OnRetry): Promise<string[]> {
+    return await this.#fromAny(repository, signal, onRetry, (endpoint) =>
+      this.#list(endpoint, repository, signal, Number.POSITIVE_INFINITY),
+    );
+  }
+
+  async #list(
+    endpoint: Endpoint,
     repository: Repository,
     signal: AbortSignal | undefined,
-    onRetry: ((message: string) => void) | undefined,
-    action: () => Promise<T>,
+    pages: number,
+  ): Promise<string[]> {
+    const what = familiarName(repository);
+    const purpose: Purpose = { action: "pull", what };
+    const tags: string[] = [];
+    let target: string | URL | undefined = `${repository.path}/tags/list?n=1000`;
+    for (let page = 0; target !== undefined && page < pages && tags.length < maximumTags; page++) {
+      const response: HttpResponse = await this.session.request(
+        endpoint,
+        {
+          target,
+          scopes: [pullScope(repository)],
+          document: true,
+          purpose: { ...purpose, repository },
+        },
+        signal,
+      );
+      if (response.status !== 200) throw await refusal(repository, response, purpose);
+      const answer = await readJson(response, `${what}: its list of tags`);
+      const listed = Array.isArray(answer.tags) ? answer.tags : [];
+      tags.push(
+        ...listed.filter((tag): tag is string => typeof tag === "string" && /^\w[\w.-]{0,127}$/.test(tag)),
+      );
+      target = nextPage(response, await this.session.base(endpoint, signal));
+    }
+    return tags.slice(0, maximumTags);
+  }
+
+  /** Reads from the mirrors of a repository, if it has any, or else from its registry. */
+  async #fromAny<T>(
+    repository: Repository,
+    signal: AbortSignal | undefined,
+    onRetry: OnRetry,
+    read: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
+    const mirrors = repository.domain === "docker.io" ? this.settings.mirrors : [];
+    for (const url of mirrors) {
+      if (this.#lost.has(url)) continue;
+      const endpoint = { domain: url.host, url };
       try {
-        return await action();
+        return await this.session.retrying(endpoint, signal, onRetry, () => read(endpoint));
       } catch (error) {
         signal?.throwIfAborted();
-        if (error instanceof MockerError) throw error;
-        if (!(error instanceof TransientError) || attempt + 1 >= attempts)
-          throw unreachable(repository, error);
-        // Nobody listens there: only a registry that answered a moment ago is worth waiting for.
-        if (error.refused && !this.#reached.has(repository.domain)) throw unreachable(repository, error);
-        const wait = error.retryAfterMs ?? backoffMs(attempt);
-        onRetry?.(`${error.message}; trying again in ${Math.ceil(wait / 1000)} s`);
-        await delay(wait, signal);
+        if (error instanceof MockerError && error.code === "REGISTRY_UNREACHABLE") this.#lost.add(url);
+        onRetry?.(`the mirror ${url.host} cannot give it: ${(error as Error).message}`);
       }
     }
+    const endpoint = { domain: repository.domain };
+    return await this.session.retrying(endpoint, signal, onRetry, () => read(endpoint));
   }
 
-  /** One request with authorization and redirects. */
-  async #request(
+  /** The error for a manifest that is not there; tells which tags are. */
+  async #missing(
+    endpoint: Endpoint,
     repository: Repository,
-    path: string,
-    headers: Record<string, string>,
+    tagOrDigest: string,
+    response: HttpResponse,
+    what: string,
     signal: AbortSignal | undefined,
-  ): Promise<HttpResponse> {
-    const base = await this.#base(repository.domain, signal);
-    const url = new URL(`/v2/${repository.path}/${path}`, base);
-    const key = canonicalName(repository);
-    const insecureTls = this.#mayBeInsecure(repository.domain);
-    let challenged = false;
-    for (;;) {
-      const known = this.#authorizations.get(key);
-      const usable = known !== undefined && known.expiresAt > Date.now() ? known : undefined;
-      const response = await this.#follow(url, usable?.header, headers, insecureTls, signal);
-      this.#reached.add(repository.domain);
-      if (response.status !== 401 || challenged) return await this.#checkTransient(repository, response);
-      challenged = true;
-      discard(response);
-      const granted = await authorize(
-        this.#http,
-        parseChallenges([response.headers["www-authenticate"] ?? ""].flat().join(", ")),
-        await this.#credentials(repository.domain),
-        {
-          scope: `repository:${repository.path}:pull`,
-          secure: base.protocol === "https:",
-          insecureTls,
-          signal,
-        },
-      );
-      if (granted === undefined)
-        throw new MockerError("UNAUTHORIZED", `${key}: authentication required`, {
-          hint: `Log in with "docker login ${repository.domain}" (or another tool that writes Docker's config.json) and try again.`,
-        });
-      this.#authorizations.set(key, granted);
-    }
-  }
-
-  async #checkTransient(repository: Repository, response: HttpResponse): Promise<HttpResponse> {
-    const { status } = response;
-    if (status !== 429 && status !== 408 && !(status >= 500 && status !== 501)) return response;
-    discard(response);
-    throw new TransientError(
-      status === 429
-        ? `${repository.domain} says that there were too many requests`
-        : `${repository.domain} answered with status ${status}`,
-      { retryAfterMs: retryAfterMs(response.headers["retry-after"]) },
-    );
-  }
-
-  async #follow(
-    start: URL,
-    authorization: string | undefined,
-    headers: Record<string, string>,
-    insecure: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<HttpResponse> {
-    let url = start;
-    for (let redirects = 0; ; redirects++) {
-      const response = await this.#http.send(url, {
-        // Another host gets no credentials: blobs are often on a storage service with signed addresses.
-        headers: { ...headers, ...(authorization && url.origin === start.origin ? { authorization } : {}) },
-        signal,
-        insecure: insecure && url.host === start.host,
-      });
-      const { location } = response.headers;
-      if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) return response;
-      discard(response);
-      if (redirects === maximumRedirects)
-        throw new MockerError("REGISTRY_ERROR", `${start.host} redirects in circles`);
-      let next: URL;
-      try {
-        next = new URL(location, url);
-      } catch {
-        throw new MockerError("REGISTRY_ERROR", `${start.host} redirects to an address that is not valid`);
-      }
-      const allowed = next.protocol === "https:" || (next.protocol === "http:" && start.protocol === "http:");
-      if (!allowed)
-        throw new MockerError(
-          "REGISTRY_ERROR",
-          `${start.host} redirects to ${next.origin}, which is not protected by https`,
-        );
-      url = next;
-    }
-  }
-
-  #mayBeInsecure(domain: string): boolean {
-    return (
-      isLoopback(domain) || this.#insecure.has(domain) || this.#insecure.has(domain.replace(/:[0-9]+$/, ""))
-    );
-  }
-
-  /** Where a registry is. A host that may be insecure is asked by https first, as Docker does. */
-  #base(domain: string, signal: AbortSignal | undefined): Promise<URL> {
-    const host = domain === "docker.io" ? "registry-1.docker.io" : domain;
-    const known = this.#bases.get(domain);
-    if (known) return known;
-    const secure = new URL(`https://${host}`);
-    const found = this.#mayBeInsecure(domain)
-      ? this.#http.send(new URL("/v2/", secure), { signal, insecure: true }).then(
-          (response) => {
-            discard(response);
-            return secure;
-          },
-          (error: unknown) => {
-            if (signal?.aborted) throw error;
-            return new URL(`http://${host}`);
-          },
-        )
-      : Promise.resolve(secure);
-    this.#bases.set(domain, found);
-    // Not remembered for a registry that was asked in vain: it may come up later with or without https.
-    found.then(
-      (base) =>
-        base.protocol === "http:" &&
-        isLoopback(domain) &&
-        setTimeout(() => this.#bases.delete(domain), 30_000).unref(),
-      () => this.#bases.delete(domain),
-    );
-    return found;
-  }
-
-  /** The error that an answer means, in Docker's words where it has some. */
-  async #failure(repository: Repository, response: HttpResponse, what: string): Promise<Error> {
-    let code = "";
-    let message = "";
-    try {
-      const answer = JSON.parse((await readBody(response, 1 << 16)).toString("utf8")) as {
-        errors?: { code?: unknown; message?: unknown }[];
-      };
-      const first = answer.errors?.[0];
-      code = typeof first?.code === "string" ? first.code.slice(0, 100) : "";
-      message = typeof first?.message === "string" ? first.message.slice(0, 300) : "";
-    } catch {
-      // Not every proxy in between speaks JSON; the status says enough.
-    }
+  ): Promise<MockerError> {
+    const error = await refusal(repository, response, { action: "pull", what, manifest: true });
+    if (error.code !== "IMAGE_NOT_FOUND" || response.status !== 404 || isDigest(tagOrDigest)) return error;
+    const tags = await this.#list(endpoint, repository, signal, 1).catch(() => undefined);
     const name = familiarName(repository);
-    const { status } = response;
-    if (
-      status === 401 ||
-      status === 403 ||
-      code === "DENIED" ||
-      code === "UNAUTHORIZED" ||
-      code === "NAME_UNKNOWN"
-    )
-      return status === 404 || code === "NAME_UNKNOWN"
-        ? new MockerError("IMAGE_NOT_FOUND", `${name}: repository does not exist in ${repository.domain}`, {
-            hint: "Check the spelling, or log in if the repository is private.",
-          })
-        : new MockerError(
-            "UNAUTHORIZED",
-            `pull access denied for ${name}, repository does not exist or may require login${message === "" ? "" : `: ${message}`}`,
-            { hint: `Check the spelling, or log in with "docker login ${repository.domain}".` },
-          );
-    if (status === 404)
-      return new MockerError(
-        "IMAGE_NOT_FOUND",
-        `${what} not found in ${repository.domain}${message === "" ? "" : `: ${message}`}`,
-        {
-          hint: "Check the name and the tag.",
-        },
-      );
-    return new MockerError(
-      "REGISTRY_ERROR",
-      `${repository.domain} answered with status ${status} for ${what}${message === "" ? "" : `: ${message}`}`,
-    );
+    const hint =
+      tags === undefined || tags.length === 0
+        ? `${endpoint.domain} has no repository ${name}, or shows it only after: mocker login ${repository.domain === "docker.io" ? "" : repository.domain}`.trimEnd()
+        : `Tags of ${name}: ${tags.slice(0, 12).join(", ")}${tags.length > 12 ? ", …" : ""}.`;
+    return new MockerError(error.code, error.message, { hint, details: { tags: tags?.slice(0, 100) ?? [] } });
   }
 }
 
-function unreachable(repository: Repository, error: unknown): MockerError {
-  const { message, code } = error as NodeJS.ErrnoException;
-  const tls = /^(CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|EPROTO|ERR_SSL_)/.test(code ?? "");
-  return new MockerError(
-    "REGISTRY_UNREACHABLE",
-    `cannot reach the registry ${repository.domain}: ${message}`,
-    {
-      hint: tls
-        ? "Its certificate is not trusted or it does not speak https: add its authority to /etc/docker/certs.d, or list it as an insecure registry."
-        : "Check the name, the network and the proxy settings.",
-      cause: error,
-    },
-  );
+/** What a token must allow for reading a repository. */
+export function pullScope({ path }: Repository): string {
+  return `repository:${path}:pull`;
 }
 
-/** Loopback hosts need no https: what is sent to them does not leave the machine. */
-export function isLoopback(domain: string): boolean {
-  const host = domain.replace(/:[0-9]+$/, "");
-  return host === "localhost" || host === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(host);
+/** The whole body of a small document. @throws IMAGE_INVALID when it is larger than `limit` */
+export async function readDocument(response: HttpResponse, limit: number, what: string): Promise<Buffer> {
+  try {
+    return await readBody(response, limit);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new MockerError("IMAGE_INVALID", `${what} is larger than ${limit} bytes`, {
+      hint: "The registry sends what no registry should: it is broken or hostile.",
+    });
+  }
+}
+
+/** A small JSON object. */
+export async function readJson(response: HttpResponse, what: string): Promise<Record<string, unknown>> {
+  const text = (await readDocument(response, maximumListBytes, what)).toString("utf8");
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // Said below.
+  }
+  throw new MockerError("REGISTRY_ERROR", `${what} is no JSON`, {
+    hint: "Is this a registry? It, or a proxy in between, answered with something else.",
+  });
+}
+
+/** RFC 5988's `Link: </v2/…?last=x&n=100>; rel="next"`, on the registry itself only. */
+function nextPage(response: HttpResponse, base: URL): URL | undefined {
+  const link = /<([^>]+)>\s*;[^,]*rel="?next"?/.exec([response.headers.link ?? ""].flat().join(", "));
+  if (!link?.[1]) return undefined;
+  try {
+    const next = new URL(link[1], base);
+    return next.origin === base.origin ? next : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A client for one pull or push: settings and logins are read afresh, so that a change counts at once.
+ *
+ * @param dockerConfig folder of the caller's config.json; default: the engine's own
+ */
+export function openRegistry(options: RegistryOptions = {}, dockerConfig?: string): RegistryClient {
+  return new RegistryClient({
+    settings: readSettings(options.configDir),
+    credentials: (domain) =>
+      findCredential(
+        domain,
+        dockerConfig === undefined ? undefined : { ...process.env, DOCKER_CONFIG: dockerConfig },
+      ),
+    ...options,
+  });
+}
+
+/** The tags of a repository. @throws INVALID_REFERENCE, IMAGE_NOT_FOUND */
+export async function listTags(
+  params: { repository: string; dockerConfig?: string },
+  options: RegistryOptions,
+  signal: AbortSignal,
+): Promise<{ tags: string[] }> {
+  const client = openRegistry(options, params.dockerConfig);
+  try {
+    return { tags: await client.tags(parseReference(params.repository), signal) };
+  } finally {
+    client.close();
+  }
 }

@@ -14,6 +14,7 @@ export async function registrySource(
   return {
     name: familiar(reference),
     top,
+    concurrency: client.settings.maxConcurrentDownloads,
     manifest: (digest, signal) => client.manifest(reference, digest, signal, onRetry),
     blobs: {
       resumable: true,

@@ -44,6 +44,8 @@ export interface ImagePullParams {
   reference: string;
   /** `os/arch[/variant]`; default: this machine's. */
   platform?: string;
+  /** Folder of the user's Docker config.json, with the credentials; default: the engine's own. */
+  dockerConfig?: string;
   /** Progress goes out as `$/progress` under this token ({@link PullProgress}). */
   progressToken?: string;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,6 +8,8 @@ import { gzipSync } from "node:zlib";
 import type { Digest } from "../../../engine/images/digest.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { assertClean, FakeRegistry, filesIn, makeImage, makeStore, makeTar, sha256 } from "./support.ts";
+
+const instants = 50;
 
 // This file is also the program that is killed: it pulls one image into a store and ends.
 const { MOCKER_PULL: pulled, MOCKER_PULL_INTO: into } = process.env;
@@ -23,7 +25,7 @@ if (pulled !== undefined && into !== undefined) {
     );
 } else {
   test(
-    "kill -9 at any moment of a pull: the next one goes on, fetches nothing twice, and the store is whole",
+    "kill -9 at 50 instants of a pull: the next one goes on, fetches nothing twice, and the store is whole",
     killing,
   );
 }
@@ -75,34 +77,55 @@ async function killing(): Promise<void> {
     response.on("close", () => clearInterval(timer));
     return true;
   };
-  const dir = join(tmpDir(), "images");
-  const stored = (digest: Digest): boolean => existsSync(join(dir, "blobs", digest.replace(":", "/")));
-  let state = 7;
-  let killed = 0;
-  for (let round = 0; round < 10; round++) {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
-    const before = image.layers.filter(stored);
-    registry.seen.length = 0;
-    if ((await pull(reference, dir, 120 + ((state >>> 16) % 250))) === null) killed++;
-    for (const digest of before)
-      assert.equal(registry.fetches(digest).length, 0, "a finished layer is fetched again");
-    // Whatever has a blob's name is that blob.
-    for (const digest of image.layers.filter(stored)) assertBlob(dir, digest);
-  }
-  assert.ok(killed > 0, "none was killed in time");
-  const before = image.layers.filter(stored);
-  registry.seen.length = 0;
-  assert.equal(await pull(reference, dir), 0);
-  for (const digest of before) assert.equal(registry.fetches(digest).length, 0);
-  assertClean(dir);
-  const { store } = await makeStore({ dir });
-  const root = await store.rootDirectory(reference);
-  assert.equal(filesIn(root).length, 6 * 40);
   const clean = await makeStore();
   await clean.store.pull({ reference });
-  const names = (folder: string): string[] =>
-    filesIn(folder).filter((name) => !/^rootfs|\.synced$/.test(name));
-  assert.deepEqual(names(dir), names(clean.dir));
+  // One run to its end tells how long there is to kill it.
+  const begun = performance.now();
+  assert.equal(await pull(reference, join(tmpDir(), "images")), 0);
+  const wholeMs = performance.now() - begun;
+
+  let state = 7;
+  let killed = 0;
+  let inTheMiddle = 0;
+  for (let round = 0; round < instants; round++) {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    const dir = join(tmpDir(), "images");
+    const stored = (digest: Digest): boolean => existsSync(join(dir, "blobs", digest.replace(":", "/")));
+    // What is there in full is not fetched at all.
+    const partial = (digest: Digest): boolean => {
+      const path = join(dir, "ingest", `${digest.replace(":", "-")}.partial`);
+      const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      return bytes > 0 && bytes < (image.blobs.get(digest)?.length ?? 0);
+    };
+    if ((await pull(reference, dir, ((state >>> 16) / 65536) * wholeMs)) === null) killed++;
+    const finished = image.layers.filter(stored);
+    const begunOnes = image.layers.filter(partial);
+    if (finished.length > 0 && finished.length < image.layers.length) inTheMiddle++;
+    // Whatever has a blob's name is that blob.
+    for (const digest of finished) assertBlob(dir, digest);
+    registry.seen.length = 0;
+    const { store } = await makeStore({ dir });
+    await store.pull({ reference });
+    for (const digest of finished)
+      assert.equal(registry.fetches(digest).length, 0, `round ${round}: a finished layer is fetched again`);
+    for (const digest of begunOnes)
+      assert.match(
+        `${registry.fetches(digest)[0]?.range}`,
+        /^bytes=[0-9]+-$/,
+        `round ${round}: from the start`,
+      );
+    assertClean(dir);
+    assert.deepEqual(names(dir), names(clean.dir), `round ${round}`);
+    if (round % 10 > 0) continue;
+    assert.equal(filesIn(await store.rootDirectory(reference)).length, 6 * 40);
+  }
+  assert.ok(killed > instants / 2, `only ${killed} were killed in time`);
+  assert.ok(inTheMiddle > 0, "none was killed between two layers");
+}
+
+/** Files of a store, but for what it keeps for speed. */
+function names(folder: string): string[] {
+  return filesIn(folder).filter((name) => !/^rootfs|\.synced$/.test(name));
 }
 
 function assertBlob(dir: string, digest: Digest): void {
