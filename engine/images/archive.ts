@@ -1,11 +1,10 @@
-import { createWriteStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import { compressionOf, decompressed, magicBytes, peek } from "./decompress.ts";
+import { spool } from "./spool.ts";
 import { TarError } from "./tar-header.ts";
 import { cleanPath, type TarEntry, TarReader } from "./tar-reader.ts";
 
@@ -150,11 +149,6 @@ export class Archive {
     if (!member) throw new MockerError("IMAGE_INVALID", `${this.#path}: "${name}" is missing`);
     return member;
   }
-}
-
-/** Writes what comes into a new file. */
-async function spool(chunks: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<void> {
-  await pipeline(chunks, createWriteStream(path, { mode: 0o600, flags: "wx" }), { signal });
 }
 
 /** Bytes `start` to `end` of a file. Not a stream of the handle's own: that closes the handle when it is done. */

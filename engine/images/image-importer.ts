@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { syncFolder, temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
@@ -17,6 +16,7 @@ import { type BlobSource, noSpace } from "./layer-store.ts";
 import { mediaTypes } from "./manifest.ts";
 import { hostPlatform, parsePlatform } from "./platform.ts";
 import { canonical, parseReference } from "./reference.ts";
+import { spool } from "./spool.ts";
 
 export type ImportParams = Omit<ImageImportParams, "upload" | "source">;
 
@@ -101,17 +101,8 @@ export class ImageImporter {
       const received = compressionOf(head);
       const compression = kept.has(received) ? received : "none";
       const hash = createHash("sha256");
-      await pipeline(
-        compression === received ? whole : decompressed(whole, received, name),
-        async function* (pieces: AsyncIterable<Buffer>) {
-          for await (const piece of pieces) {
-            hash.update(piece);
-            yield piece;
-          }
-        },
-        createWriteStream(path, { mode: 0o600, flags: "wx", flush: true }),
-        { signal },
-      );
+      const pieces = compression === received ? whole : decompressed(whole, received, name);
+      await spool(hashed(pieces, hash), path, signal, true);
       const digest: Digest = `sha256:${hash.digest("hex")}`;
       const { size } = await stat(path);
       const suffix = compression === "none" ? "" : `+${compression}`;
@@ -122,6 +113,13 @@ export class ImageImporter {
       await rm(path, { force: true });
       throw error;
     }
+  }
+}
+
+async function* hashed(pieces: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
   }
 }
 

@@ -154,7 +154,9 @@ export class ImageSaver {
       );
       const file = createReadStream(path, { highWaterMark: 256 * 1024 });
       file.once("error", reject);
-      tar.once("close", () => file.destroy());
+      const abandon = (): void => void file.destroy();
+      tar.once("close", abandon);
+      file.once("close", () => tar.off("close", abandon));
       file.pipe(entry as unknown as NodeJS.WritableStream);
     });
   }

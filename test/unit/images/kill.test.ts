@@ -106,13 +106,9 @@ async function killing(): Promise<void> {
     const { store } = await makeStore({ dir });
     const { problems } = await store.check({ deep: true });
     // A load that was not ended leaves what the next one takes up; that is no damage.
-    assert.deepEqual(
-      problems.filter(
-        ({ severity, problem }) => severity !== "note" || !problem.startsWith("belongs to no image"),
-      ),
-      [],
-      `round ${round}`,
-    );
+    const harmless = /^(belongs to no image|was not ended)/;
+    const damage = problems.filter(({ severity, problem }) => severity !== "note" || !harmless.test(problem));
+    assert.deepEqual(damage, [], `round ${round}`);
     const names = (await store.list()).flatMap(({ repoTags }) => repoTags);
     assert.equal(new Set(names).size, names.length, "a name names two images");
     store.close();
