@@ -5,6 +5,7 @@ import { ImageItem, imageTooltip, PullItem } from "./image-item.ts";
 import type { Model } from "./model.ts";
 import type { Pulls } from "./pulls.ts";
 import { sortedImages, usersOf } from "./store.ts";
+import { Throttle, treeIntervalMs } from "./throttle.ts";
 
 type Item = ImageItem | PullItem;
 
@@ -14,6 +15,7 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   readonly #connection: Connection;
   readonly #pulls: Pulls;
   readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly #throttle = new Throttle(treeIntervalMs, () => this.#changed.fire(undefined));
   readonly #subscriptions: vscode.Disposable[];
 
   readonly onDidChangeTreeData = this.#changed.event;
@@ -22,7 +24,8 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
     this.#model = model;
     this.#connection = connection;
     this.#pulls = pulls;
-    const refresh = () => this.#changed.fire(undefined);
+    // Both together keep the pace of the tree: the progress of a pull must not hold back what else changes.
+    const refresh = () => this.#throttle.request();
     this.#subscriptions = [model.onDidChange(refresh), pulls.onDidChange(refresh)];
   }
 
@@ -57,6 +60,7 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
 
   dispose(): void {
     for (const subscription of this.#subscriptions) subscription.dispose();
+    this.#throttle.dispose();
     this.#changed.dispose();
   }
 }
