@@ -155,9 +155,9 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
     if (text !== "") this.#write.fire(text);
   }
 
-  /** A line of ours among the process's output. */
+  /** A line of ours among the process's output: in italics, as dimmed text is hard to read in light themes. */
   protected note(text: string): void {
-    this.print(`\x1b[0m\r\n\x1b[2m[${text}]\x1b[0m\r\n`);
+    this.print(`\x1b[0m\r\n\x1b[3m[${text}]\x1b[0m\r\n`);
   }
 
   protected fireClose(): void {

@@ -11,6 +11,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser/lib/esm/main.js";
+import { l10n } from "./l10n.ts";
 import { problemOf, type RunConfiguration, type RunVolume } from "./run-configuration.ts";
 
 export const configurationsKey = "runConfigurations";
@@ -41,7 +42,7 @@ export function readConfigurations(text: string): { entries: FileEntry[]; proble
   const problem =
     error === undefined
       ? undefined
-      : `${printParseErrorCode(error.error)} on line ${lineOf(text, error.offset) + 1}`;
+      : l10n.t("{0} on line {1}", printParseErrorCode(error.error), lineOf(text, error.offset) + 1);
   const list = memberOf(value, configurationsKey);
   if (root === undefined || !Array.isArray(list)) return { entries: [], ...(problem ? { problem } : {}) };
   const entries = list.map((item: unknown, index): FileEntry => {

@@ -168,11 +168,17 @@ export class Editor {
     return await this.page.locator(".notification-toast .notification-list-item-message").allTextContents();
   }
 
-  /** Waits until the notification with the text is the only one, and has the button. */
+  /** Waits until the notification with the text is the only one. Its first button, the one for Enter, is `button`. */
   async onlyToast(text: string | RegExp, button?: string): Promise<Locator> {
     const toast = this.toast(text);
     await toast.waitFor({ timeout: 30_000 });
-    if (button !== undefined) await toast.getByRole("button", { name: button }).waitFor();
+    if (button !== undefined) {
+      await toast
+        .locator(".notification-list-item-buttons-container .monaco-button")
+        .first()
+        .filter({ hasText: button })
+        .waitFor();
+    }
     // That of a progress goes when the work is over.
     await retry(async () => (await this.page.locator(".notification-toast").count()) === 1, {
       timeoutMs: 5000,
@@ -291,4 +297,8 @@ async function makePackages(): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "vsix-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   return await Promise.all([packageExtension(folder), packageHelper(folder)]);
+}
+
+export async function terminalNames(editor: Editor): Promise<string[]> {
+  return await editor.host((api) => api.window.terminals.map((terminal) => terminal.name));
 }

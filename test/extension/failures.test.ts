@@ -44,7 +44,9 @@ describe("when something is wrong", () => {
   it("no virtualisation, and the simulation not wanted: one message, with the doctor", async () => {
     await editor.set("mocker.run.runtime", "krun");
     await runConfiguration(editor, "greet");
-    await editor.onlyToast("krun", "Run Doctor");
+    const toast = await editor.onlyToast("krun", "Run Doctor");
+    await toast.getByText(/mocker\.run\.runtime/).waitFor();
+    assert.doesNotMatch((await toast.textContent()) ?? "", /--runtime/);
     await editor.shoot("no-kvm");
     await editor.dismissToasts();
     await editor.set("mocker.run.runtime", undefined);
@@ -59,7 +61,11 @@ describe("when something is wrong", () => {
 
   it("an env file that is not there: one message that names it", async () => {
     await runConfiguration(editor, "bad env");
-    await editor.onlyToast("nosuch.env", "Edit Configuration");
+    const path = `${editor.workspace}/nosuch.env`;
+    await editor.onlyToast(
+      `The env file ${path} cannot be used: no such file or directory.`,
+      "Edit Configuration",
+    );
     await editor.shoot("env-file-missing");
     await editor.dismissToasts();
   });

@@ -6,7 +6,7 @@ import { parse } from "jsonc-parser/lib/esm/main.js";
 import { after, before, describe, it } from "mocha";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./editor.ts";
+import { Editor, terminalNames } from "./editor.ts";
 import { note } from "./figures.ts";
 import { importImage } from "./local-image.ts";
 import { pictureFailures } from "./picture-failures.ts";
@@ -118,8 +118,22 @@ describe("running a VM", () => {
     await editor.type("echo after-the-reload");
     await editor.waitForTerminal(/^before-the-reload$.*^after-the-reload$/ms);
     await editor.shoot("console-after-reload");
-    // The editor fills a panel that is open and has no terminal yet with a shell of the host.
+    // Not with the shell of the host that the editor puts into a panel that it finds empty.
+    await retry(async () => (await terminalNames(editor)).join() === "web", { what: "the console alone" });
+  });
+
+  it("a shell of the host that the user opened is there after a reload, too", async () => {
+    await editor.host((api) => api.window.createTerminal().show());
+    await retry(async () => (await terminalNames(editor)).length === 2);
+    const names = (await terminalNames(editor)).sort();
+    await editor.reload();
+    await retry(async () => (await terminalNames(editor)).sort().join() === names.join(), {
+      what: `terminals ${names.join(" and ")}`,
+      timeoutMs: 20_000,
+    });
     await editor.host((api) => api.window.terminals.find(({ name }) => name !== "web")?.dispose());
+    await editor.waitForTerminalNamed("web");
+    await editor.waitForTerminal(/^after-the-reload$/m);
   });
 
   it("a shell opens beside the console", async () => {
@@ -184,16 +198,13 @@ describe("running a VM", () => {
       await editor.pick("Continue without variables");
       await editor.pick("Default");
       await editor.waitForStep(/6\/6/);
+      await editor.quickInput.locator(".monaco-list-row", { hasText: "Copy as mocker Command" }).waitFor();
       times.push(await clickAndWatch(editor, "Run", true));
       await editor.waitForTerminal(/\/ # ?$/);
     }
     note("click on Run → first console byte", `${times.map(Math.round).join(", ")} ms`);
   });
 });
-
-async function terminalNames(editor: Editor): Promise<string[]> {
-  return await editor.host((api) => api.window.terminals.map((terminal) => terminal.name));
-}
 
 async function visibleRows(editor: Editor): Promise<number> {
   return await editor.terminal.locator(".xterm-rows > div").count();
