@@ -41,7 +41,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   const runner = new Runner(connection, model, pulls, terminals, log);
   const documents = own(new Documents(connection, model));
   own(vscode.workspace.registerTextDocumentContentProvider(scheme, documents));
-  own(new ContextKeys(connection, model));
+  own(new ContextKeys(connection, model, configurations));
 
   const vmTree = own(new VmTree(model, connection));
   const imageTree = own(new ImageTree(model, connection, pulls));

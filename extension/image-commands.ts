@@ -119,6 +119,8 @@ export function imageCommands(services: Services) {
       const images = await chooseImages(services, item, items, l10n.t("Copy the digest of which image?"));
       const digests = images.flatMap((image) => image.repoDigests.slice(0, 1));
       if (digests.length > 0) await vscode.env.clipboard.writeText(digests.join("\n"));
+      // Only what came from a registry has one.
+      else if (images.length > 0) vscode.window.showInformationMessage(l10n.t("The image has no digest."));
     },
   } satisfies Record<string, CommandHandler>;
 }

@@ -17,7 +17,7 @@ import { problemOf, type RunConfiguration, type RunVolume } from "./run-configur
 export const configurationsKey = "runConfigurations";
 
 export interface FileEntry {
-  /** Position in the list. */
+  /** Position in the list; negative for the file as a whole. */
   index: number;
   /** Offset of the configuration in the text. */
   offset: number;
