@@ -61,7 +61,7 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
     const title = `# ${l10n.t("Mocker Doctor")}\n\n`;
     try {
       const { checks, summary } = await this.#connection.request0(engineDoctor);
-      const marks = { ok: "✅", warning: "⚠️", failed: "❌" } as const;
+      const marks = { ok: "✓", warning: "⚠", failed: "✗" } as const;
       const rows = checks.map(({ name, status, detail, hint }) => {
         // The engine speaks of a flag of the command line; here it is a setting.
         const advice = hint?.replace("--runtime simulation", "mocker.run.runtime");

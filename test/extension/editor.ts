@@ -67,7 +67,7 @@ export class Editor {
         machineSettings: options.machineSettings ?? {},
         trusted,
       });
-      stock.page.setDefaultTimeout(15_000);
+      stock.page.setDefaultTimeout(60_000);
       const editor = new Editor(mocker, workspace, stock, socket);
       try {
         await editor.ready();
@@ -85,9 +85,9 @@ export class Editor {
 
   /** Waits for the workbench and the extensions' process. */
   async ready(): Promise<void> {
-    await this.page.locator(".monaco-workbench .activitybar").waitFor({ timeout: 60_000 });
+    await this.page.locator(".monaco-workbench .activitybar").waitFor();
     await retry(() => this.host((api) => api.extensions.getExtension("mocker.mocker") !== undefined), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       what: "the extension",
     });
   }
@@ -147,7 +147,7 @@ export class Editor {
   /** Shows Mocker's views. */
   async showViews(): Promise<void> {
     await this.command("workbench.view.extension.mocker");
-    await this.view("Virtual Machines").waitFor({ timeout: 30_000 });
+    await this.view("Virtual Machines").waitFor();
   }
 
   view(name: "Virtual Machines" | "Images" | "Run Configurations"): Locator {
@@ -171,7 +171,7 @@ export class Editor {
   /** Waits until the notification with the text is the only one. Its first button, the one for Enter, is `button`. */
   async onlyToast(text: string | RegExp, button?: string): Promise<Locator> {
     const toast = this.toast(text);
-    await toast.waitFor({ timeout: 30_000 });
+    await toast.waitFor();
     if (button !== undefined) {
       await toast
         .locator(".notification-list-item-buttons-container .monaco-button")
@@ -181,7 +181,6 @@ export class Editor {
     }
     // That of a progress goes when the work is over.
     await retry(async () => (await this.page.locator(".notification-toast").count()) === 1, {
-      timeoutMs: 5000,
       what: "a single notification",
     });
     return toast;
@@ -228,16 +227,13 @@ export class Editor {
       .trimEnd();
   }
 
-  async waitForTerminal(wanted: RegExp, timeoutMs = 20_000): Promise<string> {
+  async waitForTerminal(wanted: RegExp): Promise<string> {
     let text = "";
-    return await retry(
-      async () => {
-        text = await this.terminalText();
-        if (wanted.test(text)) return text;
-        throw new Error(`the terminal does not show ${wanted}:\n${text}`);
-      },
-      { timeoutMs },
-    );
+    return await retry(async () => {
+      text = await this.terminalText();
+      if (wanted.test(text)) return text;
+      throw new Error(`the terminal does not show ${wanted}:\n${text}`);
+    });
   }
 
   /** Waits until the terminal of this name is the one that shows. */

@@ -1,4 +1,6 @@
 import { strict as assert } from "node:assert";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { Editor } from "./editor.ts";
 import { enginesOf } from "./engines.ts";
@@ -80,6 +82,26 @@ describe("when something is wrong", () => {
     await editor.quickInput.getByText("There is a VM named taken").waitFor();
     await editor.shoot("name-taken-typed");
     await editor.page.keyboard.press("Escape");
+  });
+
+  it("a configuration file with a mistake in it: the view says so, and leaves the file alone", async () => {
+    const file = join(editor.workspace, ".vscode/mocker.json");
+    const broken = '{ "runConfigurations": { "name": ';
+    writeFileSync(file, broken);
+    const row = editor.row("Run Configurations", /mocker\.json\s*syntax error on line 1/);
+    await row.filter({ has: editor.page.locator(".codicon-warning") }).waitFor();
+    await editor.shoot("broken-configuration-file");
+    await editor.begin("mocker.run");
+    await editor.pick("hello:latest");
+    await editor.answer("Name of the VM", "");
+    await editor.pick("Continue without volumes");
+    await editor.pick("Continue without variables");
+    await editor.pick("Default");
+    await editor.pick("Save as Run Configuration");
+    await editor.answer("Name of the run configuration", "another");
+    await editor.onlyToast("mocker.json cannot be changed");
+    assert.equal(readFileSync(file, "utf8"), broken);
+    await editor.dismissToasts();
   });
 });
 

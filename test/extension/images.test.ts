@@ -32,7 +32,7 @@ describe("images", () => {
     await editor.answer("Image to pull", reference);
     // Its registry gives way to the progress.
     const row = editor.row("Images", "…/debian:latest");
-    await row.filter({ hasText: /[1-9]\d?% of \d+/ }).waitFor({ timeout: 20_000 });
+    await row.filter({ hasText: /[1-9]\d?% of \d+/ }).waitFor();
     await retry(async () => await isWholeText(row.locator(".label-description")), {
       what: "progress that is not cut off",
     });

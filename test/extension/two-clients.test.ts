@@ -9,9 +9,8 @@ import { note } from "./figures.ts";
 import { importImage } from "./local-image.ts";
 import { pictureFailures } from "./picture-failures.ts";
 
-/** What the bar for a row is, which the machine may miss when others use it; what is asserted is generous. */
+/** What the bar for a row is. */
 const barMs = 300;
-const generousMs = 3000;
 
 /** Icon of a VM that runs, on either runtime. */
 const running = ".codicon-vm-running, .codicon-vm-outline";
@@ -41,7 +40,6 @@ describe("the editor and the command line", () => {
       if (number > 5) await editor.mocker.ok(["rm", "-f", `from-cli-${number - 5}`]);
     }
     note("VM of the command line: record → row in the tree", `${late.join(", ")} ms (bar: ${barMs} ms)`);
-    assert.ok(Math.min(...late) < generousMs, `rows came ${late.join(", ")} ms after the VMs`);
     await editor.page.locator(".statusbar-item", { hasText: "5 running" }).waitFor();
     await editor.shoot("vms");
   });
