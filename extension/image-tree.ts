@@ -4,7 +4,7 @@ import type { Connection } from "./connection.ts";
 import { ImageItem, imageTooltip, PullItem } from "./image-item.ts";
 import type { Model } from "./model.ts";
 import type { Pulls } from "./pulls.ts";
-import { sortedImages, usersOf } from "./store.ts";
+import { type Snapshot, sortedImages, usersOf } from "./store.ts";
 import { Throttle, treeIntervalMs } from "./throttle.ts";
 
 type Item = ImageItem | PullItem;
@@ -17,6 +17,8 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   readonly #changed = new vscode.EventEmitter<undefined>();
   readonly #throttle = new Throttle(treeIntervalMs, () => this.#changed.fire(undefined));
   readonly #subscriptions: vscode.Disposable[];
+  #shownImages: Snapshot["images"] | undefined;
+  #shownUsed: ReadonlySet<string> = new Set();
 
   readonly onDidChangeTreeData = this.#changed.event;
 
@@ -26,14 +28,25 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
     this.#pulls = pulls;
     // Both together keep the pace of the tree: the progress of a pull must not hold back what else changes.
     const refresh = () => this.#throttle.request();
-    this.#subscriptions = [model.onDidChange(refresh), pulls.onDidChange(refresh)];
+    this.#subscriptions = [
+      model.onDidChange(() => {
+        const { images, vms } = model.snapshot;
+        const used = usedImages(vms);
+        // Most changes of VMs leave the images as they are.
+        if (images === this.#shownImages && sameSet(used, this.#shownUsed)) return;
+        this.#shownImages = images;
+        this.#shownUsed = used;
+        refresh();
+      }),
+      pulls.onDidChange(refresh),
+    ];
   }
 
   getChildren(item?: Item): Item[] {
     if (item !== undefined) return [];
     if (this.#connection.state.kind === "idle") this.#connection.connect().catch(() => undefined);
     const { snapshot } = this.#model;
-    const used = new Set([...snapshot.vms.values()].map((vm) => vm.imageId));
+    const used = usedImages(snapshot.vms);
     return [
       ...this.#pulls.active.map((pull) => new PullItem(pull)),
       ...sortedImages(snapshot).map((image) => new ImageItem(image, used.has(image.id))),
@@ -63,4 +76,12 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
     this.#throttle.dispose();
     this.#changed.dispose();
   }
+}
+
+function usedImages(vms: Snapshot["vms"]): Set<string> {
+  return new Set([...vms.values()].map((vm) => vm.imageId));
+}
+
+function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((value) => b.has(value));
 }
