@@ -63,8 +63,18 @@ export function imageCommands(services: Services) {
       }
     },
 
-    cancelPull(item) {
-      if (item instanceof PullItem) item.pull.source.cancel();
+    async cancelPull(item) {
+      const { active } = pulls;
+      const chosen =
+        item instanceof PullItem
+          ? item.pull.reference
+          : active.length === 1
+            ? active[0]?.reference
+            : await vscode.window.showQuickPick(
+                active.map(({ reference }) => reference),
+                { placeHolder: l10n.t("Cancel which pull?") },
+              );
+      active.find(({ reference }) => reference === chosen)?.source.cancel();
     },
 
     async runImage(item, items) {

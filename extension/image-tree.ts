@@ -1,10 +1,11 @@
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { imageInspect } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
+import { FlatTree } from "./flat-tree.ts";
 import { ImageItem, imageTooltip, PullItem } from "./image-item.ts";
 import type { Model } from "./model.ts";
 import type { Pulls } from "./pulls.ts";
-import { type Snapshot, sortedImages, usersOf } from "./store.ts";
+import { sortedImages, usersOf } from "./store.ts";
 import { Throttle, treeIntervalMs } from "./throttle.ts";
 
 type Item = ImageItem | PullItem;
@@ -14,13 +15,11 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   readonly #model: Model;
   readonly #connection: Connection;
   readonly #pulls: Pulls;
-  readonly #changed = new vscode.EventEmitter<undefined>();
-  readonly #throttle = new Throttle(treeIntervalMs, () => this.#changed.fire(undefined));
+  readonly #rows = new FlatTree<Item>(() => this.#items());
+  readonly #throttle = new Throttle(treeIntervalMs, () => this.#rows.refresh());
   readonly #subscriptions: vscode.Disposable[];
-  #shownImages: Snapshot["images"] | undefined;
-  #shownUsed: ReadonlySet<string> = new Set();
 
-  readonly onDidChangeTreeData = this.#changed.event;
+  readonly onDidChangeTreeData = this.#rows.onDidChange;
 
   constructor(model: Model, connection: Connection, pulls: Pulls) {
     this.#model = model;
@@ -28,25 +27,18 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
     this.#pulls = pulls;
     // Both together keep the pace of the tree: the progress of a pull must not hold back what else changes.
     const refresh = () => this.#throttle.request();
-    this.#subscriptions = [
-      model.onDidChange(() => {
-        const { images, vms } = model.snapshot;
-        const used = usedImages(vms);
-        // Most changes of VMs leave the images as they are.
-        if (images === this.#shownImages && sameSet(used, this.#shownUsed)) return;
-        this.#shownImages = images;
-        this.#shownUsed = used;
-        refresh();
-      }),
-      pulls.onDidChange(refresh),
-    ];
+    this.#subscriptions = [model.onDidChange(refresh), pulls.onDidChange(refresh)];
   }
 
   getChildren(item?: Item): Item[] {
     if (item !== undefined) return [];
     if (this.#connection.state.kind === "idle") this.#connection.connect().catch(() => undefined);
+    return this.#rows.items();
+  }
+
+  #items(): Item[] {
     const { snapshot } = this.#model;
-    const used = usedImages(snapshot.vms);
+    const used = new Set([...snapshot.vms.values()].map((vm) => vm.imageId));
     return [
       ...this.#pulls.active.map((pull) => new PullItem(pull)),
       ...sortedImages(snapshot).map((image) => new ImageItem(image, used.has(image.id))),
@@ -54,7 +46,7 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   }
 
   getTreeItem(item: Item): vscode.TreeItem {
-    return item;
+    return this.#rows.current(item);
   }
 
   getParent(): undefined {
@@ -74,14 +66,6 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   dispose(): void {
     for (const subscription of this.#subscriptions) subscription.dispose();
     this.#throttle.dispose();
-    this.#changed.dispose();
+    this.#rows.dispose();
   }
-}
-
-function usedImages(vms: Snapshot["vms"]): Set<string> {
-  return new Set([...vms.values()].map((vm) => vm.imageId));
-}
-
-function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((value) => b.has(value));
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import * as vscode from "vscode";
 
 /** How long after the window's start the editor may still be about to make a terminal. */
@@ -24,7 +25,7 @@ export class StrayTerminal implements vscode.Disposable {
   close(): void {
     const [stray] = this.#before;
     if (stray !== undefined) {
-      if (isUntouchedShell(stray)) stray.dispose();
+      closeIfNew(stray).catch(() => undefined);
       return;
     }
     // It may be on its way, and then comes behind ours. One that the user opens comes to the front.
@@ -32,7 +33,7 @@ export class StrayTerminal implements vscode.Disposable {
       if (!isUntouchedShell(terminal)) return;
       this.dispose();
       this.#timer = setTimeout(() => {
-        if (isUntouchedShell(terminal) && vscode.window.activeTerminal !== terminal) terminal.dispose();
+        if (vscode.window.activeTerminal !== terminal) closeIfNew(terminal).catch(() => undefined);
       }, settleMs);
     });
     this.#timer = setTimeout(() => this.dispose(), watchMs);
@@ -41,6 +42,31 @@ export class StrayTerminal implements vscode.Disposable {
   dispose(): void {
     clearTimeout(this.#timer);
     this.#subscription?.dispose();
+  }
+}
+
+/** How much earlier than the extensions' process the editor may start a shell of the same window. */
+const headStartSeconds = 3;
+
+/** Never a shell that the editor kept over the reload: there may be work in it. */
+async function closeIfNew(terminal: vscode.Terminal): Promise<void> {
+  const pid = await terminal.processId;
+  if (pid === undefined || ageSeconds(pid) > process.uptime() + headStartSeconds) return;
+  if (isUntouchedShell(terminal)) terminal.dispose();
+}
+
+/** How long a process has been running (proc(5)); for ever, where that cannot be known. */
+function ageSeconds(pid: number): number {
+  try {
+    const ticksPerSecond = 100;
+    // The second field is a name in parentheses, which may contain anything.
+    const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    const [uptime = ""] = readFileSync("/proc/uptime", "latin1").split(" ");
+    return Number(uptime) - Number(fields[19]) / ticksPerSecond;
+  } catch {
+    return Number.POSITIVE_INFINITY;
   }
 }
 

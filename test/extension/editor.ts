@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -156,6 +157,31 @@ export class Editor {
 
   row(view: "Virtual Machines" | "Images" | "Run Configurations", text: string | RegExp): Locator {
     return this.view(view).locator(".monaco-list-row", { hasText: text }).first();
+  }
+
+  /**
+   * Presses a button of a row. While a tree is drawn anew VS Code does not know its items, and calls commands without:
+   * so only once its rows have stayed the same for a while.
+   */
+  async press(row: Locator, button: string): Promise<void> {
+    await row.hover();
+    await row.evaluate(async (element) => {
+      const list = element.closest(".monaco-list") ?? element;
+      await new Promise<void>((resolve) => {
+        const quiet = () => {
+          observer.disconnect();
+          resolve();
+        };
+        let timer = setTimeout(quiet, 600);
+        const observer = new MutationObserver(() => {
+          clearTimeout(timer);
+          timer = setTimeout(quiet, 600);
+        });
+        observer.observe(list, { childList: true, subtree: true });
+      });
+    });
+    await row.hover();
+    await row.getByRole("button", { name: button }).click();
   }
 
   /** A notification that shows now. */

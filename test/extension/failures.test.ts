@@ -106,7 +106,5 @@ describe("when something is wrong", () => {
 });
 
 async function runConfiguration(editor: Editor, name: string): Promise<void> {
-  const row = editor.row("Run Configurations", name);
-  await row.hover();
-  await row.getByRole("button", { name: "Run Configuration" }).click();
+  await editor.press(editor.row("Run Configurations", name), "Run Configuration");
 }

@@ -17,7 +17,7 @@ const running = ".codicon-vm-running, .codicon-vm-outline";
 
 describe("the editor and the command line", () => {
   let editor: Editor;
-  pictureFailures(() => editor);
+  pictureFailures(() => editor, true);
   before(async () => {
     const mocker = new Mocker();
     await importImage(mocker, "busybox", "busybox:1.36");
@@ -61,8 +61,7 @@ describe("the editor and the command line", () => {
 
   it("the command line sees a VM that was stopped in the editor", async () => {
     const row = editor.row("Virtual Machines", "from-cli-17");
-    await row.hover();
-    await row.getByRole("button", { name: "Stop VM" }).click();
+    await editor.press(row, "Stop VM");
     await editor.mocker.until(["ps", "--format", "{{.Names}}"], (text) => !text.includes("from-cli-17"));
     await row.filter({ has: editor.page.locator(".codicon-vm") }).waitFor();
     assert.match(await editor.mocker.ok(["ps", "-a"]), /Exited \(\d+\).*from-cli-17/);
