@@ -9,6 +9,7 @@ export const commandNames = [
   "removeVm",
   "pruneVms",
   "attachConsole",
+  "showOutput",
   "openShell",
   "inspectVm",
   "copyVmId",

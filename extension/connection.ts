@@ -244,7 +244,7 @@ export class Connection implements vscode.Disposable {
 function handshakeError(error: MockerError): MockerError {
   if (error.code !== "INVALID_ARGUMENT") return error;
   return new MockerError("ENGINE_UNREACHABLE", error.message, {
-    hint: "Restart the engine: VMs go on running.",
+    hint: vscode.l10n.t("Restart the engine: VMs go on running."),
     details: { source: "version" },
     cause: error,
   });

@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
 import type { Connection } from "./connection.ts";
 import type { Model } from "./model.ts";
+import type { RunConfigurations } from "./run-configurations.ts";
 import { isRunning } from "./store.ts";
 
 /** Keys for `when` clauses: which welcome a view shows and which commands there are. */
@@ -10,12 +11,21 @@ export class ContextKeys implements vscode.Disposable {
   readonly #known = new Map<string, unknown>();
   readonly #subscriptions: vscode.Disposable[];
 
-  constructor(connection: Connection, model: Model) {
+  constructor(connection: Connection, model: Model, configurations: RunConfigurations) {
     this.#connection = connection;
     this.#model = model;
     const update = () => this.#update();
-    this.#subscriptions = [model.onDidChange(update), connection.onDidChangeState(update)];
+    const read = async (): Promise<void> => {
+      const entries = vscode.workspace.isTrusted ? await configurations.entries() : [];
+      this.#set("mocker.hasConfigurations", entries.length > 0);
+    };
+    this.#subscriptions = [
+      model.onDidChange(update),
+      connection.onDidChangeState(update),
+      configurations.onDidChange(read),
+    ];
     update();
+    read();
   }
 
   dispose(): void {

@@ -1,10 +1,10 @@
 import * as vscode from "vscode";
 import { engineDoctor, imageInspect, vmInspect } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
-import { asMockerError } from "./errors.ts";
+import { asMockerError, describe } from "./errors.ts";
 import type { Model } from "./model.ts";
 
-/** Scheme of read-only documents: `mocker:/vm/<id>/<name>.json`, `mocker:/image/<id>/<name>.json`, `mocker:/doctor.md`. */
+/** Scheme of read-only documents: `mocker:/vm/<id>/<name>.json`, `mocker:/image/<id>/<name>.json`, `mocker:/Mocker Doctor.md`. */
 export const scheme = "mocker";
 
 /** What the engine knows, as read-only documents that follow its events. */
@@ -57,17 +57,26 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
   }
 
   async #doctor(): Promise<string> {
-    const { checks, summary } = await this.#connection.request0(engineDoctor);
-    const marks = { ok: "✓", warning: "⚠", failed: "✗" } as const;
-    const lines = checks.map(
-      ({ name, status, detail, hint }) =>
-        `- ${marks[status]} **${escapeMarkdown(name)}**: ${escapeMarkdown(detail)}${hint ? `  \n  → ${escapeMarkdown(hint)}` : ""}`,
-    );
-    return [`# ${vscode.l10n.t("Mocker Doctor")}`, "", escapeMarkdown(summary), "", ...lines, ""].join("\n");
+    const { l10n } = vscode;
+    const title = `# ${l10n.t("Mocker Doctor")}\n\n`;
+    try {
+      const { checks, summary } = await this.#connection.request0(engineDoctor);
+      const marks = { ok: "✓", warning: "⚠", failed: "✗" } as const;
+      const rows = checks.map(({ name, status, detail, hint }) => {
+        // The engine speaks of a flag of the command line; here it is a setting.
+        const advice = hint?.replace("--runtime simulation", "mocker.run.runtime");
+        const finding = [detail, advice === undefined ? "" : `→ ${advice}`].filter((text) => text !== "");
+        return `| ${marks[status]} | **${escapeMarkdown(name)}** | ${finding.map(escapeMarkdown).join("<br>")} |\n`;
+      });
+      const header = `| | ${l10n.t("Check")} | ${l10n.t("Finding")} |\n|:-:|:--|:--|\n`;
+      return `${title}${escapeMarkdown(summary)}\n\n${header}${rows.join("")}`;
+    } catch (error) {
+      return `${title}${escapeMarkdown(describe(asMockerError(error)))}\n`;
+    }
   }
 }
 
-const doctorPath = "/doctor.md";
+const doctorPath = "/Mocker Doctor.md";
 
 function escapeMarkdown(text: string): string {
   return text.replaceAll(/[\\`*_{}[\]<>#|]/g, "\\$&").replaceAll("\n", " ");

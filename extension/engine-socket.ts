@@ -6,6 +6,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { engineLogPath, isPrivateDirectory, runDir, socketPath } from "../engine/paths.ts";
 import { MockerError, type StreamRef, streamGreeting } from "../engine/protocol/index.ts";
+import { l10n } from "./l10n.ts";
 import type { EngineLocation } from "./locate-engine.ts";
 
 const startTimeoutMs = 20_000;
@@ -29,8 +30,8 @@ export async function dialRunning(): Promise<Socket | undefined> {
     if (isAbsent(error)) return undefined;
     throw new MockerError(
       "ENGINE_UNREACHABLE",
-      `Cannot connect to the engine at ${path}: ${error instanceof Error ? error.message : String(error)}`,
-      { hint: "Check who owns the socket and its folder.", cause: error },
+      l10n.t("Cannot connect to the engine at {0}: {1}", path, textOf(error)),
+      { hint: l10n.t("Check who owns the socket and its folder."), cause: error },
     );
   }
 }
@@ -60,11 +61,10 @@ export async function dialOrStart(
     }
     const end = engine.ended();
     if (end?.isSecond && attempt < startAttempts && Date.now() < deadline) continue;
-    throw new MockerError(
-      "ENGINE_UNREACHABLE",
-      `The engine did not start: ${end === undefined ? `no answer after ${startTimeoutMs / 1000} s` : end.why}`,
-      { hint: `Details are in ${engineLogPath()}.` },
-    );
+    const why = end?.why ?? l10n.t("no answer after {0} s", startTimeoutMs / 1000);
+    throw new MockerError("ENGINE_UNREACHABLE", l10n.t("The engine did not start: {0}", why), {
+      hint: l10n.t("Details are in {0}.", engineLogPath()),
+    });
   }
 }
 
@@ -92,8 +92,8 @@ export async function endEngine(): Promise<void> {
   if (!ended) {
     throw new MockerError(
       "ENGINE_UNREACHABLE",
-      `The engine did not end within ${endTimeoutMs / 1000} s after it was asked to.`,
-      { hint: "End its process; VMs go on running." },
+      l10n.t("The engine did not end within {0} s after it was asked to.", endTimeoutMs / 1000),
+      { hint: l10n.t("End its process; VMs go on running.") },
     );
   }
 }
@@ -109,6 +109,10 @@ function dial(path: string): Promise<Socket> {
   });
 }
 
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Whether the error is that of a socket that nobody listens on. */
 function isAbsent(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
@@ -117,15 +121,17 @@ function isAbsent(error: unknown): boolean {
 
 function checkSocketPath(path: string): void {
   if (Buffer.byteLength(path) > maxSocketPathBytes) {
-    throw new MockerError("ENGINE_UNREACHABLE", `The path of the engine's socket is too long: ${path}`, {
-      hint: "Set MOCKER_RUN_DIR to a shorter path.",
-    });
+    throw new MockerError(
+      "ENGINE_UNREACHABLE",
+      l10n.t("The path of the engine's socket is too long: {0}", path),
+      { hint: l10n.t("Set MOCKER_RUN_DIR to a shorter path.") },
+    );
   }
   const dir = runDir();
   // Anybody can make folders in /tmp.
   if (dir.startsWith("/tmp/") && existsSync(dir) && !isPrivateDirectory(dir)) {
-    throw new MockerError("ENGINE_UNREACHABLE", `${dir} is not a private folder of this user.`, {
-      hint: "Remove it, or set MOCKER_RUN_DIR to a folder of yours.",
+    throw new MockerError("ENGINE_UNREACHABLE", l10n.t("{0} is not a private folder of this user.", dir), {
+      hint: l10n.t("Remove it, or set MOCKER_RUN_DIR to a folder of yours."),
     });
   }
 }
@@ -157,17 +163,17 @@ function startEngine(path: string): { ended(): EngineEnd | undefined } {
     child.once("exit", (code, signal) => {
       const why =
         lastWords(logPath, logOffset) ??
-        (signal === null ? `it exited with status ${code}` : `it was ended by ${signal}`);
+        (signal === null
+          ? l10n.t("it exited with status {0}", String(code))
+          : l10n.t("it was ended by {0}", signal));
       end = { why, isSecond: code === exitAlreadyRunning };
     });
     child.unref();
     return { ended: () => end };
   } catch (error) {
-    throw new MockerError(
-      "ENGINE_UNREACHABLE",
-      `The engine did not start: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
+    throw new MockerError("ENGINE_UNREACHABLE", l10n.t("The engine did not start: {0}", textOf(error)), {
+      cause: error,
+    });
   } finally {
     closeSync(log);
   }

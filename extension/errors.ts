@@ -1,10 +1,12 @@
 import * as vscode from "vscode";
-import { type ErrorCode, type ErrorData, MockerError } from "../engine/protocol/index.ts";
+import { type ErrorData, MockerError } from "../engine/protocol/index.ts";
+import { sentences } from "./sentences.ts";
 
 /** Any failure as a MockerError: the engine's answers keep code, message and hint; a lost connection gets its own. */
 export function asMockerError(error: unknown): MockerError {
   if (error instanceof MockerError) return error;
-  if (error instanceof vscode.CancellationError) return new MockerError("CANCELLED", "Cancelled.");
+  if (error instanceof vscode.CancellationError)
+    return new MockerError("CANCELLED", vscode.l10n.t("Cancelled."));
   if (!(error instanceof Error)) return new MockerError("INTERNAL", String(error));
   // Not instanceof ResponseError: vscode-languageclient carries its own copy of the class.
   const { code, data } = error as Error & { code?: unknown; data?: unknown };
@@ -26,10 +28,14 @@ function isErrorData(data: unknown): data is ErrorData {
 }
 
 export function lostConnection(cause?: unknown): MockerError {
-  return new MockerError("ENGINE_UNREACHABLE", "The connection to the Mocker engine was lost.", {
-    hint: "Running VMs are not affected.",
-    cause,
-  });
+  return new MockerError(
+    "ENGINE_UNREACHABLE",
+    vscode.l10n.t("The connection to the Mocker engine was lost."),
+    {
+      hint: vscode.l10n.t("Running VMs are not affected."),
+      cause,
+    },
+  );
 }
 
 /** What a click can do about an error. */
@@ -42,42 +48,63 @@ function command(title: string, id: string, ...args: unknown[]): ErrorAction {
   return { title, run: () => vscode.commands.executeCommand(id, ...args) };
 }
 
-const actionsByCode: Partial<Record<ErrorCode, () => ErrorAction[]>> = {
-  ENGINE_UNREACHABLE: () => [
-    command(vscode.l10n.t("Restart Engine"), "mocker.restartEngine"),
-    command(vscode.l10n.t("Show Log"), "mocker.showLog"),
-  ],
-  IMAGE_NOT_FOUND: () => [command(vscode.l10n.t("Pull Image…"), "mocker.pullImage")],
-  KVM_UNAVAILABLE: () => [command(vscode.l10n.t("Run Doctor"), "mocker.doctor")],
-  LIBKRUN_UNAVAILABLE: () => [command(vscode.l10n.t("Run Doctor"), "mocker.doctor")],
-  RUNTIME_UNAVAILABLE: () => [command(vscode.l10n.t("Run Doctor"), "mocker.doctor")],
-  FEATURE_UNAVAILABLE: () => [command(vscode.l10n.t("Run Doctor"), "mocker.doctor")],
-  NO_SPACE: () => [command(vscode.l10n.t("Prune Images…"), "mocker.pruneImages")],
-  INTERNAL: () => [command(vscode.l10n.t("Show Log"), "mocker.showLog")],
-};
+const doctor = () => command(vscode.l10n.t("Run Doctor"), "mocker.doctor");
+const log = () => command(vscode.l10n.t("Show Log"), "mocker.showLog");
+const settings = (name: string) =>
+  command(vscode.l10n.t("Open Settings"), "workbench.action.openSettings", name);
+
+/** Takes the cause away: the first button, the one that Enter presses. */
+function remedies({ code, details }: MockerError): ErrorAction[] {
+  if (details?.source === "setting" || details?.source === "environment") {
+    return [settings("mocker.engine.path")];
+  }
+  switch (code) {
+    case "KVM_UNAVAILABLE":
+    case "LIBKRUN_UNAVAILABLE":
+    case "RUNTIME_UNAVAILABLE":
+    case "FEATURE_UNAVAILABLE":
+      return [doctor()];
+    case "NO_SPACE":
+      return [command(vscode.l10n.t("Prune Images…"), "mocker.pruneImages")];
+    default:
+      return [];
+  }
+}
+
+/** Offered where the caller has nothing better. */
+function fallbacks({ code, details }: MockerError): ErrorAction[] {
+  if (code === "IMAGE_NOT_FOUND") return [command(vscode.l10n.t("Pull Image…"), "mocker.pullImage")];
+  if (code === "INTERNAL") return [log()];
+  if (code !== "ENGINE_UNREACHABLE" || details?.source === "setting") return [];
+  return details?.source === "environment"
+    ? [log()]
+    : [command(vscode.l10n.t("Restart Engine"), "mocker.restartEngine"), log()];
+}
+
+/** Where no VM can run, the engine speaks of a flag of the command line; here it is a setting. */
+function hintOf({ code, hint }: MockerError): string | undefined {
+  if (code !== "KVM_UNAVAILABLE" && code !== "LIBKRUN_UNAVAILABLE" && code !== "RUNTIME_UNAVAILABLE")
+    return hint;
+  return vscode.l10n.t(
+    "The doctor says what is missing. To simulate VMs instead, without isolation, set the runtime of the run configuration, or mocker.run.runtime, to auto",
+  );
+}
 
 /** Message and hint, one text. */
 export function describe(error: MockerError): string {
-  const text = error.message.charAt(0).toUpperCase() + error.message.slice(1);
-  if (error.hint === undefined) return text;
-  const hint = error.hint.charAt(0).toUpperCase() + error.hint.slice(1);
-  return `${text}${/[.!?]$/.test(text) ? "" : "."} ${hint}${/[.!?]$/.test(hint) ? "" : "."}`;
+  return sentences(error.message, hintOf(error));
 }
 
-/** One message with the buttons that help. `actions` come first. Nothing is shown for a cancellation. */
+/** One message with the buttons that help; `actions` are the caller's. Nothing is shown for a cancellation. */
 export async function showError(
   failure: unknown,
-  log: vscode.LogOutputChannel,
+  channel: vscode.LogOutputChannel,
   actions: ErrorAction[] = [],
 ): Promise<void> {
   const error = asMockerError(failure);
   if (error.code === "CANCELLED") return;
-  log.error(`${error.code}: ${describe(error)}`);
-  const fromSetting = error.details?.source === "setting";
-  const offered = fromSetting
-    ? [command(vscode.l10n.t("Open Settings"), "workbench.action.openSettings", "mocker.engine.path")]
-    : (actionsByCode[error.code]?.() ?? []);
-  const all = [...actions, ...offered];
+  channel.error(`${error.code}: ${sentences(error.message, error.hint)}`);
+  const all = [...remedies(error), ...actions, ...(actions.length === 0 ? fallbacks(error) : [])];
   const title = await vscode.window.showErrorMessage(describe(error), ...all.map((action) => action.title));
   await all.find((action) => action.title === title)?.run();
 }

@@ -8,6 +8,7 @@ import { engineCommands } from "./engine-commands.ts";
 import { showError } from "./errors.ts";
 import { imageCommands } from "./image-commands.ts";
 import { ImageTree } from "./image-tree.ts";
+import { useTranslations } from "./l10n.ts";
 import { Model } from "./model.ts";
 import { Pulls } from "./pulls.ts";
 import { runConfigurationCommands } from "./run-configuration-commands.ts";
@@ -29,6 +30,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     context.subscriptions.push(disposable);
     return disposable;
   };
+  useTranslations(vscode.l10n.t);
   const log = own(vscode.window.createOutputChannel("Mocker", { log: true }));
   const connection = own(new Connection(log, String(context.extension.packageJSON.version)));
   const model = own(new Model(connection, log));
@@ -39,7 +41,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   const runner = new Runner(connection, model, pulls, terminals, log);
   const documents = own(new Documents(connection, model));
   own(vscode.workspace.registerTextDocumentContentProvider(scheme, documents));
-  own(new ContextKeys(connection, model));
+  own(new ContextKeys(connection, model, configurations));
 
   const vmTree = own(new VmTree(model, connection));
   const imageTree = own(new ImageTree(model, connection, pulls));

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { type ImageSummary, imageRemove } from "../engine/protocol/index.ts";
-import { showError } from "./errors.ts";
+import { asMockerError, showError } from "./errors.ts";
 import { formatBytes } from "./format.ts";
 import { imageLabel, imageName, PullItem } from "./image-item.ts";
 import { askReference } from "./pull-step.ts";
@@ -26,8 +26,20 @@ export function imageCommands(services: Services) {
         5000,
       );
     } catch (error) {
-      await showError(error, log, [{ title: l10n.t("Retry"), run: () => pull(reference) }]);
+      const { code } = asMockerError(error);
+      // The same reference would fail again.
+      const mistyped = code === "IMAGE_NOT_FOUND" || code === "INVALID_REFERENCE";
+      await showError(error, log, [
+        mistyped
+          ? { title: l10n.t("Change Reference…"), run: () => askAndPull(reference) }
+          : { title: l10n.t("Retry"), run: () => pull(reference) },
+      ]);
     }
+  };
+
+  const askAndPull = async (suggested?: string): Promise<void> => {
+    const reference = await askReference(suggested);
+    if (reference !== undefined) await pull(reference);
   };
 
   /** By ID, with all tags: that is what the tree shows as one. */
@@ -40,8 +52,8 @@ export function imageCommands(services: Services) {
 
   return {
     async pullImage(item) {
-      const reference = typeof item === "string" ? item : await askReference();
-      if (reference !== undefined) await pull(reference);
+      if (typeof item === "string") await pull(item);
+      else await askAndPull();
     },
 
     async pullAgain(item, items) {
@@ -51,8 +63,18 @@ export function imageCommands(services: Services) {
       }
     },
 
-    cancelPull(item) {
-      if (item instanceof PullItem) item.pull.source.cancel();
+    async cancelPull(item) {
+      const { active } = pulls;
+      const chosen =
+        item instanceof PullItem
+          ? item.pull.reference
+          : active.length === 1
+            ? active[0]?.reference
+            : await vscode.window.showQuickPick(
+                active.map(({ reference }) => reference),
+                { placeHolder: l10n.t("Cancel which pull?") },
+              );
+      active.find(({ reference }) => reference === chosen)?.source.cancel();
     },
 
     async runImage(item, items) {
@@ -107,6 +129,8 @@ export function imageCommands(services: Services) {
       const images = await chooseImages(services, item, items, l10n.t("Copy the digest of which image?"));
       const digests = images.flatMap((image) => image.repoDigests.slice(0, 1));
       if (digests.length > 0) await vscode.env.clipboard.writeText(digests.join("\n"));
+      // Only what came from a registry has one.
+      else if (images.length > 0) vscode.window.showInformationMessage(l10n.t("The image has no digest."));
     },
   } satisfies Record<string, CommandHandler>;
 }

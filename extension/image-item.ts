@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import type { ImageDetails, ImageSummary } from "../engine/protocol/index.ts";
 import { formatAge, formatBytes, shortId } from "./format.ts";
 import { type Pull, pullText } from "./pulls.ts";
+import { shortReference } from "./short-reference.ts";
 
 /** One image in the tree. */
 export class ImageItem extends vscode.TreeItem {
@@ -31,14 +32,15 @@ export class PullItem extends vscode.TreeItem {
   readonly pull: Pull;
 
   constructor(pull: Pull) {
-    super(pull.reference, vscode.TreeItemCollapsibleState.None);
+    super(shortReference(pull.reference), vscode.TreeItemCollapsibleState.None);
     this.pull = pull;
     this.id = `pull:${pull.reference}`;
     this.iconPath = new vscode.ThemeIcon("loading~spin");
     this.description = pullText(pull.meter);
+    this.tooltip = vscode.l10n.t("Pulling {0}, {1}", pull.reference, this.description);
     this.contextValue = "pull";
     this.accessibilityInformation = {
-      label: vscode.l10n.t("Pulling {0}, {1}", pull.reference, this.description),
+      label: this.tooltip,
       role: "treeitem",
     };
   }

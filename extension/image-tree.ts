@@ -1,10 +1,12 @@
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { imageInspect } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
+import { FlatTree } from "./flat-tree.ts";
 import { ImageItem, imageTooltip, PullItem } from "./image-item.ts";
 import type { Model } from "./model.ts";
 import type { Pulls } from "./pulls.ts";
 import { sortedImages, usersOf } from "./store.ts";
+import { Throttle, treeIntervalMs } from "./throttle.ts";
 
 type Item = ImageItem | PullItem;
 
@@ -13,22 +15,28 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   readonly #model: Model;
   readonly #connection: Connection;
   readonly #pulls: Pulls;
-  readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly #rows = new FlatTree<Item>(() => this.#items());
+  readonly #throttle = new Throttle(treeIntervalMs, () => this.#rows.refresh());
   readonly #subscriptions: vscode.Disposable[];
 
-  readonly onDidChangeTreeData = this.#changed.event;
+  readonly onDidChangeTreeData = this.#rows.onDidChange;
 
   constructor(model: Model, connection: Connection, pulls: Pulls) {
     this.#model = model;
     this.#connection = connection;
     this.#pulls = pulls;
-    const refresh = () => this.#changed.fire(undefined);
+    // Both together keep the pace of the tree: the progress of a pull must not hold back what else changes.
+    const refresh = () => this.#throttle.request();
     this.#subscriptions = [model.onDidChange(refresh), pulls.onDidChange(refresh)];
   }
 
   getChildren(item?: Item): Item[] {
     if (item !== undefined) return [];
     if (this.#connection.state.kind === "idle") this.#connection.connect().catch(() => undefined);
+    return this.#rows.items();
+  }
+
+  #items(): Item[] {
     const { snapshot } = this.#model;
     const used = new Set([...snapshot.vms.values()].map((vm) => vm.imageId));
     return [
@@ -38,7 +46,7 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   }
 
   getTreeItem(item: Item): vscode.TreeItem {
-    return item;
+    return this.#rows.current(item);
   }
 
   getParent(): undefined {
@@ -57,6 +65,7 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
 
   dispose(): void {
     for (const subscription of this.#subscriptions) subscription.dispose();
-    this.#changed.dispose();
+    this.#throttle.dispose();
+    this.#rows.dispose();
   }
 }

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+import { l10n } from "./l10n.ts";
 
 const mark = "# Installed by the Mocker extension.";
 
@@ -39,7 +40,7 @@ export function installCommand(
   const path = join(folder, "mocker");
   const existing = lstatSync(path, { throwIfNoEntry: false });
   if (existing !== undefined && !(existing.isFile() && isOurs(path))) {
-    throw new Error(`${path} exists and was not made by this extension.`);
+    throw new Error(l10n.t("{0} exists and was not made by this extension.", path));
   }
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, script(cliPath, nodePath), { mode: 0o755 });

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { MockerError } from "../engine/protocol/index.ts";
+import { l10n } from "./l10n.ts";
 
 export interface EngineLocation {
   path: string;
@@ -16,9 +17,11 @@ export interface EngineLocation {
 export function locateEngine(configured: string, env: NodeJS.ProcessEnv, bundleDir: string): EngineLocation {
   const location = choose(configured.trim(), env, bundleDir);
   if (isAbsolute(location.path) && existsSync(location.path)) return location;
-  const problem = isAbsolute(location.path) ? "does not exist" : "is not an absolute path";
-  throw new MockerError("ENGINE_UNREACHABLE", `The engine ${location.path} ${problem}.`, {
-    hint: hints[location.source],
+  const message = isAbsolute(location.path)
+    ? l10n.t("The engine {0} does not exist.", location.path)
+    : l10n.t("The engine {0} is not an absolute path.", location.path);
+  throw new MockerError("ENGINE_UNREACHABLE", message, {
+    hint: hintOf(location.source),
     details: { source: location.source },
   });
 }
@@ -31,8 +34,13 @@ function choose(configured: string, env: NodeJS.ProcessEnv, bundleDir: string): 
   return { path: join(bundleDir, "engine.js"), source: "bundled" };
 }
 
-const hints: Record<EngineLocation["source"], string> = {
-  setting: "Correct the setting mocker.engine.path, or empty it to use the bundled engine.",
-  environment: "Correct MOCKER_ENGINE in the environment of the editor, or unset it.",
-  bundled: "Install the extension again.",
-};
+function hintOf(source: EngineLocation["source"]): string {
+  switch (source) {
+    case "setting":
+      return l10n.t("Correct the setting mocker.engine.path, or empty it to use the bundled engine.");
+    case "environment":
+      return l10n.t("Correct MOCKER_ENGINE in the environment of the editor, or unset it.");
+    case "bundled":
+      return l10n.t("Install the extension again.");
+  }
+}

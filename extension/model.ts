@@ -10,9 +10,7 @@ import {
 } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
 import { applyImageChange, applyVmChange, emptySnapshot, type Snapshot, snapshotOf } from "./store.ts";
-
-/** The first event of a while is shown at once; a hundred VMs that stop are a few refreshes. */
-const batchMs = 100;
+import { Throttle, treeIntervalMs } from "./throttle.ts";
 
 /** The VMs and images that every view, picker and the status bar show: lists once per connection, then events. */
 export class Model implements vscode.Disposable {
@@ -24,8 +22,7 @@ export class Model implements vscode.Disposable {
   #loading: Promise<void> = Promise.resolve();
   /** Changes that arrived while the lists were on their way; they are applied on top. */
   #early: ((snapshot: Snapshot) => Snapshot)[] | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #firedAt = 0;
+  readonly #throttle = new Throttle(treeIntervalMs, () => this.#changed.fire());
 
   readonly onDidChange = this.#changed.event;
 
@@ -45,7 +42,7 @@ export class Model implements vscode.Disposable {
         // What is shown is what is known; a moment's reconnecting need not flicker.
         this.#loaded = false;
         this.#snapshot = emptySnapshot;
-        this.#fire();
+        this.#throttle.request();
       }
     });
   }
@@ -71,7 +68,7 @@ export class Model implements vscode.Disposable {
   }
 
   dispose(): void {
-    clearTimeout(this.#timer);
+    this.#throttle.dispose();
     this.#subscription.dispose();
     this.#changed.dispose();
   }
@@ -90,7 +87,7 @@ export class Model implements vscode.Disposable {
       this.#loaded = true;
     } finally {
       if (this.#early === early) this.#early = undefined;
-      this.#fire();
+      this.#throttle.request();
     }
   }
 
@@ -100,17 +97,6 @@ export class Model implements vscode.Disposable {
       return;
     }
     this.#snapshot = change(this.#snapshot);
-    this.#fire();
-  }
-
-  #fire(): void {
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#firedAt = Date.now();
-        this.#changed.fire();
-      },
-      Math.max(0, this.#firedAt + batchMs - Date.now()),
-    );
+    this.#throttle.request();
   }
 }

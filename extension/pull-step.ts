@@ -54,9 +54,10 @@ export async function pullInQuickPick(title: string, reference: string, pulls: P
 }
 
 /** A reference to pull, or undefined. */
-export async function askReference(): Promise<string | undefined> {
+export async function askReference(suggested = ""): Promise<string | undefined> {
   const answer = await askText(undefined, {
     prompt: vscode.l10n.t("Image to pull"),
+    value: suggested,
     placeholder: vscode.l10n.t("alpine, ghcr.io/owner/image:tag, docker-archive:/path/to/file.tar"),
     validate: referenceProblem,
   });

@@ -69,7 +69,9 @@ export function runConfigurationCommands(services: Services) {
       const [name] = await choose(item, items, l10n.t("Copy which configuration as a command?"));
       const configuration = name === undefined ? undefined : await configurations.find(name);
       if (configuration === undefined) return;
-      await vscode.env.clipboard.writeText(commandLine(configuration, planContext(), runDefaults()));
+      const text = commandLine(configuration, planContext(), runDefaults());
+      await vscode.env.clipboard.writeText(text);
+      vscode.window.setStatusBarMessage(l10n.t("$(check) Copied: {0}", text), 5000);
     },
 
     async forgetSecrets(item, items) {

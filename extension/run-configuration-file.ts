@@ -9,14 +9,14 @@ import {
   type ParseError,
   parse,
   parseTree,
-  printParseErrorCode,
 } from "jsonc-parser/lib/esm/main.js";
+import { l10n } from "./l10n.ts";
 import { problemOf, type RunConfiguration, type RunVolume } from "./run-configuration.ts";
 
 export const configurationsKey = "runConfigurations";
 
 export interface FileEntry {
-  /** Position in the list. */
+  /** Position in the list; negative for the file as a whole. */
   index: number;
   /** Offset of the configuration in the text. */
   offset: number;
@@ -34,14 +34,13 @@ const emptyFile = `{
 
 /** Entries of the file; `problem` if it is no JSON at all. Never throws. */
 export function readConfigurations(text: string): { entries: FileEntry[]; problem?: string } {
+  if (text.trim() === "") return { entries: [] };
   const errors: ParseError[] = [];
   const root = parseTree(text, errors, { allowTrailingComma: true });
   const value: unknown = parse(text, [], { allowTrailingComma: true });
   const [error] = errors;
   const problem =
-    error === undefined
-      ? undefined
-      : `${printParseErrorCode(error.error)} on line ${lineOf(text, error.offset) + 1}`;
+    error === undefined ? undefined : l10n.t("syntax error on line {0}", lineOf(text, error.offset) + 1);
   const list = memberOf(value, configurationsKey);
   if (root === undefined || !Array.isArray(list)) return { entries: [], ...(problem ? { problem } : {}) };
   const entries = list.map((item: unknown, index): FileEntry => {

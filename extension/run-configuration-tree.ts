@@ -11,13 +11,14 @@ export class RunConfigurationItem extends vscode.TreeItem {
     super(entry.name, vscode.TreeItemCollapsibleState.None);
     this.entry = entry;
     this.id = `${entry.name}#${entry.index}`;
-    const { configuration, problem } = entry;
+    const { configuration, problem, index } = entry;
     this.iconPath =
       problem === undefined
         ? new vscode.ThemeIcon("rocket")
         : new vscode.ThemeIcon("warning", new vscode.ThemeColor("problemsWarningIcon.foreground"));
     this.description = problem ?? configuration?.image ?? "";
-    this.contextValue = problem === undefined ? "configuration" : "configuration.broken";
+    this.contextValue =
+      problem === undefined ? "configuration" : index < 0 ? "configuration.file" : "configuration.broken";
     this.command = {
       command: "mocker.editConfiguration",
       title: vscode.l10n.t("Edit"),

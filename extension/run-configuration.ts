@@ -1,4 +1,5 @@
 /** A run configuration, as `.vscode/mocker.json` holds it. One description gives the type, the check and the schema's test. */
+import { l10n } from "./l10n.ts";
 
 export const volumeShape = { source: "string", target: "string", readOnly: "boolean" } as const;
 
@@ -78,15 +79,16 @@ function isVolume(value: unknown): boolean {
 
 /** What is wrong with a value that is to be a run configuration; undefined if nothing is. */
 export function problemOf(value: unknown): string | undefined {
-  if (!isRecord(value)) return "is not an object";
+  if (!isRecord(value)) return l10n.t("is not an object");
   for (const required of ["name", "image"] as const) {
-    if (typeof value[required] !== "string" || value[required] === "") return `has no "${required}"`;
+    if (typeof value[required] !== "string" || value[required] === "")
+      return l10n.t('has no "{0}"', required);
   }
   for (const [key, member] of Object.entries(value)) {
     const type = (runConfigurationShape as Record<string, string | readonly string[]>)[key];
-    if (type === undefined) return `has an unknown member "${key}"`;
+    if (type === undefined) return l10n.t('has an unknown member "{0}"', key);
     const fits = typeof type === "string" ? has(member, type) : type.includes(String(member));
-    if (!fits) return `has a wrong value for "${key}"`;
+    if (!fits) return l10n.t('has a wrong value for "{0}"', key);
   }
   return undefined;
 }

@@ -1,9 +1,11 @@
 import * as vscode from "vscode";
+import { MockerError } from "../engine/protocol/index.ts";
 import type { RunConfiguration } from "./run-configuration.ts";
 import { type FileEntry, readConfigurations } from "./run-configuration-file.ts";
 import { workspaceFolder } from "./workspace.ts";
 
-const path = ".vscode/mocker.json";
+const fileName = "mocker.json";
+const path = `.vscode/${fileName}`;
 
 /** The run configurations of the workspace: its file, watched. */
 export class RunConfigurations implements vscode.Disposable {
@@ -38,7 +40,12 @@ export class RunConfigurations implements vscode.Disposable {
   }
 
   async entries(): Promise<readonly FileEntry[]> {
-    this.#entries ??= readConfigurations(await this.#text()).entries;
+    if (this.#entries === undefined) {
+      const { entries, problem } = readConfigurations(await this.#text());
+      // A file that cannot be read is not one without configurations.
+      const broken = { index: -1, offset: 0, name: fileName, problem: problem ?? "" };
+      this.#entries = entries.length === 0 && problem !== undefined ? [broken] : entries;
+    }
     return this.#entries;
   }
 
@@ -49,9 +56,22 @@ export class RunConfigurations implements vscode.Disposable {
   /** Edits the file through the editor, so that an open one shows it and undo works, and saves it. */
   async edit(change: (text: string) => string): Promise<void> {
     const { uri } = this;
-    if (uri === undefined)
-      throw new Error(vscode.l10n.t("Open a folder first: it keeps the run configurations."));
+    if (uri === undefined) {
+      throw new MockerError(
+        "INVALID_ARGUMENT",
+        vscode.l10n.t("There is no folder to keep run configurations in."),
+        {
+          hint: vscode.l10n.t("Open a folder first."),
+        },
+      );
+    }
     const before = await this.#text();
+    const { problem } = readConfigurations(before);
+    if (problem !== undefined) {
+      throw new MockerError("INVALID_ARGUMENT", vscode.l10n.t("{0} cannot be changed: {1}", path, problem), {
+        hint: vscode.l10n.t("Correct the file first."),
+      });
+    }
     const after = change(before);
     if (after === before) return;
     const edit = new vscode.WorkspaceEdit();

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { readKeyValueFile } from "../engine/key-value-file.ts";
+import { KeyValueFileError, readKeyValueFile } from "../engine/key-value-file.ts";
 import { MockerError, vmCreate, vmRemove } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
 import { asMockerError } from "./errors.ts";
@@ -41,15 +41,7 @@ export class Runner {
     secretEnv: readonly string[],
   ): Promise<{ id: string; name: string }> {
     const context = planContext();
-    const fileEnv = (configuration.envFiles ?? []).flatMap((file) => {
-      try {
-        return readKeyValueFile(resolvePath(file, context), (key) => process.env[key]);
-      } catch (error) {
-        throw new MockerError("INVALID_ARGUMENT", asMockerError(error).message, {
-          hint: l10n.t("Correct the file, or take it out of the run configuration."),
-        });
-      }
-    });
+    const fileEnv = (configuration.envFiles ?? []).flatMap((file) => readEnvFile(resolvePath(file, context)));
     const params = createParams(configuration, { context, defaults: runDefaults(), fileEnv, secretEnv });
     const create = () => this.#connection.request(vmCreate, params);
     const vm = await create().catch(async (error: unknown) => {
@@ -96,5 +88,16 @@ export class Runner {
         await pull.done;
       },
     );
+  }
+}
+
+function readEnvFile(path: string): string[] {
+  try {
+    return readKeyValueFile(path, (key) => process.env[key]);
+  } catch (error) {
+    const reason = error instanceof KeyValueFileError ? error.reason : asMockerError(error).message;
+    throw new MockerError("INVALID_ARGUMENT", l10n.t("The env file {0} cannot be used: {1}.", path, reason), {
+      hint: l10n.t("Correct the file, or take it out of the run configuration."),
+    });
   }
 }

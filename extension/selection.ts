@@ -66,7 +66,9 @@ export async function chooseImages(
   placeholder: string,
 ): Promise<ImageSummary[]> {
   const { model, imageView } = services;
-  const chosen = given(ImageItem, item, items, imageView).map((each) => each.image);
+  const chosen = given(ImageItem, item, items, imageView).map(
+    ({ image }) => model.snapshot.images.get(image.id) ?? image,
+  );
   if (chosen.length > 0 || item === keyboard) return chosen;
   const snapshot = await model.whenLoaded();
   if (typeof item === "string") {

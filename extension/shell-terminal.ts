@@ -76,6 +76,11 @@ export class ShellTerminal extends ProcessTerminal {
     this.fireClose();
   }
 
+  /** It ends with its connection: Mocker has no way back to it. */
+  protected override get returns(): boolean {
+    return false;
+  }
+
   #signal(signal: string): Promise<unknown> {
     if (this.#execId === undefined) return Promise.resolve();
     return this.#connection.request(execSignal, { vm: this.#vmId, execId: this.#execId, signal });

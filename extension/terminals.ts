@@ -7,8 +7,17 @@ import type { Model } from "./model.ts";
 import { setting } from "./settings.ts";
 import { ShellTerminal } from "./shell-terminal.ts";
 import { isRunning } from "./store.ts";
+import { isExtensions, StrayTerminal } from "./stray-terminal.ts";
 
-const stateKey = "mocker.consoles";
+const stateKey = "mocker.terminals";
+
+/** What of a window's terminals is known to the next window. */
+interface Remembered {
+  /** IDs of the VMs whose consoles are open. */
+  consoles: string[];
+  /** There are no terminals but those of extensions: the editor will think that there are none. */
+  alone: boolean;
+}
 
 interface OpenConsole {
   pty: ConsoleTerminal;
@@ -28,12 +37,15 @@ export class Terminals implements vscode.Disposable {
   /** Terminals that the editor makes of our options; it does not show them by itself. */
   readonly #toShow = new WeakSet<vscode.Pseudoterminal>();
   readonly #subscriptions: vscode.Disposable[];
+  readonly #remembered: Remembered;
+  #restored = false;
 
   constructor(connection: Connection, model: Model, log: vscode.LogOutputChannel, memento: vscode.Memento) {
     this.#connection = connection;
     this.#model = model;
     this.#log = log;
     this.#memento = memento;
+    this.#remembered = memento.get<Remembered>(stateKey, { consoles: [], alone: false });
     this.#subscriptions = [
       vscode.window.onDidOpenTerminal((terminal) => this.#register(terminal)),
       vscode.window.onDidCloseTerminal((terminal) => this.#forget(terminal)),
@@ -91,17 +103,24 @@ export class Terminals implements vscode.Disposable {
 
   /** Opens the consoles that were open before the window's reload, of VMs that still run. */
   async restore(): Promise<void> {
-    if (!setting("console.restore")) return;
-    const ids = this.#remembered();
-    if (ids.length === 0) return;
-    const { vms } = await this.#model.whenLoaded();
-    for (const id of ids) {
-      const vm = vms.get(id);
-      if (vm !== undefined && isRunning(vm) && !this.#consoles.has(id)) {
-        this.openConsole(vm, { preserveFocus: true });
+    const { consoles, alone } = this.#remembered;
+    try {
+      if (!setting("console.restore") || consoles.length === 0) return;
+      const stray = alone ? new StrayTerminal() : undefined;
+      const { vms } = await this.#model.whenLoaded();
+      for (const id of consoles) {
+        const vm = vms.get(id);
+        if (vm !== undefined && isRunning(vm) && !this.#consoles.has(id)) {
+          this.openConsole(vm, { preserveFocus: true });
+        }
       }
+      if (stray === undefined || this.#consoles.size === 0) return;
+      this.#subscriptions.push(stray);
+      stray.close();
+    } finally {
+      this.#restored = true;
+      this.#remember();
     }
-    this.#remember();
   }
 
   dispose(): void {
@@ -110,27 +129,29 @@ export class Terminals implements vscode.Disposable {
 
   #register(terminal: vscode.Terminal): void {
     const options = terminal.creationOptions;
-    if (!("pty" in options)) return;
-    if (this.#toShow.delete(options.pty)) terminal.show();
-    if (!(options.pty instanceof ConsoleTerminal)) return;
-    this.#consoles.set(options.pty.vmId, { pty: options.pty, terminal });
+    if ("pty" in options) {
+      if (this.#toShow.delete(options.pty)) terminal.show();
+      if (options.pty instanceof ConsoleTerminal) {
+        this.#consoles.set(options.pty.vmId, { pty: options.pty, terminal });
+      }
+    }
     this.#remember();
   }
 
   #forget(terminal: vscode.Terminal): void {
     for (const [id, console] of this.#consoles) {
-      if (console.terminal !== terminal) continue;
-      this.#consoles.delete(id);
-      // The window's end is not the user's wish.
-      if (terminal.exitStatus?.reason !== vscode.TerminalExitReason.Shutdown) this.#remember();
+      if (console.terminal === terminal) this.#consoles.delete(id);
     }
-  }
-
-  #remembered(): string[] {
-    return this.#memento.get<string[]>(stateKey, []);
+    // The window's end is not the user's wish.
+    if (terminal.exitStatus?.reason !== vscode.TerminalExitReason.Shutdown) this.#remember();
   }
 
   #remember(): void {
-    this.#memento.update(stateKey, [...this.#consoles.keys()]).then(undefined, () => undefined);
+    if (!this.#restored) return;
+    const now: Remembered = {
+      consoles: [...this.#consoles.keys()],
+      alone: vscode.window.terminals.every(isExtensions),
+    };
+    this.#memento.update(stateKey, now).then(undefined, () => undefined);
   }
 }

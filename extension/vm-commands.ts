@@ -71,6 +71,13 @@ export function vmCommands(services: Services) {
       }
     },
 
+    /** Of a VM that does not run: what it left, and how it ended. One that has not run yet can be started there. */
+    async showOutput(item, items) {
+      for (const vm of await choose(item, items, l10n.t("Show the output of which VM?"), stopped)) {
+        terminals.openConsole(vm, { preserveFocus: items === clicked && vm.state !== "created" });
+      }
+    },
+
     async openShell(item, items) {
       for (const vm of await choose(item, items, l10n.t("Open a shell in which VM?"), isRunning)) {
         terminals.openShell(vm);
@@ -88,12 +95,10 @@ export function vmCommands(services: Services) {
       if (vms.length > 0) await vscode.env.clipboard.writeText(vms.map((vm) => vm.id).join("\n"));
     },
 
-    /** The status bar's: every VM, with what to do with it. */
+    /** The status bar's: the console of any VM. */
     async showVms() {
       const [vm] = await choose(undefined, undefined, l10n.t("Virtual machines"), any);
-      if (vm === undefined) return;
-      if (isRunning(vm)) terminals.openConsole(vm);
-      else await documents.show("vm", vm.id, vm.name);
+      if (vm !== undefined) terminals.openConsole(vm);
     },
   } satisfies Record<string, CommandHandler>;
 }
@@ -108,14 +113,25 @@ async function confirmRemoval(vms: readonly VmSummary[]): Promise<boolean> {
       ? l10n.t("Remove the VM {0}?", first?.name ?? "")
       : l10n.t("Remove {0} VMs?", vms.length);
   const names = vms.length > 1 ? `${listed(vms.map((vm) => vm.name))}\n\n` : "";
-  const running1 = running > 0 ? `${l10n.t("{0} of them running: they are killed.", running)} ` : "";
   const button = l10n.t("Remove");
   const answer = await vscode.window.showWarningMessage(
     question,
-    { modal: true, detail: `${names}${running1}${l10n.t("Their disks are deleted.")}` },
+    { modal: true, detail: `${names}${consequence(vms.length, running)}` },
     button,
   );
   return answer === button;
+}
+
+function consequence(count: number, running: number): string {
+  if (count === 1) {
+    return running === 1
+      ? l10n.t("It is running: it is killed, and its disk is deleted.")
+      : l10n.t("Its disk is deleted.");
+  }
+  if (running === 0) return l10n.t("Their disks are deleted.");
+  return running === 1
+    ? l10n.t("One of them is running: it is killed. Their disks are deleted.")
+    : l10n.t("{0} of them are running: they are killed. Their disks are deleted.", running);
 }
 
 const maxListed = 12;

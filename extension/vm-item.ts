@@ -25,13 +25,13 @@ export class VmItem extends vscode.TreeItem {
       label: vscode.l10n.t("VM {0}, image {1}, {2}", vm.name, image, vmStatus(vm)),
       role: "treeitem",
     };
-    if (isRunning(vm)) {
-      this.command = {
-        command: "mocker.attachConsole",
-        title: vscode.l10n.t("Attach to Console"),
-        arguments: [this, clicked],
-      };
-    }
+    this.command = isRunning(vm)
+      ? {
+          command: "mocker.attachConsole",
+          title: vscode.l10n.t("Attach to Console"),
+          arguments: [this, clicked],
+        }
+      : { command: "mocker.showOutput", title: vscode.l10n.t("Show Output"), arguments: [this, clicked] };
   }
 }
 

@@ -1,6 +1,7 @@
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { vmInspect } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
+import { FlatTree } from "./flat-tree.ts";
 import type { Model } from "./model.ts";
 import { sortedVms } from "./store.ts";
 import { VmItem, vmTooltip } from "./vm-item.ts";
@@ -9,15 +10,15 @@ import { VmItem, vmTooltip } from "./vm-item.ts";
 export class VmTree implements vscode.TreeDataProvider<VmItem>, vscode.Disposable {
   readonly #model: Model;
   readonly #connection: Connection;
-  readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly #rows = new FlatTree(() => this.#items());
   readonly #subscription: vscode.Disposable;
 
-  readonly onDidChangeTreeData = this.#changed.event;
+  readonly onDidChangeTreeData = this.#rows.onDidChange;
 
   constructor(model: Model, connection: Connection) {
     this.#model = model;
     this.#connection = connection;
-    this.#subscription = model.onDidChange(() => this.#changed.fire(undefined));
+    this.#subscription = model.onDidChange(() => this.#rows.refresh());
   }
 
   /** Asked for as soon as the view is visible: that is when the engine is wanted. */
@@ -25,12 +26,16 @@ export class VmTree implements vscode.TreeDataProvider<VmItem>, vscode.Disposabl
     if (item !== undefined) return [];
     // Failures show in the view's welcome.
     if (this.#connection.state.kind === "idle") this.#connection.connect().catch(() => undefined);
+    return this.#rows.items();
+  }
+
+  #items(): VmItem[] {
     const { snapshot } = this.#model;
     return sortedVms(snapshot).map((vm) => new VmItem(vm, snapshot.images.get(vm.imageId)?.repoTags[0]));
   }
 
   getTreeItem(item: VmItem): vscode.TreeItem {
-    return item;
+    return this.#rows.current(item);
   }
 
   getParent(): undefined {
@@ -48,6 +53,6 @@ export class VmTree implements vscode.TreeDataProvider<VmItem>, vscode.Disposabl
 
   dispose(): void {
     this.#subscription.dispose();
-    this.#changed.dispose();
+    this.#rows.dispose();
   }
 }

@@ -8,6 +8,15 @@ import { type PickItem, pickStep, type Step, separator } from "./quick-input.ts"
 import { sortedImages } from "./store.ts";
 import type { Draft } from "./wizard-draft.ts";
 
+/** For a machine without images: nobody should have to know the name of one. */
+function suggestions(): { reference: string; description: string }[] {
+  return [
+    { reference: "hello", description: vscode.l10n.t("comes with Mocker, needs no network") },
+    { reference: "alpine", description: vscode.l10n.t("a small Linux with a shell") },
+    { reference: "debian", description: vscode.l10n.t("a complete Linux") },
+  ];
+}
+
 /** An image that is here, or one to pull: what is typed. */
 export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
   return (place) =>
@@ -30,17 +39,24 @@ export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
           }),
         );
         const known = snapshot.images.size > 0 && local.some((item) => item.label === typed);
-        if (typed === "" || known || /\s/.test(typed)) return local;
-        const pull: PickItem = {
-          label: vscode.l10n.t("Pull {0}", typed),
+        const pullItem = (reference: string, more: Partial<PickItem>): PickItem => ({
+          label: vscode.l10n.t("Pull {0}", reference),
           iconPath: new vscode.ThemeIcon("cloud-download"),
-          alwaysShow: true,
+          ...more,
           run: async () => {
-            if (!(await pullInQuickPick(place.title, typed, pulls))) return undefined;
-            draft.image = typed;
+            if (!(await pullInQuickPick(place.title, reference, pulls))) return undefined;
+            draft.image = reference;
             return "next";
           },
-        };
+        });
+        if (typed === "" && local.length === 0) {
+          return [
+            separator(vscode.l10n.t("To begin with")),
+            ...suggestions().map(({ reference, description }) => pullItem(reference, { description })),
+          ];
+        }
+        if (typed === "" || known || /\s/.test(typed)) return local;
+        const pull = pullItem(typed, { alwaysShow: true });
         return local.length === 0 ? [pull] : [...local, separator(vscode.l10n.t("Registry")), pull];
       },
     });

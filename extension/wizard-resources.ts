@@ -25,12 +25,10 @@ export function resourcesStep(draft: Draft): Step {
         return [
           {
             label: l10n.t("Default"),
-            description: [
-              cpus > 0 ? l10n.t("{0} CPUs", cpus) : "",
-              memoryMiB > 0 ? l10n.t("{0} MiB", memoryMiB) : "",
-            ]
-              .filter((part) => part !== "")
-              .join(" · "),
+            description:
+              [cpus > 0 ? l10n.t("{0} CPUs", cpus) : "", memoryMiB > 0 ? l10n.t("{0} MiB", memoryMiB) : ""]
+                .filter((part) => part !== "")
+                .join(" · ") || l10n.t("as the engine has it"),
             iconPath: new vscode.ThemeIcon("settings-gear"),
             run: choose(undefined, undefined),
           },

@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -67,7 +68,7 @@ export class Editor {
         machineSettings: options.machineSettings ?? {},
         trusted,
       });
-      stock.page.setDefaultTimeout(15_000);
+      stock.page.setDefaultTimeout(60_000);
       const editor = new Editor(mocker, workspace, stock, socket);
       try {
         await editor.ready();
@@ -85,9 +86,9 @@ export class Editor {
 
   /** Waits for the workbench and the extensions' process. */
   async ready(): Promise<void> {
-    await this.page.locator(".monaco-workbench .activitybar").waitFor({ timeout: 60_000 });
+    await this.page.locator(".monaco-workbench .activitybar").waitFor();
     await retry(() => this.host((api) => api.extensions.getExtension("mocker.mocker") !== undefined), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       what: "the extension",
     });
   }
@@ -147,7 +148,7 @@ export class Editor {
   /** Shows Mocker's views. */
   async showViews(): Promise<void> {
     await this.command("workbench.view.extension.mocker");
-    await this.view("Virtual Machines").waitFor({ timeout: 30_000 });
+    await this.view("Virtual Machines").waitFor();
   }
 
   view(name: "Virtual Machines" | "Images" | "Run Configurations"): Locator {
@@ -156,6 +157,31 @@ export class Editor {
 
   row(view: "Virtual Machines" | "Images" | "Run Configurations", text: string | RegExp): Locator {
     return this.view(view).locator(".monaco-list-row", { hasText: text }).first();
+  }
+
+  /**
+   * Presses a button of a row. While a tree is drawn anew VS Code does not know its items, and calls commands without:
+   * so only once its rows have stayed the same for a while.
+   */
+  async press(row: Locator, button: string): Promise<void> {
+    await row.hover();
+    await row.evaluate(async (element) => {
+      const list = element.closest(".monaco-list") ?? element;
+      await new Promise<void>((resolve) => {
+        const quiet = () => {
+          observer.disconnect();
+          resolve();
+        };
+        let timer = setTimeout(quiet, 600);
+        const observer = new MutationObserver(() => {
+          clearTimeout(timer);
+          timer = setTimeout(quiet, 600);
+        });
+        observer.observe(list, { childList: true, subtree: true });
+      });
+    });
+    await row.hover();
+    await row.getByRole("button", { name: button }).click();
   }
 
   /** A notification that shows now. */
@@ -168,14 +194,19 @@ export class Editor {
     return await this.page.locator(".notification-toast .notification-list-item-message").allTextContents();
   }
 
-  /** Waits until the notification with the text is the only one, and has the button. */
+  /** Waits until the notification with the text is the only one. Its first button, the one for Enter, is `button`. */
   async onlyToast(text: string | RegExp, button?: string): Promise<Locator> {
     const toast = this.toast(text);
-    await toast.waitFor({ timeout: 30_000 });
-    if (button !== undefined) await toast.getByRole("button", { name: button }).waitFor();
+    await toast.waitFor();
+    if (button !== undefined) {
+      await toast
+        .locator(".notification-list-item-buttons-container .monaco-button")
+        .first()
+        .filter({ hasText: button })
+        .waitFor();
+    }
     // That of a progress goes when the work is over.
     await retry(async () => (await this.page.locator(".notification-toast").count()) === 1, {
-      timeoutMs: 5000,
       what: "a single notification",
     });
     return toast;
@@ -222,16 +253,13 @@ export class Editor {
       .trimEnd();
   }
 
-  async waitForTerminal(wanted: RegExp, timeoutMs = 20_000): Promise<string> {
+  async waitForTerminal(wanted: RegExp): Promise<string> {
     let text = "";
-    return await retry(
-      async () => {
-        text = await this.terminalText();
-        if (wanted.test(text)) return text;
-        throw new Error(`the terminal does not show ${wanted}:\n${text}`);
-      },
-      { timeoutMs },
-    );
+    return await retry(async () => {
+      text = await this.terminalText();
+      if (wanted.test(text)) return text;
+      throw new Error(`the terminal does not show ${wanted}:\n${text}`);
+    });
   }
 
   /** Waits until the terminal of this name is the one that shows. */
@@ -291,4 +319,8 @@ async function makePackages(): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "vsix-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   return await Promise.all([packageExtension(folder), packageHelper(folder)]);
+}
+
+export async function terminalNames(editor: Editor): Promise<string[]> {
+  return await editor.host((api) => api.window.terminals.map((terminal) => terminal.name));
 }

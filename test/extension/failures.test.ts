@@ -1,4 +1,6 @@
 import { strict as assert } from "node:assert";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
 import { Editor } from "./editor.ts";
 import { enginesOf } from "./engines.ts";
@@ -44,7 +46,9 @@ describe("when something is wrong", () => {
   it("no virtualisation, and the simulation not wanted: one message, with the doctor", async () => {
     await editor.set("mocker.run.runtime", "krun");
     await runConfiguration(editor, "greet");
-    await editor.onlyToast("krun", "Run Doctor");
+    const toast = await editor.onlyToast("krun", "Run Doctor");
+    await toast.getByText(/mocker\.run\.runtime/).waitFor();
+    assert.doesNotMatch((await toast.textContent()) ?? "", /--runtime/);
     await editor.shoot("no-kvm");
     await editor.dismissToasts();
     await editor.set("mocker.run.runtime", undefined);
@@ -59,7 +63,11 @@ describe("when something is wrong", () => {
 
   it("an env file that is not there: one message that names it", async () => {
     await runConfiguration(editor, "bad env");
-    await editor.onlyToast("nosuch.env", "Edit Configuration");
+    const path = `${editor.workspace}/nosuch.env`;
+    await editor.onlyToast(
+      `The env file ${path} cannot be used: no such file or directory.`,
+      "Edit Configuration",
+    );
     await editor.shoot("env-file-missing");
     await editor.dismissToasts();
   });
@@ -75,10 +83,28 @@ describe("when something is wrong", () => {
     await editor.shoot("name-taken-typed");
     await editor.page.keyboard.press("Escape");
   });
+
+  it("a configuration file with a mistake in it: the view says so, and leaves the file alone", async () => {
+    const file = join(editor.workspace, ".vscode/mocker.json");
+    const broken = '{ "runConfigurations": { "name": ';
+    writeFileSync(file, broken);
+    const row = editor.row("Run Configurations", /mocker\.json\s*syntax error on line 1/);
+    await row.filter({ has: editor.page.locator(".codicon-warning") }).waitFor();
+    await editor.shoot("broken-configuration-file");
+    await editor.begin("mocker.run");
+    await editor.pick("hello:latest");
+    await editor.answer("Name of the VM", "");
+    await editor.pick("Continue without volumes");
+    await editor.pick("Continue without variables");
+    await editor.pick("Default");
+    await editor.pick("Save as Run Configuration");
+    await editor.answer("Name of the run configuration", "another");
+    await editor.onlyToast("mocker.json cannot be changed");
+    assert.equal(readFileSync(file, "utf8"), broken);
+    await editor.dismissToasts();
+  });
 });
 
 async function runConfiguration(editor: Editor, name: string): Promise<void> {
-  const row = editor.row("Run Configurations", name);
-  await row.hover();
-  await row.getByRole("button", { name: "Run Configuration" }).click();
+  await editor.press(editor.row("Run Configurations", name), "Run Configuration");
 }

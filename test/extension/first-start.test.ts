@@ -31,10 +31,27 @@ describe("first start", () => {
     await editor.shoot("first-start");
   });
 
+  it("has images to begin with in the wizard", async () => {
+    await editor.begin("mocker.run");
+    await editor.waitForStep(/Run a VM.*1\/6/s);
+    for (const image of ["hello", "alpine", "debian"]) {
+      await editor.quickInput.locator(".monaco-list-row", { hasText: `Pull ${image}` }).waitFor();
+    }
+    await editor.shoot("first-image");
+    await editor.pick("Pull hello");
+    await editor.waitForStep(/Run a VM.*2\/6/s);
+    await editor.page.keyboard.press("Escape");
+    await editor.row("Images", "hello:latest").waitFor();
+    await editor.mocker.ok(["rmi", "hello"]);
+    await editor.view("Images").getByText("Pull an Image").waitFor();
+  });
+
   it("shows the doctor's findings as a page", async () => {
     await editor.command("mocker.doctor");
     const page = editor.page.frameLocator("iframe.webview").frameLocator("iframe#active-frame");
     await page.getByRole("heading", { name: "Mocker Doctor" }).waitFor();
+    await page.getByRole("row", { name: "guest kernel" }).waitFor();
+    assert.doesNotMatch((await page.locator("table").textContent()) ?? "", /--runtime/);
     await editor.shoot("doctor");
     await editor.command("workbench.action.closeAllEditors");
   });

@@ -1,5 +1,7 @@
+/// <reference lib="dom" />
 import { strict as assert } from "node:assert";
 import { after, before, describe, it } from "mocha";
+import type { Locator } from "playwright-core";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { retry } from "../support/retry.ts";
 import { Editor } from "./editor.ts";
@@ -28,8 +30,13 @@ describe("images", () => {
     const reference = `${slow.host}/debian:latest`;
     await editor.view("Images").getByText("Pull an Image").click();
     await editor.answer("Image to pull", reference);
-    const row = editor.row("Images", reference);
-    await row.filter({ hasText: /[1-9]\d?% of \d+/ }).waitFor({ timeout: 20_000 });
+    // Its registry gives way to the progress.
+    const row = editor.row("Images", "…/debian:latest");
+    await row.filter({ hasText: /[1-9]\d?% of \d+/ }).waitFor();
+    await retry(async () => await isWholeText(row.locator(".label-description")), {
+      what: "progress that is not cut off",
+    });
+    await row.and(editor.page.getByLabel(`Pulling ${reference}`)).waitFor();
     await editor.shoot("pull");
     await retry(() => slow.active() > 0, { what: "a download" });
     await row.hover();
@@ -49,7 +56,7 @@ describe("images", () => {
 
   it("an image that the registry does not have: one message", async () => {
     await editor.begin("mocker.pullImage", `${registry.host}/nosuch:latest`);
-    await editor.onlyToast("nosuch");
+    await editor.onlyToast("nosuch", "Change Reference…");
     await editor.shoot("image-missing");
     await editor.dismissToasts();
   });
@@ -79,3 +86,11 @@ describe("images", () => {
     assert.equal((await editor.mocker.ok(["images", "-q"])).trim(), "");
   });
 });
+
+/** Whether all of a row's text has room. */
+async function isWholeText(element: Locator): Promise<boolean> {
+  return await element.evaluate((text) => {
+    const box = text.closest(".monaco-icon-label-container");
+    return box !== null && box.scrollWidth <= box.clientWidth && text.getClientRects().length === 1;
+  });
+}

@@ -42,8 +42,9 @@ class Records extends Mocha.reporters.Base {
 
 const mocha = new Mocha({
   reporter: Records,
-  timeout: 60_000,
-  slow: 60_000,
+  // Only for what hangs.
+  timeout: 180_000,
+  slow: 180_000,
   ...(values.grep === undefined ? {} : { grep: new RegExp(values.grep) }),
 });
 for (const file of positionals) mocha.addFile(file);

@@ -1,10 +1,11 @@
 import { strict as assert } from "node:assert";
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "mocha";
 import { installCommand } from "../../extension/install-command.ts";
 import { needPrograms, runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
+import { rootDir } from "../support/paths.ts";
 import { provideCodeServer } from "./code-server.ts";
 import { note } from "./figures.ts";
 import { packageExtension } from "./vsix.ts";
@@ -63,6 +64,19 @@ describe("the package", () => {
       assert.ok(notices.includes(name), name);
     }
     assert.match(notices, /GNU GENERAL PUBLIC LICENSE/i);
+  });
+
+  it("has README's pictures from where its publisher keeps them", async () => {
+    const readme = (file: string) => runTool("unzip", ["-p", file, "extension/readme.md"]);
+    const pictures = [...(await readme(vsix)).matchAll(/!\[[^\]]+\]\((media\/[\w-]+\.png)\)/g)].map(
+      ([, path]) => path,
+    );
+    assert.ok(pictures.length > 0);
+    for (const path of pictures) assert.ok(existsSync(join(rootDir(), path ?? "")), path);
+    const published = await packageExtension(mocker.dir, ["--base-images-url", "https://example.org/mocker"]);
+    for (const path of pictures) {
+      assert.ok((await readme(published)).includes(`(https://example.org/mocker/${path})`), path);
+    }
   });
 
   it("has a command line that works where there is no Node but the editor's", async () => {

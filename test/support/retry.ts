@@ -3,13 +3,13 @@ import { stretched } from "./paths.ts";
 
 /**
  * Repeats `attempt` until it neither throws nor returns false or undefined; returns what it returned. Rejects with
- * the last error when `timeoutMs` (default 10 s; stretched in the lab) is over.
+ * the last error when `timeoutMs` (default 30 s; stretched in the lab) is over.
  */
 export async function retry<T>(
   attempt: () => T | Promise<T>,
   options: { timeoutMs?: number; intervalMs?: number; what?: string } = {},
 ): Promise<Exclude<T, false | undefined>> {
-  const { timeoutMs = 10_000, intervalMs = 50, what = "condition" } = options;
+  const { timeoutMs = 30_000, intervalMs = 50, what = "condition" } = options;
   const deadline = performance.now() + stretched(timeoutMs);
   for (;;) {
     let failure: unknown = new Error(`${what} did not come true within ${stretched(timeoutMs)} ms`);

@@ -29,6 +29,7 @@ interface Setting {
 }
 interface Manifest {
   icon: string;
+  capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
   contributes: {
     commands: Command[];
     configuration: { properties: Record<string, Setting> };
@@ -41,7 +42,7 @@ interface Manifest {
   };
 }
 
-const { contributes, icon } = JSON.parse(read("package.json")) as Manifest;
+const { capabilities, contributes, icon } = JSON.parse(read("package.json")) as Manifest;
 const strings = JSON.parse(read("package.nls.json")) as Record<string, string>;
 const sources = readdirSync(join(root, "extension"))
   .filter((name) => name.endsWith(".ts"))
@@ -149,6 +150,35 @@ test("paths are not synchronised between machines", () => {
   const path = contributes.configuration.properties["mocker.engine.path"];
   assert.equal(path?.scope, "machine");
   assert.equal(path?.ignoreSync, true);
+});
+
+test("an untrusted workspace changes neither which programs run nor how well they are kept apart", () => {
+  for (const name of ["mocker.engine.path", "mocker.run.runtime", "mocker.run.network"]) {
+    assert.ok(capabilities.untrustedWorkspaces.restrictedConfigurations.includes(name), name);
+  }
+});
+
+test("conditions ask for keys that the extension sets", () => {
+  const conditions = [
+    ...Object.values(contributes.menus).flat(),
+    ...contributes.viewsWelcome,
+    ...contributes.commands.map(({ enablement }) => ({ when: enablement })),
+  ].map(({ when }) => when ?? "");
+  const asked = new Set(
+    conditions.flatMap((when) => [...when.matchAll(/(?<!== )\bmocker\.[a-z]\w*/g)].map(String)),
+  );
+  const set = new Set(
+    [...read("extension/context-keys.ts").matchAll(/#set\(\s*"([\w.]+)"/g)].map(([, key]) => key),
+  );
+  assert.deepEqual(
+    [...asked].filter((key) => !set.has(key)),
+    [],
+  );
+});
+
+test("errors that people see are written for translators", () => {
+  const plain = [...sources.matchAll(/new MockerError\(\s*"(?!INTERNAL)[A-Z_]+",\s*["`].*/g)].map(String);
+  assert.deepEqual(plain, []);
 });
 
 test("files that the manifest names exist", () => {

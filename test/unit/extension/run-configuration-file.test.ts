@@ -116,6 +116,7 @@ test("what is wrong is said, and the rest still read", () => {
     ],
   );
   assert.match(readConfigurations('{ "runConfigurations": [').problem ?? "", /line 1/);
-  assert.deepEqual(readConfigurations("").entries, []);
+  // An empty file is one without configurations.
+  for (const empty of ["", " \n"]) assert.deepEqual(readConfigurations(empty), { entries: [] });
   assert.deepEqual(readConfigurations("[]").entries, []);
 });

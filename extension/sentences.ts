@@ -1,0 +1,16 @@
+/** A failure and its hint as the editor shows them: one text of whole sentences. */
+export function sentences(message: string, hint?: string): string {
+  return [message, hint]
+    .filter((text) => text !== undefined && text !== "")
+    .map((text) => ended(capitalised(text ?? "")))
+    .join(" ");
+}
+
+/** Not where the text begins with the user's own words, such as a reference or a path: those are spelled as they are. */
+function capitalised(text: string): string {
+  return /^[a-z][a-z'-]*[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+}
+
+function ended(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
