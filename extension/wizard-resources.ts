@@ -12,9 +12,12 @@ const presets: readonly (readonly [cpus: number, memoryMiB: number])[] = [
 ];
 
 export function resourcesStep(draft: Draft): Step {
-  return (place) =>
-    pickStep(place, {
+  return (place) => {
+    const isPreset = presets.some(([cpus, memory]) => cpus === draft.cpus && memory === draft.memoryMiB);
+    return pickStep(place, {
       placeholder: l10n.t("CPUs and memory"),
+      // What was chosen before one came back.
+      ...(draft.cpus === undefined ? {} : { active: isPreset ? cpuCount(draft.cpus) : l10n.t("Custom…") }),
       items: () => {
         const choose = (cpus: number | undefined, memoryMiB: number | undefined) => () => {
           draft.cpus = cpus;
@@ -25,10 +28,7 @@ export function resourcesStep(draft: Draft): Step {
         return [
           {
             label: l10n.t("Default"),
-            description: [
-              cpus > 0 ? l10n.t("{0} CPUs", cpus) : "",
-              memoryMiB > 0 ? l10n.t("{0} MiB", memoryMiB) : "",
-            ]
+            description: [cpus > 0 ? cpuCount(cpus) : "", memoryMiB > 0 ? l10n.t("{0} MiB", memoryMiB) : ""]
               .filter((part) => part !== "")
               .join(" · "),
             iconPath: new vscode.ThemeIcon("settings-gear"),
@@ -36,7 +36,7 @@ export function resourcesStep(draft: Draft): Step {
           },
           ...presets.map(
             ([count, memory]): PickItem => ({
-              label: count === 1 ? l10n.t("1 CPU") : l10n.t("{0} CPUs", count),
+              label: cpuCount(count),
               description: l10n.t("{0} MiB", memory),
               iconPath: new vscode.ThemeIcon("chip"),
               run: choose(count, memory),
@@ -44,11 +44,9 @@ export function resourcesStep(draft: Draft): Step {
           ),
           {
             label: l10n.t("Custom…"),
-            ...(draft.cpus === undefined
+            ...(draft.cpus === undefined || isPreset
               ? {}
-              : {
-                  description: `${l10n.t("{0} CPUs", draft.cpus)} · ${l10n.t("{0} MiB", draft.memoryMiB ?? 0)}`,
-                }),
+              : { description: `${cpuCount(draft.cpus)} · ${l10n.t("{0} MiB", draft.memoryMiB ?? 0)}` }),
             iconPath: new vscode.ThemeIcon("edit"),
             run: async () => {
               const count = await askNumber(place, l10n.t("CPUs"), draft.cpus ?? 1, 1);
@@ -60,6 +58,11 @@ export function resourcesStep(draft: Draft): Step {
         ] satisfies PickItem[];
       },
     });
+  };
+}
+
+function cpuCount(count: number): string {
+  return count === 1 ? l10n.t("1 CPU") : l10n.t("{0} CPUs", count);
 }
 
 async function askNumber(

@@ -209,6 +209,28 @@ export class Editor {
     await this.quickInput.filter({ hasText: title }).waitFor();
   }
 
+  /** Chooses from the context menu of an element. */
+  async menu(target: Locator, item: string): Promise<void> {
+    await target.click({ button: "right" });
+    await this.chooseInMenu(item);
+  }
+
+  /** Chooses from the menu that shows. */
+  async chooseInMenu(item: string): Promise<void> {
+    const menu = this.page.locator(".monaco-menu");
+    await menu.getByRole("menuitem", { name: item, exact: true }).hover();
+    // A menu that has just opened takes no click.
+    await retry(async () => {
+      const entry = menu.getByRole("menuitem", { name: item, exact: true });
+      if ((await menu.count()) > 0) await entry.click({ timeout: 500 }).catch(() => undefined);
+      return (await menu.count()) === 0;
+    });
+  }
+
+  async clipboard(): Promise<string> {
+    return await this.page.evaluate<string>("navigator.clipboard.readText()");
+  }
+
   get terminal(): Locator {
     return this.page.locator(".terminal-wrapper.active .xterm:visible");
   }
@@ -248,13 +270,14 @@ export class Editor {
     await this.page.keyboard.press("Enter");
   }
 
-  /** Leaves `NAME-light.png` and `NAME-dark.png`. */
-  async shoot(name: string): Promise<void> {
+  /** Leaves `NAME-light.png` and `NAME-dark.png`. `show` brings up what a change of the theme closes, as menus are. */
+  async shoot(name: string, show?: () => Promise<void>): Promise<void> {
     // Where nothing reacts to it.
     await this.page.mouse.move(500, 15);
     for (const [kind, theme] of Object.entries(themes)) {
       await this.set("workbench.colorTheme", theme);
       await this.page.locator(`.monaco-workbench.${kind === "light" ? "vs" : "vs-dark"}`).waitFor();
+      await show?.();
       await this.capture(`${name}-${kind}`);
     }
   }
