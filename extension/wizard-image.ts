@@ -36,12 +36,18 @@ export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
           iconPath: new vscode.ThemeIcon("cloud-download"),
           alwaysShow: true,
           run: async () => {
-            if (!(await pullInQuickPick(place.title, typed, pulls))) return undefined;
-            draft.image = typed;
+            const pulled = await pullInQuickPick(place.title, typed, pulls);
+            if (pulled === undefined) return undefined;
+            draft.image = nameOf(typed, pulled.reference);
             return "next";
           },
         };
         return local.length === 0 ? [pull] : [...local, separator(vscode.l10n.t("Registry")), pull];
       },
     });
+}
+
+/** What was typed, unless that names a file or another store (`docker-archive:FILE`), from which an image came. */
+function nameOf(typed: string, pulled: string): string {
+  return pulled.includes(typed) ? typed : pulled.replace(/^docker\.io\/(library\/)?/, "");
 }

@@ -6,6 +6,7 @@ import type { Locator, Page } from "playwright-core";
 import type * as vscode from "vscode";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
+import type { TestUser } from "../support/test-user.ts";
 import { screenshotFolder } from "./screenshots.ts";
 import { quietSettings, type StockEditor, startEditor } from "./stock-editor.ts";
 import { packageExtension, packageHelper } from "./vsix.ts";
@@ -23,6 +24,8 @@ export interface OpenOptions {
   trusted?: boolean;
   /** A home that something was prepared in; closed with the editor. */
   mocker?: Mocker;
+  /** Whom the editor and all in it run as, where this is root; its home becomes theirs. */
+  user?: TestUser | undefined;
 }
 
 const themes = { light: "Default Light Modern", dark: "Default Dark Modern" } as const;
@@ -47,7 +50,7 @@ export class Editor {
   }
 
   static async open(options: OpenOptions = {}): Promise<Editor> {
-    const { trusted = true, files = {}, mocker = new Mocker() } = options;
+    const { trusted = true, files = {}, mocker = new Mocker(), user } = options;
     try {
       const folder = join(mocker.dir, "e");
       const workspace = join(mocker.dir, "h", "demo");
@@ -59,13 +62,18 @@ export class Editor {
       packages ??= makePackages();
       const socket = join(mocker.dir, "helper.sock");
       const stock = await startEditor({
-        env: mocker.environment({ ...options.env, MOCKER_TEST_HELPER: socket }),
+        env: mocker.environment({
+          ...(user === undefined ? {} : { USER: user.name, LOGNAME: user.name }),
+          ...options.env,
+          MOCKER_TEST_HELPER: socket,
+        }),
         folder,
         workspace,
         extensions: await packages,
         settings: { ...quietSettings, "workbench.colorTheme": themes.dark, ...options.settings },
         machineSettings: options.machineSettings ?? {},
         trusted,
+        ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid, home: mocker.dir } }),
       });
       stock.page.setDefaultTimeout(15_000);
       const editor = new Editor(mocker, workspace, stock, socket);
