@@ -61,9 +61,9 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
     const marks = { ok: "✓", warning: "⚠", failed: "✗" } as const;
     const lines = checks.map(
       ({ name, status, detail, hint }) =>
-        `- ${marks[status]} **${escapeMarkdown(name)}**: ${escapeMarkdown(detail)}${hint ? `  \n  → ${escapeMarkdown(hint)}` : ""}`,
+        `${marks[status]} **${escapeMarkdown(name)}**: ${escapeMarkdown(detail)}${hint ? `  \n  → ${escapeMarkdown(hint)}` : ""}`,
     );
-    return [`# ${vscode.l10n.t("Mocker Doctor")}`, "", escapeMarkdown(summary), "", ...lines, ""].join("\n");
+    return [`# ${vscode.l10n.t("Mocker Doctor")}`, escapeMarkdown(summary), ...lines, ""].join("\n\n");
   }
 }
 
