@@ -12,7 +12,7 @@ export async function importImage(mocker: Mocker, image: ImageName, name: string
 /** A fixture image under a name as a file, as `docker save` writes it. Returns its path. */
 export async function saveImage(mocker: Mocker, image: ImageName, name: string): Promise<string> {
   await needPrograms({ skopeo: "skopeo" });
-  const file = join(mocker.dir, `${image}.tar`);
+  const file = join(mocker.dir, `${name.replace(/\W/g, "-")}.tar`);
   const from = `oci:${await fixtureImage(image)}:${imageTag}`;
   await runTool("skopeo", ["--insecure-policy", "copy", "--quiet", from, `docker-archive:${file}:${name}`]);
   return file;
