@@ -48,7 +48,7 @@ const limitsMs: Record<Suite, number> = {
   check: 5 * minute,
   unit: 8 * minute,
   engine: 10 * minute,
-  extension: 10 * minute,
+  extension: 15 * minute,
   lab: 25 * minute,
 };
 /** For one test file of a suite that has a process for each. */
