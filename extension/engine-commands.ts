@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
 import * as vscode from "vscode";
 import { diagnostics } from "./diagnostics.ts";
 import { commandFolder, installCommand } from "./install-command.ts";
@@ -33,11 +34,17 @@ export function engineCommands(services: Services) {
         commandFolder(),
         process.env,
       );
-      vscode.window.showInformationMessage(
-        onPath
-          ? l10n.t("Installed {0}.", path)
-          : l10n.t("Installed {0}. Add its folder to PATH, so that shells find it.", path),
-      );
+      const shown = path.replace(`${homedir()}/`, "~/");
+      if (onPath) {
+        vscode.window.showInformationMessage(l10n.t("Installed {0}.", shown));
+        return;
+      }
+      const copy = l10n.t("Copy PATH Setting");
+      const message = l10n.t("Installed {0}. Shells do not find it: its folder is not on PATH.", shown);
+      // The command is over, whenever the message is read.
+      vscode.window.showInformationMessage(message, copy).then((answer) => {
+        if (answer === copy) vscode.env.clipboard.writeText(`export PATH="${dirname(path)}:$PATH"`);
+      });
     },
   } satisfies Record<string, CommandHandler>;
 }

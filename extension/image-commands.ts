@@ -104,11 +104,8 @@ export function imageCommands(services: Services) {
         })),
         {
           canPickMany: true,
-          title: l10n.t("Prune Images"),
-          placeHolder: l10n.t(
-            "Images that no VM uses, {0} together. Enter removes the chosen ones",
-            formatBytes(total),
-          ),
+          title: l10n.t("Prune Images: {0} in {1} that no VM uses", formatBytes(total), unused.length),
+          placeHolder: l10n.t("Enter removes the chosen ones"),
         },
       );
       if (picked !== undefined) await remove(picked.map(({ image }) => image));
@@ -129,8 +126,11 @@ export function imageCommands(services: Services) {
       const images = await chooseImages(services, item, items, l10n.t("Copy the digest of which image?"));
       const digests = images.flatMap((image) => image.repoDigests.slice(0, 1));
       if (digests.length > 0) await vscode.env.clipboard.writeText(digests.join("\n"));
-      // Only what came from a registry has one.
-      else if (images.length > 0) vscode.window.showInformationMessage(l10n.t("The image has no digest."));
+      else if (images[0] !== undefined) {
+        vscode.window.showInformationMessage(
+          l10n.t("{0} has no digest: it did not come from a registry.", imageLabel(images[0])),
+        );
+      }
     },
   } satisfies Record<string, CommandHandler>;
 }

@@ -1,13 +1,18 @@
 import * as vscode from "vscode";
+import type { ImagePullResult } from "../engine/protocol/index.ts";
 import { asMockerError, describe } from "./errors.ts";
 import { type Pulls, pullText } from "./pulls.ts";
 import { askText } from "./quick-input.ts";
 
 /**
- * Pulls in front of the user: progress where one types, Escape aborts it. Resolves to whether the image is there;
- * a failure was shown, in place.
+ * Pulls in front of the user: progress where one types, Escape aborts it. Resolves to undefined if the image
+ * is not there; a failure was shown, in place.
  */
-export async function pullInQuickPick(title: string, reference: string, pulls: Pulls): Promise<boolean> {
+export async function pullInQuickPick(
+  title: string,
+  reference: string,
+  pulls: Pulls,
+): Promise<ImagePullResult | undefined> {
   const pull = pulls.start(reference);
   const input = vscode.window.createQuickPick();
   input.title = title;
@@ -36,8 +41,7 @@ export async function pullInQuickPick(title: string, reference: string, pulls: P
   input.onDidTriggerButton(() => pull.source.cancel());
   input.show();
   try {
-    await pull.done;
-    return true;
+    return await pull.done;
   } catch (failure) {
     finished = true;
     const error = asMockerError(failure);
@@ -45,7 +49,7 @@ export async function pullInQuickPick(title: string, reference: string, pulls: P
       input.hide();
       vscode.window.showErrorMessage(describe(error));
     }
-    return false;
+    return undefined;
   } finally {
     finished = true;
     subscription.dispose();

@@ -146,6 +146,37 @@ function locate(input: vscode.QuickPick<PickItem> | vscode.InputBox, place: Step
   if (place.step > 1) input.buttons = [vscode.QuickInputButtons.Back];
 }
 
+export interface ItemAction {
+  label: string;
+  icon: string;
+  run(): Promise<unknown> | unknown;
+}
+
+/** What can be done to an item of a step's list, for those who have no mouse for the item's buttons. */
+export async function chooseAction(
+  place: StepPlace,
+  item: string,
+  actions: readonly ItemAction[],
+): Promise<undefined> {
+  await pickStep(
+    { ...place, title: item },
+    {
+      placeholder: vscode.l10n.t("What to do with {0}", item),
+      items: () =>
+        actions.map(
+          ({ label, icon, run }): PickItem => ({
+            label,
+            iconPath: new vscode.ThemeIcon(icon),
+            run: async (): Promise<StepEnd> => {
+              await run();
+              return "next";
+            },
+          }),
+        ),
+    },
+  );
+}
+
 export function separator(label: string): PickItem {
   return { label, kind: vscode.QuickPickItemKind.Separator };
 }

@@ -5,6 +5,7 @@ import { commandLine } from "./run-plan.ts";
 import { chooseConfigurations } from "./selection.ts";
 import type { CommandHandler, Services } from "./services.ts";
 import { setting } from "./settings.ts";
+import { listed } from "./vm-commands.ts";
 import { planContext, runDefaults } from "./workspace.ts";
 
 const { l10n } = vscode;
@@ -89,5 +90,6 @@ async function confirmDeletion(names: readonly string[]): Promise<boolean> {
     names.length === 1
       ? l10n.t("Delete the run configuration {0}?", names[0] ?? "")
       : l10n.t("Delete {0} run configurations?", names.length);
-  return (await vscode.window.showWarningMessage(question, { modal: true }, button)) === button;
+  const detail = names.length > 1 ? { detail: listed(names) } : {};
+  return (await vscode.window.showWarningMessage(question, { modal: true, ...detail }, button)) === button;
 }

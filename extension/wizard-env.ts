@@ -1,7 +1,16 @@
 import * as vscode from "vscode";
 import { imageInspect } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
-import { askText, type PickItem, pickStep, type Step, type StepPlace, separator } from "./quick-input.ts";
+import {
+  askText,
+  chooseAction,
+  type ItemAction,
+  type PickItem,
+  pickStep,
+  type Step,
+  type StepPlace,
+  separator,
+} from "./quick-input.ts";
 import { portablePath } from "./run-plan.ts";
 import type { Draft } from "./wizard-draft.ts";
 import { planContext, workspaceFolder } from "./workspace.ts";
@@ -62,39 +71,41 @@ export function envStep(draft: Draft, connection: Connection): Step {
 }
 
 function ownItems(draft: Draft, place: StepPlace): PickItem[] {
+  const item = (
+    label: string,
+    icon: string,
+    description: string | undefined,
+    discard: () => void,
+    change?: ItemAction,
+  ): PickItem => ({
+    label,
+    ...(description === undefined ? {} : { description }),
+    iconPath: new vscode.ThemeIcon(icon),
+    buttons: [remove],
+    press: discard,
+    run: () =>
+      chooseAction(place, label, [
+        ...(change === undefined ? [] : [change]),
+        { label: l10n.t("Remove"), icon: "trash", run: discard },
+      ]),
+  });
   return [
-    ...draft.envFiles.map(
-      (file): PickItem => ({
-        label: file,
-        iconPath: new vscode.ThemeIcon("file"),
-        buttons: [remove],
-        press: () => {
-          draft.envFiles.splice(draft.envFiles.indexOf(file), 1);
-        },
-        run: () => undefined,
+    ...draft.envFiles.map((file) =>
+      item(file, "file", undefined, () => {
+        draft.envFiles.splice(draft.envFiles.indexOf(file), 1);
       }),
     ),
-    ...[...draft.env].map(
-      ([key, value]): PickItem => ({
-        label: key,
-        description: value,
-        iconPath: new vscode.ThemeIcon("symbol-variable"),
-        buttons: [remove],
-        press: () => {
-          draft.env.delete(key);
-        },
+    ...[...draft.env].map(([key, value]) =>
+      item(key, "symbol-variable", value, () => draft.env.delete(key), {
+        label: l10n.t("Change…"),
+        icon: "edit",
         run: () => askVariable(draft, place, key, value),
       }),
     ),
-    ...[...draft.secrets.keys()].map(
-      (key): PickItem => ({
-        label: key,
-        description: "••••••",
-        iconPath: new vscode.ThemeIcon("key"),
-        buttons: [remove],
-        press: () => {
-          draft.secrets.delete(key);
-        },
+    ...[...draft.secrets.keys()].map((key) =>
+      item(key, "key", "••••••", () => draft.secrets.delete(key), {
+        label: l10n.t("Change…"),
+        icon: "edit",
         run: () => askSecret(draft, place, key),
       }),
     ),

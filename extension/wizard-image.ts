@@ -44,8 +44,9 @@ export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
           iconPath: new vscode.ThemeIcon("cloud-download"),
           ...more,
           run: async () => {
-            if (!(await pullInQuickPick(place.title, reference, pulls))) return undefined;
-            draft.image = reference;
+            const pulled = await pullInQuickPick(place.title, reference, pulls);
+            if (pulled === undefined) return undefined;
+            draft.image = nameOf(reference, pulled.reference);
             return "next";
           },
         });
@@ -60,4 +61,9 @@ export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
         return local.length === 0 ? [pull] : [...local, separator(vscode.l10n.t("Registry")), pull];
       },
     });
+}
+
+/** What was typed, unless that names a file or another store (`docker-archive:FILE`), from which an image came. */
+function nameOf(typed: string, pulled: string): string {
+  return pulled.includes(typed) ? typed : pulled.replace(/^docker\.io\/(library\/)?/, "");
 }

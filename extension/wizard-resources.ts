@@ -12,9 +12,12 @@ const presets: readonly (readonly [cpus: number, memoryMiB: number])[] = [
 ];
 
 export function resourcesStep(draft: Draft): Step {
-  return (place) =>
-    pickStep(place, {
+  return (place) => {
+    const isPreset = presets.some(([cpus, memory]) => cpus === draft.cpus && memory === draft.memoryMiB);
+    return pickStep(place, {
       placeholder: l10n.t("CPUs and memory"),
+      // What was chosen before one came back.
+      ...(draft.cpus === undefined ? {} : { active: isPreset ? cpuCount(draft.cpus) : l10n.t("Custom…") }),
       items: () => {
         const choose = (cpus: number | undefined, memoryMiB: number | undefined) => () => {
           draft.cpus = cpus;
@@ -26,7 +29,7 @@ export function resourcesStep(draft: Draft): Step {
           {
             label: l10n.t("Default"),
             description:
-              [cpus > 0 ? l10n.t("{0} CPUs", cpus) : "", memoryMiB > 0 ? l10n.t("{0} MiB", memoryMiB) : ""]
+              [cpus > 0 ? cpuCount(cpus) : "", memoryMiB > 0 ? l10n.t("{0} MiB", memoryMiB) : ""]
                 .filter((part) => part !== "")
                 .join(" · ") || l10n.t("as the engine has it"),
             iconPath: new vscode.ThemeIcon("settings-gear"),
@@ -34,7 +37,7 @@ export function resourcesStep(draft: Draft): Step {
           },
           ...presets.map(
             ([count, memory]): PickItem => ({
-              label: count === 1 ? l10n.t("1 CPU") : l10n.t("{0} CPUs", count),
+              label: cpuCount(count),
               description: l10n.t("{0} MiB", memory),
               iconPath: new vscode.ThemeIcon("chip"),
               run: choose(count, memory),
@@ -42,11 +45,9 @@ export function resourcesStep(draft: Draft): Step {
           ),
           {
             label: l10n.t("Custom…"),
-            ...(draft.cpus === undefined
+            ...(draft.cpus === undefined || isPreset
               ? {}
-              : {
-                  description: `${l10n.t("{0} CPUs", draft.cpus)} · ${l10n.t("{0} MiB", draft.memoryMiB ?? 0)}`,
-                }),
+              : { description: `${cpuCount(draft.cpus)} · ${l10n.t("{0} MiB", draft.memoryMiB ?? 0)}` }),
             iconPath: new vscode.ThemeIcon("edit"),
             run: async () => {
               const count = await askNumber(place, l10n.t("CPUs"), draft.cpus ?? 1, 1);
@@ -58,6 +59,11 @@ export function resourcesStep(draft: Draft): Step {
         ] satisfies PickItem[];
       },
     });
+  };
+}
+
+function cpuCount(count: number): string {
+  return count === 1 ? l10n.t("1 CPU") : l10n.t("{0} CPUs", count);
 }
 
 async function askNumber(

@@ -1,5 +1,13 @@
 import * as vscode from "vscode";
-import { askText, type PickItem, pickStep, type Step, type StepPlace, separator } from "./quick-input.ts";
+import {
+  askText,
+  chooseAction,
+  type PickItem,
+  pickStep,
+  type Step,
+  type StepPlace,
+  separator,
+} from "./quick-input.ts";
 import type { RunVolume } from "./run-configuration.ts";
 import { portablePath, resolvePath, suggestTarget } from "./run-plan.ts";
 import type { Draft } from "./wizard-draft.ts";
@@ -11,6 +19,7 @@ export function volumesStep(draft: Draft): Step {
   return (place) =>
     pickStep(place, {
       placeholder: l10n.t("Share folders with the VM"),
+      matchOnDescription: true,
       items: () => {
         const context = planContext();
         const folder = workspaceFolder();
@@ -65,19 +74,34 @@ function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem
     iconPath: new vscode.ThemeIcon("trash"),
     tooltip: l10n.t("Remove"),
   };
+  const discard = (): void => {
+    draft.volumes.splice(draft.volumes.indexOf(volume), 1);
+  };
+  const switchWriting = (): void => {
+    volume.readOnly = !readOnly;
+  };
   return {
     label: volume.source,
     description: `→ ${volume.target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`,
     iconPath: new vscode.ThemeIcon(readOnly ? "lock" : "folder"),
     buttons: [toggle, remove],
-    press: (button) => {
-      if (button === remove) draft.volumes.splice(draft.volumes.indexOf(volume), 1);
-      else volume.readOnly = !readOnly;
-    },
-    run: async () => {
-      volume.target = (await askTarget(place, volume.target)) ?? volume.target;
-      return undefined;
-    },
+    press: (button) => (button === remove ? discard() : switchWriting()),
+    run: () =>
+      chooseAction(place, volume.target, [
+        {
+          label: l10n.t("Change Folder in the VM…"),
+          icon: "edit",
+          run: async () => {
+            volume.target = (await askTarget(place, volume.target)) ?? volume.target;
+          },
+        },
+        {
+          label: readOnly ? l10n.t("Allow Writing") : l10n.t("Make Read-Only"),
+          icon: readOnly ? "unlock" : "lock",
+          run: switchWriting,
+        },
+        { label: l10n.t("Remove"), icon: "trash", run: discard },
+      ]),
   };
 }
 

@@ -7,6 +7,7 @@ import type { Locator, Page } from "playwright-core";
 import type * as vscode from "vscode";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
+import type { TestUser } from "../support/test-user.ts";
 import { screenshotFolder } from "./screenshots.ts";
 import { quietSettings, type StockEditor, startEditor } from "./stock-editor.ts";
 import { packageExtension, packageHelper } from "./vsix.ts";
@@ -24,6 +25,8 @@ export interface OpenOptions {
   trusted?: boolean;
   /** A home that something was prepared in; closed with the editor. */
   mocker?: Mocker;
+  /** Whom the editor and all in it run as, where this is root; its home becomes theirs. */
+  user?: TestUser | undefined;
 }
 
 const themes = { light: "Default Light Modern", dark: "Default Dark Modern" } as const;
@@ -48,7 +51,7 @@ export class Editor {
   }
 
   static async open(options: OpenOptions = {}): Promise<Editor> {
-    const { trusted = true, files = {}, mocker = new Mocker() } = options;
+    const { trusted = true, files = {}, mocker = new Mocker(), user } = options;
     try {
       const folder = join(mocker.dir, "e");
       const workspace = join(mocker.dir, "h", "demo");
@@ -60,13 +63,18 @@ export class Editor {
       packages ??= makePackages();
       const socket = join(mocker.dir, "helper.sock");
       const stock = await startEditor({
-        env: mocker.environment({ ...options.env, MOCKER_TEST_HELPER: socket }),
+        env: mocker.environment({
+          ...(user === undefined ? {} : { USER: user.name, LOGNAME: user.name }),
+          ...options.env,
+          MOCKER_TEST_HELPER: socket,
+        }),
         folder,
         workspace,
         extensions: await packages,
         settings: { ...quietSettings, "workbench.colorTheme": themes.dark, ...options.settings },
         machineSettings: options.machineSettings ?? {},
         trusted,
+        ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid, home: mocker.dir } }),
       });
       stock.page.setDefaultTimeout(60_000);
       const editor = new Editor(mocker, workspace, stock, socket);
@@ -240,6 +248,28 @@ export class Editor {
     await this.quickInput.filter({ hasText: title }).waitFor();
   }
 
+  /** Chooses from the context menu of an element. */
+  async menu(target: Locator, item: string): Promise<void> {
+    await target.click({ button: "right" });
+    await this.chooseInMenu(item);
+  }
+
+  /** Chooses from the menu that shows. */
+  async chooseInMenu(item: string): Promise<void> {
+    const menu = this.page.locator(".monaco-menu");
+    await menu.getByRole("menuitem", { name: item, exact: true }).hover();
+    // A menu that has just opened takes no click.
+    await retry(async () => {
+      const entry = menu.getByRole("menuitem", { name: item, exact: true });
+      if ((await menu.count()) > 0) await entry.click({ timeout: 500 }).catch(() => undefined);
+      return (await menu.count()) === 0;
+    });
+  }
+
+  async clipboard(): Promise<string> {
+    return await this.page.evaluate<string>("navigator.clipboard.readText()");
+  }
+
   get terminal(): Locator {
     return this.page.locator(".terminal-wrapper.active .xterm:visible");
   }
@@ -276,13 +306,14 @@ export class Editor {
     await this.page.keyboard.press("Enter");
   }
 
-  /** Leaves `NAME-light.png` and `NAME-dark.png`. */
-  async shoot(name: string): Promise<void> {
+  /** Leaves `NAME-light.png` and `NAME-dark.png`. `show` brings up what a change of the theme closes, as menus are. */
+  async shoot(name: string, show?: () => Promise<void>): Promise<void> {
     // Where nothing reacts to it.
     await this.page.mouse.move(500, 15);
     for (const [kind, theme] of Object.entries(themes)) {
       await this.set("workbench.colorTheme", theme);
       await this.page.locator(`.monaco-workbench.${kind === "light" ? "vs" : "vs-dark"}`).waitFor();
+      await show?.();
       await this.capture(`${name}-${kind}`);
     }
   }

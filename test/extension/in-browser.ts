@@ -38,8 +38,9 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
     ],
     ...["--disable-getting-started-override", ...(setup.trusted ? ["--disable-workspace-trust"] : [])],
   ];
+  const [program, programArgs] = await asUser(setup, node, [entry, ...args]);
   // The pty host outlives a SIGTERM to the server: a process group of its own.
-  const server = spawn(node, [entry, ...args], { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const server = spawn(program, programArgs, { env, stdio: ["ignore", "pipe", "pipe"], detached: true });
   const stop = () => killQuietly(-(server.pid ?? 0));
   try {
     const url = await new Promise<string>((resolve, reject) => {
@@ -87,4 +88,22 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
     stop();
     throw error;
   }
+}
+
+/** The command line that runs code-server as the set-up's user, who may not be able to reach the cache folder. */
+async function asUser(
+  { folder, user }: EditorSetup,
+  node: string,
+  args: string[],
+): Promise<[program: string, args: string[]]> {
+  if (user === undefined) return [node, args];
+  const place = join(folder, "node_modules");
+  mkdirSync(place);
+  await runTool("chown", ["-R", `${user.uid}:${user.gid}`, user.home]);
+  const cached = join(node, "../../..");
+  const command = [node, ...args].map((word) => word.replace(`${cached}/`, `${place}/`));
+  const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
+  // Seen by the server alone.
+  const script = 'mount --bind "$1" "$2" && shift 2 && exec setpriv "$@"';
+  return ["unshare", ["--mount", "sh", "-c", script, "sh", cached, place, ...identity, ...command]];
 }

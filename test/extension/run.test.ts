@@ -92,11 +92,11 @@ describe("running a VM", () => {
     const before = /^(\d+) (\d+)$/m.exec(await editor.waitForTerminal(/^\d+ \d+$/m));
     await editor.command("workbench.action.toggleMaximizedPanel");
     await retry(async () => (await visibleRows(editor)) > Number(before?.[1]), { what: "a higher terminal" });
-    const rows = await visibleRows(editor);
-    await editor.type("clear; stty size");
+    // It may still grow.
     await retry(async () => {
-      const size = /^(\d+) (\d+)$/m.exec(await editor.terminalText());
-      return Number(size?.[1]) === rows;
+      await editor.type("clear; stty size");
+      const size = /^(\d+) \d+$/m.exec(await editor.waitForTerminal(/^\d+ \d+$/m));
+      return Number(size?.[1]) === (await visibleRows(editor));
     });
     await editor.command("workbench.action.toggleMaximizedPanel");
   });

@@ -17,6 +17,8 @@ export interface EditorSetup {
   machineSettings: Record<string, unknown>;
   /** Whether the workspace is trusted without a question. */
   trusted: boolean;
+  /** Whom the server and all that it starts run as, given by root; `home` becomes theirs. */
+  user?: { uid: number; gid: number; home: string };
 }
 
 /** A stock VS Code with the extensions installed. */

@@ -1,0 +1,248 @@
+import { strict as assert } from "node:assert";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "mocha";
+import { Mocker } from "../support/mocker.ts";
+import { processesMentioning } from "../support/processes.ts";
+import { retry } from "../support/retry.ts";
+import { Editor } from "./editor.ts";
+import { filesHolding } from "./files-holding.ts";
+import { importImage } from "./local-image.ts";
+import { pictureFailures } from "./picture-failures.ts";
+
+const secret = "s3cret-k7Qw9xZr2";
+const secretHash = createHash("sha256").update(secret).digest("hex");
+
+describe("the run wizard", () => {
+  let editor: Editor;
+  pictureFailures(() => editor);
+  before(async () => {
+    const mocker = new Mocker();
+    await importImage(mocker, "busybox", "busybox:1.36");
+    await importImage(mocker, "configured", "configured:1.0");
+    editor = await Editor.open({
+      mocker,
+      // Everything that can be written to a log is written.
+      env: { MOCKER_LOG_LEVEL: "debug" },
+      settings: { "mocker.trace.server": "verbose" },
+      files: { "data/kept.txt": "as it was\n" },
+    });
+    await editor.showViews();
+    await editor.row("Images", "busybox:1.36").waitFor();
+  });
+  after(async () => await editor?.close());
+
+  it("by keyboard alone, from the palette to the console", async () => {
+    const { keyboard } = editor.page;
+    const enter = async (step: string | RegExp, text: string) => {
+      await editor.waitForStep(step);
+      await keyboard.type(text);
+      await keyboard.press("Enter");
+    };
+    await editor.command("workbench.action.focusActiveEditorGroup");
+    await keyboard.press("F1");
+    await editor.quickInput.locator("input").first().waitFor();
+    await keyboard.type("Mocker: Run a VM");
+    await editor.quickInput.locator(".monaco-list-row.focused", { hasText: "Mocker: Run a VM…" }).waitFor();
+    await keyboard.press("Enter");
+    await editor.quickInput.filter({ hasText: "1/6" }).getByText("busybox:1.36").waitFor();
+    await keyboard.type("busy");
+    await editor.quickInput.locator(".monaco-list-row.focused", { hasText: "busybox:1.36" }).waitFor();
+    await keyboard.press("Enter");
+    await enter(/2\/6.*Name of the VM/s, "keys");
+    await enterItem(editor, /3\/6/, "Workspace folder demo");
+    await enter(/Folder in the VM/, "");
+    // What the mouse does with the buttons of an item, the keyboard does by accepting it.
+    await enterItem(editor, /3\/6/, "/workspaces/demo");
+    await editor.waitForStep("Make Read-Only");
+    await editor.shoot("wizard-keyboard-volume");
+    await enterItem(editor, /Volume/, "Make Read-Only");
+    await editor.quickInput.getByText("(read-only)").waitFor();
+    await enterItem(editor, /3\/6/, "Continue");
+    await enterItem(editor, /4\/6/, "Variable…");
+    await enter("Environment Variable", "COLOR=green");
+    await enterItem(editor, /4\/6/, "Variable…");
+    await enter("Environment Variable", "MISTAKE=1");
+    await enterItem(editor, /4\/6/, "MISTAKE");
+    await enterItem(editor, /MISTAKE/, "Remove");
+    await retry(async () => !(await editor.quickInput.textContent())?.includes("MISTAKE"));
+    await enterItem(editor, /4\/6/, "Continue");
+    await enter(/5\/6/, "");
+    await enter(/6\/6.*Save and Run/s, "");
+    await editor.waitForTerminal(/\/ # ?$/);
+    await editor.waitForTerminalNamed("keys");
+    // The console has the focus.
+    await keyboard.type('echo "$COLOR, <$MISTAKE>"; touch /workspaces/demo/x');
+    await keyboard.press("Enter");
+    await editor.waitForTerminal(/^green, <>\n.*Read-only file system/ms);
+    await editor.shoot("wizard-keyboard-console");
+  });
+
+  it("the buttons of a volume make it read-only, and the VM cannot write to it", async () => {
+    await editor.begin("mocker.run");
+    await editor.pick("busybox:1.36");
+    await editor.answer("Name of the VM", "reader");
+    await editor.pick("Workspace folder demo");
+    await editor.answer("Where the folder appears in the VM", "/data");
+    const volume = editor.quickInput.locator(".monaco-list-row", { hasText: "→ /data" });
+    await volume.hover();
+    await volume.getByRole("button", { name: "Make Read-Only" }).click();
+    await volume.filter({ hasText: "(read-only)" }).waitFor();
+    await editor.shoot("wizard-read-only");
+    await volume.hover();
+    await volume.getByRole("button", { name: "Allow Writing" }).click();
+    await volume.filter({ hasNotText: "(read-only)" }).waitFor();
+    await volume.hover();
+    await volume.getByRole("button", { name: "Make Read-Only" }).click();
+    await volume.filter({ hasText: "(read-only)" }).waitFor();
+    await editor.pick("Continue");
+    await editor.pick("Continue without variables");
+    await editor.pick("Default");
+    await editor.waitForStep(/6\/6/);
+    await editor.pick(/^Run/);
+    await editor.waitForTerminalNamed("reader");
+    await editor.waitForTerminal(/\/ # ?$/);
+    await editor.type("clear; cat /data/data/kept.txt; echo no > /data/data/kept.txt; echo status-$?");
+    await editor.waitForTerminal(/^as it was\n.*Read-only file system\nstatus-1$/ms);
+    assert.equal(readFileSync(join(editor.workspace, "data/kept.txt"), "utf8"), "as it was\n");
+  });
+
+  it("shows what the image sets, goes back with all that was chosen, and counts its steps", async () => {
+    await editor.begin("mocker.run");
+    await editor.waitForStep(/1\/6/);
+    assert.equal(await editor.quickInput.getByRole("button", { name: "Back" }).count(), 0);
+    await editor.pick("configured:1.0");
+    await editor.answer("Name of the VM", "twice");
+    await editor.waitForStep(/3\/6/);
+    await editor.pick("Continue without volumes");
+    await editor.waitForStep(/4\/6/);
+    const greeting = editor.quickInput.locator(".monaco-list-row", { hasText: "GREETING" });
+    await greeting.filter({ hasText: "hello there" }).waitFor();
+    await editor.shoot("wizard-image-env");
+    await greeting.click();
+    await editor.waitForStep("Variable and value");
+    assert.equal(await editor.quickInput.locator("input").first().inputValue(), "GREETING=hello there");
+    await editor.answer("Variable and value", "GREETING=goodbye");
+    await greeting.filter({ hasText: "goodbye" }).waitFor();
+    await editor.quickInput.locator(".monaco-list-row", { hasText: "hello there (replaced)" }).waitFor();
+    await back(editor, /3\/6/);
+    await back(editor, /2\/6/);
+    assert.equal(await editor.quickInput.locator("input").first().inputValue(), "twice");
+    await back(editor, /1\/6/);
+    await editor.pick("configured:1.0");
+    await editor.answer("Name of the VM", "twice");
+    await editor.pick("Continue without volumes");
+    await greeting.filter({ hasText: "goodbye" }).waitFor();
+    await editor.pick("Continue");
+    await editor.waitForStep(/5\/6/);
+    await editor.pick("Custom…");
+    await editor.answer("CPUs", "1");
+    await editor.answer("Memory in MiB", "300");
+    await editor.waitForStep(/6\/6/);
+    await back(editor, /5\/6/);
+    await editor.quickInput.locator(".monaco-list-row", { hasText: "1 CPU · 300 MiB" }).waitFor();
+    await editor.quickInput.locator(".monaco-list-row.focused", { hasText: "Custom…" }).waitFor();
+    await editor.shoot("wizard-back");
+    await editor.page.keyboard.press("Escape");
+    await editor.quickInput.waitFor({ state: "detached" });
+    assert.equal((await editor.mocker.ok(["ps", "-aq", "--filter", "name=twice"])).trim(), "");
+  });
+
+  it("a secret reaches the VM, and is nowhere else", async () => {
+    await editor.begin("mocker.run");
+    await editor.pick("busybox:1.36");
+    await editor.answer("Name of the VM", "keeper");
+    await editor.pick("Continue without volumes");
+    await editor.pick("Secret…");
+    await editor.answer("Name of the variable", "TOKEN");
+    await editor.waitForStep("Value of TOKEN");
+    const input = editor.quickInput.locator("input").first();
+    assert.equal(await input.getAttribute("type"), "password");
+    await input.fill(secret);
+    await editor.shoot("wizard-secret");
+    await editor.page.keyboard.press("Enter");
+    await editor.quickInput.locator(".monaco-list-row", { hasText: "••••••" }).waitFor();
+    await editor.shoot("wizard-secret-kept");
+    await editor.pick("Continue");
+    await editor.pick("Default");
+    await editor.waitForStep(/6\/6/);
+    await editor.pick("Save and Run");
+    await editor.answer("Name of the run configuration", "keeper");
+    await expectSecret(editor, "keeper");
+    await editor.row("Run Configurations", "keeper").waitFor();
+    const file = readFileSync(join(editor.workspace, ".vscode/mocker.json"), "utf8");
+    assert.match(file, /"secrets": \[\s*"TOKEN"\s*\]/);
+    const id = (await editor.mocker.ok(["ps", "-q", "--no-trunc", "--filter", "name=keeper"])).trim();
+    assert.deepEqual(inCommandLines(secret), []);
+    // The record that the VM is started from is its owner's alone.
+    assert.deepEqual(filesHolding(editor.mocker.dir, secret), [
+      { path: join("d/mocker/state", id, "config.json"), mode: 0o600 },
+    ]);
+    // The logs are there, with the request that carried it.
+    assert.ok(filesHolding(editor.mocker.dir, "TOKEN=***").some(({ path }) => path.includes("logs")));
+  });
+
+  it("the copied command names the secret only", async () => {
+    const row = editor.row("Run Configurations", "keeper");
+    await editor.menu(row, "Copy as mocker Command");
+    const text = await retry(async () => {
+      const copied = await editor.clipboard();
+      return copied.startsWith("mocker run") && copied;
+    });
+    assert.equal(text, "mocker run -it --name keeper -e TOKEN busybox:1.36");
+  });
+
+  it("after a reload a saved configuration still has its secret; one that was forgotten is asked for", async () => {
+    await editor.mocker.ok(["rm", "-f", "keeper"]);
+    await editor.reload();
+    await runConfiguration(editor, "keeper");
+    await expectSecret(editor, "keeper");
+    await editor.mocker.ok(["rm", "-f", "keeper"]);
+    await editor.command("mocker.forgetSecrets", "keeper");
+    await runConfiguration(editor, "keeper");
+    await editor.waitForStep("Value of the secret TOKEN");
+    await editor.shoot("secret-asked");
+    await editor.page.keyboard.press("Escape");
+    assert.equal((await editor.mocker.ok(["ps", "-aq", "--filter", "name=keeper"])).trim(), "");
+    assert.ok(!existsSync(join(editor.workspace, "x")));
+  });
+});
+
+async function back(editor: Editor, step: RegExp): Promise<void> {
+  await editor.quickInput.getByRole("button", { name: "Back" }).click();
+  await editor.waitForStep(step);
+}
+
+/** Types until the item is the active one, and accepts it. */
+async function enterItem(editor: Editor, step: RegExp, label: string): Promise<void> {
+  await editor.waitForStep(step);
+  await editor.quickInput.locator(".monaco-list-row", { hasText: label }).first().waitFor();
+  await editor.page.keyboard.type(label);
+  await editor.quickInput.locator(".monaco-list-row.focused", { hasText: label }).waitFor();
+  await editor.page.keyboard.press("Enter");
+}
+
+async function runConfiguration(editor: Editor, name: string): Promise<void> {
+  const row = editor.row("Run Configurations", name);
+  await row.hover();
+  await row.getByRole("button", { name: "Run Configuration" }).click();
+}
+
+/** Without showing it: the console is logged. */
+async function expectSecret(editor: Editor, vm: string): Promise<void> {
+  await editor.waitForTerminalNamed(vm);
+  await editor.waitForTerminal(/\/ # ?$/);
+  await editor.type('clear; printf %s "$TOKEN" | sha256sum');
+  await editor.waitForTerminal(new RegExp(`^${secretHash}`, "m"));
+}
+
+function inCommandLines(text: string): string[] {
+  return processesMentioning(text).flatMap((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(text) ? [String(pid)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
