@@ -53,6 +53,8 @@ int main() {
     return 64;
   }
   occupyStdio();
+  // Not the engine's, which the simulation would inherit: what is made in here is for the workload's users, too.
+  ::umask(022);
   blockSignals();
   ::prctl(PR_SET_NAME, "mocker-agent");
   try {

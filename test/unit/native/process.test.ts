@@ -198,6 +198,16 @@ test("the machine's files and names", async () => {
   assert.match(stdout, /\/dev\/pts\/ptmx\n\/dev\/shm\n\/proc\/1\n\/sys\/class\n$/);
 });
 
+test("a strict umask of the engine is not the workload's", async () => {
+  const before = process.umask(0o077);
+  try {
+    const { stdout } = await run(["sh", "-c", "umask; stat -c %a /etc/hosts /etc/hostname /etc/resolv.conf"]);
+    assert.equal(stdout, "0022\n644\n644\n644\n");
+  } finally {
+    process.umask(before);
+  }
+});
+
 test("the workload sees its own root only", async () => {
   const { stdout } = await run(["sh", "-c", "cat /proc/self/mounts; ls /"]);
   const points = [...stdout.matchAll(/^(\S+) (\/\S*) \S+ /gm)].map((line) => `${line[1]} ${line[2]}`);
