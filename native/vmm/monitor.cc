@@ -555,6 +555,10 @@ void Monitor::advanceGoodbye() {
   if (!goodbye_) return;
   size_t left = splices_.size();
   for (const auto& client : clients_) left += client->queuedBytes();
+  // Who has come already is told the end, too.
+  left += static_cast<size_t>(std::count_if(greetings_.begin(), greetings_.end(), [](const auto& entry) {
+    return entry.second.first == Side::engine;
+  }));
   const int64_t now = monotonicMs();
   if (left != goodbyeBytes_) {
     goodbyeBytes_ = left;

@@ -165,6 +165,8 @@ export class Vm {
   agentEvents: Json[] = [];
   readonly #binaries: string;
   #control: Socket | undefined;
+  /** Whoever attaches before the start hears all of it. */
+  readonly #attaching: Promise<void>[] = [];
   #nextId = 1;
   readonly #pending = new Map<string, { done: (result: unknown) => void; fail: (error: Error) => void }>();
 
@@ -337,7 +339,8 @@ export class Vm {
     });
   }
 
-  start(argv: string[], params: Json = {}): Promise<unknown> {
+  async start(argv: string[], params: Json = {}): Promise<unknown> {
+    await Promise.all(this.#attaching);
     return this.request("start", { ...processParams(argv), stream: "main", ...params });
   }
 
@@ -349,9 +352,11 @@ export class Vm {
   }
 
   attach(params: Json = {}): ProcessStream {
-    return new ProcessStream(
+    const stream = new ProcessStream(
       this.connection({ role: "attach", replayBytes: 65_536, stdin: true, ...params }),
     );
+    this.#attaching.push(stream.connected);
+    return stream;
   }
 
   stream(id: string): ProcessStream {
@@ -367,7 +372,6 @@ export class Vm {
   /** Runs `argv` as the main process to its end. */
   async run(argv: string[], params: Json = {}): Promise<{ exit: ExitFrame; stdout: string; stderr: string }> {
     const stream = this.attach();
-    await stream.connected;
     await this.start(argv, params);
     const exit = await stream.exit;
     return { exit, stdout: stream.stdout.toString("latin1"), stderr: stream.stderr.toString("latin1") };
