@@ -103,7 +103,8 @@ export function familiarName(reference: Pick<Reference, "domain" | "path">): str
   // `library/a/b` cannot be shortened: it would be read as another name.
   const name = short.includes("/") && short !== reference.path ? reference.path : short;
   // Nor can `docker.io/a.b/c`, which would be read as a repository of the registry `a.b`.
-  return splitDomain(name).domain === "docker.io" ? name : canonicalName(reference);
+  const read = splitDomain(name);
+  return read.domain === "docker.io" && read.path === reference.path ? name : canonicalName(reference);
 }
 
 /** `alpine:latest` */

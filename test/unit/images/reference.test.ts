@@ -14,6 +14,7 @@ const valid: [text: string, canonical: string, familiar: string][] = [
   ["docker.io/a/b:c", "docker.io/a/b:c", "a/b:c"],
   ["library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"],
   ["a/b", "docker.io/a/b:latest", "a/b:latest"],
+  ["docker.io/docker.io/a", "docker.io/docker.io/a:latest", "docker.io/docker.io/a:latest"],
   ["docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest"],
   ["ghcr.io/a/b", "ghcr.io/a/b:latest", "ghcr.io/a/b:latest"],
   ["localhost/a", "localhost/a:latest", "localhost/a:latest"],
