@@ -217,6 +217,16 @@ export class Editor {
     await this.quickInput.filter({ hasText: title }).waitFor();
   }
 
+  /** Clicks one of the buttons that an element shows while the mouse is over it. */
+  async press(element: Locator, button: string): Promise<void> {
+    // A list that is drawn anew meanwhile shows none.
+    await retry(async () => {
+      await element.hover({ timeout: 1000 });
+      await element.getByRole("button", { name: button }).click({ timeout: 1000 });
+      return true;
+    });
+  }
+
   /** Chooses from the context menu of an element. */
   async menu(target: Locator, item: string): Promise<void> {
     await target.click({ button: "right" });

@@ -63,8 +63,7 @@ describe("the editor and the command line", () => {
 
   it("the command line sees a VM that was stopped in the editor", async () => {
     const row = editor.row("Virtual Machines", "from-cli-2");
-    await row.hover();
-    await row.getByRole("button", { name: "Stop VM" }).click();
+    await editor.press(row, "Stop VM");
     await editor.mocker.until(["ps", "--format", "{{.Names}}"], (text) => !text.includes("from-cli-2"));
     await row.filter({ has: editor.page.locator(".codicon-vm") }).waitFor();
     assert.match(await editor.mocker.ok(["ps", "-a"]), /Exited \(\d+\).*from-cli-2/);
