@@ -183,7 +183,7 @@ describe("running a VM", () => {
       await editor.pick("Continue without volumes");
       await editor.pick("Continue without variables");
       await editor.pick("Default");
-      await editor.waitForStep(/6\/6/);
+      await editor.waitForStep(/6\/6.*Save and Run/s);
       times.push(await clickAndWatch(editor, "Run", true));
       await editor.waitForTerminal(/\/ # ?$/);
     }
