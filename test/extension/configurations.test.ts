@@ -41,8 +41,7 @@ describe("run configurations", () => {
   after(async () => await editor?.close());
 
   it("edit jumps to the line", async () => {
-    await row("import").hover();
-    await row("import").getByRole("button", { name: "Edit Configuration" }).click();
+    await editor.press(row("import"), "Edit Configuration");
     await retry(async () => (await cursorLine(editor))?.trim() === "{");
     const line = await editor.host((api) => api.window.activeTextEditor?.selection.active.line);
     assert.equal(file.split("\n")[(line ?? 0) + 1]?.trim(), '"name": "import",');

@@ -238,7 +238,9 @@ export class Editor {
 
   /** Types into the input box that shows, and accepts. `prompt` is what must be asked. */
   async answer(prompt: string | RegExp, text: string): Promise<void> {
-    await this.quickInput.filter({ hasText: prompt }).waitFor();
+    // Followed by how to confirm: a list that asks before it may hold the same words.
+    const asked = typeof prompt === "string" ? `${prompt} (Press 'Enter'` : prompt;
+    await this.quickInput.filter({ hasText: asked }).waitFor();
     await this.quickInput.locator("input[type=text], input[type=password]").first().fill(text);
     await this.page.keyboard.press("Enter");
   }

@@ -46,8 +46,7 @@ describe("looking after VMs, images and the engine", () => {
       ["tool", "cat /proc/$$/comm", /^ash$/m],
       ["web", "echo bash-$" + "{BASH_VERSINFO[0]}", /^bash-\d+$/m],
     ] as const) {
-      await vm(name).hover();
-      await vm(name).getByRole("button", { name: "Open Shell" }).click();
+      await editor.press(vm(name), "Open Shell");
       await editor.waitForTerminalNamed(`${name}: shell`);
       await editor.waitForTerminal(/# ?$/);
       await editor.type(line);
@@ -196,8 +195,7 @@ describe("looking after VMs, images and the engine", () => {
 
   it("images that nobody uses are pruned, their sizes shown first", async () => {
     const header = editor.view("Images");
-    await header.hover();
-    await header.getByRole("button", { name: "Prune Images…" }).click();
+    await editor.press(header, "Prune Images…");
     await editor.waitForStep(/Prune Images: \d.*B in 2 that no VM uses/);
     const rows = editor.quickInput.locator(".monaco-list-row");
     await rows.filter({ hasText: /configured:1\.0.*\d[kM]?B/ }).waitFor();

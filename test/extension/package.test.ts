@@ -18,9 +18,14 @@ const allowed = [
   /^extension\/media\/(icon\.png|mocker\.svg|mocker\.schema\.json|walkthrough\/[a-z]+\.md)$/,
 ];
 const required = [
-  ...["engine.js", "layer-worker.js", "cli.js", "extension.js", "ThirdPartyNotices.txt"].map(
-    (name) => `dist/${name}`,
-  ),
+  ...[
+    "engine.js",
+    "layer-worker.js",
+    "store-worker.js",
+    "cli.js",
+    "extension.js",
+    "ThirdPartyNotices.txt",
+  ].map((name) => `dist/${name}`),
   ...["mocker.node", "mocker-vmm", "mocker-agent", "mocker-hello", "libkrun.so.1", "vmlinux"].map(
     (name) => `dist/native/${name}`,
   ),

@@ -86,15 +86,12 @@ describe("the run wizard", () => {
     await editor.pick("Workspace folder demo");
     await editor.answer("Where the folder appears in the VM", "/data");
     const volume = editor.quickInput.locator(".monaco-list-row", { hasText: "→ /data" });
-    await volume.hover();
-    await volume.getByRole("button", { name: "Make Read-Only" }).click();
+    await editor.press(volume, "Make Read-Only");
     await volume.filter({ hasText: "(read-only)" }).waitFor();
     await editor.shoot("wizard-read-only");
-    await volume.hover();
-    await volume.getByRole("button", { name: "Allow Writing" }).click();
+    await editor.press(volume, "Allow Writing");
     await volume.filter({ hasNotText: "(read-only)" }).waitFor();
-    await volume.hover();
-    await volume.getByRole("button", { name: "Make Read-Only" }).click();
+    await editor.press(volume, "Make Read-Only");
     await volume.filter({ hasText: "(read-only)" }).waitFor();
     await editor.pick("Continue");
     await editor.pick("Continue without variables");
@@ -225,8 +222,7 @@ async function enterItem(editor: Editor, step: RegExp, label: string): Promise<v
 
 async function runConfiguration(editor: Editor, name: string): Promise<void> {
   const row = editor.row("Run Configurations", name);
-  await row.hover();
-  await row.getByRole("button", { name: "Run Configuration" }).click();
+  await editor.press(row, "Run Configuration");
 }
 
 /** Without showing it: the console is logged. */
