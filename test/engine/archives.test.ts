@@ -294,4 +294,18 @@ if (process.getuid?.() === 0)
         await other.close();
       }
     });
+
+    test("gives its images to a pull from docker-daemon:", async () => {
+      const other = new Mocker({ env: { DOCKER_HOST: dockerd.host } });
+      try {
+        await other.ok(["pull", "-q", "docker-daemon:box:latest"]);
+        assert.equal(await idOf(other, "box"), await idOf(mocker, "box"));
+        assert.equal(await other.ok(["run", "--rm", "box", "echo", "ran"]), "ran\n");
+        const { code, stderr } = await other.run(["pull", "docker-daemon:nope:1"]);
+        assert.equal(code, 1);
+        assert.match(stderr, /cannot get nope:1 from docker-daemon: \w+: .*(does not exist|No such image)/s);
+      } finally {
+        await other.close();
+      }
+    });
   });
