@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MockerError } from "../protocol/errors.ts";
 import type {
   ImageChange,
@@ -53,6 +54,8 @@ export interface ImageStoreOptions extends PullerOptions {
   keepUnfinishedMs?: number;
 }
 
+const afterlifeMs = 1000;
+
 /** A week. */
 const defaultKeepUnfinishedMs = 7 * 24 * 3600 * 1000;
 
@@ -100,7 +103,7 @@ export class ImageStore {
 
   /** Locks the store, reads it, and puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
   async recover(): Promise<void> {
-    const lock = this.#options.native.tryLock(join(this.#store.dir, "lock"));
+    const lock = await this.#takeLock();
     if (!lock)
       throw new MockerError("STORE_LOCKED", `the image store ${this.#store.dir} is used by another engine`, {
         hint: "One engine at a time may use a store: end the other one, or set MOCKER_DATA_DIR to another folder.",
@@ -123,6 +126,17 @@ export class ImageStore {
     // What an interrupted pull has finished is left to the next one.
     await this.#garbage.sweep((_, path) => ageMs(path) >= keepMs);
     this.#sync.schedule();
+  }
+
+  /** A process that has just been killed holds its lock for a moment yet. */
+  async #takeLock(): Promise<{ release(): void } | null> {
+    const path = join(this.#store.dir, "lock");
+    const deadline = performance.now() + afterlifeMs;
+    for (;;) {
+      const lock = this.#options.native.tryLock(path);
+      if (lock || performance.now() > deadline) return lock;
+      await sleep(20);
+    }
   }
 
   /** Lets another engine have the store; this one must not be used any more. */
