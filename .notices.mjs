@@ -93,7 +93,7 @@ function nativeComponents() {
       texts: licenceFiles("node_modules/node-addon-api"),
     },
     {
-      name: "Rust standard library (in libkrun.so.1)",
+      name: "Rust standard library (in libkrun.so.1, mocker.node)",
       version: run("rustc", ["--version"]).split(" ")[1] ?? "",
       license: "MIT OR Apache-2.0",
       origin: "https://github.com/rust-lang/rust",
@@ -133,13 +133,22 @@ function npmComponents() {
   });
 }
 
-/** The crates that libkrun.so.1 is linked from. @returns {Component[]} */
+/** The crates that libkrun.so.1 and mocker.node are linked from. @returns {Component[]} */
 function crates() {
+  /** @type {Map<string, Component>} */
+  const found = new Map();
+  for (const manifest of ["native/libkrun/Cargo.toml", "native/codec/Cargo.toml"])
+    for (const crate of cratesOf(manifest)) found.set(`${crate.name} ${crate.version}`, crate);
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** @returns {Component[]} */
+function cratesOf(/** @type {string} */ manifest) {
   const target = /host: (\S+)/.exec(run("rustc", ["-vV"]))?.[1] ?? "";
   const metadata = JSON.parse(
     run("cargo", [
       ...["metadata", "--format-version", "1", "--locked", "--filter-platform", target],
-      ...["--manifest-path", "native/libkrun/Cargo.toml"],
+      ...["--manifest-path", manifest],
     ]),
   );
   /** @type {Map<string, { deps: { pkg: string, dep_kinds: { kind: string | null }[] }[] }>} */
@@ -163,8 +172,7 @@ function crates() {
         origin: webAddress(repository) ?? `https://crates.io/crates/${name}`,
         texts: found.length > 0 ? found : standardTexts(/** @type {string} */ (name), license),
       };
-    })
-    .sort((/** @type {Component} */ a, /** @type {Component} */ b) => (a.name < b.name ? -1 : 1));
+    });
 }
 
 /** Texts beside a package's manifest. @returns {string[]} */

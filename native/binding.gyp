@@ -2,6 +2,8 @@
 {
   "variables": {
     "werror%": 0,
+    # native/codec's static library, which build.mjs makes.
+    "codec%": "",
     "agent_sources": ["<!@(ls agent/*.cc common/*.cc 2>/dev/null || true)"],
     "vmm_sources": ["<!@(ls vmm/*.cc common/*.cc 2>/dev/null || true)"],
     "hello_sources": ["<!@(ls hello/*.cc 2>/dev/null || true)"],
@@ -24,6 +26,7 @@
       "target_name": "mocker",
       "sources": [
         "addon/addon.cc",
+        "addon/layer-blob.cc",
         "addon/process-watch.cc",
         "common/file.cc",
         "common/sys-error.cc",
@@ -31,7 +34,7 @@
       ],
       "include_dirs": ["../node_modules/node-addon-api"],
       "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS"],
-      "libraries": ["-ldl"],
+      "libraries": ["<(codec)", "-ldl", "-lm"],
     },
     {
       "target_name": "mocker-vmm",

@@ -5,6 +5,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { buildCrate } from "./tools/crate.mjs";
 import { provideExt4Template } from "./tools/ext4-template.mjs";
 import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
 import { guestKernelFile, provideGuestKernel } from "./tools/guest-kernel.mjs";
@@ -47,7 +48,9 @@ function provideLibraries() {
   }
   const inputs = [
     ...filesBelow(join(nativeDir, "libkrun"), ["target"]),
-    ...["libkrun.mjs", "guest-kernel.mjs", "guest-kernel.cc"].map((name) => join(nativeDir, "tools", name)),
+    ...["crate.mjs", "libkrun.mjs", "guest-kernel.mjs", "guest-kernel.cc"].map((name) =>
+      join(nativeDir, "tools", name),
+    ),
     join(rootDir, "package-lock.json"),
   ];
   step("libkrun", inputs, ["libkrun.so.1", guestKernelFile, "versions.json"], () => {
@@ -76,8 +79,8 @@ function step(
 }
 
 function sources() {
-  return ["addon", "agent", "common", "core", "hello", "third_party", "vmm"].flatMap((dir) =>
-    filesBelow(join(nativeDir, dir)),
+  return ["addon", "agent", "codec", "common", "core", "hello", "third_party", "vmm"].flatMap((dir) =>
+    filesBelow(join(nativeDir, dir), ["target"]),
   );
 }
 
@@ -86,8 +89,14 @@ function buildPrograms() {
   const gyp = join(rootDir, "node_modules", "node-gyp", "bin", "node-gyp.js");
   if (!existsSync(gyp)) throw new BuildError("node-gyp is missing: run `npm ci` first");
   const headers = headersDir();
+  const codec = buildCrate({
+    dir: join(nativeDir, "codec"),
+    name: "mocker-codec",
+    version: "0.1.0",
+    product: "libmocker_codec.a",
+  });
   const flags = [
-    ...["--directory", nativeDir, "--loglevel", "warn"],
+    ...["--directory", nativeDir, "--loglevel", "warn", `--codec=${codec}`],
     ...(headers ? [`--nodedir=${headers}`] : []),
     ...(options.has("--strict") ? ["--werror=1"] : []),
   ];
@@ -116,6 +125,7 @@ function checkTools() {
   if (!has(compiler)) missing.push(`a C++20 compiler (${compiler})`);
   if (!has("make")) missing.push("make");
   if (!has("python3")) missing.push("python3 (node-gyp needs it)");
+  if (!has("cargo")) missing.push("cargo, a Rust toolchain (https://rustup.rs)");
   if (missing.length === 0) {
     // The guest's programs are static: they run in a VM that has no libraries.
     for (const library of ["libc.a", "libstdc++.a"]) {

@@ -28,6 +28,15 @@ interface Addon {
   copyRange(source: number, destination: number, from: number, to: number, length: number): CopyMethod;
   lsetxattr(path: string, name: string, value: Uint8Array): void;
   mknod(path: string, mode: number, major: number, minor: number): void;
+  openBlob(fd: number, blobBits: number, tarBits: number, windowLog: number): object;
+  readBlob(
+    blob: object,
+    available: number,
+    last: boolean,
+    output: Uint8Array,
+  ): Promise<[produced: number, position: number, status: number]>;
+  finishBlob(blob: object): { blobDigest: string; tarDigest: string; complete: boolean };
+  blobFormat(blob: object): number;
   kvmStatus(): { usable: boolean; reason: string; hint: string };
   libkrun(krunPath: string | null, kernelPath: string | null, bundledDir: string): LibkrunInfo;
 }
@@ -227,6 +236,91 @@ export function lsetxattr(path: string, name: string, value: Uint8Array): void {
 /** mknod(2). @param mode the type and permissions, for example `constants.S_IFCHR | 0o600` */
 export function mknod(path: string, mode: number, major: number, minor: number): void {
   addon().mknod(absolute(path), whole(mode, "mode"), whole(major, "major"), whole(minor, "minor"));
+}
+
+export type BlobFormat = "unknown" | "plain" | "gzip" | "zstd";
+
+const blobFormats: BlobFormat[] = ["unknown", "plain", "gzip", "zstd"];
+
+export type BlobFault = "damaged" | "window-too-large" | "no-memory" | "internal" | "unreadable";
+
+/** What native/codec/codec.h says of a step that went wrong. */
+const blobFaults: Record<number, BlobFault> = {
+  [-1]: "damaged",
+  [-2]: "window-too-large",
+  [-3]: "no-memory",
+  [-5]: "unreadable",
+};
+
+/** A blob that cannot be read as a tar. */
+export class BlobError extends Error {
+  readonly fault: BlobFault;
+  constructor(fault: BlobFault) {
+    super(`layer blob: ${fault}`);
+    this.name = "BlobError";
+    this.fault = fault;
+  }
+}
+
+/**
+ * Reads the blob of a layer as its tar: gzip, zstd or neither, told apart by their magic numbers, in one or several members
+ * or frames. Both sides are hashed. One read at a time; each runs in the thread pool and fills a buffer of the caller's.
+ */
+export class BlobReader {
+  readonly #native = addon();
+  readonly #blob: object;
+  #position = 0;
+
+  /**
+   * @param fd stays open until the last read has ended, and is the caller's to close
+   * @param algorithms of the blob's and of the tar's digest
+   * @param windowLog the largest window that zstd data may ask for, as a power of two
+   */
+  constructor(
+    fd: number,
+    algorithms: { blob: "sha256" | "sha512"; tar: "sha256" | "sha512" },
+    windowLog: number,
+  ) {
+    const bits = { sha256: 256, sha512: 512 };
+    this.#blob = this.#native.openBlob(
+      whole(fd, "fd"),
+      bits[algorithms.blob],
+      bits[algorithms.tar],
+      whole(windowLog, "windowLog"),
+    );
+  }
+
+  /** How many of the blob's bytes were read so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /**
+   * Fills `output` from its beginning with what follows, as far as the file's first `available` bytes reach or a good deal of
+   * them; `last`: there will be no more. After an error, or when `output` is empty, the rest of the blob is only hashed.
+   * @returns how many bytes there are
+   * @throws BlobError
+   */
+  async read(available: number, last: boolean, output: Uint8Array): Promise<number> {
+    const [produced, position, status] = await this.#native.readBlob(
+      this.#blob,
+      whole(available, "available"),
+      last,
+      output,
+    );
+    this.#position = position;
+    if (status < 0) throw new BlobError(blobFaults[status] ?? "internal");
+    return produced;
+  }
+
+  /** The digests, in hexadecimal, of what was read; `complete` unless the compressed data ended in the middle. */
+  finish(): { blobDigest: string; tarDigest: string; complete: boolean } {
+    return this.#native.finishBlob(this.#blob);
+  }
+
+  get format(): BlobFormat {
+    return blobFormats[this.#native.blobFormat(this.#blob)] ?? "unknown";
+  }
 }
 
 /** Whether VMs can be booted here, as far as /dev/kvm tells. */

@@ -1,15 +1,27 @@
-import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { erofsCrc32c } from "./crc32c.ts";
 import { dataBlockSize } from "./data-blob.ts";
+import {
+  compactInodeBytes,
+  extendedInodeBytes,
+  type InodeFields,
+  layoutInline,
+  layoutPlain,
+  noBlock,
+  regularFileMode,
+  type Time,
+  writeCompactInode,
+  writeExtendedInode,
+} from "./erofs-inode.ts";
 import { kind } from "./layer-index.ts";
-import type { RootResult } from "./layer-job.ts";
+import type { RootJob, RootResult } from "./layer-job.ts";
 import { TarError } from "./tar-header.ts";
 import type { Inode, Tree } from "./tree.ts";
 
 /**
  * Writes the metadata of an EROFS file system (Linux' fs/erofs/erofs_fs.h): superblock, inodes and directories. The
  * contents of files are not copied: they lie in the layers' data blobs, which follow the metadata on the disk that
- * vmdk.ts joins, and inodes point there by block number. Only features of the first kernels with EROFS (5.4) are used:
+ * vmdk.ts joins, and inodes point there by block number. Small files have their inodes there too. Only features of the first kernels with EROFS (5.4) are used:
  * flat inodes, plain or with an inline tail, and inline xattrs.
  */
 
@@ -22,18 +34,11 @@ const compatChecksum = 1;
 const compatMtime = 2;
 const slotBits = 5;
 
-const layoutPlain = 0;
-const layoutInline = 2;
-
-const compactBytes = 32;
-const extendedBytes = 64;
 const direntBytes = 12;
 const xattrHeaderBytes = 12;
 
-const noBlock = 0xffffffff;
-
 const formats: Record<number, { mode: number; fileType: number }> = {
-  [kind.file]: { mode: 0o100000, fileType: 1 },
+  [kind.file]: { mode: regularFileMode, fileType: 1 },
   [kind.directory]: { mode: 0o040000, fileType: 2 },
   [kind.characterDevice]: { mode: 0o020000, fileType: 3 },
   [kind.blockDevice]: { mode: 0o060000, fileType: 4 },
@@ -53,10 +58,14 @@ const xattrPrefixes: [prefix: string, index: number, whole: boolean][] = [
 /** Where each inode goes, by its number; plain arrays, because an image may have a million of them. */
 interface Layout {
   inodes: Inode[];
+  /** Of directories: see namesOf. */
+  names: (readonly string[] | undefined)[];
   parents: Uint32Array;
-  /** Byte offset in the metadata area, which begins at block 0; a multiple of 32. */
+  /** Small files whose inodes are in the layers' data: all but those with several names, which layers cannot know. */
+  inData: Uint8Array;
+  /** Byte offset on the joined disk; a multiple of 32. */
   offsets: Float64Array;
-  /** Bytes of the contents that are in the metadata: of directories and symlinks. */
+  /** Bytes of the contents that are in the metadata: of directories, symlinks and small files that are not `inData`. */
   bodyBytes: Float64Array;
   /** First block of the contents that are not in the inode itself. */
   firstBlocks: Uint32Array;
@@ -66,16 +75,17 @@ interface Layout {
   xattrBytes: Uint32Array;
 }
 
-/** Writes `tree` to a new file. `uuid`: 32 hexadecimal digits. */
-export function writeErofs(tree: Tree, path: string, uuid: string): RootResult {
+/** Writes `tree`, merged from the job's layers, to a new file. */
+export function writeErofs(tree: Tree, job: Omit<RootJob, "op">): RootResult {
   const layout = collect(tree.inode);
   const { inodes } = layout;
-  const build = commonTime(inodes);
+  const build = commonTime(layout);
 
   // Where everything goes.
   let cursor = superOffset + superBytes;
   for (const inode of inodes) {
     const i = inode.number;
+    if (layout.inData[i] === 1) continue;
     const links = linksOf(layout, inode);
     const extended =
       inode.mtimeSeconds !== build.seconds ||
@@ -85,10 +95,10 @@ export function writeErofs(tree: Tree, path: string, uuid: string): RootResult {
       links > 0xffff ||
       inode.size > 0xffffffff;
     const xattrBytes = inode.xattrs.length === 0 ? 0 : sizeXattrs(storableXattrs(inode));
-    const head = (extended ? extendedBytes : compactBytes) + xattrBytes;
+    const head = (extended ? extendedInodeBytes : compactInodeBytes) + xattrBytes;
     cursor = roundUp(cursor, 1 << slotBits);
     // Not across a block: no reader needs to join two halves of an inode.
-    if (extended && (cursor % blockBytes) + extendedBytes > blockBytes) cursor += compactBytes;
+    if (extended && (cursor % blockBytes) + extendedInodeBytes > blockBytes) cursor += compactInodeBytes;
     const tail = (layout.bodyBytes[i] ?? 0) % blockBytes;
     const inline = tail > 0 && head + tail <= blockBytes;
     if (inline && (cursor % blockBytes) + head + tail > blockBytes) cursor = roundUp(cursor, blockBytes);
@@ -109,7 +119,7 @@ export function writeErofs(tree: Tree, path: string, uuid: string): RootResult {
   // Which blobs are needed, and at which block each begins on the joined disk.
   const dataEnd = new Map<number, number>();
   for (const inode of inodes) {
-    if (inode.kind !== kind.file || inode.size === 0) continue;
+    if (inode.kind !== kind.file || inode.size === 0 || (layout.bodyBytes[inode.number] ?? 0) > 0) continue;
     const end = roundUp(inode.dataOffset + inode.size, blockBytes);
     dataEnd.set(inode.dataLayer, Math.max(dataEnd.get(inode.dataLayer) ?? 0, end));
   }
@@ -122,10 +132,16 @@ export function writeErofs(tree: Tree, path: string, uuid: string): RootResult {
     block += bytes / blockBytes;
   }
   if (block >= noBlock) throw new TarError("the image is larger than 16 TiB");
+  for (const { number, dataLayer, dataOffset } of inodes)
+    if (layout.inData[number] === 1)
+      layout.offsets[number] =
+        (layerBlock.get(dataLayer) ?? 0) * blockBytes + dataOffset - extendedInodeBytes;
 
-  const file = new BlockFile(path);
+  const contents = new SmallContents(job.layers);
+  const file = new BlockFile(job.metadataPath);
   try {
-    for (const inode of inodes) writeInode(file, layout, inode, layerBlock);
+    for (const inode of inodes)
+      if (layout.inData[inode.number] === 0) writeInode(file, layout, inode, layerBlock, contents);
     // Still in the first window: see BlockFile.
     const sb = Buffer.alloc(superBytes);
     sb.writeUInt32LE(magic, 0);
@@ -136,7 +152,7 @@ export function writeErofs(tree: Tree, path: string, uuid: string): RootResult {
     sb.writeBigInt64LE(BigInt(build.seconds), 24);
     sb.writeUInt32LE(build.nanoseconds, 32);
     sb.writeUInt32LE(block, 36);
-    sb.write(uuid.slice(0, 32), 48, "hex");
+    sb.write(job.uuid.slice(0, 32), 48, "hex");
     sb.write("mocker", 64, "latin1");
     file.first.set(sb, superOffset);
     file.first.writeUInt32LE(erofsCrc32c(file.first.subarray(superOffset, blockBytes)), superOffset + 4);
@@ -144,6 +160,7 @@ export function writeErofs(tree: Tree, path: string, uuid: string): RootResult {
     file.finish(metadataBlocks * blockBytes);
   } finally {
     file.close();
+    contents.close();
   }
   return { metadataBytes: metadataBlocks * blockBytes, extents, inodes: inodes.length };
 }
@@ -154,13 +171,19 @@ function collect(root: Inode): Layout {
   const parents: number[] = [0];
   const bodies: number[] = [];
   const subdirectories: number[] = [];
+  const inData: number[] = [];
+  const allNames: (readonly string[] | undefined)[] = [];
   root.number = 0;
   for (let i = 0; i < inodes.length; i++) {
     const inode = inodes[i] as Inode;
     const { children } = inode;
     subdirectories.push(0);
     if (children === undefined) {
-      bodies.push(inode.kind === kind.symlink ? inode.size : 0);
+      const small = inode.kind === kind.file && inode.size > 0 && inode.dataOffset % blockBytes !== 0;
+      const elsewhere = small && inode.links === 1;
+      inData.push(elsewhere ? 1 : 0);
+      allNames.push(undefined);
+      bodies.push(inode.kind === kind.symlink || (small && !elsewhere) ? inode.size : 0);
       continue;
     }
     for (const { inode: child } of children.values()) {
@@ -170,12 +193,17 @@ function collect(root: Inode): Layout {
       inodes.push(child);
       parents.push(i);
     }
-    bodies.push(directoryBytes(inode));
+    inData.push(0);
+    const names = namesOf(inode);
+    allNames.push(names);
+    bodies.push(directoryBytes(names));
   }
   const count = inodes.length;
   return {
     inodes,
+    names: allNames,
     parents: Uint32Array.from(parents),
+    inData: Uint8Array.from(inData),
     offsets: new Float64Array(count),
     bodyBytes: Float64Array.from(bodies),
     firstBlocks: new Uint32Array(count),
@@ -188,7 +216,8 @@ function collect(root: Inode): Layout {
 
 /** A directory's names, `.` and `..` among them. Binary strings sort as their bytes do, which is how the kernel searches. */
 function namesOf(inode: Inode): string[] {
-  return [".", "..", ...(inode.children?.keys() ?? [])].sort((a, b) => (a < b ? -1 : 1));
+  // Without a function to compare, which would be called a million times: strings are sorted by their code units.
+  return [".", "..", ...(inode.children?.keys() ?? [])].sort();
 }
 
 /** How many of the names from `start` on go into one block. */
@@ -202,12 +231,11 @@ function blockOf(names: readonly string[], start: number): number {
   return end - start;
 }
 
-function directoryBytes(inode: Inode): number {
-  let whole = 2 * direntBytes + "...".length;
-  for (const name of inode.children?.keys() ?? []) whole += direntBytes + name.length;
+function directoryBytes(names: readonly string[]): number {
+  let whole = 0;
+  for (const name of names) whole += direntBytes + name.length;
   if (whole <= blockBytes) return whole;
-  // Each block but the last has a rest that is too small for the next name, so the order matters.
-  const names = namesOf(inode);
+  // Each block but the last has a rest that is too small for the next name.
   let blocks = 0;
   let start = 0;
   for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start)) {
@@ -221,11 +249,12 @@ function directoryBytes(inode: Inode): number {
  * The time that most inodes have: those need none of their own and may be half as large. It pays for images whose times are all the
  * same, so the first few thousand tell.
  */
-function commonTime(inodes: readonly Inode[]): { seconds: number; nanoseconds: number } {
+function commonTime({ inodes, inData }: Layout): Time {
   const counts = new Map<string, number>();
   let best = { seconds: 0, nanoseconds: 0 };
   let bestCount = 0;
-  for (const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds } of inodes.slice(0, 4096)) {
+  for (const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds, number } of inodes.slice(0, 4096)) {
+    if (inData[number] === 1) continue;
     const key = `${seconds} ${nanoseconds}`;
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
@@ -269,66 +298,63 @@ function sizeXattrs(xattrs: readonly StoredXattr[]): number {
 }
 
 /** The inode, its xattrs and the part of its contents that is inline. */
-function writeInode(file: BlockFile, layout: Layout, inode: Inode, layerBlock: Map<number, number>): void {
+function writeInode(
+  file: BlockFile,
+  layout: Layout,
+  inode: Inode,
+  layerBlock: Map<number, number>,
+  contents: SmallContents,
+): void {
   const i = inode.number;
   const extended = layout.extended[i] === 1;
   const inline = layout.inline[i] === 1;
   const xattrBytes = layout.xattrBytes[i] ?? 0;
   const body = layout.bodyBytes[i] ?? 0;
-  const firstBlock = layout.firstBlocks[i] ?? noBlock;
   const format = formats[inode.kind];
   if (format === undefined) throw new Error(`an inode of kind ${inode.kind}`);
   const tail = inline ? body % blockBytes : 0;
-  const image = file.at(
-    layout.offsets[i] ?? 0,
-    (extended ? extendedBytes : compactBytes) + xattrBytes + tail,
-  );
-  const at = 0;
-  image.writeUInt16LE((inline ? layoutInline << 1 : layoutPlain << 1) | (extended ? 1 : 0), at);
-  image.writeUInt16LE(xattrBytes === 0 ? 0 : (xattrBytes - xattrHeaderBytes) / 4 + 1, at + 2);
-  image.writeUInt16LE(format.mode | inode.mode, at + 4);
+  const head = extended ? extendedInodeBytes : compactInodeBytes;
+  const image = file.at(layout.offsets[i] ?? 0, head + xattrBytes + tail);
 
-  let size = body;
-  let reference = firstBlock;
+  let reference = layout.firstBlocks[i] ?? noBlock;
   if (inode.kind === kind.file) {
-    size = inode.size;
-    if (size > 0) reference = (layerBlock.get(inode.dataLayer) ?? 0) + inode.dataOffset / blockBytes;
+    if (inode.size > 0 && body === 0)
+      reference = (layerBlock.get(inode.dataLayer) ?? 0) + inode.dataOffset / blockBytes;
   } else if (inode.kind === kind.characterDevice || inode.kind === kind.blockDevice) {
     const { deviceMajor: major, deviceMinor: minor } = inode;
     // new_encode_dev() of the kernel.
     reference = ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
   } else if (inode.kind === kind.fifo) reference = 0;
 
-  const links = linksOf(layout, inode);
-  if (extended) {
-    const seconds = inode.mtimeSeconds;
-    image.writeUInt32LE(size % 2 ** 32, at + 8);
-    image.writeUInt32LE(Math.floor(size / 2 ** 32), at + 12);
-    image.writeUInt32LE(reference, at + 16);
-    image.writeUInt32LE(i + 1, at + 20);
-    image.writeUInt32LE(inode.uid, at + 24);
-    image.writeUInt32LE(inode.gid, at + 28);
-    image.writeUInt32LE(seconds - Math.floor(seconds / 2 ** 32) * 2 ** 32, at + 32);
-    image.writeInt32LE(Math.floor(seconds / 2 ** 32), at + 36);
-    image.writeUInt32LE(inode.mtimeNanoseconds, at + 40);
-    image.writeUInt32LE(links, at + 44);
-  } else {
-    image.writeUInt16LE(links, at + 6);
-    image.writeUInt32LE(size, at + 8);
-    image.writeUInt32LE(reference, at + 16);
-    image.writeUInt32LE(i + 1, at + 20);
-    image.writeUInt16LE(inode.uid, at + 24);
-    image.writeUInt16LE(inode.gid, at + 26);
-  }
-  const xattrAt = at + (extended ? extendedBytes : compactBytes);
-  if (xattrBytes > 0) writeXattrs(image, storableXattrs(inode), xattrAt);
+  const fields: InodeFields = {
+    layout: inline ? layoutInline : layoutPlain,
+    xattrCount: xattrBytes === 0 ? 0 : (xattrBytes - xattrHeaderBytes) / 4 + 1,
+    mode: format.mode | inode.mode,
+    size: inode.kind === kind.file ? inode.size : body,
+    reference,
+    number: i + 1,
+    uid: inode.uid,
+    gid: inode.gid,
+    links: linksOf(layout, inode),
+  };
+  if (extended)
+    writeExtendedInode(image, 0, fields, {
+      seconds: inode.mtimeSeconds,
+      nanoseconds: inode.mtimeNanoseconds,
+    });
+  else writeCompactInode(image, 0, fields);
+  if (xattrBytes > 0) writeXattrs(image, storableXattrs(inode), head);
   if (!inline) return;
-  const rest = image.subarray(xattrAt + xattrBytes);
+  const rest = image.subarray(head + xattrBytes);
   if (inode.kind === kind.symlink) {
     rest.write(inode.link, "latin1");
     return;
   }
-  const names = namesOf(inode);
+  if (inode.kind === kind.file) {
+    contents.read(inode, rest);
+    return;
+  }
+  const names = layout.names[inode.number] ?? [];
   let start = 0;
   for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start))
     start += count;
@@ -343,7 +369,7 @@ function writeBody(file: BlockFile, layout: Layout, inode: Inode): void {
     file.at(first * blockBytes, inode.size).write(inode.link, "latin1");
     return;
   }
-  const names = namesOf(inode);
+  const names = layout.names[inode.number] ?? [];
   for (let start = 0, block = first; start < names.length; block++) {
     const count = blockOf(names, start);
     if (start + count === names.length && layout.inline[inode.number] === 1) return;
@@ -394,6 +420,32 @@ function childOf(layout: Layout, inode: Inode, name: string): Inode {
 
 function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
+}
+
+/** The contents of small files with several names, from the layers' data. */
+class SmallContents {
+  readonly #layers: readonly { dataPath: string; name: string }[];
+  readonly #files = new Map<number, number>();
+
+  constructor(layers: readonly { dataPath: string; name: string }[]) {
+    this.#layers = layers;
+  }
+
+  read(inode: Inode, into: Buffer): void {
+    const layer = this.#layers[inode.dataLayer];
+    if (layer === undefined) throw new Error(`no layer ${inode.dataLayer}`);
+    let fd = this.#files.get(inode.dataLayer);
+    if (fd === undefined) {
+      fd = openSync(layer.dataPath, "r");
+      this.#files.set(inode.dataLayer, fd);
+    }
+    if (readSync(fd, into, 0, inode.size, inode.dataOffset) !== inode.size)
+      throw new Error(`${layer.name}: its data is cut`);
+  }
+
+  close(): void {
+    for (const fd of this.#files.values()) closeSync(fd);
+  }
 }
 
 const windowBytes = 1 << 20;

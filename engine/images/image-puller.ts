@@ -326,6 +326,19 @@ export class ImagePuller {
     onProgress: OnProgress,
   ): Promise<void> {
     const queue = [...layers.entries()];
+    // The disk's merge follows the layers as they become whole, lowest first.
+    const there = layers.map(
+      (layer, i) => this.#store.hasBlob(layer) && this.#store.hasLayer(diffIds[i] ?? ""),
+    );
+    let merged = 0;
+    const mergeAhead = (): void => {
+      const missing = there.indexOf(false);
+      const count = missing < 0 ? there.length : missing;
+      if (count <= merged) return;
+      merged = count;
+      this.#roots.ahead(chainId(diffIds), diffIds, count, source.name);
+    };
+    mergeAhead();
     for (const layer of layers) onProgress({ layer: shortDigest(layer.digest), status: "waiting" });
     const work = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -340,6 +353,8 @@ export class ImagePuller {
           signal,
           onProgress,
         );
+        there[number] = true;
+        mergeAhead();
       }
     };
     const workers = Array.from({ length: source.concurrency ?? concurrentLayers }, () =>

@@ -1,4 +1,11 @@
-import { DataBlobWriter } from "./data-blob.ts";
+import { DataBlobWriter, dataBlockSize } from "./data-blob.ts";
+import {
+  extendedInodeBytes,
+  layoutInline,
+  noBlock,
+  regularFileMode,
+  writeExtendedInode,
+} from "./erofs-inode.ts";
 import { type Kind, kind, LayerIndexWriter, type Xattr } from "./layer-index.ts";
 import { TarError } from "./tar-header.ts";
 import {
@@ -50,6 +57,9 @@ const opaqueName = ".wh..wh..opq";
 /** One byte for all xattrs of an inode in EROFS is 256 KiB; Linux itself allows 64 KiB for a value. */
 const maximumXattrBytes = 64 * 1024;
 
+/** What fits into a block with its inode. */
+const maximumInlineBytes = dataBlockSize - extendedInodeBytes;
+
 /**
  * Turns a layer's tar stream into its data blob and its index while the bytes go by. Throws TarError with the entry's name
  * for everything that no honest layer has.
@@ -65,6 +75,8 @@ export class LayerConverter implements TarHandler {
   #segmentDone = 0;
   #fileStart = 0;
   #fileSize = 0;
+  /** Where the next byte of a small file goes. */
+  #small: { buffer: Buffer; at: number } | undefined;
 
   constructor(dataPath: string, limits: LayerLimits) {
     this.#blob = new DataBlobWriter(dataPath);
@@ -104,24 +116,27 @@ export class LayerConverter implements TarHandler {
   entry(entry: TarEntry): void {
     this.#fileStart = 0;
     this.#fileSize = entry.kind === "file" ? entry.size : 0;
+    this.#small = undefined;
     this.#segments = entry.segments;
     this.#segment = 0;
     this.#segmentDone = 0;
     const path = cleanPath(entry.name);
     if (this.#index.entries >= this.#limits.maximumEntries)
       throw new LimitError(`it has more than ${this.#limits.maximumEntries} entries`);
-    if (this.#fileSize > 0) {
-      this.#fileStart = this.#blob.align();
-      if (this.#fileStart + this.#fileSize > this.#limits.maximumBytes)
-        throw new LimitError(
-          `"${entry.name}" makes it larger than ${this.#limits.maximumBytes} bytes, the limit for a layer`,
-        );
-    }
-    this.#add(entry, path);
+    if (this.#blob.length + this.#fileSize > this.#limits.maximumBytes)
+      throw new LimitError(
+        `"${entry.name}" makes it larger than ${this.#limits.maximumBytes} bytes, the limit for a layer`,
+      );
+    // The contents of what is left out are left out too.
+    if (!this.#add(entry, path)) this.#fileSize = 0;
   }
 
   data(chunk: Buffer, start: number, end: number): void {
     if (this.#fileSize === 0) return;
+    if (this.#small !== undefined) {
+      this.#small.at += chunk.copy(this.#small.buffer, this.#small.at, start, end);
+      return;
+    }
     if (this.#segments === undefined) {
       this.#blob.write(chunk, start, end);
       return;
@@ -146,20 +161,24 @@ export class LayerConverter implements TarHandler {
   }
 
   endEntry(): void {
-    if (this.#fileSize === 0) return;
+    if (this.#fileSize === 0 || this.#small !== undefined) return;
     const position = this.#blob.length - this.#fileStart;
     if (position < this.#fileSize) this.#blob.skip(this.#fileSize - position);
+    const offset = this.#blob.end(this.#fileStart);
+    if (offset !== this.#fileStart) this.#index.setDataOffset(offset);
   }
 
-  #add(entry: TarEntry, path: string): void {
+  /** False for what is no part of the image's tree. */
+  #add(entry: TarEntry, path: string): boolean {
     const slash = path.lastIndexOf("/");
     const base = path.slice(slash + 1);
     if (base.startsWith(whiteoutPrefix)) {
       this.#addWhiteout(path.slice(0, Math.max(slash, 0)), base);
-      return;
+      return false;
     }
     // Directories of AUFS's own beside the opaque mark; no other storage driver knows them, Docker skips them.
-    if (path.includes(".wh..wh.") && path.split("/").some((part) => part.startsWith(".wh..wh."))) return;
+    if (path.includes(".wh..wh.") && path.split("/").some((part) => part.startsWith(".wh..wh.")))
+      return false;
     if (path === "" && entry.kind !== "directory")
       throw new TarError(`"${entry.name}" would replace the root directory`);
     const name = entry.name;
@@ -185,6 +204,12 @@ export class LayerConverter implements TarHandler {
       )
         throw new TarError(`the device "${name}" has a number that is out of range`);
     }
+    const xattrs = entry.kind === "hardlink" ? [] : checkedXattrs(entry.xattrs, name);
+    if (this.#fileSize > 0) {
+      if (this.#fileSize <= maximumInlineBytes && this.#segments === undefined && xattrs.length === 0)
+        this.#beginSmall(entry);
+      else this.#fileStart = this.#blob.begin(this.#fileSize);
+    }
     this.#index.add({
       kind: kinds[entry.kind],
       path,
@@ -198,8 +223,32 @@ export class LayerConverter implements TarHandler {
       dataOffset: this.#fileStart,
       deviceMajor: entry.deviceMajor,
       deviceMinor: entry.deviceMinor,
-      xattrs: entry.kind === "hardlink" ? [] : checkedXattrs(entry.xattrs, name),
+      xattrs,
     });
+    return true;
+  }
+
+  /** Its inode and its contents share a block with others: most files are small, and half of each one's last block is lost. */
+  #beginSmall(entry: TarEntry): void {
+    const { buffer, at, offset } = this.#blob.small(extendedInodeBytes + entry.size);
+    writeExtendedInode(
+      buffer,
+      at,
+      {
+        layout: layoutInline,
+        xattrCount: 0,
+        mode: regularFileMode | entry.mode,
+        size: entry.size,
+        reference: noBlock,
+        number: this.#index.entries,
+        uid: entry.uid,
+        gid: entry.gid,
+        links: 1,
+      },
+      { seconds: entry.mtimeSeconds, nanoseconds: entry.mtimeNanoseconds },
+    );
+    this.#small = { buffer, at: at + extendedInodeBytes };
+    this.#fileStart = offset + extendedInodeBytes;
   }
 
   /** image-spec layer.md, "Whiteouts". */

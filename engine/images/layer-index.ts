@@ -10,6 +10,7 @@ import { closeSync, openSync, readSync } from "node:fs";
  *           then the path, the link (a symlink's text, a hard link's target path) and the
  *           xattrs: u16 name bytes, u32 value bytes, name, value, repeated
  *
+ * A file whose offset is no multiple of 4 KiB is a small one: its inode lies just before its contents (erofs-inode.ts).
  * Paths are relative to the root and clean; "" is the root. Strings are "binary" ones: one character a byte.
  */
 export const kind = {
@@ -63,6 +64,7 @@ export class LayerIndexWriter {
   readonly #full: Buffer[] = [];
   #buffer = Buffer.allocUnsafeSlow(1 << 16);
   #length = headerBytes;
+  #last = 0;
   #entries = 0;
 
   get entries(): number {
@@ -80,6 +82,7 @@ export class LayerIndexWriter {
     }
     const b = this.#buffer;
     let at = this.#length;
+    this.#last = at;
     b[at] = entry.kind;
     b[at + 1] = 0;
     b.writeUInt16LE(entry.mode, at + 2);
@@ -107,6 +110,11 @@ export class LayerIndexWriter {
     }
     this.#length = at;
     this.#entries++;
+  }
+
+  /** For the last entry, a file whose contents turned out to be elsewhere. */
+  setDataOffset(offset: number): void {
+    this.#buffer.writeDoubleLE(offset, this.#last + 32);
   }
 
   /** The finished index, in pieces. */

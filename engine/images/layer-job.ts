@@ -17,10 +17,16 @@ export interface ConvertJob {
   name: string;
 }
 
+export interface RootLayer {
+  indexPath: string;
+  dataPath: string;
+  name: string;
+}
+
 export interface RootJob {
   op: "root";
   /** Bottom layer first. */
-  layers: { indexPath: string; name: string }[];
+  layers: RootLayer[];
   metadataPath: string;
   /** 16 bytes in hexadecimal. */
   uuid: string;
@@ -28,10 +34,14 @@ export interface RootJob {
 
 export type WorkerJob = ConvertJob | RootJob;
 
+/** `job`: a number that the engine gives each of them. */
 export type ToWorker =
-  | WorkerJob
+  | (WorkerJob & { job: number })
   /** So many bytes of the blob are in its file; `final`: that is all. */
-  | { op: "available"; bytes: number; final: boolean };
+  | { op: "available"; job: number; bytes: number; final: boolean }
+  | { op: "abort"; job: number }
+  /** The bottom layers of a root that will be asked for later: may be merged already. */
+  | { op: "ahead"; layers: RootLayer[] };
 
 export interface ConvertResult {
   tarBytes: number;
@@ -46,11 +56,13 @@ export interface RootResult {
   inodes: number;
 }
 
+/** Every job ends with `done` or `failed`, also one that was aborted; then it has no file open any more. */
 export type FromWorker =
-  | { op: "progress"; bytes: number }
-  | { op: "done"; result: ConvertResult | RootResult }
+  | { op: "progress"; job: number; bytes: number }
+  | { op: "done"; job: number; result: ConvertResult | RootResult }
   | {
       op: "failed";
+      job: number;
       code: ErrorCode;
       message: string;
       hint: string | undefined;

@@ -6,6 +6,7 @@ import type {
   ConvertResult,
   FromWorker,
   RootJob,
+  RootLayer,
   RootResult,
   ToWorker,
   WorkerJob,
@@ -14,41 +15,45 @@ import type {
 /** A job given to the pool. */
 export interface PoolJob<Result> {
   readonly result: Promise<Result>;
+  /** Resolves when the job touches no file any more, however it went. */
+  readonly ended: Promise<void>;
   /** See {@link ToWorker}. */
   available(bytes: number, final: boolean): void;
-  /** Ends the job and its thread; `result` rejects with `reason`. */
+  /** Ends the job; `result` rejects with `reason`. */
   abort(reason: unknown): void;
 }
 
 interface Waiting {
+  number: number;
   job: WorkerJob;
   onProgress: ((bytes: number) => void) | undefined;
   resolve: (result: ConvertResult | RootResult) => void;
   reject: (reason: unknown) => void;
+  end: () => void;
   bytes: number;
   final: boolean;
-  settled: boolean;
-  worker: Worker | undefined;
 }
 
-/** Threads are kept for the next layer, but not for the next image: each costs some MiB. */
+/** The thread is kept for the next image, but not for long: it costs some MiB. */
 const idleMs = 2_000;
 
-/** JavaScript heap of a thread; an image with more entries than fit is refused, and the engine lives on. */
+/** JavaScript heap of the thread; an image with more entries than fit is refused, and the engine lives on. */
 const heapMiB = 2_048;
 
-/** Small, so that the buffers that zlib leaves behind are freed soon: V8 looks at them only when this is full. */
+/** Small, because nearly all that a conversion makes is garbage at once. */
 const youngMiB = 2;
 
-/** The threads that convert layers; at most `size` work at once. */
+/** The thread that converts layers and merges them; at most `size` jobs are under way in it, the others wait. */
 export class LayerPool {
   readonly #size: number;
   readonly #script: string;
   readonly #queue: Waiting[] = [];
-  readonly #idle = new Map<Worker, NodeJS.Timeout>();
-  #running = 0;
+  readonly #running = new Map<number, Waiting>();
+  #worker: Worker | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #next = 0;
 
-  constructor(size = 2) {
+  constructor(size = 4) {
     this.#size = size;
     this.#script = process.env.MOCKER_LAYER_WORKER || join(__dirname, "layer-worker.js");
   }
@@ -61,121 +66,131 @@ export class LayerPool {
     return this.#submit<RootResult>(job, undefined);
   }
 
+  /** Tells which layers a root will begin with, bottom first: they are merged while others are still on their way. */
+  ahead(layers: RootLayer[]): void {
+    this.#worker ??= this.#makeWorker();
+    this.#post({ op: "ahead", layers });
+    if (this.#running.size === 0) this.#rest();
+  }
+
   #submit<Result extends ConvertResult | RootResult>(
     job: WorkerJob,
     onProgress: ((bytes: number) => void) | undefined,
   ): PoolJob<Result> {
-    let waiting: Waiting | undefined;
-    const result = new Promise<ConvertResult | RootResult>((resolve, reject) => {
-      waiting = {
-        job,
-        onProgress,
-        resolve,
-        reject,
-        bytes: 0,
-        final: false,
-        settled: false,
-        worker: undefined,
-      };
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
     });
-    const item = waiting as unknown as Waiting;
+    const item: Waiting = {
+      number: this.#next++,
+      job,
+      onProgress,
+      resolve: () => {},
+      reject: () => {},
+      end,
+      bytes: 0,
+      final: false,
+    };
+    const result = new Promise<ConvertResult | RootResult>((resolve, reject) => {
+      item.resolve = resolve;
+      item.reject = reject;
+    });
     this.#queue.push(item);
-    this.#next();
+    this.#start();
     return {
       result: result as Promise<Result>,
+      ended,
       available: (bytes, final) => {
         item.bytes = bytes;
         item.final = final;
-        item.worker?.postMessage({ op: "available", bytes, final } satisfies ToWorker);
+        if (this.#running.has(item.number)) this.#post({ op: "available", job: item.number, bytes, final });
       },
       abort: (reason) => {
+        item.reject(reason);
         const queued = this.#queue.indexOf(item);
-        if (queued >= 0) this.#queue.splice(queued, 1);
-        if (item.worker) this.#finish(item, false);
-        if (!item.settled) {
-          item.settled = true;
-          item.reject(reason);
-        }
+        if (queued >= 0) {
+          this.#queue.splice(queued, 1);
+          item.end();
+        } else if (this.#running.has(item.number)) this.#post({ op: "abort", job: item.number });
       },
     };
   }
 
-  #next(): void {
-    while (this.#running < this.#size) {
+  #post(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #start(): void {
+    while (this.#running.size < this.#size) {
       const item = this.#queue.shift();
       if (!item) return;
-      this.#running++;
-      const [reused] = this.#idle.keys();
-      if (reused) {
-        clearTimeout(this.#idle.get(reused));
-        this.#idle.delete(reused);
-        reused.ref();
-      }
-      const worker =
-        reused ??
-        new Worker(this.#script, {
-          stderr: false,
-          resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: youngMiB },
-        });
-      item.worker = worker;
-      worker.removeAllListeners();
-      worker.on("message", (message: FromWorker) => this.#message(item, message));
-      worker.on("error", (error) => this.#crashed(item, error));
-      worker.on("exit", () => this.#crashed(item, new Error("the thread ended")));
-      worker.postMessage(item.job satisfies ToWorker);
+      this.#running.set(item.number, item);
+      clearTimeout(this.#idle);
+      this.#worker ??= this.#makeWorker();
+      this.#worker.ref();
+      this.#post({ ...item.job, job: item.number });
       if (item.bytes > 0 || item.final)
-        worker.postMessage({ op: "available", bytes: item.bytes, final: item.final } satisfies ToWorker);
+        this.#post({ op: "available", job: item.number, bytes: item.bytes, final: item.final });
     }
   }
 
-  #message(item: Waiting, message: FromWorker): void {
-    if (item.settled) return;
+  #makeWorker(): Worker {
+    const worker = new Worker(this.#script, {
+      stderr: false,
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: youngMiB },
+    });
+    worker.on("message", (message: FromWorker) => this.#message(message));
+    worker.on("error", (error) => this.#crashed(worker, error));
+    worker.on("exit", () => this.#crashed(worker, new Error("the thread ended")));
+    return worker;
+  }
+
+  #message(message: FromWorker): void {
+    const item = this.#running.get(message.job);
+    if (item === undefined) return;
     if (message.op === "progress") {
       item.onProgress?.(message.bytes);
       return;
     }
-    item.settled = true;
-    this.#finish(item, message.op === "done");
+    this.#running.delete(item.number);
     if (message.op === "done") item.resolve(message.result);
     else
       item.reject(
         new MockerError(message.code, message.message, { hint: message.hint, details: message.details }),
       );
+    item.end();
+    this.#start();
+    if (this.#running.size === 0) this.#rest();
   }
 
-  #crashed(item: Waiting, error: Error): void {
-    if (item.settled) return;
-    item.settled = true;
-    this.#finish(item, false);
-    item.reject(
-      (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY"
-        ? new MockerError(
-            "IMAGE_INVALID",
-            "the image has too many files to be prepared in the memory allowed for it",
-          )
-        : new MockerError("INTERNAL", `the thread that prepares layers failed: ${error.message}`, {
-            cause: error,
-          }),
-    );
+  #rest(): void {
+    const worker = this.#worker;
+    worker?.unref();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      if (this.#worker === worker) this.#worker = undefined;
+      void worker?.terminate();
+    }, idleMs).unref();
   }
 
-  #finish(item: Waiting, reusable: boolean): void {
-    const { worker } = item;
-    item.worker = undefined;
-    if (!worker) return;
-    this.#running--;
-    worker.removeAllListeners();
-    worker.on("error", () => {});
-    if (reusable) {
-      worker.unref();
-      this.#idle.set(
-        worker,
-        setTimeout(() => {
-          this.#idle.delete(worker);
-          void worker.terminate();
-        }, idleMs).unref(),
+  #crashed(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    const outOfMemory = (error as NodeJS.ErrnoException).code === "ERR_WORKER_OUT_OF_MEMORY";
+    for (const item of [...this.#running.values()]) {
+      this.#running.delete(item.number);
+      item.reject(
+        outOfMemory
+          ? new MockerError(
+              "IMAGE_INVALID",
+              "the image, or one that was pulled at the same time, has too many files to be prepared in the memory allowed for it",
+            )
+          : new MockerError("INTERNAL", `the thread that prepares layers failed: ${error.message}`, {
+              cause: error,
+            }),
       );
-    } else void worker.terminate();
-    this.#next();
+      item.end();
+    }
+    this.#start();
   }
 }

@@ -225,17 +225,17 @@ export class LayerStore {
       };
       signal.addEventListener("abort", abort, { once: true });
       try {
-        let position = start;
-        for await (const data of stream) {
-          let chunk = data as Buffer;
-          // A server that ignores ranges begins from the start.
-          if (position < length) {
-            const known = Math.min(length - position, chunk.length);
-            position += known;
-            chunk = chunk.subarray(known);
+        // A server that ignores ranges begins from the start.
+        let known = length - start;
+        for await (const batch of batches(stream)) {
+          const fresh: Buffer[] = [];
+          for (const chunk of batch) {
+            const skipped = Math.min(known, chunk.length);
+            known -= skipped;
+            if (skipped < chunk.length) fresh.push(chunk.subarray(skipped));
           }
-          if (chunk.length === 0) continue;
-          if (length + chunk.length > descriptor.size)
+          const bytes = fresh.reduce((sum, chunk) => sum + chunk.length, 0);
+          if (length + bytes > descriptor.size)
             throw new MockerError(
               "DIGEST_MISMATCH",
               `${wish.name} is larger than the ${descriptor.size} bytes that the manifest says`,
@@ -243,9 +243,9 @@ export class LayerStore {
                 hint: "The source's contents are damaged or tampered with.",
               },
             );
-          await writeAll(handle, chunk);
-          length += chunk.length;
-          position = length;
+          if (bytes === 0) continue;
+          await writeAll(handle, fresh);
+          length += bytes;
           report();
         }
       } catch (error) {
@@ -324,6 +324,7 @@ export class LayerStore {
       cleanUp: async (): Promise<void> => {
         signal.removeEventListener("abort", abort);
         job.abort(new MockerError("CANCELLED", "the pull was cancelled"));
+        await job.ended;
         await rm(dataPath, { force: true });
         await rm(indexPath, { force: true });
       },
@@ -331,10 +332,70 @@ export class LayerStore {
   }
 }
 
-async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
-  for (let at = 0; at < chunk.length; ) {
-    const { bytesWritten } = await handle.write(chunk, at, chunk.length - at);
-    at += bytesWritten;
+/** How much of a stream waits in memory for the disk. */
+const batchBytes = 1 << 20;
+
+/**
+ * What a stream brings, each time all that has come while the last batch was dealt with: a chunk by itself costs more than
+ * its bytes do. Ends when the stream does, however; a stream that fails throws after the last of its bytes.
+ */
+async function* batches(stream: Readable): AsyncGenerator<Buffer[]> {
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  let over = false;
+  let failure: Error | undefined;
+  let wake: (() => void) | undefined;
+  const change = (): void => {
+    wake?.();
+    wake = undefined;
+  };
+  stream.on("data", (chunk: Buffer) => {
+    waiting.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= batchBytes) stream.pause();
+    change();
+  });
+  stream.on("error", (error) => {
+    failure = error;
+    over = true;
+    change();
+  });
+  for (const event of ["end", "close"])
+    stream.on(event, () => {
+      over = true;
+      change();
+    });
+  // One that was destroyed before tells nothing more.
+  over ||= stream.destroyed;
+  for (;;) {
+    if (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      bytes = 0;
+      if (stream.isPaused()) stream.resume();
+      yield batch;
+    } else if (over) {
+      if (failure !== undefined) throw failure;
+      return;
+    } else
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  }
+}
+
+/** Appends, because the file was opened so. */
+async function writeAll(handle: FileHandle, chunks: Buffer[]): Promise<void> {
+  let left = chunks;
+  while (left.length > 0) {
+    let { bytesWritten } = await handle.writev(left);
+    const rest: Buffer[] = [];
+    for (const chunk of left) {
+      const done = Math.min(bytesWritten, chunk.length);
+      bytesWritten -= done;
+      if (done < chunk.length) rest.push(chunk.subarray(done));
+    }
+    left = rest;
   }
 }
 

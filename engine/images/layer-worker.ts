@@ -1,61 +1,95 @@
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { createGunzip } from "node:zlib";
+import { BlobError, BlobReader } from "../../native/index.ts";
 import { MockerError } from "../protocol/errors.ts";
-import { digestMismatch, hasherFor } from "./digest.ts";
+import { digestMismatch, splitDigest } from "./digest.ts";
 import { writeErofs } from "./erofs-writer.ts";
 import { LayerConverter, LimitError } from "./layer-converter.ts";
 import { readTotals } from "./layer-index.ts";
-import type { ConvertJob, ConvertResult, FromWorker, RootJob, RootResult, ToWorker } from "./layer-job.ts";
+import type {
+  ConvertJob,
+  ConvertResult,
+  FromWorker,
+  RootJob,
+  RootLayer,
+  RootResult,
+  ToWorker,
+} from "./layer-job.ts";
 import { TarError } from "./tar-header.ts";
-import { mergeLayers } from "./tree.ts";
-import { ZstdDecoder } from "./zstd.ts";
+import { LayerMerge } from "./tree.ts";
 
 /**
- * The thread that does the heavy work of images, one job at a time: a layer's conversion, following its download, and the
- * merge of an image's layers into a file system.
+ * The thread that does the heavy work of images: the conversion of layers, following their downloads, and the merge of an image's
+ * layers into a file system. Conversions go on side by side: their blobs are read, decompressed and hashed in the thread
+ * pool, and only what becomes of the tar is done here.
  */
 const port = parentPort;
 if (port === null) throw new Error("layer-worker runs as a worker thread");
 
-const readBytes = 256 * 1024;
-const inflateBytes = 128 * 1024;
+const tarBytes = 512 * 1024;
 
-/** How far the blob's file may be read. */
-let available = 0;
-let complete = false;
-let wake: (() => void) | undefined;
+/**
+ * RFC 8878 recommends that decoders support windows of at least 8 MiB; `zstd` itself refuses more than 128 MiB by
+ * default.
+ */
+const zstdWindowLog = 27;
+
+/** Of a running conversion. */
+interface Progress {
+  /** How far the blob's file may be read. */
+  available: number;
+  complete: boolean;
+  aborted: boolean;
+  wake: (() => void) | undefined;
+}
+
+const running = new Map<number, Progress>();
+/** Kept, because what V8 frees of buffers it frees late. */
+const buffers: Buffer[] = [];
+/** Begun before it was asked for. */
+let ahead: LayerMerge | undefined;
 
 port.on("message", (message: ToWorker) => {
-  if (message.op === "available") {
-    available = message.bytes;
-    complete = message.final;
-    wake?.();
-    wake = undefined;
+  if (message.op === "ahead") {
+    mergeAhead(message.layers);
     return;
   }
-  available = 0;
-  complete = false;
+  if (message.op === "available" || message.op === "abort") {
+    const progress = running.get(message.job);
+    if (progress === undefined) return;
+    if (message.op === "abort") progress.aborted = true;
+    else {
+      progress.available = message.bytes;
+      progress.complete = message.final;
+    }
+    progress.wake?.();
+    progress.wake = undefined;
+    return;
+  }
+  const { job } = message;
   const work = message.op === "convert" ? convert(message) : Promise.resolve(message).then(makeRoot);
-  work.then(
-    (result) => send({ op: "done", result }),
-    (error: unknown) => send(failure(error)),
-  );
+  work
+    .then(
+      (result) => send({ op: "done", job, result }),
+      (error: unknown) => send(failure(job, error)),
+    )
+    .finally(() => running.delete(job));
 });
 
 function send(message: FromWorker): void {
   port?.postMessage(message);
 }
 
-function failure(error: unknown): FromWorker {
+function failure(job: number, error: unknown): FromWorker {
   if (error instanceof MockerError) {
     const { code, message, hint, details } = error;
-    return { op: "failed", code, message, hint, details };
+    return { op: "failed", job, code, message, hint, details };
   }
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "ENOSPC" || code === "EDQUOT")
     return {
       op: "failed",
+      job,
       code: "NO_SPACE",
       message: "no space left on device: the disk that holds the images is full",
       hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi).",
@@ -63,6 +97,7 @@ function failure(error: unknown): FromWorker {
     };
   return {
     op: "failed",
+    job,
     code: "INTERNAL",
     message: message ?? String(error),
     hint: undefined,
@@ -84,12 +119,14 @@ function invalid(name: string, error: unknown): unknown {
   );
 }
 
-async function convert(job: ConvertJob): Promise<ConvertResult> {
+async function convert(job: ConvertJob & { job: number }): Promise<ConvertResult> {
+  const progress: Progress = { available: 0, complete: false, aborted: false, wake: undefined };
+  running.set(job.job, progress);
   const fd = openSync(job.blobPath, "r");
   let converter: LayerConverter | undefined;
   try {
     converter = new LayerConverter(job.dataPath, job.limits);
-    const index = await convertStream(fd, job, converter);
+    const index = await convertStream(fd, job, progress, converter);
     const out = openSync(job.indexPath, "wx", 0o600);
     try {
       for (const piece of index) for (let at = 0; at < piece.length; ) at += writeSync(out, piece, at);
@@ -107,130 +144,121 @@ async function convert(job: ConvertJob): Promise<ConvertResult> {
   }
 }
 
-async function convertStream(fd: number, job: ConvertJob, converter: LayerConverter): Promise<Buffer[]> {
-  const blobHash = hasherFor(job.digest);
-  const tarHash = hasherFor(job.diffId);
-  let compressedBytes = 0;
-  let reported = 0;
-
-  const buffers = [Buffer.allocUnsafeSlow(readBytes), Buffer.allocUnsafeSlow(readBytes)];
-  let turn = 0;
-  /** Next piece of the blob, hashed; null at its end. A piece stays valid until the one after the next is asked for. */
-  const next = async (): Promise<Buffer | null> => {
-    while (compressedBytes >= available) {
-      if (complete) return null;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    }
-    const buffer = buffers[turn++ % 2] as Buffer;
-    const read = readSync(fd, buffer, 0, Math.min(readBytes, available - compressedBytes), compressedBytes);
-    if (read === 0) throw new Error("the downloaded blob became shorter");
-    compressedBytes += read;
-    const piece = buffer.subarray(0, read);
-    blobHash.update(piece);
-    if (compressedBytes - reported > 4 << 20) {
-      reported = compressedBytes;
-      send({ op: "progress", bytes: compressedBytes });
-    }
-    return piece;
-  };
-  const take = (tar: Buffer): void => {
-    tarHash.update(tar);
-    converter.push(tar, compressedBytes);
-  };
-
-  let first = await next();
-  // Enough for any magic number: a download may begin with a crumb.
-  while (first !== null && first.length < 4) {
-    const more: Buffer | null = await next();
-    if (more === null) break;
-    first = Buffer.concat([first, more]);
-  }
-  const magic = first === null || first.length < 4 ? 0 : first.readUInt32LE(0);
+async function convertStream(
+  fd: number,
+  job: ConvertJob & { job: number },
+  progress: Progress,
+  converter: LayerConverter,
+): Promise<Buffer[]> {
+  const algorithms = { blob: algorithmOf(job.digest), tar: algorithmOf(job.diffId) };
+  const reader = new BlobReader(fd, algorithms, zstdWindowLog);
+  // One is filled while the other is looked at.
+  const pair = [takeBuffer(), takeBuffer()] as const;
   let failed: unknown;
+  let ahead: Promise<Buffer | null> | undefined;
   try {
-    if (first !== null) {
-      if ((magic & 0xffff) === 0x8b1f) await inflate(first, next, take);
-      else if (magic === 0xfd2fb528 || magic >>> 4 === 0x184d2a5) await decodeZstd(first, next, take);
-      else for (let piece: Buffer | null = first; piece !== null; piece = await next()) take(piece);
+    ahead = nextPiece(reader, progress, pair[0]);
+    for (let turn = 1; ; turn++) {
+      let tar: Buffer | null;
+      try {
+        tar = await ahead;
+      } catch (error) {
+        failed ??= explain(error, reader);
+        tar = Buffer.alloc(0);
+      }
+      if (tar === null) break;
+      // After a failure the rest is hashed only: bytes other than those that the manifest names are the better explanation
+      // of an archive that makes no sense.
+      ahead = nextPiece(
+        reader,
+        progress,
+        failed === undefined ? (pair[turn % 2] ?? pair[0]) : Buffer.alloc(0),
+      );
+      // Its failure is looked at when its turn comes.
+      ahead.catch(() => {});
+      if (failed === undefined)
+        try {
+          converter.push(tar, reader.position);
+        } catch (error) {
+          // Refused at once; the rest of a bomb need not come.
+          if (error instanceof LimitError) throw error;
+          failed = error;
+        }
+      if (turn % 16 === 0) send({ op: "progress", job: job.job, bytes: reader.position });
     }
-  } catch (error) {
-    failed = error;
+  } finally {
+    // The thread pool may still have it.
+    await ahead?.catch(() => {});
+    buffers.push(...pair);
   }
-  // Refused at once; the rest of a bomb need not come. The engine ends this thread after any failure.
-  if (isBomb(failed)) throw failed;
-  // Bytes other than those that the manifest names are the better explanation of an archive that makes no sense.
-  while ((await next()) !== null);
-  const digest = `${job.digest.slice(0, job.digest.indexOf(":"))}:${blobHash.digest("hex")}`;
+  send({ op: "progress", job: job.job, bytes: reader.position });
+  const { blobDigest, tarDigest, complete } = reader.finish();
+  const digest = `${algorithms.blob}:${blobDigest}`;
   if (digest !== job.digest) throw digestMismatch(job.name, job.digest, digest);
   if (failed !== undefined) throw failed;
+  if (!complete) throw new TarError(`the ${reader.format} data is cut`);
   const index = converter.finish();
-  const diffId = `${job.diffId.slice(0, job.diffId.indexOf(":"))}:${tarHash.digest("hex")}`;
+  const diffId = `${algorithms.tar}:${tarDigest}`;
   if (diffId !== job.diffId) throw digestMismatch(`${job.name}, uncompressed`, job.diffId, diffId);
   return index;
 }
 
-function isBomb(error: unknown): boolean {
-  return error instanceof LimitError;
-}
-
-async function inflate(
-  first: Buffer,
-  next: () => Promise<Buffer | null>,
-  take: (tar: Buffer) => void,
-): Promise<void> {
-  // A readable buffer larger than a chunk lets zlib's thread work on the next chunk while this one hashes the last.
-  const gunzip = createGunzip({
-    chunkSize: inflateBytes,
-    readableHighWaterMark: 2 * inflateBytes,
-    writableHighWaterMark: 2 * readBytes,
-  } as Parameters<typeof createGunzip>[0]);
-  // The iterator below reports errors; one that comes after it has ended must not end the thread.
-  gunzip.on("error", () => {});
-  const closed = new Promise<void>((resolve) => gunzip.once("close", resolve));
-  const write = (piece: Buffer): Promise<void> =>
-    new Promise((resolve, reject) => {
-      gunzip.write(piece, (error) => (error ? reject(error) : resolve()));
-    });
-  const feed = async (): Promise<void> => {
-    let piece: Buffer | null = first;
-    while (piece !== null && !gunzip.destroyed) {
-      // zlib never answers a write of which it wants no more, because garbage follows the gzip data.
-      const written: Promise<void> = Promise.race([write(piece), closed]);
-      // Read and hash the next piece meanwhile.
-      const [following]: [Buffer | null, unknown] = await Promise.all([next(), written]);
-      piece = following;
-    }
-    gunzip.end();
-  };
-  const fed = feed().catch((error: Error) => {
-    gunzip.destroy(error);
-  });
-  try {
-    for await (const chunk of gunzip) take(chunk as Buffer);
-  } catch (error) {
-    gunzip.destroy();
-    if (error instanceof MockerError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    if (code?.startsWith("Z_"))
-      throw new TarError(`the gzip data is damaged or cut (${(error as Error).message})`);
-    throw error;
+/** What comes next of the tar, as far as it goes into `output`; null at the end. */
+async function nextPiece(reader: BlobReader, progress: Progress, output: Buffer): Promise<Buffer | null> {
+  for (;;) {
+    if (progress.aborted) throw new MockerError("CANCELLED", "the pull was cancelled");
+    const { available, complete } = progress;
+    const produced = await reader.read(available, complete, output);
+    if (produced > 0) return output.subarray(0, produced);
+    if (reader.position < available || progress.aborted || progress.available > available) continue;
+    if (complete) return null;
+    if (!progress.complete)
+      await new Promise<void>((resolve) => {
+        progress.wake = resolve;
+      });
   }
-  await fed;
 }
 
-async function decodeZstd(
-  first: Buffer,
-  next: () => Promise<Buffer | null>,
-  take: (tar: Buffer) => void,
-): Promise<void> {
-  const decoder = new ZstdDecoder(take);
-  for (let piece: Buffer | null = first; piece !== null; piece = await next()) decoder.push(piece);
-  decoder.end();
+function takeBuffer(): Buffer {
+  return buffers.pop() ?? Buffer.allocUnsafeSlow(tarBytes);
+}
+
+function algorithmOf(digest: string): "sha256" | "sha512" {
+  return splitDigest(digest).algorithm === "sha512" ? "sha512" : "sha256";
+}
+
+/** Throws what is no fault of the data. */
+function explain(error: unknown, { format }: BlobReader): TarError {
+  const fault = error instanceof BlobError ? error.fault : undefined;
+  switch (fault) {
+    case "damaged":
+      return new TarError(`the ${format} data is damaged`);
+    case "window-too-large":
+      return new TarError(
+        `the ${format} data needs a window of more than ${2 ** zstdWindowLog} bytes, which is not allowed`,
+      );
+    case "no-memory":
+      return new TarError(`there is not enough memory to decompress the ${format} data`);
+    case "unreadable":
+      throw new Error("the downloaded blob cannot be read or became shorter");
+    default:
+      throw error;
+  }
+}
+
+/** A merge takes longer than the last layer's conversion, and can begin before. */
+function mergeAhead(layers: readonly RootLayer[]): void {
+  try {
+    if (!ahead?.begins(layers)) ahead = new LayerMerge();
+    ahead.apply(layers);
+  } catch {
+    // Whoever asks for the whole is told.
+    ahead = undefined;
+  }
 }
 
 function makeRoot(job: RootJob): RootResult {
-  const tree = mergeLayers(job.layers);
-  return writeErofs(tree, job.metadataPath, job.uuid);
+  const merge = ahead?.begins(job.layers) ? ahead : new LayerMerge();
+  ahead = undefined;
+  return writeErofs(merge.apply(job.layers), job);
 }

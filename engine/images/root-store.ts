@@ -5,7 +5,7 @@ import { temporaryName, writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, splitDigest } from "./digest.ts";
-import type { RootResult } from "./layer-job.ts";
+import type { RootLayer, RootResult } from "./layer-job.ts";
 import type { LayerPool } from "./layer-pool.ts";
 import { sameFiles } from "./same-files.ts";
 import { vmdkDescriptor } from "./vmdk.ts";
@@ -49,6 +49,23 @@ export class RootStore {
       this.#flights.set(chain, flight);
     }
     return flight;
+  }
+
+  /** Tells that the first `count` layers of a chain are in the store, whose disk will be asked for. */
+  ahead(chain: Digest, diffIds: readonly Digest[], count: number, name: string): void {
+    if (existsSync(this.#paths(chain).vmdk) || this.#flights.has(chain)) return;
+    this.#pool.ahead(this.#layers(diffIds, name).slice(0, count));
+  }
+
+  #layers(diffIds: readonly Digest[], name: string): RootLayer[] {
+    return diffIds.map((diffId, number) => {
+      const { index, data } = this.#store.layerPaths(diffId);
+      return {
+        indexPath: index,
+        dataPath: data,
+        name: `${name}, layer ${number + 1} of ${diffIds.length}`,
+      };
+    });
   }
 
   /** What is wrong with a chain's disk as far as records and sizes tell; undefined if nothing, or if there is none yet. */
@@ -96,22 +113,18 @@ export class RootStore {
     name: string,
     metadataPath: string,
   ): Promise<RootResult> {
+    const missing = diffIds.findIndex((diffId) => !this.#store.hasLayer(diffId));
+    if (missing >= 0)
+      throw new MockerError(
+        "STATE_CORRUPT",
+        `${name}: layer ${missing + 1} is missing from the image store`,
+        {
+          hint: "Pull the image again.",
+        },
+      );
     const { result } = this.#pool.root({
       op: "root",
-      layers: diffIds.map((diffId, number) => {
-        if (!this.#store.hasLayer(diffId))
-          throw new MockerError(
-            "STATE_CORRUPT",
-            `${name}: layer ${number + 1} is missing from the image store`,
-            {
-              hint: "Pull the image again.",
-            },
-          );
-        return {
-          indexPath: this.#store.layerPaths(diffId).index,
-          name: `${name}, layer ${number + 1} of ${diffIds.length}`,
-        };
-      }),
+      layers: this.#layers(diffIds, name),
       metadataPath,
       uuid: splitDigest(chain).hex.slice(0, 32),
     });

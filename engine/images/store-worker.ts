@@ -3,12 +3,12 @@ import { MockerError } from "../protocol/errors.ts";
 import { compareRoot, materialize } from "./root-directory.ts";
 import type { FromStoreWorker, StoreJob } from "./store-job.ts";
 import { TarError } from "./tar-header.ts";
-import { mergeLayers } from "./tree.ts";
+import { LayerMerge } from "./tree.ts";
 
 /** The thread that writes an image's tree as files, or reads it again. */
 function work(job: StoreJob): FromStoreWorker {
   try {
-    const tree = mergeLayers(job.layers);
+    const tree = new LayerMerge().apply(job.layers);
     const options = { dataPaths: job.layers.map(({ dataPath }) => dataPath), privileged: job.privileged };
     if (job.op === "compare") return { op: "done", difference: compareRoot(tree, job.folder, options) };
     materialize(tree, job.folder, options);

@@ -67,18 +67,29 @@ function makeDirectory(layer: number): Node {
  * "Applying Changesets"), but nothing outside this tree can be reached: symlinks in the middle of a path are followed
  * inside it. Throws IMAGE_INVALID naming layer and entry.
  */
-export function mergeLayers(layers: { indexPath: string; name: string }[]): Tree {
-  const merger = new Merger();
-  layers.forEach(({ indexPath, name }, number) => {
-    const bytes = readFileSync(indexPath);
-    try {
-      merger.applyIndex(bytes, number);
-    } catch (error) {
-      if (!(error instanceof TarError)) throw error;
-      throw new TarError(`${name}: ${Buffer.from(error.message, "latin1").toString("utf8")}`);
+export class LayerMerge {
+  readonly #merger = new Merger();
+  readonly #applied: string[] = [];
+
+  /** Whether these are the first of `layers`. */
+  begins(layers: readonly { indexPath: string }[]): boolean {
+    return this.#applied.every((path, number) => layers[number]?.indexPath === path);
+  }
+
+  /** Applies those of `layers` that are not applied yet. */
+  apply(layers: readonly { indexPath: string; name: string }[]): Tree {
+    for (const { indexPath, name } of layers.slice(this.#applied.length)) {
+      const bytes = readFileSync(indexPath);
+      try {
+        this.#merger.applyIndex(bytes, this.#applied.length);
+      } catch (error) {
+        if (!(error instanceof TarError)) throw error;
+        throw new TarError(`${name}: ${Buffer.from(error.message, "latin1").toString("utf8")}`);
+      }
+      this.#applied.push(indexPath);
     }
-  });
-  return merger.root;
+    return this.#merger.root;
+  }
 }
 
 /** The state of a merge. */

@@ -11,6 +11,7 @@
 #include "../core/kvm.h"
 #include "../core/libkrun.h"
 #include "../core/process.h"
+#include "layer-blob.h"
 #include "process-watch.h"
 
 namespace mocker {
@@ -191,6 +192,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("copyRange", Napi::Function::New(env, copy));
   exports.Set("lsetxattr", Napi::Function::New(env, xattr));
   exports.Set("mknod", Napi::Function::New(env, node));
+  exports.Set("openBlob", Napi::Function::New(env, openBlob));
+  exports.Set("readBlob", Napi::Function::New(env, readBlob));
+  exports.Set("finishBlob", Napi::Function::New(env, finishBlob));
+  exports.Set("blobFormat", Napi::Function::New(env, blobFormat));
   exports.Set("kvmStatus", Napi::Function::New(env, kvm));
   exports.Set("libkrun", Napi::Function::New(env, krun));
   return exports;

@@ -5,7 +5,14 @@ export const bars = {
   /** A client of Node cannot be faster than Node, and the guest has a process to start. */
   exec: 3,
   memory: 1.5,
-  pull: 0.25,
+  pull: 0.8,
+  pullUnpacked: 0.25,
+  pullMemory: 0.7,
+  pullMemoryMiB: 150,
+  pullDisk: 1,
+  /** Beyond the download, which takes a few milliseconds from a registry on the same machine. */
+  secondPullMs: 200,
+  firstStartMs: 50,
   ps: 2,
   engineMemory: 2,
 } as const;

@@ -20,14 +20,19 @@ export function median(values: number[]): number {
   return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? Number.NaN) + high) / 2;
 }
 
-/** Milliseconds from start to exit of a program, which must succeed. */
+const watchMs = 5;
+
+/** Milliseconds from start to exit of a program, which must succeed. `watch` is called again and again meanwhile. */
 export async function time(
   argv: string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; watch?: (pid: number) => void } = {},
 ): Promise<number> {
   const [program = "", ...args] = argv;
+  const { watch, ...rest } = options;
   const started = performance.now();
-  const child = spawn(program, args, { ...options, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(program, args, { ...rest, stdio: ["ignore", "ignore", "pipe"] });
+  const { pid } = child;
+  const timer = watch && pid !== undefined ? setInterval(() => watch(pid), watchMs) : undefined;
   const stderr: Buffer[] = [];
   child.stderr.on("data", (data: Buffer) => stderr.push(data));
   const code = await new Promise((resolve, reject) => {
@@ -35,6 +40,7 @@ export async function time(
     child.once("exit", (status, signal) => resolve(status ?? signal));
   });
   const took = performance.now() - started;
+  clearInterval(timer);
   if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${Buffer.concat(stderr)}`);
   return took;
 }
@@ -61,9 +67,24 @@ export function residentMiB(pid: number): number {
   return Number(match?.[1]) / 1024;
 }
 
-/** A process and all that it has started. */
+/** The most memory that a process has had so far; 0 when it is gone. */
+export function highWaterMiB(pid: number): number {
+  try {
+    const match = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+    return Number(match?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+/** A process and all that it has started; none if it is gone. */
 export function processTree(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  let children: string;
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  } catch {
+    return [];
+  }
   return [
     pid,
     ...(children === "" ? [] : children.split(" ").flatMap((child) => processTree(Number(child)))),

@@ -1,22 +1,22 @@
 import { spawn } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { fixtureImage } from "../fixtures/index.ts";
 import { startRegistry } from "../fixtures/registry.ts";
 import { Lab } from "../lab/lab.ts";
-import { adminPath, needPrograms, runTool, SetupError } from "../support/host.ts";
+import { needPrograms, runTool, SetupError } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
-import { removeTree } from "../support/tmp-dir.ts";
 import { bars } from "./bars.ts";
+import { imagesPart } from "./images.ts";
 import { interleaved, median, type Row, residentMiB, time } from "./measure.ts";
+import { withFolder } from "./with-folder.ts";
 
 const usage = `Usage: npm run bench [-- [PART…] [--rounds N]]
   run     in the lab: run, exec and memory of a VM against a minimal program on the same libkrun
-  images  pull of a large image against skopeo and umoci
+  images  pull of a large image against microsandbox, and against skopeo and umoci
   cli     ps, and the engine's memory
 Medians of N (default 5) interleaved rounds. The exit code says whether every bar is met.
 `;
@@ -82,19 +82,6 @@ function table(rows: Row[]): string {
     .join("\n");
 }
 
-async function withFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "mb-"));
-  chmodSync(folder, 0o755);
-  const discard = () => removeTree(folder);
-  process.once("exit", discard);
-  try {
-    return await work(folder);
-  } finally {
-    process.off("exit", discard);
-    discard();
-  }
-}
-
 async function runPart(rounds: number): Promise<Row[]> {
   await needPrograms({ gcc: "gcc", umoci: "umoci" });
   return await withFolder(async (folder) => {
@@ -136,51 +123,6 @@ async function runPart(rounds: number): Promise<Row[]> {
       await lab.close();
     }
   });
-}
-
-async function imagesPart(rounds: number): Promise<Row[]> {
-  await needPrograms({ skopeo: "skopeo", umoci: "umoci" });
-  const registry = await startRegistry({ images: ["large"] });
-  try {
-    const image = `${registry.host}/large`;
-    const pull = await interleaved(
-      rounds,
-      async () => {
-        // A store of its own each time; the engine runs before the clock does.
-        const mocker = new Mocker();
-        try {
-          await mocker.enginePid();
-          return await time(mocker.argv(["pull", "-q", image]), {
-            env: mocker.environment(),
-            cwd: mocker.dir,
-          });
-        } finally {
-          await mocker.close();
-        }
-      },
-      () =>
-        withFolder(async (folder) => {
-          const env = { ...process.env, PATH: adminPath };
-          const layout = `${folder}/layout:latest`;
-          const copy = ["skopeo", "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false"];
-          return (
-            (await time([...copy, `docker://${image}:latest`, `oci:${layout}`], { env })) +
-            (await time(["umoci", "raw", "unpack", "--image", layout, join(folder, "root")], { env }))
-          );
-        }),
-    );
-    return [
-      {
-        what: "pull of a large image",
-        unit: "ms",
-        ...pull,
-        peerName: "skopeo copy + umoci unpack",
-        bar: bars.pull,
-      },
-    ];
-  } finally {
-    await registry.stop();
-  }
 }
 
 async function cliPart(rounds: number): Promise<Row[]> {

@@ -89,7 +89,15 @@ test("every file system that is written is whole to fsck.erofs and dump.erofs", 
           if (error instanceof MockerError && error.code === "IMAGE_INVALID") return false;
           throw error;
         }
-        const result = writeErofs(merged.root, metadata, "0123456789abcdef0123456789abcdef");
+        const result = writeErofs(merged.root, {
+          layers: layers.map(({ dataPath }, number) => ({
+            dataPath,
+            indexPath: "",
+            name: `layer ${number + 1}`,
+          })),
+          metadataPath: metadata,
+          uuid: "0123456789abcdef0123456789abcdef",
+        });
         const parts = result.extents.map(({ layer, bytes }) => {
           const part = Buffer.alloc(bytes);
           readFileSync(layers[layer]?.dataPath ?? "").copy(part);

@@ -444,7 +444,7 @@ test("zstd layers are read, in several frames and with skippable ones", async ()
       Buffer.concat([forms[0]?.subarray(0, 40) ?? Buffer.alloc(0), Buffer.alloc(60, 0xa5)]),
       /zstd data/,
     ],
-    ["window of 1 GiB", Buffer.from("28b52ffd00a0010000", "hex"), /window of [0-9]+ bytes/],
+    ["window of 1 GiB", Buffer.from("28b52ffd00a0010000", "hex"), /window of more than 134217728 bytes/],
   ];
   for (const [name, form, message] of bad) {
     const { store, dir } = await makeStore();

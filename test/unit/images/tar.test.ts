@@ -148,7 +148,7 @@ test("a layer's tree is what went in, whatever the chunks", async () => {
     assert.deepEqual(merged([convert(tar, {}, piece)]), expected);
 });
 
-test("every file begins at a multiple of 4 KiB and long zeros become holes", async () => {
+test("a large file begins at a multiple of 4 KiB, a small one behind its inode in a block of several; long zeros become holes", async () => {
   const big = Buffer.alloc(3 << 20);
   big.write("begin", 0);
   big.write("end", big.length - 3);
@@ -158,7 +158,8 @@ test("every file begins at a multiple of 4 KiB and long zeros become holes", asy
   const merger = new Merger();
   merger.applyIndex(index, 0);
   for (const [name, { inode }] of merger.root.inode.children ?? []) {
-    assert.equal(inode.dataOffset % 4096, 0, name);
+    assert.equal(inode.dataOffset % 4096 === 0, name === "big", name);
+    if (name !== "big") assert.equal(inode.dataOffset % 32, 0, name);
     const content = data.subarray(inode.dataOffset, inode.dataOffset + inode.size);
     assert.ok(content.equals(name === "big" ? big : Buffer.from(name === "a" ? "1" : "2")), name);
   }
