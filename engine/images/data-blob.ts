@@ -3,7 +3,7 @@ import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs
 /** Block size of the data blobs and of the EROFS file systems over them. */
 export const dataBlockSize = 4096;
 
-const bufferBytes = 1 << 20;
+const bufferBytes = 512 * 1024;
 const holeBytes = 64 * 1024;
 const zeros = Buffer.alloc(holeBytes);
 
@@ -12,7 +12,7 @@ const packBytes = 64 * 1024;
 const packGrain = 32;
 
 /** Larger files are not looked at for being the same as an earlier one: they are rarely, and no longer in the buffer. */
-const maximumSharedBytes = 256 * 1024;
+const maximumSharedBytes = 128 * 1024;
 /** Bounds the memory that a layer of very many files takes. */
 const maximumShared = 100_000;
 

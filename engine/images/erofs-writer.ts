@@ -58,8 +58,7 @@ const xattrPrefixes: [prefix: string, index: number, whole: boolean][] = [
 /** Where each inode goes, by its number; plain arrays, because an image may have a million of them. */
 interface Layout {
   inodes: Inode[];
-  /** Of directories: see namesOf. */
-  names: (readonly string[] | undefined)[];
+  /** Of directories. */
   parents: Uint32Array;
   /** Small files whose inodes are in the layers' data: all but those with several names, which layers cannot know. */
   inData: Uint8Array;
@@ -168,50 +167,43 @@ export function writeErofs(tree: Tree, job: Omit<RootJob, "op">): RootResult {
 /** Numbers every inode once, each directory before its entries; a queue, because depth is the image's choice. */
 function collect(root: Inode): Layout {
   const inodes: Inode[] = [root];
-  const parents: number[] = [0];
-  const bodies: number[] = [];
-  const subdirectories: number[] = [];
-  const inData: number[] = [];
-  const allNames: (readonly string[] | undefined)[] = [];
   root.number = 0;
-  for (let i = 0; i < inodes.length; i++) {
-    const inode = inodes[i] as Inode;
-    const { children } = inode;
-    subdirectories.push(0);
-    if (children === undefined) {
-      const small = inode.kind === kind.file && inode.size > 0 && inode.dataOffset % blockBytes !== 0;
-      const elsewhere = small && inode.links === 1;
-      inData.push(elsewhere ? 1 : 0);
-      allNames.push(undefined);
-      bodies.push(inode.kind === kind.symlink || (small && !elsewhere) ? inode.size : 0);
-      continue;
-    }
-    for (const { inode: child } of children.values()) {
-      if (child.kind === kind.directory) subdirectories[i] = (subdirectories[i] ?? 0) + 1;
+  for (let i = 0; i < inodes.length; i++)
+    for (const { inode: child } of inodes[i]?.children?.values() ?? []) {
       if (child.number >= 0) continue;
       child.number = inodes.length;
       inodes.push(child);
-      parents.push(i);
     }
-    inData.push(0);
-    const names = namesOf(inode);
-    allNames.push(names);
-    bodies.push(directoryBytes(names));
-  }
   const count = inodes.length;
-  return {
+  const layout: Layout = {
     inodes,
-    names: allNames,
-    parents: Uint32Array.from(parents),
-    inData: Uint8Array.from(inData),
+    parents: new Uint32Array(count),
+    inData: new Uint8Array(count),
     offsets: new Float64Array(count),
-    bodyBytes: Float64Array.from(bodies),
+    bodyBytes: new Float64Array(count),
     firstBlocks: new Uint32Array(count),
-    subdirectories: Uint32Array.from(subdirectories),
+    subdirectories: new Uint32Array(count),
     extended: new Uint8Array(count),
     inline: new Uint8Array(count),
     xattrBytes: new Uint32Array(count),
   };
+  for (const [i, inode] of inodes.entries()) {
+    if (inode.children !== undefined) {
+      let subdirectories = 0;
+      for (const { inode: child } of inode.children.values()) {
+        if (child.kind !== kind.directory) continue;
+        layout.parents[child.number] = i;
+        subdirectories++;
+      }
+      layout.subdirectories[i] = subdirectories;
+      layout.bodyBytes[i] = directoryBytes(inode);
+    } else if (inode.kind === kind.symlink) layout.bodyBytes[i] = inode.size;
+    else if (inode.kind === kind.file && inode.size > 0 && inode.dataOffset % blockBytes !== 0) {
+      if (inode.links === 1) layout.inData[i] = 1;
+      else layout.bodyBytes[i] = inode.size;
+    }
+  }
+  return layout;
 }
 
 /** A directory's names, `.` and `..` among them. Binary strings sort as their bytes do, which is how the kernel searches. */
@@ -231,11 +223,12 @@ function blockOf(names: readonly string[], start: number): number {
   return end - start;
 }
 
-function directoryBytes(names: readonly string[]): number {
-  let whole = 0;
-  for (const name of names) whole += direntBytes + name.length;
+function directoryBytes(inode: Inode): number {
+  let whole = 2 * direntBytes + "...".length;
+  for (const name of inode.children?.keys() ?? []) whole += direntBytes + name.length;
   if (whole <= blockBytes) return whole;
-  // Each block but the last has a rest that is too small for the next name.
+  // Each block but the last has a rest that is too small for the next name, so the order matters.
+  const names = namesOf(inode);
   let blocks = 0;
   let start = 0;
   for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start)) {
@@ -354,7 +347,7 @@ function writeInode(
     contents.read(inode, rest);
     return;
   }
-  const names = layout.names[inode.number] ?? [];
+  const names = namesOf(inode);
   let start = 0;
   for (let count = blockOf(names, 0); start + count < names.length; count = blockOf(names, start))
     start += count;
@@ -369,7 +362,7 @@ function writeBody(file: BlockFile, layout: Layout, inode: Inode): void {
     file.at(first * blockBytes, inode.size).write(inode.link, "latin1");
     return;
   }
-  const names = layout.names[inode.number] ?? [];
+  const names = namesOf(inode);
   for (let start = 0, block = first; start < names.length; block++) {
     const count = blockOf(names, start);
     if (start + count === names.length && layout.inline[inode.number] === 1) return;
@@ -398,15 +391,17 @@ function writeXattrs(image: Buffer, xattrs: readonly StoredXattr[], start: numbe
 
 function writeDirectoryBlock(image: Buffer, layout: Layout, inode: Inode, names: readonly string[]): void {
   let nameAt = names.length * direntBytes;
-  for (const [n, name] of names.entries()) {
+  let at = 0;
+  for (const name of names) {
     const target = childOf(layout, inode, name);
-    const at = n * direntBytes;
-    // A 64-bit slot number; metadata stays below 2^37 bytes.
-    image.writeUInt32LE(Math.floor((layout.offsets[target.number] ?? 0) / (1 << slotBits)), at);
+    const slot = (layout.offsets[target.number] ?? 0) / (1 << slotBits);
+    image.writeUInt32LE(slot % 2 ** 32, at);
+    image.writeUInt32LE(Math.floor(slot / 2 ** 32), at + 4);
     image.writeUInt16LE(nameAt, at + 8);
     image.writeUInt8(formats[target.kind]?.fileType ?? 0, at + 10);
     image.write(name, nameAt, "latin1");
     nameAt += name.length;
+    at += direntBytes;
   }
 }
 
@@ -448,7 +443,7 @@ class SmallContents {
   }
 }
 
-const windowBytes = 1 << 20;
+const windowBytes = 256 * 1024;
 
 /**
  * A file that is written from its beginning to its end, with zeros in between. Only a window of it is in memory, and its

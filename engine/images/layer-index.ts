@@ -58,7 +58,7 @@ const headerBytes = 64;
 const entryBytes = 48;
 
 /** Bytes of the index that are kept together; more only for an entry that needs more. */
-const chunkBytes = 1 << 20;
+const chunkBytes = 256 * 1024;
 
 export class LayerIndexWriter {
   readonly #full: Buffer[] = [];

@@ -6,6 +6,7 @@ import { MockerError } from "../protocol/errors.ts";
 import { readRange } from "./archive.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, digestMismatch, hasherFor, shortDigest } from "./digest.ts";
+import { freeGarbage } from "./free-garbage.ts";
 import { backoffMs, delay } from "./http.ts";
 import { defaultLimits, type LayerLimits } from "./layer-converter.ts";
 import type { LayerPool } from "./layer-pool.ts";
@@ -246,6 +247,11 @@ export class LayerStore {
           if (bytes === 0) continue;
           await writeAll(handle, fresh);
           length += bytes;
+          unfreed += bytes;
+          if (unfreed > freeEveryBytes) {
+            unfreed = 0;
+            freeGarbage();
+          }
           report();
         }
       } catch (error) {
@@ -331,6 +337,10 @@ export class LayerStore {
     };
   }
 }
+
+/** After how much of all downloads their buffers are freed. */
+const freeEveryBytes = 4 << 20;
+let unfreed = 0;
 
 /** How much of a stream waits in memory for the disk. */
 const batchBytes = 1 << 20;

@@ -4,6 +4,7 @@ import { BlobError, BlobReader } from "../../native/index.ts";
 import { MockerError } from "../protocol/errors.ts";
 import { digestMismatch, splitDigest } from "./digest.ts";
 import { writeErofs } from "./erofs-writer.ts";
+import { freeGarbage } from "./free-garbage.ts";
 import { LayerConverter, LimitError } from "./layer-converter.ts";
 import { readTotals } from "./layer-index.ts";
 import type {
@@ -26,7 +27,7 @@ import { LayerMerge } from "./tree.ts";
 const port = parentPort;
 if (port === null) throw new Error("layer-worker runs as a worker thread");
 
-const tarBytes = 512 * 1024;
+const tarBytes = 256 * 1024;
 
 /**
  * RFC 8878 recommends that decoders support windows of at least 8 MiB; `zstd` itself refuses more than 128 MiB by
@@ -73,7 +74,11 @@ port.on("message", (message: ToWorker) => {
       (result) => send({ op: "done", job, result }),
       (error: unknown) => send(failure(job, error)),
     )
-    .finally(() => running.delete(job));
+    .finally(() => {
+      running.delete(job);
+      // A finished conversion leaves some MiB behind.
+      freeGarbage();
+    });
 });
 
 function send(message: FromWorker): void {

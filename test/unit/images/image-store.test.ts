@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -451,6 +451,53 @@ test("zstd layers are read, in several frames and with skippable ones", async ()
     const layout = writeLayout(join(folder, name), { x: makeImage([tar], { compress: () => form }) });
     await assert.rejects(store.pull({ reference: `oci:${layout}` }), fails("IMAGE_INVALID", message), name);
     assertClean(dir);
+  }
+});
+
+test("eStargz and zstd:chunked layers are read as the ordinary ones that they also are", async () => {
+  const files: Record<string, string> = { a: "a".repeat(9000), b: "b" };
+  const toc = JSON.stringify({ version: 1, entries: [] });
+  const tar = await makeTar([
+    ...Object.entries(files).map(([name, content]) => ({ name, content })),
+    { name: "stargz.index.json", content: toc },
+  ]);
+  // A member for each header and each piece of a file, then a footer: an empty member with a field that has the TOC's offset
+  // (github.com/containerd/stargz-snapshotter, docs/estargz.md).
+  const pieces = [512, 5000, 9728, 10240, tar.length].map((end, i, ends) =>
+    tar.subarray(ends[i - 1] ?? 0, end),
+  );
+  const footer = Buffer.concat([
+    Buffer.from("1f8b0804000000000000", "hex"),
+    Buffer.from("1a005347", "hex"),
+    Buffer.from("1600", "hex"),
+    Buffer.from("0000000000000200STARGZ"),
+    Buffer.from("010000ffff0000000000000000", "hex"),
+  ]);
+  const estargz = Buffer.concat([...pieces.map((piece) => gzipSync(piece)), footer]);
+  // Frames, then skippable ones with the manifest and the footer (github.com/containers/storage, pkg/chunked).
+  const zstd = (bytes: Buffer): Buffer => execFileSync("zstd", ["-q", "-c"], { input: bytes });
+  const skippable = (bytes: Buffer): Buffer => {
+    const head = Buffer.from("502a4d1800000000", "hex");
+    head.writeUInt32LE(bytes.length, 4);
+    return Buffer.concat([head, bytes]);
+  };
+  const chunked = Buffer.concat([
+    ...pieces.map(zstd),
+    skippable(zstd(Buffer.from(toc))),
+    skippable(Buffer.concat([Buffer.alloc(56), Buffer.from("GNUlInUx")])),
+  ]);
+  for (const [form, mediaType] of [
+    [estargz, mediaTypes.ociLayerGzip],
+    [chunked, `${mediaTypes.ociLayer}+zstd`],
+  ] as const) {
+    const { store } = await makeStore();
+    const layout = writeLayout(join(tmpDir(), "layout"), {
+      x: makeImage([tar], { compress: () => form, mediaType }),
+    });
+    const root = await store.rootDirectory((await store.pull({ reference: `oci:${layout}` })).id);
+    assert.deepEqual(filesIn(root), ["a", "b", "stargz.index.json"]);
+    for (const [name, content] of Object.entries(files))
+      assert.equal(readFileSync(join(root, name), "utf8"), content);
   }
 });
 

@@ -12,6 +12,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -206,6 +207,19 @@ test("the root of an image of everything that is hard is the same as umoci's", {
       pax: { "SCHILY.xattr.user.long": "v".repeat(3000) },
       ...at,
     },
+    {
+      name: "capable",
+      content: "x",
+      mode: 0o755,
+      // cap_net_raw+ep, as setcap writes it.
+      pax: { "SCHILY.xattr.security.capability": `\u0001\0\0\u0002\0 ${"\0".repeat(14)}` },
+      ...at,
+    },
+    { name: "n".repeat(255), content: "x", ...at },
+    { name: `${"d".repeat(255)}/`, type: "directory", ...at },
+    { name: `${"d".repeat(255)}/${"f".repeat(255)}`, content: "x".repeat(5000), ...at },
+    { name: "same-1", content: "x".repeat(5000), uid: 5, ...at },
+    { name: "same-2", content: "x".repeat(5000), uid: 6, ...at },
     { name: "before-epoch", content: "x", pax: { mtime: "-1000.5" } },
     { name: "nanoseconds", content: "x", pax: { mtime: "1700000000.123456789" } },
   ];
@@ -227,6 +241,58 @@ test("the root of an image of everything that is hard is the same as umoci's", {
     hard: makeImage([await makeTar(lower), await makeTar(upper)]),
   });
   await compare(layout, "hard", 3000);
+});
+
+test("a file over 4 GiB that is nearly all hole takes no room, and a path beyond 4 KiB is there", {
+  skip: !privileged && "mounting needs root",
+}, async () => {
+  const folder = tmpDir();
+  const size = 5 * 2 ** 30;
+  const sparse = join(folder, "sparse");
+  writeFileSync(sparse, "begin");
+  truncateSync(sparse, size);
+  writeFileSync(sparse, "end", { flag: "a" });
+  const tarPath = join(folder, "sparse.tar");
+  await run("tar", ["--sparse", "--format=pax", "-C", folder, "-cf", tarPath, "sparse"]);
+  // A path of an archive is no longer than 4095 bytes, but may begin behind a link.
+  const deep = Array.from({ length: 15 }, () => "d".repeat(250)).join("/");
+  const layout = writeLayout(join(folder, "layout"), {
+    x: makeImage([
+      readFileSync(tarPath),
+      await makeTar([
+        { name: `${deep}/`, type: "directory" },
+        { name: "link", type: "symlink", linkname: deep },
+        { name: `link/${"e".repeat(250)}/${"f".repeat(250)}/file`, content: "deep" },
+      ]),
+    ]),
+  });
+  const { store, dir } = await makeStore();
+  const { id } = await store.pull({ reference: `oci:${layout}` });
+  const disk = await store.rootDisk(id);
+  const { stdout } = await run("du", ["-sm", dir]);
+  assert.ok(Number(stdout.split("\t")[0]) < 5, stdout);
+  await withDisk(disk, async (root) => {
+    const file = await open(join(root, "sparse"));
+    try {
+      assert.equal((await file.stat()).size, size + 3);
+      const piece = Buffer.alloc(4096);
+      const at = async (position: number): Promise<string> => {
+        const { bytesRead } = await file.read(piece, 0, piece.length, position);
+        return piece.toString("latin1", 0, bytesRead).replaceAll("\0", "");
+      };
+      assert.equal(await at(0), "begin");
+      assert.equal(await at(2 ** 32), "");
+      assert.equal(await at(size - 10), "end");
+    } finally {
+      await file.close();
+    }
+    const inner = join("e".repeat(250), "f".repeat(250), "file");
+    assert.equal(readFileSync(join(root, "link", inner), "utf8"), "deep");
+    const walk = "cd -P link && cd -P e* && cd -P f* && cat file && pwd -P | wc -c";
+    const { stdout: seen } = await run("bash", ["-c", walk], { cwd: root });
+    assert.match(seen, /^deep[0-9]+\s*$/);
+    assert.ok(Number(seen.slice(4)) > 4096);
+  });
 });
 
 test("names that are not UTF-8 keep their bytes", {

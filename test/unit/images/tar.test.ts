@@ -148,21 +148,68 @@ test("a layer's tree is what went in, whatever the chunks", async () => {
     assert.deepEqual(merged([convert(tar, {}, piece)]), expected);
 });
 
-test("a large file begins at a multiple of 4 KiB, a small one behind its inode in a block of several; long zeros become holes", async () => {
+test("large files begin at a multiple of 4 KiB, small ones lie behind their inodes within a block", async () => {
   const big = Buffer.alloc(3 << 20);
   big.write("begin", 0);
   big.write("end", big.length - 3);
+  const contents: Record<string, Buffer> = { big };
+  for (const size of [1, 31, 32, 1000, 2000, 4031, 4032, 4033, 5000, 70_000])
+    contents[`f${size}`] = Buffer.alloc(size, `${size}`);
+  for (let i = 0; i < 200; i++) contents[`n${i}`] = Buffer.alloc(1 + ((i * 37) % 4500), `${i}`);
+  const entries = Object.entries(contents).map(([name, content]) => ({ name, content }));
+  for (const piece of [1 << 20, 777]) {
+    const { index, data } = convert(await makeTar(entries), {}, piece);
+    const merger = new Merger();
+    merger.applyIndex(index, 0);
+    assert.equal(merger.root.inode.children?.size, entries.length);
+    const taken: [number, number][] = [];
+    for (const [name, { inode }] of merger.root.inode.children ?? []) {
+      const { dataOffset: start, size } = inode;
+      const small = size <= 4032;
+      assert.equal(start % 4096 === 0, !small, name);
+      if (small) {
+        assert.equal(start % 32, 0, name);
+        assert.equal(Math.floor((start - 64) / 4096), Math.floor((start + size - 1) / 4096), name);
+        assert.equal(data.readUInt32LE(start - 64 + 8), size, name);
+      }
+      assert.ok(data.subarray(start, start + size).equals(contents[name] ?? big), name);
+      taken.push([small ? start - 64 : start, start + size]);
+    }
+    taken.sort(([a], [b]) => a - b);
+    for (const [i, [start]] of taken.entries())
+      assert.ok(start >= (taken[i - 1]?.[1] ?? 0), "nothing overlaps");
+    assert.equal(data.length % 4096, 0);
+  }
+});
+
+test("files with the same contents share them, and those that only look so do not", async () => {
+  const one = Buffer.alloc(50_000, "one");
+  const other = Buffer.from(one);
+  // Where no fingerprint looks.
+  other.write("x", 101);
+  const filler = Buffer.from(Array.from({ length: 700_000 }, (_, i) => (i * i) >> 7));
+  const contents: Record<string, Buffer> = {
+    a: one,
+    other,
+    b: one,
+    filler,
+    c: one,
+    d: other,
+    z: Buffer.alloc(50_000),
+  };
   const { index, data } = convert(
-    await makeTar([file("a", "1"), { name: "big", content: big }, file("b", "2")]),
+    await makeTar(Object.entries(contents).map(([name, content]) => ({ name, content }))),
   );
   const merger = new Merger();
   merger.applyIndex(index, 0);
-  for (const [name, { inode }] of merger.root.inode.children ?? []) {
-    assert.equal(inode.dataOffset % 4096 === 0, name === "big", name);
-    if (name !== "big") assert.equal(inode.dataOffset % 32, 0, name);
-    const content = data.subarray(inode.dataOffset, inode.dataOffset + inode.size);
-    assert.ok(content.equals(name === "big" ? big : Buffer.from(name === "a" ? "1" : "2")), name);
-  }
+  const offset = (name: string): number => merger.root.inode.children?.get(name)?.inode.dataOffset ?? -1;
+  for (const [name, content] of Object.entries(contents))
+    assert.ok(data.subarray(offset(name), offset(name) + content.length).equals(content), name);
+  assert.equal(offset("b"), offset("a"));
+  assert.equal(offset("c"), offset("a"), "also when it is written already");
+  assert.notEqual(offset("other"), offset("a"));
+  // Of those that look the same the first one is remembered, so "d" has its own.
+  assert.ok(data.length < 950_000);
 });
 
 test("attributes come through: owner, mode, times, binary xattrs", async () => {
