@@ -168,7 +168,9 @@ async function convertStream(
       try {
         tar = await ahead;
       } catch (error) {
-        failed ??= explain(error, reader);
+        // Also after a failure: what is no fault of the data ends it, or it would never end.
+        const fault = explain(error, reader);
+        failed ??= fault;
         tar = Buffer.alloc(0);
       }
       if (tar === null) break;
