@@ -48,6 +48,11 @@ export class Attachment {
     this.#join();
   }
 
+  /** The VM is over: what its monitor has sent is still to be read, however late the client comes. */
+  ended(): void {
+    if (this.#monitor === undefined) this.close();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -345,7 +345,7 @@ export class Vm {
     this.#client?.close();
     this.#client = undefined;
     await rm(this.#host.runDir(this.id), { recursive: true, force: true });
-    for (const attachment of this.#attachments.splice(0)) attachment.close();
+    for (const attachment of this.#attachments.splice(0)) attachment.ended();
     this.#host.log.info("vm.ended", {
       vm: this.id,
       reason: this.#exit.reason,

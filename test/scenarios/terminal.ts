@@ -16,7 +16,9 @@ export function terminalScenarios(get: () => Suite): void {
       await terminal.resize({ columns: 120, rows: 40 });
       await terminal.type("stty size");
       await terminal.waitFor(/40 120/);
-      await terminal.type("sleep 1000");
+      // The shell edits lines itself and takes Ctrl-C as a key until it runs something.
+      await terminal.type("echo asleep && sleep 1000");
+      await terminal.waitFor(/^asleep$/m);
       await terminal.press("C-c");
       await terminal.type("exit 5");
       await terminal.waitFor(/status 5/);
