@@ -1,121 +1,18 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { extract } from "tar-stream";
-import type { RootDisk } from "../../../engine/images/root-store.ts";
-import { copyRange } from "../../../native/index.ts";
 import { fixtureImage, type ImageName } from "../../fixtures/index.ts";
+import { assertSame, snapshot, withDisk } from "../../support/image-tree.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "./support.ts";
 
 const run = promisify(execFile);
 const privileged = process.getuid?.() === 0;
-
-/** What a folder holds, as GNU tar and tar-stream see it: one line for each entry. Times are rounded unless `exact`. */
-async function snapshot(dir: string, exact = true): Promise<string[]> {
-  const args = [
-    "--sort=name",
-    "--format=pax",
-    "--numeric-owner",
-    "--xattrs",
-    "--xattrs-include=*",
-    "-C",
-    dir,
-    "-cf",
-    "-",
-    ".",
-  ];
-  const child = spawn("tar", args, { stdio: ["ignore", "pipe", "inherit"] });
-  const lines: string[] = [];
-  for await (const entry of child.stdout.pipe(extract())) {
-    const { name, type, mode = 0, uid, gid, size, mtime, linkname, devmajor, devminor, pax } = entry.header;
-    const exactly =
-      (pax as Record<string, string> | undefined)?.mtime ?? String((mtime?.getTime() ?? 0) / 1000);
-    const hash = createHash("sha256");
-    for await (const chunk of entry) hash.update(chunk as Buffer);
-    const xattrs = Object.entries(pax ?? {}).filter(([key]) => key.startsWith("SCHILY.xattr."));
-    // Without privileges fsck.erofs keeps neither owners nor some modes.
-    const attributes = privileged
-      ? [
-          mode.toString(8),
-          uid,
-          gid,
-          exact ? exactly : Math.round(Number(exactly) * 1000),
-          ...xattrs.map((pair) => pair.join("=")).sort(),
-        ]
-      : [];
-    lines.push([name, type, size, linkname, devmajor, devminor, hash.digest("hex"), ...attributes].join(" "));
-  }
-  return lines;
-}
-
-/** assert.deepEqual prints all of thousands of lines. */
-function assertSame(actual: string[], expected: string[]): void {
-  const different = expected.findIndex((line, i) => actual[i] !== line);
-  if (different >= 0) assert.equal(actual[different]?.slice(0, 300), expected[different]?.slice(0, 300));
-  assert.equal(actual.length, expected.length);
-}
-
-/** The disk that the descriptor joins, as one sparse file. */
-function joined(disk: RootDisk, target: string): void {
-  writeFileSync(target, "", { flag: "wx" });
-  const out = openSync(target, "r+");
-  const files: string[] = [];
-  let offset = 0;
-  for (const [, sectors, name = ""] of readFileSync(disk.path, "utf8").matchAll(
-    /^RDONLY ([0-9]+) FLAT "(.*)" 0$/gm,
-  )) {
-    const file = resolve(dirname(disk.path), name);
-    files.push(file);
-    const bytes = Number(sectors) * 512;
-    assert.equal(bytes % 4096, 0, "extents are whole blocks");
-    assert.ok(statSync(file).size >= bytes, "no extent is longer than its file");
-    const source = openSync(file, "r");
-    copyRange(source, out, 0, offset, bytes);
-    closeSync(source);
-    offset += bytes;
-  }
-  closeSync(out);
-  assert.deepEqual(files, disk.files);
-  assert.equal(disk.format, "vmdk");
-}
-
-/** Calls `look` with a folder that shows the disk's file system: mounted by the kernel as root, unpacked by erofs-utils else. */
-async function withDisk(disk: RootDisk, look: (dir: string) => Promise<void>): Promise<void> {
-  const folder = tmpDir();
-  const image = join(folder, "disk.img");
-  const mountpoint = join(folder, "root");
-  joined(disk, image);
-  await run("fsck.erofs", [image]);
-  if (!privileged) {
-    await run("fsck.erofs", [`--extract=${mountpoint}`, "--no-preserve", image]);
-    await look(mountpoint);
-    return;
-  }
-  mkdirSync(mountpoint);
-  await run("mount", ["-t", "erofs", "-o", "loop,ro", image, mountpoint]);
-  try {
-    await look(mountpoint);
-  } finally {
-    await run("umount", [mountpoint]);
-  }
-}
 
 /** Compares disk and folder of an image with what umoci unpacks. */
 async function compare(layout: string, tag: string, expectedEntries: number): Promise<void> {
@@ -132,7 +29,9 @@ async function compare(layout: string, tag: string, expectedEntries: number): Pr
   ]);
   const expected = await snapshot(reference);
   assert.ok(expected.length >= expectedEntries, `${expected.length} entries`);
-  await withDisk(await store.rootDisk(id), async (dir) => assertSame(await snapshot(dir), expected));
+  await withDisk(await store.rootDisk(id), tmpDir(), async (dir) =>
+    assertSame(await snapshot(dir), expected),
+  );
   // Node sets times in floating point.
   assertSame(await snapshot(await store.rootDirectory(id), false), await snapshot(reference, false));
 }
@@ -271,7 +170,7 @@ test("a file over 4 GiB that is nearly all hole takes no room, and a path beyond
   const disk = await store.rootDisk(id);
   const { stdout } = await run("du", ["-sm", dir]);
   assert.ok(Number(stdout.split("\t")[0]) < 5, stdout);
-  await withDisk(disk, async (root) => {
+  await withDisk(disk, tmpDir(), async (root) => {
     const file = await open(join(root, "sparse"));
     try {
       assert.equal((await file.stat()).size, size + 3);
@@ -308,7 +207,7 @@ test("names that are not UTF-8 keep their bytes", {
   const name = Buffer.from([0x2f, 0xff, 0xfe]);
   const folder = await store.rootDirectory(id);
   assert.equal(readFileSync(Buffer.concat([Buffer.from(folder), name]), "utf8"), "x");
-  await withDisk(await store.rootDisk(id), async (dir) =>
+  await withDisk(await store.rootDisk(id), tmpDir(), async (dir) =>
     assert.equal(readFileSync(Buffer.concat([Buffer.from(dir), name]), "utf8"), "x"),
   );
 });
@@ -342,7 +241,9 @@ test("an image without layers has an empty root", async () => {
     reference: `oci:${writeLayout(join(tmpDir(), "layout"), { scratch: makeImage([]) })}`,
   });
   assert.deepEqual((await snapshot(await store.rootDirectory(id))).length, 1);
-  await withDisk(await store.rootDisk(id), async (dir) => assert.equal((await snapshot(dir)).length, 1));
+  await withDisk(await store.rootDisk(id), tmpDir(), async (dir) =>
+    assert.equal((await snapshot(dir)).length, 1),
+  );
 });
 
 test("what a crash of the machine may have damaged is made again from the blobs", async () => {
@@ -362,7 +263,7 @@ test("what a crash of the machine may have damaged is made again from the blobs"
   writeFileSync(join(dir, "boot"), "another");
   const { store: next } = await makeStore({ dir });
   assert.equal(existsSync(folder), false);
-  await withDisk(await next.rootDisk(id), async (root) =>
+  await withDisk(await next.rootDisk(id), tmpDir(), async (root) =>
     assert.equal(readFileSync(join(root, "a"), "utf8"), "precious"),
   );
   assert.equal(readFileSync(join(await next.rootDirectory(id), "a"), "utf8"), "precious");
