@@ -5,6 +5,8 @@ export const dataBlockSize = 4096;
 
 const bufferBytes = 512 * 1024;
 const holeBytes = 64 * 1024;
+/** From here on a write by itself is cheaper than a copy. */
+const directBytes = 64 * 1024;
 const zeros = Buffer.alloc(holeBytes);
 
 /** How many small things lie together, apart from the large ones. */
@@ -32,6 +34,8 @@ export class DataBlobWriter {
   /** Full, at first, so that the first small thing reserves room for a pack. */
   #packFilled = packBytes;
   #packed = false;
+  /** The file under way is too large to be shared. */
+  #large = false;
   /** Fingerprint of a file → where it is. */
   readonly #known = new Map<number, number>();
   #compare: Buffer | undefined;
@@ -47,10 +51,16 @@ export class DataBlobWriter {
   write(chunk: Buffer, start: number, end: number): void {
     let at = start;
     while (at < end) {
-      if (this.#filled === 0 && end - at >= bufferBytes) {
-        // Large files need no copy.
-        this.#flushBytes(chunk, at, at + bufferBytes);
-        at += bufferBytes;
+      const toBlock = (dataBlockSize - (this.#filled % dataBlockSize)) % dataBlockSize;
+      if (this.#large && end - at - toBlock >= directBytes) {
+        // Large files need no copy, but for what is in the buffer.
+        chunk.copy(this.#buffer, this.#filled, at, at + toBlock);
+        this.#filled += toBlock;
+        this.#flush();
+        at += toBlock;
+        const whole = end - at - ((end - at) % dataBlockSize);
+        this.#flushBytes(chunk, at, at + whole);
+        at += whole;
         continue;
       }
       const step = Math.min(bufferBytes - this.#filled, end - at);
@@ -83,8 +93,9 @@ export class DataBlobWriter {
   begin(size: number): number {
     const over = this.#filled % dataBlockSize;
     if (over !== 0) this.skip(dataBlockSize - over);
+    this.#large = size >= maximumSharedBytes;
     // A file that may turn out to be known stays in the buffer.
-    if (size < maximumSharedBytes && this.#filled + size >= bufferBytes) this.#flush();
+    if (!this.#large && this.#filled + size >= bufferBytes) this.#flush();
     return this.length;
   }
 

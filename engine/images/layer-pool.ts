@@ -32,7 +32,12 @@ interface Waiting {
   end: () => void;
   bytes: number;
   final: boolean;
+  /** The `bytes` that the thread knows of. */
+  told: number;
 }
+
+/** A message, and a look at less than this, would cost more than the bytes. */
+const tellBytes = 256 * 1024;
 
 /** The thread is kept for the next image, but not for long: it costs some MiB. */
 const idleMs = 2_000;
@@ -90,6 +95,7 @@ export class LayerPool {
       end,
       bytes: 0,
       final: false,
+      told: 0,
     };
     const result = new Promise<ConvertResult | RootResult>((resolve, reject) => {
       item.resolve = resolve;
@@ -103,7 +109,9 @@ export class LayerPool {
       available: (bytes, final) => {
         item.bytes = bytes;
         item.final = final;
-        if (this.#running.has(item.number)) this.#post({ op: "available", job: item.number, bytes, final });
+        if (!this.#running.has(item.number) || (!final && bytes - item.told < tellBytes)) return;
+        item.told = bytes;
+        this.#post({ op: "available", job: item.number, bytes, final });
       },
       abort: (reason) => {
         item.reject(reason);
@@ -129,6 +137,7 @@ export class LayerPool {
       this.#worker ??= this.#makeWorker();
       this.#worker.ref();
       this.#post({ ...item.job, job: item.number });
+      item.told = item.bytes;
       if (item.bytes > 0 || item.final)
         this.#post({ op: "available", job: item.number, bytes: item.bytes, final: item.final });
     }

@@ -342,8 +342,10 @@ export class LayerStore {
 const freeEveryBytes = 4 << 20;
 let unfreed = 0;
 
-/** How much of a stream waits in memory for the disk. */
+/** How much of a stream waits in memory for the disk at most, and how much is worth a write before it has waited. */
 const batchBytes = 1 << 20;
+const worthBytes = 256 * 1024;
+const batchWaitMs = 5;
 
 /**
  * What a stream brings, each time all that has come while the last batch was dealt with: a chunk by itself costs more than
@@ -353,6 +355,9 @@ async function* batches(stream: Readable): AsyncGenerator<Buffer[]> {
   let waiting: Buffer[] = [];
   let bytes = 0;
   let over = false;
+  /** What there is has waited long enough. */
+  let due = false;
+  let timer: NodeJS.Timeout | undefined;
   let failure: Error | undefined;
   let wake: (() => void) | undefined;
   const change = (): void => {
@@ -363,7 +368,12 @@ async function* batches(stream: Readable): AsyncGenerator<Buffer[]> {
     waiting.push(chunk);
     bytes += chunk.length;
     if (bytes >= batchBytes) stream.pause();
-    change();
+    if (bytes >= worthBytes) change();
+    else
+      timer ??= setTimeout(() => {
+        due = true;
+        change();
+      }, batchWaitMs);
   });
   stream.on("error", (error) => {
     failure = error;
@@ -378,13 +388,17 @@ async function* batches(stream: Readable): AsyncGenerator<Buffer[]> {
   // One that was destroyed before tells nothing more.
   over ||= stream.destroyed;
   for (;;) {
-    if (waiting.length > 0) {
+    if (waiting.length > 0 && (bytes >= worthBytes || due || over)) {
       const batch = waiting;
       waiting = [];
       bytes = 0;
+      due = false;
+      clearTimeout(timer);
+      timer = undefined;
       if (stream.isPaused()) stream.resume();
       yield batch;
     } else if (over) {
+      clearTimeout(timer);
       if (failure !== undefined) throw failure;
       return;
     } else

@@ -27,7 +27,7 @@ import { LayerMerge } from "./tree.ts";
 const port = parentPort;
 if (port === null) throw new Error("layer-worker runs as a worker thread");
 
-const tarBytes = 256 * 1024;
+const tarBytes = 512 * 1024;
 
 /**
  * RFC 8878 recommends that decoders support windows of at least 8 MiB; `zstd` itself refuses more than 128 MiB by
