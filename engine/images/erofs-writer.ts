@@ -16,7 +16,7 @@ import {
 import { kind } from "./layer-index.ts";
 import type { RootJob, RootResult } from "./layer-job.ts";
 import { TarError } from "./tar-header.ts";
-import type { Inode, Tree } from "./tree.ts";
+import type { Inode, Node, Tree } from "./tree.ts";
 
 /**
  * Writes the metadata of an EROFS file system (Linux' fs/erofs/erofs_fs.h): superblock, inodes and directories. The
@@ -168,12 +168,12 @@ export function writeErofs(tree: Tree, job: Omit<RootJob, "op">): RootResult {
 function collect(root: Inode): Layout {
   const inodes: Inode[] = [root];
   root.number = 0;
-  for (let i = 0; i < inodes.length; i++)
-    for (const { inode: child } of inodes[i]?.children?.values() ?? []) {
-      if (child.number >= 0) continue;
-      child.number = inodes.length;
-      inodes.push(child);
-    }
+  const add = ({ inode }: Node): void => {
+    if (inode.number >= 0) return;
+    inode.number = inodes.length;
+    inodes.push(inode);
+  };
+  for (let i = 0; i < inodes.length; i++) inodes[i]?.children?.forEach(add);
   const count = inodes.length;
   const layout: Layout = {
     inodes,
@@ -187,16 +187,19 @@ function collect(root: Inode): Layout {
     inline: new Uint8Array(count),
     xattrBytes: new Uint32Array(count),
   };
-  for (const [i, inode] of inodes.entries()) {
+  for (const inode of inodes) {
+    const i = inode.number;
     if (inode.children !== undefined) {
       let subdirectories = 0;
-      for (const { inode: child } of inode.children.values()) {
-        if (child.kind !== kind.directory) continue;
+      let bytes = 2 * direntBytes + "...".length;
+      inode.children.forEach(({ inode: child }, name) => {
+        bytes += direntBytes + name.length;
+        if (child.kind !== kind.directory) return;
         layout.parents[child.number] = i;
         subdirectories++;
-      }
+      });
       layout.subdirectories[i] = subdirectories;
-      layout.bodyBytes[i] = directoryBytes(inode);
+      layout.bodyBytes[i] = bytes <= blockBytes ? bytes : largeDirectoryBytes(inode);
     } else if (inode.kind === kind.symlink) layout.bodyBytes[i] = inode.size;
     else if (inode.kind === kind.file && inode.size > 0 && inode.dataOffset % blockBytes !== 0) {
       if (inode.links === 1) layout.inData[i] = 1;
@@ -208,8 +211,20 @@ function collect(root: Inode): Layout {
 
 /** A directory's names, `.` and `..` among them. Binary strings sort as their bytes do, which is how the kernel searches. */
 function namesOf(inode: Inode): string[] {
-  // Without a function to compare, which would be called a million times: strings are sorted by their code units.
-  return [".", "..", ...(inode.children?.keys() ?? [])].sort();
+  const names = [".", ".."];
+  inode.children?.forEach((_, name) => {
+    names.push(name);
+  });
+  // Nearly all directories are small, and setting up a real sort takes longer than this.
+  if (names.length > 24) return names.sort();
+  for (let i = 1; i < names.length; i++) {
+    const name = names[i] ?? "";
+    let at = i;
+    for (let before = names[at - 1]; before !== undefined && before > name; before = names[at - 1])
+      names[at--] = before;
+    names[at] = name;
+  }
+  return names;
 }
 
 /** How many of the names from `start` on go into one block. */
@@ -223,11 +238,8 @@ function blockOf(names: readonly string[], start: number): number {
   return end - start;
 }
 
-function directoryBytes(inode: Inode): number {
-  let whole = 2 * direntBytes + "...".length;
-  for (const name of inode.children?.keys() ?? []) whole += direntBytes + name.length;
-  if (whole <= blockBytes) return whole;
-  // Each block but the last has a rest that is too small for the next name, so the order matters.
+/** Each block but the last has a rest that is too small for the next name, so the order matters. */
+function largeDirectoryBytes(inode: Inode): number {
   const names = namesOf(inode);
   let blocks = 0;
   let start = 0;
