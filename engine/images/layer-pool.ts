@@ -58,7 +58,7 @@ export class LayerPool {
   #idle: NodeJS.Timeout | undefined;
   #next = 0;
 
-  constructor(size = 3) {
+  constructor(size = 4) {
     this.#size = size;
     this.#script = process.env.MOCKER_LAYER_WORKER || join(__dirname, "layer-worker.js");
   }

@@ -338,12 +338,12 @@ export class LayerStore {
   }
 }
 
-/** After how much of all downloads their buffers are freed. */
+/** After how much of all downloads their buffers are freed: if more often, those still in use would soon count as old, and stay. */
 const freeEveryBytes = 4 << 20;
 let unfreed = 0;
 
 /** How much of a stream waits in memory for the disk at most, and how much is worth a write before it has waited. */
-const batchBytes = 1 << 20;
+const batchBytes = 512 * 1024;
 const worthBytes = 256 * 1024;
 const batchWaitMs = 5;
 
