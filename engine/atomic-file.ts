@@ -19,15 +19,18 @@ export function syncFolder(folder: string): void {
   }
 }
 
+/** What outlives a crash of the machine: the file with its name, its contents if the name does, nothing. */
+type Durability = "file" | "contents" | "nothing";
+
 /**
- * Replaces or makes `path` so that a crash leaves the old contents or the new ones, never a part of them. Without `durable`
- * that holds for a crash of this process only, see images/deferred-sync.ts.
+ * Replaces or makes `path` so that a crash leaves the old contents or the new ones, never a part of them. With the
+ * durability "nothing" that holds for a crash of this process only, see images/deferred-sync.ts.
  */
 export function writeFileAtomic(
   path: string,
   contents: string | Uint8Array,
   temporaryFolder = dirname(path),
-  durable = true,
+  durability: Durability = "file",
 ): void {
   const bytes = typeof contents === "string" ? Buffer.from(contents) : contents;
   const temporary = join(temporaryFolder, temporaryName("file"));
@@ -35,7 +38,7 @@ export function writeFileAtomic(
     const fd = openSync(temporary, "wx", 0o600);
     try {
       for (let at = 0; at < bytes.byteLength; ) at += writeSync(fd, bytes, at);
-      if (durable) fsyncSync(fd);
+      if (durability !== "nothing") fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
@@ -44,5 +47,5 @@ export function writeFileAtomic(
     rmSync(temporary, { force: true });
     throw error;
   }
-  if (durable) syncFolder(dirname(path));
+  if (durability === "file") syncFolder(dirname(path));
 }

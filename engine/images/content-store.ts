@@ -93,29 +93,34 @@ export class ContentStore {
     return bytes;
   }
 
-  /** Stores a small blob; returns its digest. */
+  /** Stores a small blob, whose name is durable after {@link syncBlobs}; returns its digest. */
   writeBlob(bytes: Uint8Array, digest = digestOf(bytes)): Digest {
     const path = this.blobPath(digest);
     if (!existsSync(path)) {
       mkdirSync(join(this.dir, "blobs", splitDigest(digest).algorithm), { recursive: true, mode: 0o700 });
-      writeFileAtomic(path, bytes, this.ingestDir);
+      writeFileAtomic(path, bytes, this.ingestDir, "contents");
     }
     return digest;
   }
 
-  /** Turns a finished download, already durable and verified, into a blob. */
+  /** Turns a finished download, already durable and verified, into a blob; its name is durable after {@link syncBlobs}. */
   adoptPartial(digest: Digest): void {
     const folder = join(this.dir, "blobs", splitDigest(digest).algorithm);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     renameSync(this.partialPath(digest), this.blobPath(digest));
-    syncFolder(folder);
   }
 
-  /** Writes index.json unless it says so already. */
+  /** Once for all of an image's blobs, before its record names them. */
+  syncBlobs(): void {
+    for (const algorithm of readdirSync(join(this.dir, "blobs")))
+      syncFolder(join(this.dir, "blobs", algorithm));
+  }
+
+  /** Writes index.json unless it says so already. Not flushed: each start of the engine looks whether it is right. */
   writeLayout(entries: readonly LayoutEntry[]): void {
     const contents = layoutText(entries);
     const path = join(this.dir, "index.json");
-    if (readText(path) !== contents) writeFileAtomic(path, contents, this.ingestDir);
+    if (readText(path) !== contents) writeFileAtomic(path, contents, this.ingestDir, "nothing");
   }
 
   /** Whether index.json says just this. */

@@ -58,6 +58,8 @@ const xattrPrefixes: [prefix: string, index: number, whole: boolean][] = [
 /** Where each inode goes, by its number; plain arrays, because an image may have a million of them. */
 interface Layout {
   inodes: Inode[];
+  /** Those of them that are written here. */
+  own: Inode[];
   /** Of directories. */
   parents: Uint32Array;
   /** Small files whose inodes are in the layers' data: all but those with several names, which layers cannot know. */
@@ -77,14 +79,13 @@ interface Layout {
 /** Writes `tree`, merged from the job's layers, to a new file. */
 export function writeErofs(tree: Tree, job: Omit<RootJob, "op">): RootResult {
   const layout = collect(tree.inode);
-  const { inodes } = layout;
+  const { inodes, own } = layout;
   const build = commonTime(layout);
 
   // Where everything goes.
   let cursor = superOffset + superBytes;
-  for (const inode of inodes) {
+  for (const inode of own) {
     const i = inode.number;
-    if (layout.inData[i] === 1) continue;
     const links = linksOf(layout, inode);
     const extended =
       inode.mtimeSeconds !== build.seconds ||
@@ -108,7 +109,8 @@ export function writeErofs(tree: Tree, job: Omit<RootJob, "op">): RootResult {
     cursor += head + (inline ? tail : 0);
   }
   let block = roundUp(cursor, blockBytes) / blockBytes;
-  for (const [i, body] of layout.bodyBytes.entries()) {
+  for (const { number: i } of own) {
+    const body = layout.bodyBytes[i] ?? 0;
     const blocks = layout.inline[i] === 1 ? Math.floor(body / blockBytes) : Math.ceil(body / blockBytes);
     layout.firstBlocks[i] = blocks === 0 ? noBlock : block;
     block += blocks;
@@ -116,31 +118,28 @@ export function writeErofs(tree: Tree, job: Omit<RootJob, "op">): RootResult {
   const metadataBlocks = block;
 
   // Which blobs are needed, and at which block each begins on the joined disk.
-  const dataEnd = new Map<number, number>();
+  const dataEnd = job.layers.map(() => 0);
   for (const inode of inodes) {
     if (inode.kind !== kind.file || inode.size === 0 || (layout.bodyBytes[inode.number] ?? 0) > 0) continue;
     const end = roundUp(inode.dataOffset + inode.size, blockBytes);
-    dataEnd.set(inode.dataLayer, Math.max(dataEnd.get(inode.dataLayer) ?? 0, end));
+    if (end > (dataEnd[inode.dataLayer] ?? 0)) dataEnd[inode.dataLayer] = end;
   }
-  const layerBlock = new Map<number, number>();
+  const layerBlock: number[] = [];
   const extents: RootResult["extents"] = [];
-  for (const layer of [...dataEnd.keys()].sort((a, b) => a - b)) {
-    const bytes = dataEnd.get(layer) ?? 0;
-    layerBlock.set(layer, block);
-    extents.push({ layer, bytes });
+  for (const [layer, bytes] of dataEnd.entries()) {
+    layerBlock.push(block);
+    if (bytes > 0) extents.push({ layer, bytes });
     block += bytes / blockBytes;
   }
   if (block >= noBlock) throw new TarError("the image is larger than 16 TiB");
   for (const { number, dataLayer, dataOffset } of inodes)
     if (layout.inData[number] === 1)
-      layout.offsets[number] =
-        (layerBlock.get(dataLayer) ?? 0) * blockBytes + dataOffset - extendedInodeBytes;
+      layout.offsets[number] = (layerBlock[dataLayer] ?? 0) * blockBytes + dataOffset - extendedInodeBytes;
 
   const contents = new SmallContents(job.layers);
   const file = new BlockFile(job.metadataPath);
   try {
-    for (const inode of inodes)
-      if (layout.inData[inode.number] === 0) writeInode(file, layout, inode, layerBlock, contents);
+    for (const inode of own) writeInode(file, layout, inode, layerBlock, contents);
     // Still in the first window: see BlockFile.
     const sb = Buffer.alloc(superBytes);
     sb.writeUInt32LE(magic, 0);
@@ -155,7 +154,7 @@ export function writeErofs(tree: Tree, job: Omit<RootJob, "op">): RootResult {
     sb.write("mocker", 64, "latin1");
     file.first.set(sb, superOffset);
     file.first.writeUInt32LE(erofsCrc32c(file.first.subarray(superOffset, blockBytes)), superOffset + 4);
-    for (const inode of inodes) writeBody(file, layout, inode);
+    for (const inode of own) writeBody(file, layout, inode);
     file.finish(metadataBlocks * blockBytes);
   } finally {
     file.close();
@@ -177,6 +176,7 @@ function collect(root: Inode): Layout {
   const count = inodes.length;
   const layout: Layout = {
     inodes,
+    own: [],
     parents: new Uint32Array(count),
     inData: new Uint8Array(count),
     offsets: new Float64Array(count),
@@ -202,9 +202,13 @@ function collect(root: Inode): Layout {
       layout.bodyBytes[i] = bytes <= blockBytes ? bytes : largeDirectoryBytes(inode);
     } else if (inode.kind === kind.symlink) layout.bodyBytes[i] = inode.size;
     else if (inode.kind === kind.file && inode.size > 0 && inode.dataOffset % blockBytes !== 0) {
-      if (inode.links === 1) layout.inData[i] = 1;
-      else layout.bodyBytes[i] = inode.size;
+      if (inode.links === 1) {
+        layout.inData[i] = 1;
+        continue;
+      }
+      layout.bodyBytes[i] = inode.size;
     }
+    layout.own.push(inode);
   }
   return layout;
 }
@@ -254,12 +258,11 @@ function largeDirectoryBytes(inode: Inode): number {
  * The time that most inodes have: those need none of their own and may be half as large. It pays for images whose times are all the
  * same, so the first few thousand tell.
  */
-function commonTime({ inodes, inData }: Layout): Time {
+function commonTime({ own }: Layout): Time {
   const counts = new Map<string, number>();
   let best = { seconds: 0, nanoseconds: 0 };
   let bestCount = 0;
-  for (const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds, number } of inodes.slice(0, 4096)) {
-    if (inData[number] === 1) continue;
+  for (const { mtimeSeconds: seconds, mtimeNanoseconds: nanoseconds } of own.slice(0, 4096)) {
     const key = `${seconds} ${nanoseconds}`;
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
@@ -307,7 +310,7 @@ function writeInode(
   file: BlockFile,
   layout: Layout,
   inode: Inode,
-  layerBlock: Map<number, number>,
+  layerBlock: readonly number[],
   contents: SmallContents,
 ): void {
   const i = inode.number;
@@ -324,7 +327,7 @@ function writeInode(
   let reference = layout.firstBlocks[i] ?? noBlock;
   if (inode.kind === kind.file) {
     if (inode.size > 0 && body === 0)
-      reference = (layerBlock.get(inode.dataLayer) ?? 0) + inode.dataOffset / blockBytes;
+      reference = (layerBlock[inode.dataLayer] ?? 0) + inode.dataOffset / blockBytes;
   } else if (inode.kind === kind.characterDevice || inode.kind === kind.blockDevice) {
     const { deviceMajor: major, deviceMinor: minor } = inode;
     // new_encode_dev() of the kernel.

@@ -285,6 +285,7 @@ export class ImagePuller {
         ...normalizedPlatform(config),
         config: config.run,
       };
+      this.#store.syncBlobs();
       this.#catalog.commit(record, source.tags);
       this.#sync.schedule();
       return { id: record.id, digest: named, reference, upToDate: false };

@@ -146,10 +146,10 @@ export class RootStore {
       const result = await this.#build(chain, diffIds, name, temporary);
       const made: RootRecord = { version: 1, diffIds: [...diffIds], ...result };
       renameSync(temporary, paths.metadata);
-      writeFileAtomic(paths.record, JSON.stringify(made), this.#store.ingestDir, false);
+      writeFileAtomic(paths.record, JSON.stringify(made), this.#store.ingestDir, "nothing");
       const disk = this.#describe(chain, made);
       // Last: the disk is there when its descriptor is.
-      writeFileAtomic(paths.vmdk, this.#vmdk(disk, made), this.#store.ingestDir, false);
+      writeFileAtomic(paths.vmdk, this.#vmdk(disk, made), this.#store.ingestDir, "nothing");
       return disk;
     } finally {
       await rm(temporary, { force: true });
