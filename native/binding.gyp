@@ -26,6 +26,7 @@
       "target_name": "mocker",
       "sources": [
         "addon/addon.cc",
+        "addon/image-root.cc",
         "addon/layer-blob.cc",
         "addon/process-watch.cc",
         "common/file.cc",

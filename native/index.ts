@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join } from "node:path";
-import { promisify } from "node:util";
+import { getSystemErrorName, promisify } from "node:util";
 import { MockerError } from "../engine/protocol/errors.ts";
 
 export { checkKrunConfig, type KrunConfig } from "./krun-config.ts";
@@ -37,8 +37,23 @@ interface Addon {
   ): Promise<[produced: number, position: number, status: number]>;
   finishBlob(blob: object): { blobDigest: string; tarDigest: string; complete: boolean };
   blobFormat(blob: object): number;
+  openRoot(): object;
+  applyRoot(root: object, indexPath: string): Promise<RootStep>;
+  writeRoot(root: object, metadataPath: string, uuid: Uint8Array, dataPaths: string[]): Promise<RootStep>;
+  listRoot(root: object): Promise<RootStep>;
+  closeRoot(root: object): void;
   kvmStatus(): { usable: boolean; reason: string; hint: string };
   libkrun(krunPath: string | null, kernelPath: string | null, bundledDir: string): LibkrunInfo;
+}
+
+/** What a step of a merge came to, see native/codec/codec.h. */
+interface RootStep {
+  status: number;
+  error: number;
+  answer: Buffer;
+  metadataBytes: number;
+  inodes: number;
+  extents: number[];
 }
 
 export interface Watch {
@@ -321,6 +336,80 @@ export class BlobReader {
   get format(): BlobFormat {
     return blobFormats[this.#native.blobFormat(this.#blob)] ?? "unknown";
   }
+}
+
+/** `invalid`: the image makes no sense; `damaged`: what Mocker wrote itself is not what it was. */
+export type RootFault = "invalid" | "damaged" | "internal";
+
+const rootFaults: Record<number, RootFault> = { [-1]: "invalid", [-2]: "damaged" };
+const rootIoStatus = -3;
+
+/** Layers that cannot be merged; the message says why and may have names of the image. */
+export class RootError extends Error {
+  readonly fault: RootFault;
+  constructor(fault: RootFault, message: string) {
+    super(message);
+    this.name = "RootError";
+    this.fault = fault;
+  }
+}
+
+/**
+ * Merges the layers of an image into one file system (native/codec/src/tree.rs). One call at a time; each runs in the thread
+ * pool. All throw RootError, and Error with `code` (ENOSPC, …) for what the files' system says.
+ */
+export class RootMerge {
+  readonly #native = addon();
+  readonly #root = this.#native.openRoot();
+
+  /** Applies the next layer, bottom first, whose index is in a file. After an error the merge is good for nothing. */
+  async apply(indexPath: string): Promise<void> {
+    checked(await this.#native.applyRoot(this.#root, absolute(indexPath)), indexPath);
+  }
+
+  /**
+   * Writes the EROFS metadata to a new file.
+   * @param uuid 16 bytes in hexadecimal
+   * @param dataPaths the layers' data blobs, bottom first
+   * @returns `extents`: for each layer how many bytes of its data must follow the metadata on the disk, 0 for none
+   */
+  async write(
+    metadataPath: string,
+    uuid: string,
+    dataPaths: readonly string[],
+  ): Promise<{ metadataBytes: number; inodes: number; extents: number[] }> {
+    const { metadataBytes, inodes, extents } = checked(
+      await this.#native.writeRoot(
+        this.#root,
+        absolute(metadataPath),
+        Buffer.from(uuid, "hex"),
+        dataPaths.map(absolute),
+      ),
+      metadataPath,
+    );
+    return { metadataBytes, inodes, extents };
+  }
+
+  /** The tree, as native/codec/src/listing.rs describes it. */
+  async list(): Promise<Buffer> {
+    return checked(await this.#native.listRoot(this.#root), "the layers").answer;
+  }
+
+  /** Frees its memory, which the garbage collector knows nothing of. */
+  close(): void {
+    this.#native.closeRoot(this.#root);
+  }
+}
+
+function checked(step: RootStep, what: string): RootStep {
+  const { status, error, answer } = step;
+  if (status === 0) return step;
+  const words = answer.toString("utf8");
+  if (status === rootIoStatus)
+    throw Object.assign(new Error(`${what}: ${words}`), {
+      code: error === 0 ? "EIO" : getSystemErrorName(-error),
+    });
+  throw new RootError(rootFaults[status] ?? "internal", words);
 }
 
 /** Whether VMs can be booted here, as far as /dev/kvm tells. */

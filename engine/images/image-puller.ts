@@ -10,6 +10,7 @@ import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
 import { type ImageSource, readSmall, resolveManifest } from "./image-source.ts";
 import { readLayerTotals } from "./layer-index.ts";
+import { LayerMerge } from "./layer-merge.ts";
 import { type LayerStore, noSpace } from "./layer-store.ts";
 import { type Descriptor, parseConfig } from "./manifest.ts";
 import { spaceFor } from "./no-space.ts";
@@ -207,6 +208,7 @@ export class ImagePuller {
     const releases: (() => void)[] = [];
     const failed = new AbortController();
     const signal = AbortSignal.any([outer, failed.signal]);
+    const merge = new LayerMerge();
     try {
       const named = source.top.digest;
       const wanted = platform ?? hostPlatform();
@@ -250,12 +252,18 @@ export class ImagePuller {
 
       const chain = chainId(config.diffIds);
       this.#garbage.pin(pins, chain, ...config.diffIds);
-      await this.#bringLayers(source, manifest.layers, config.diffIds, signal, failed, onProgress).catch(
-        (error: unknown) => {
-          throw spaceFor(error, this.#store, source.name, manifest.layers, config.diffIds);
-        },
-      );
-      await this.#roots.disk(chain, config.diffIds, source.name);
+      await this.#bringLayers(
+        source,
+        manifest.layers,
+        config.diffIds,
+        merge,
+        signal,
+        failed,
+        onProgress,
+      ).catch((error: unknown) => {
+        throw spaceFor(error, this.#store, source.name, manifest.layers, config.diffIds);
+      });
+      await this.#roots.disk(chain, config.diffIds, source.name, merge);
       this.#store.writeBlob(configBytes, manifest.config.digest);
       this.#store.writeBlob(bytes, digest);
       this.#keepIndex(source);
@@ -290,6 +298,7 @@ export class ImagePuller {
       this.#sync.schedule();
       return { id: record.id, digest: named, reference, upToDate: false };
     } finally {
+      merge.close();
       for (const release of releases) release();
       this.#garbage.unpin(pins);
     }
@@ -322,6 +331,7 @@ export class ImagePuller {
     source: ImageSource,
     layers: readonly Descriptor[],
     diffIds: readonly Digest[],
+    merge: LayerMerge,
     signal: AbortSignal,
     failed: AbortController,
     onProgress: OnProgress,
@@ -337,7 +347,7 @@ export class ImagePuller {
       const count = missing < 0 ? there.length : missing;
       if (count <= merged) return;
       merged = count;
-      this.#roots.ahead(chainId(diffIds), diffIds, count, source.name);
+      this.#roots.ahead(chainId(diffIds), diffIds, count, source.name, merge);
     };
     mergeAhead();
     for (const layer of layers) onProgress({ layer: shortDigest(layer.digest), status: "waiting" });

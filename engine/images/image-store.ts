@@ -84,7 +84,7 @@ export class ImageStore {
     const garbage = new Garbage(store, catalog.records);
     const pool = new LayerPool();
     const layers = new LayerStore(store, pool, options.limits);
-    const roots = new RootStore(store, pool);
+    const roots = new RootStore(store);
     const sync = new DeferredSync(store);
     this.#store = store;
     this.#catalog = catalog;

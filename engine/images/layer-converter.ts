@@ -1,11 +1,5 @@
 import { DataBlobWriter, dataBlockSize } from "./data-blob.ts";
-import {
-  extendedInodeBytes,
-  layoutInline,
-  noBlock,
-  regularFileMode,
-  writeExtendedInode,
-} from "./erofs-inode.ts";
+import { inodeBytes, writeInode } from "./erofs-inode.ts";
 import { type Kind, kind, LayerIndexWriter, type Xattr } from "./layer-index.ts";
 import { TarError } from "./tar-header.ts";
 import {
@@ -58,7 +52,7 @@ const opaqueName = ".wh..wh..opq";
 const maximumXattrBytes = 64 * 1024;
 
 /** What fits into a block with its inode. */
-const maximumInlineBytes = dataBlockSize - extendedInodeBytes;
+const maximumInlineBytes = dataBlockSize - inodeBytes;
 
 /**
  * Turns a layer's tar stream into its data blob and its index while the bytes go by. Throws TarError with the entry's name
@@ -230,25 +224,10 @@ export class LayerConverter implements TarHandler {
 
   /** Its inode and its contents share a block with others: most files are small, and half of each one's last block is lost. */
   #beginSmall(entry: TarEntry): void {
-    const { buffer, at, offset } = this.#blob.small(extendedInodeBytes + entry.size);
-    writeExtendedInode(
-      buffer,
-      at,
-      {
-        layout: layoutInline,
-        xattrCount: 0,
-        mode: regularFileMode | entry.mode,
-        size: entry.size,
-        reference: noBlock,
-        number: this.#index.entries,
-        uid: entry.uid,
-        gid: entry.gid,
-        links: 1,
-      },
-      { seconds: entry.mtimeSeconds, nanoseconds: entry.mtimeNanoseconds },
-    );
-    this.#small = { buffer, at: at + extendedInodeBytes };
-    this.#fileStart = offset + extendedInodeBytes;
+    const { buffer, at, offset } = this.#blob.small(inodeBytes + entry.size);
+    writeInode(buffer, at, this.#index.entries, entry);
+    this.#small = { buffer, at: at + inodeBytes };
+    this.#fileStart = offset + inodeBytes;
   }
 
   /** image-spec layer.md, "Whiteouts". */

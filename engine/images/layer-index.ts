@@ -153,135 +153,72 @@ export function readLayerTotals(path: string): LayerTotals | null {
 }
 
 const none: readonly Xattr[] = [];
-const empty = Buffer.alloc(entryBytes);
 
-/** The attributes of an entry, read from the index when asked for: objects for each of them would need far more memory. */
+/** An entry, read from the bytes it is in when asked for: objects for each of them would need far more memory. */
 export class Attributes {
-  /** The index and the entry's offset in it. */
-  protected buffer: Buffer;
-  protected at: number;
+  /** The index or listing, and the entry's offset in it. */
+  readonly #buffer: Buffer;
+  readonly #at: number;
 
-  /** Without arguments: all zeros. */
-  constructor(buffer: Buffer = empty, at = 0) {
-    this.buffer = buffer;
-    this.at = at;
+  constructor(buffer: Buffer, at: number) {
+    this.#buffer = buffer;
+    this.#at = at;
   }
 
-  /** Makes this the attributes of another entry. */
-  take(other: Attributes): void {
-    this.buffer = other.buffer;
-    this.at = other.at;
+  get path(): string {
+    const start = this.#at + entryBytes;
+    return this.#buffer.toString("latin1", start, start + this.#pathBytes);
   }
-
   get mode(): number {
-    return this.buffer.readUInt16LE(this.at + 2);
+    return this.#buffer.readUInt16LE(this.#at + 2);
   }
   get uid(): number {
-    return this.buffer.readUInt32LE(this.at + 4);
+    return this.#buffer.readUInt32LE(this.#at + 4);
   }
   get gid(): number {
-    return this.buffer.readUInt32LE(this.at + 8);
+    return this.#buffer.readUInt32LE(this.#at + 8);
   }
   get mtimeNanoseconds(): number {
-    return this.buffer.readUInt32LE(this.at + 12);
+    return this.#buffer.readUInt32LE(this.#at + 12);
   }
   get mtimeSeconds(): number {
-    return this.buffer.readDoubleLE(this.at + 16);
+    return this.#buffer.readDoubleLE(this.#at + 16);
   }
   get size(): number {
-    return this.buffer.readDoubleLE(this.at + 24);
+    return this.#buffer.readDoubleLE(this.#at + 24);
   }
   /** Of files only. */
   get dataOffset(): number {
-    return this.buffer.readDoubleLE(this.at + 32);
+    return this.#buffer.readDoubleLE(this.#at + 32);
   }
   /** Of devices only. */
   get deviceMajor(): number {
-    return this.buffer.readUInt32LE(this.at + 32);
+    return this.#buffer.readUInt32LE(this.#at + 32);
   }
   get deviceMinor(): number {
-    return this.buffer.readUInt32LE(this.at + 36);
+    return this.#buffer.readUInt32LE(this.#at + 36);
+  }
+  /** Where the next entry begins. */
+  get end(): number {
+    return this.#at + entryBytes + this.#pathBytes + this.#linkBytes + this.#xattrBytes;
   }
   get link(): string {
-    const start = this.at + entryBytes + this.pathBytes;
-    return this.buffer.toString("latin1", start, start + this.linkBytes);
+    const start = this.#at + entryBytes + this.#pathBytes;
+    return this.#buffer.toString("latin1", start, start + this.#linkBytes);
   }
   get xattrs(): readonly Xattr[] {
-    const start = this.at + entryBytes + this.pathBytes + this.linkBytes;
-    const length = this.xattrBytes;
-    return length === 0 ? none : readXattrs(this.buffer, start, start + length);
+    const start = this.#at + entryBytes + this.#pathBytes + this.#linkBytes;
+    const length = this.#xattrBytes;
+    return length === 0 ? none : readXattrs(this.#buffer, start, start + length);
   }
-  protected get pathBytes(): number {
-    return this.buffer.readUInt16LE(this.at + 40);
+  get #pathBytes(): number {
+    return this.#buffer.readUInt16LE(this.#at + 40);
   }
-  protected get linkBytes(): number {
-    return this.buffer.readUInt16LE(this.at + 42);
+  get #linkBytes(): number {
+    return this.#buffer.readUInt16LE(this.#at + 42);
   }
-  protected get xattrBytes(): number {
-    return this.buffer.readUInt32LE(this.at + 44);
-  }
-}
-
-/**
- * Goes through the entries of an index in archive order: `while (cursor.next()) …`. Throws RangeError for a file that is cut or no
- * index.
- */
-export class EntryCursor extends Attributes {
-  #left: number;
-  #nextAt = headerBytes;
-  #parentPath = "";
-  #parentAt = 0;
-  #parentBytes = 0;
-  #nameAt = 0;
-
-  constructor(index: Buffer) {
-    super(index, 0);
-    const totals = readTotals(index);
-    if (totals === null) throw new RangeError("not a layer index");
-    this.#left = totals.entries;
-  }
-
-  next(): boolean {
-    if (this.#left === 0) return false;
-    this.#left--;
-    this.at = this.#nextAt;
-    const pathAt = this.at + entryBytes;
-    const pathEnd = pathAt + this.pathBytes;
-    this.#nextAt = pathEnd + this.linkBytes + this.xattrBytes;
-    if (this.#nextAt > this.buffer.length) throw new RangeError("the layer index is cut");
-    let slash = pathEnd - 1;
-    while (slash >= pathAt && this.buffer[slash] !== 0x2f) slash--;
-    this.#nameAt = slash < pathAt ? pathAt : slash + 1;
-    const parentBytes = Math.max(slash - pathAt, 0);
-    // Entries come folder by folder: the same string for all of a folder's.
-    const same =
-      parentBytes === this.#parentBytes &&
-      this.buffer.compare(
-        this.buffer,
-        this.#parentAt,
-        this.#parentAt + parentBytes,
-        pathAt,
-        pathAt + parentBytes,
-      ) === 0;
-    if (!same) this.#parentPath = this.buffer.toString("latin1", pathAt, pathAt + parentBytes);
-    this.#parentAt = pathAt;
-    this.#parentBytes = parentBytes;
-    return true;
-  }
-
-  get kind(): Kind {
-    return this.buffer.readUInt8(this.at) as Kind;
-  }
-  get path(): string {
-    return this.buffer.toString("latin1", this.at + entryBytes, this.at + entryBytes + this.pathBytes);
-  }
-  /** `path` up to its last slash; "" for what is in the root. */
-  get parentPath(): string {
-    return this.#parentPath;
-  }
-  /** `path` after its last slash. */
-  get name(): string {
-    return this.buffer.toString("latin1", this.#nameAt, this.at + entryBytes + this.pathBytes);
+  get #xattrBytes(): number {
+    return this.#buffer.readUInt32LE(this.#at + 44);
   }
 }
 

@@ -17,31 +17,12 @@ export interface ConvertJob {
   name: string;
 }
 
-export interface RootLayer {
-  indexPath: string;
-  dataPath: string;
-  name: string;
-}
-
-export interface RootJob {
-  op: "root";
-  /** Bottom layer first. */
-  layers: RootLayer[];
-  metadataPath: string;
-  /** 16 bytes in hexadecimal. */
-  uuid: string;
-}
-
-export type WorkerJob = ConvertJob | RootJob;
-
 /** `job`: a number that the engine gives each of them. */
 export type ToWorker =
-  | (WorkerJob & { job: number })
+  | (ConvertJob & { job: number })
   /** So many bytes of the blob are in its file; `final`: that is all. */
   | { op: "available"; job: number; bytes: number; final: boolean }
-  | { op: "abort"; job: number }
-  /** The bottom layers of a root that will be asked for later: may be merged already. */
-  | { op: "ahead"; layers: RootLayer[] };
+  | { op: "abort"; job: number };
 
 export interface ConvertResult {
   tarBytes: number;
@@ -49,17 +30,10 @@ export interface ConvertResult {
   entries: number;
 }
 
-export interface RootResult {
-  metadataBytes: number;
-  /** Numbers of the layers whose data the file system refers to, in the order of their extents. */
-  extents: { layer: number; bytes: number }[];
-  inodes: number;
-}
-
 /** Every job ends with `done` or `failed`, also one that was aborted; then it has no file open any more. */
 export type FromWorker =
   | { op: "progress"; job: number; bytes: number }
-  | { op: "done"; job: number; result: ConvertResult | RootResult }
+  | { op: "done"; job: number; result: ConvertResult }
   | {
       op: "failed";
       job: number;

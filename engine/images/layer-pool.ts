@@ -1,20 +1,11 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { MockerError } from "../protocol/errors.ts";
-import type {
-  ConvertJob,
-  ConvertResult,
-  FromWorker,
-  RootJob,
-  RootLayer,
-  RootResult,
-  ToWorker,
-  WorkerJob,
-} from "./layer-job.ts";
+import type { ConvertJob, ConvertResult, FromWorker, ToWorker } from "./layer-job.ts";
 
 /** A job given to the pool. */
-export interface PoolJob<Result> {
-  readonly result: Promise<Result>;
+export interface PoolJob {
+  readonly result: Promise<ConvertResult>;
   /** Resolves when the job touches no file any more, however it went. */
   readonly ended: Promise<void>;
   /** See {@link ToWorker}. */
@@ -25,9 +16,9 @@ export interface PoolJob<Result> {
 
 interface Waiting {
   number: number;
-  job: WorkerJob;
+  job: ConvertJob;
   onProgress: ((bytes: number) => void) | undefined;
-  resolve: (result: ConvertResult | RootResult) => void;
+  resolve: (result: ConvertResult) => void;
   reject: (reason: unknown) => void;
   end: () => void;
   bytes: number;
@@ -48,7 +39,7 @@ const heapMiB = 2_048;
 /** Small, because nearly all that a conversion makes is garbage at once. */
 const youngMiB = 2;
 
-/** The thread that converts layers and merges them; at most `size` jobs are under way in it, the others wait. */
+/** The thread that converts layers; at most `size` jobs are under way in it, the others wait. */
 export class LayerPool {
   readonly #size: number;
   readonly #script: string;
@@ -63,25 +54,7 @@ export class LayerPool {
     this.#script = process.env.MOCKER_LAYER_WORKER || join(__dirname, "layer-worker.js");
   }
 
-  convert(job: ConvertJob, onProgress?: (bytes: number) => void): PoolJob<ConvertResult> {
-    return this.#submit<ConvertResult>(job, onProgress);
-  }
-
-  root(job: RootJob): PoolJob<RootResult> {
-    return this.#submit<RootResult>(job, undefined);
-  }
-
-  /** Tells which layers a root will begin with, bottom first: they are merged while others are still on their way. */
-  ahead(layers: RootLayer[]): void {
-    this.#worker ??= this.#makeWorker();
-    this.#post({ op: "ahead", layers });
-    if (this.#running.size === 0) this.#rest();
-  }
-
-  #submit<Result extends ConvertResult | RootResult>(
-    job: WorkerJob,
-    onProgress: ((bytes: number) => void) | undefined,
-  ): PoolJob<Result> {
+  convert(job: ConvertJob, onProgress?: (bytes: number) => void): PoolJob {
     let end = (): void => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;
@@ -97,14 +70,14 @@ export class LayerPool {
       final: false,
       told: 0,
     };
-    const result = new Promise<ConvertResult | RootResult>((resolve, reject) => {
+    const result = new Promise<ConvertResult>((resolve, reject) => {
       item.resolve = resolve;
       item.reject = reject;
     });
     this.#queue.push(item);
     this.#start();
     return {
-      result: result as Promise<Result>,
+      result,
       ended,
       available: (bytes, final) => {
         item.bytes = bytes;

@@ -3,26 +3,15 @@ import { parentPort } from "node:worker_threads";
 import { BlobError, BlobReader } from "../../native/index.ts";
 import { MockerError } from "../protocol/errors.ts";
 import { digestMismatch, splitDigest } from "./digest.ts";
-import { writeErofs } from "./erofs-writer.ts";
 import { freeGarbage } from "./free-garbage.ts";
 import { LayerConverter, LimitError } from "./layer-converter.ts";
 import { readTotals } from "./layer-index.ts";
-import type {
-  ConvertJob,
-  ConvertResult,
-  FromWorker,
-  RootJob,
-  RootLayer,
-  RootResult,
-  ToWorker,
-} from "./layer-job.ts";
+import type { ConvertJob, ConvertResult, FromWorker, ToWorker } from "./layer-job.ts";
 import { TarError } from "./tar-header.ts";
-import { LayerMerge } from "./tree.ts";
 
 /**
- * The thread that does the heavy work of images: the conversion of layers, following their downloads, and the merge of an image's
- * layers into a file system. Conversions go on side by side: their blobs are read, decompressed and hashed in the thread
- * pool, and only what becomes of the tar is done here.
+ * The thread that converts layers, following their downloads. Conversions go on side by side: their blobs are read,
+ * decompressed and hashed in the thread pool, and only what becomes of the tar is done here.
  */
 const port = parentPort;
 if (port === null) throw new Error("layer-worker runs as a worker thread");
@@ -47,14 +36,8 @@ interface Progress {
 const running = new Map<number, Progress>();
 /** Kept, because what V8 frees of buffers it frees late. */
 const buffers: Buffer[] = [];
-/** Begun before it was asked for. */
-let ahead: LayerMerge | undefined;
 
 port.on("message", (message: ToWorker) => {
-  if (message.op === "ahead") {
-    mergeAhead(message.layers);
-    return;
-  }
   if (message.op === "available" || message.op === "abort") {
     const progress = running.get(message.job);
     if (progress === undefined) return;
@@ -68,8 +51,7 @@ port.on("message", (message: ToWorker) => {
     return;
   }
   const { job } = message;
-  const work = message.op === "convert" ? convert(message) : Promise.resolve(message).then(makeRoot);
-  work
+  convert(message)
     .then(
       (result) => send({ op: "done", job, result }),
       (error: unknown) => send(failure(job, error)),
@@ -251,21 +233,4 @@ function explain(error: unknown, { format }: BlobReader): TarError {
     default:
       throw error;
   }
-}
-
-/** A merge takes longer than the last layer's conversion, and can begin before. */
-function mergeAhead(layers: readonly RootLayer[]): void {
-  try {
-    if (!ahead?.begins(layers)) ahead = new LayerMerge();
-    ahead.apply(layers);
-  } catch {
-    // Whoever asks for the whole is told.
-    ahead = undefined;
-  }
-}
-
-function makeRoot(job: RootJob): RootResult {
-  const merge = ahead?.begins(job.layers) ? ahead : new LayerMerge();
-  ahead = undefined;
-  return writeErofs(merge.apply(job.layers), job);
 }

@@ -18,7 +18,7 @@ import {
 } from "node:fs";
 import { copyRange, lsetxattr, mknod } from "../../native/index.ts";
 import { kind } from "./layer-index.ts";
-import type { Inode, Tree } from "./tree.ts";
+import type { Inode } from "./tree.ts";
 
 export interface MaterializeOptions {
   /** Data blobs of the layers, by number. */
@@ -44,13 +44,13 @@ const typeBits: Record<number, number> = {
  * that need privileges are left out. Setuid bits are kept: the store is closed to other users. Runs to its end: not on the
  * engine's main thread.
  */
-export function materialize(tree: Tree, folder: string, options: MaterializeOptions): void {
+export function materialize(root: Inode, folder: string, options: MaterializeOptions): void {
   const { privileged } = options;
   const blobs = new Map<number, number>();
   const names = new Map<Inode, string>();
   const folders: { path: string; inode: Inode }[] = [];
   const pending: { path: string; inode: Inode }[] = [
-    { path: Buffer.from(folder).toString("latin1"), inode: tree.inode },
+    { path: Buffer.from(folder).toString("latin1"), inode: root },
   ];
   const blob = (layer: number): number => {
     let fd = blobs.get(layer);
@@ -66,7 +66,7 @@ export function materialize(tree: Tree, folder: string, options: MaterializeOpti
       const directory = bytes(next.path);
       mkdirSync(directory, { mode: 0o700 });
       folders.push(next);
-      for (const [name, { inode }] of next.inode.children ?? []) {
+      for (const [name, inode] of next.inode.children ?? []) {
         const path = `${next.path}/${name}`;
         if (inode.kind === kind.directory) {
           pending.push({ path, inode });
@@ -159,19 +159,18 @@ function setXattrs(path: string, inode: Inode, { privileged }: MaterializeOption
 }
 
 /** What `folder` has that `materialize` would not make of the tree, or has not; undefined if it is the same. */
-export function compareRoot(tree: Tree, folder: string, options: MaterializeOptions): string | undefined {
+export function compareRoot(root: Inode, folder: string, options: MaterializeOptions): string | undefined {
   const blobs = options.dataPaths.map((path) => openSync(path, "r"));
   const buffers: [Buffer, Buffer] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)];
   try {
-    const pending = [{ path: Buffer.from(folder).toString("latin1"), name: "/", inode: tree.inode }];
+    const pending = [{ path: Buffer.from(folder).toString("latin1"), name: "/", inode: root }];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const children = new Map(next.inode.children);
       for (const name of readdirSync(bytes(next.path), { encoding: "latin1" })) {
         const shown = `${next.name}${bytes(name).toString("utf8")}`;
-        const child = children.get(name);
-        if (!child) return `${shown} is too much`;
+        const inode = children.get(name);
+        if (!inode) return `${shown} is too much`;
         children.delete(name);
-        const { inode } = child;
         const path = `${next.path}/${name}`;
         const stat = lstatSync(bytes(path));
         if ((stat.mode & constants.S_IFMT) !== formatBits[inode.kind]) return `${shown} is of another type`;
@@ -186,7 +185,7 @@ export function compareRoot(tree: Tree, folder: string, options: MaterializeOpti
         if (options.privileged && (stat.uid !== inode.uid || stat.gid !== inode.gid))
           return `${shown} belongs to somebody else`;
       }
-      for (const [name, { inode }] of children) {
+      for (const [name, inode] of children) {
         const isDevice = inode.kind === kind.characterDevice || inode.kind === kind.blockDevice;
         if (!isDevice || options.privileged) return `${next.name}${bytes(name).toString("utf8")} is missing`;
       }

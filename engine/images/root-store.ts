@@ -5,8 +5,7 @@ import { temporaryName, writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, splitDigest } from "./digest.ts";
-import type { RootLayer, RootResult } from "./layer-job.ts";
-import type { LayerPool } from "./layer-pool.ts";
+import { LayerMerge, type MergeLayer, type RootResult } from "./layer-merge.ts";
 import { sameFiles } from "./same-files.ts";
 import { vmdkDescriptor } from "./vmdk.ts";
 
@@ -28,36 +27,40 @@ interface RootRecord extends RootResult {
 /** The root disks, one for each chain of layers, shared by all images and VMs that have the chain. */
 export class RootStore {
   readonly #store: ContentStore;
-  readonly #pool: LayerPool;
   readonly #flights = new Map<Digest, Promise<RootDisk>>();
 
-  constructor(store: ContentStore, pool: LayerPool) {
+  constructor(store: ContentStore) {
     this.#store = store;
-    this.#pool = pool;
   }
 
-  /** The chain's disk, made if it is not there. `name` is the image's, for messages. */
-  disk(chain: Digest, diffIds: readonly Digest[], name: string): Promise<RootDisk> {
-    const { vmdk, record } = this.#paths(chain);
-    if (existsSync(vmdk)) {
-      const known = readRecord(record);
-      if (known) return Promise.resolve(this.#describe(chain, known));
-    }
+  /**
+   * The chain's disk, made if it is not there. `name` is the image's, for messages; `merge` may have the chain's first layers
+   * already.
+   */
+  async disk(chain: Digest, diffIds: readonly Digest[], name: string, merge?: LayerMerge): Promise<RootDisk> {
+    const known = this.#known(chain);
+    if (known) return this.#describe(chain, known);
     let flight = this.#flights.get(chain);
     if (!flight) {
-      flight = this.#make(chain, diffIds, name).finally(() => this.#flights.delete(chain));
+      flight = this.#make(chain, diffIds, name, merge).finally(() => this.#flights.delete(chain));
       this.#flights.set(chain, flight);
     }
-    return flight;
+    return await flight;
   }
 
-  /** Tells that the first `count` layers of a chain are in the store, whose disk will be asked for. */
-  ahead(chain: Digest, diffIds: readonly Digest[], count: number, name: string): void {
-    if (existsSync(this.#paths(chain).vmdk) || this.#flights.has(chain)) return;
-    this.#pool.ahead(this.#layers(diffIds, name).slice(0, count));
+  /** Merges the first `count` layers of a chain, which are in the store, if its disk will have to be made. */
+  ahead(chain: Digest, diffIds: readonly Digest[], count: number, name: string, merge: LayerMerge): void {
+    if (this.#flights.has(chain) || this.#known(chain)) return;
+    // Whoever asks for the disk is told what went wrong.
+    merge.apply(this.#layers(diffIds, name).slice(0, count)).catch(() => {});
   }
 
-  #layers(diffIds: readonly Digest[], name: string): RootLayer[] {
+  #known(chain: Digest): RootRecord | undefined {
+    const { vmdk, record } = this.#paths(chain);
+    return existsSync(vmdk) ? readRecord(record) : undefined;
+  }
+
+  #layers(diffIds: readonly Digest[], name: string): MergeLayer[] {
     return diffIds.map((diffId, number) => {
       const { index, data } = this.#store.layerPaths(diffId);
       return {
@@ -92,7 +95,7 @@ export class RootStore {
     if (!known || !existsSync(paths.metadata)) return this.fault(chain);
     const temporary = join(this.#store.ingestDir, temporaryName("root"));
     try {
-      const result = await this.#build(chain, diffIds, name, temporary);
+      const result = await this.#build(chain, diffIds, name, temporary, new LayerMerge());
       if (JSON.stringify(result.extents) !== JSON.stringify(known.extents)) return "it refers to other data";
       return (await sameFiles(temporary, paths.metadata)) ? undefined : "its metadata has other contents";
     } finally {
@@ -112,23 +115,21 @@ export class RootStore {
     diffIds: readonly Digest[],
     name: string,
     metadataPath: string,
+    merge: LayerMerge,
   ): Promise<RootResult> {
-    const missing = diffIds.findIndex((diffId) => !this.#store.hasLayer(diffId));
-    if (missing >= 0)
-      throw new MockerError(
-        "STATE_CORRUPT",
-        `${name}: layer ${missing + 1} is missing from the image store`,
-        {
-          hint: "Pull the image again.",
-        },
-      );
-    const { result } = this.#pool.root({
-      op: "root",
-      layers: this.#layers(diffIds, name),
-      metadataPath,
-      uuid: splitDigest(chain).hex.slice(0, 32),
-    });
-    return await result;
+    try {
+      const missing = diffIds.findIndex((diffId) => !this.#store.hasLayer(diffId));
+      if (missing >= 0)
+        throw new MockerError(
+          "STATE_CORRUPT",
+          `${name}: layer ${missing + 1} is missing from the image store`,
+          { hint: "Pull the image again." },
+        );
+      await merge.apply(this.#layers(diffIds, name));
+      return await merge.write(metadataPath, splitDigest(chain).hex.slice(0, 32));
+    } finally {
+      merge.close();
+    }
   }
 
   /** Relative names, so that the store can be moved. */
@@ -139,11 +140,16 @@ export class RootStore {
     );
   }
 
-  async #make(chain: Digest, diffIds: readonly Digest[], name: string): Promise<RootDisk> {
+  async #make(
+    chain: Digest,
+    diffIds: readonly Digest[],
+    name: string,
+    merge = new LayerMerge(),
+  ): Promise<RootDisk> {
     const paths = this.#paths(chain);
     const temporary = join(this.#store.ingestDir, temporaryName("root"));
     try {
-      const result = await this.#build(chain, diffIds, name, temporary);
+      const result = await this.#build(chain, diffIds, name, temporary, merge);
       const made: RootRecord = { version: 1, diffIds: [...diffIds], ...result };
       renameSync(temporary, paths.metadata);
       writeFileAtomic(paths.record, JSON.stringify(made), this.#store.ingestDir, "nothing");

@@ -1,7 +1,9 @@
+import type { MergeLayer } from "./layer-merge.ts";
+
 /** What the engine's main thread and a store worker say to each other: one job for each worker. */
 interface TreeJob {
   /** Bottom layer first. */
-  layers: { indexPath: string; dataPath: string; name: string }[];
+  layers: MergeLayer[];
   folder: string;
   /** As root: owners, devices and privileged attributes too. */
   privileged: boolean;

@@ -11,6 +11,7 @@
 #include "../core/kvm.h"
 #include "../core/libkrun.h"
 #include "../core/process.h"
+#include "image-root.h"
 #include "layer-blob.h"
 #include "process-watch.h"
 
@@ -196,6 +197,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readBlob", Napi::Function::New(env, readBlob));
   exports.Set("finishBlob", Napi::Function::New(env, finishBlob));
   exports.Set("blobFormat", Napi::Function::New(env, blobFormat));
+  exports.Set("openRoot", Napi::Function::New(env, openRoot));
+  exports.Set("applyRoot", Napi::Function::New(env, applyRoot));
+  exports.Set("writeRoot", Napi::Function::New(env, writeRoot));
+  exports.Set("listRoot", Napi::Function::New(env, listRoot));
+  exports.Set("closeRoot", Napi::Function::New(env, closeRoot));
   exports.Set("kvmStatus", Napi::Function::New(env, kvm));
   exports.Set("libkrun", Napi::Function::New(env, krun));
   return exports;

@@ -36,4 +36,46 @@ int32_t mocker_blob_finish(MockerBlob* blob, uint8_t* blobDigest, uint8_t* tarDi
 /** 0 unknown, 1 plain, 2 gzip, 3 zstd. */
 uint32_t mocker_blob_format(const MockerBlob* blob);
 void mocker_blob_free(MockerBlob* blob);
+
+/** An image's layers that are being merged. */
+struct MockerRoot;
+
+struct MockerBytes {
+  const uint8_t* data;
+  size_t length;
+};
+
+enum MockerRootStatus : int32_t {
+  mockerRootOk = 0,
+  /** The image makes no sense; the answer says why. */
+  mockerRootInvalid = -1,
+  /** What we wrote ourselves is not what it was. */
+  mockerRootDamaged = -2,
+  mockerRootIo = -3,
+  mockerRootInternal = -4,
+};
+
+/** What the pointers point to is there until the next call. */
+struct MockerRootResult {
+  int32_t status;
+  /** An errno, of I/O only. */
+  int32_t error;
+  /** The words of a fault, or a listing. */
+  MockerBytes answer;
+  uint64_t metadataBytes;
+  uint64_t inodes;
+  /** For each of `layers`, how much of its data is referred to. */
+  const uint64_t* extents;
+  size_t layers;
+};
+
+MockerRoot* mocker_root_new();
+/** Applies the next layer, whose index is in a file; the bottom one first. After a fault the root is good for nothing. */
+MockerRootResult mocker_root_apply(MockerRoot* root, MockerBytes indexPath);
+/** Writes the EROFS metadata to a new file; `uuid` has 16 bytes. */
+MockerRootResult mocker_root_write(MockerRoot* root, MockerBytes metadataPath, const uint8_t* uuid,
+                                   const MockerBytes* dataPaths, size_t layers);
+/** Answers with the tree as src/listing.rs describes it. */
+MockerRootResult mocker_root_list(MockerRoot* root);
+void mocker_root_free(MockerRoot* root);
 }

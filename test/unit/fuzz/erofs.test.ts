@@ -4,13 +4,13 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
-import { writeErofs } from "../../../engine/images/erofs-writer.ts";
+import { LayerMerge, type MergeLayer } from "../../../engine/images/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { adminPath, needPrograms } from "../../support/host.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { type Entry, makeTar } from "../images/support.ts";
 import { fuzz } from "./fuzz.ts";
-import { convert, type Layer, mergeOf } from "./layers.ts";
+import { convert, forget } from "./layers.ts";
 
 const run = promisify(execFile);
 const dir = tmpDir();
@@ -53,8 +53,8 @@ function entryOf(kind: number, place: number, shape: number): Entry {
   }
 }
 
-async function layersOf(input: Buffer): Promise<Layer[]> {
-  const layers: Layer[] = [];
+async function layersOf(input: Buffer): Promise<MergeLayer[]> {
+  const layers: MergeLayer[] = [];
   const count = 1 + ((input[0] ?? 0) % 3);
   const bytes = input.subarray(1);
   for (let number = 0; number < count; number++) {
@@ -72,7 +72,7 @@ test("every file system that is written is whole to fsck.erofs and dump.erofs", 
     "EROFS writer",
     (random) => Buffer.from(Array.from({ length: 4 + random.below(200) }, () => random.below(256))),
     async (input) => {
-      let layers: Layer[];
+      let layers: MergeLayer[];
       try {
         layers = await layersOf(input);
       } catch (error) {
@@ -81,23 +81,15 @@ test("every file system that is written is whole to fsck.erofs and dump.erofs", 
       }
       const metadata = join(dir, "metadata");
       const image = join(dir, "image");
+      const merge = new LayerMerge();
       try {
-        let merged: ReturnType<typeof mergeOf>;
         try {
-          merged = mergeOf(layers);
+          await merge.apply(layers);
         } catch (error) {
           if (error instanceof MockerError && error.code === "IMAGE_INVALID") return false;
           throw error;
         }
-        const result = writeErofs(merged.root, {
-          layers: layers.map(({ dataPath }, number) => ({
-            dataPath,
-            indexPath: "",
-            name: `layer ${number + 1}`,
-          })),
-          metadataPath: metadata,
-          uuid: "0123456789abcdef0123456789abcdef",
-        });
+        const result = await merge.write(metadata, "0123456789abcdef0123456789abcdef");
         const parts = result.extents.map(({ layer, bytes }) => {
           const part = Buffer.alloc(bytes);
           readFileSync(layers[layer]?.dataPath ?? "").copy(part);
@@ -110,8 +102,9 @@ test("every file system that is written is whole to fsck.erofs and dump.erofs", 
         assert.equal(inodes, result.inodes, stdout);
         return true;
       } finally {
-        for (const path of [metadata, image, ...layers.map(({ dataPath }) => dataPath)])
-          rmSync(path, { force: true });
+        merge.close();
+        layers.forEach(forget);
+        for (const path of [metadata, image]) rmSync(path, { force: true });
       }
     },
   );

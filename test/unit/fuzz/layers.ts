@@ -1,30 +1,27 @@
 /** Turns tars into layers and trees, for the fuzz targets. */
-import { rmSync, statSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultLimits, LayerConverter } from "../../../engine/images/layer-converter.ts";
-import { Merger } from "../../../engine/images/tree.ts";
+import { LayerMerge, type MergeLayer } from "../../../engine/images/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 
 const dir = tmpDir();
 let files = 0;
 
-export interface Layer {
-  index: Buffer;
-  /** File with the contents. */
-  dataPath: string;
-}
-
 const limits = { ...defaultLimits, maximumBytes: 1 << 20, maximumEntries: 2000 };
 
 /** A tar's layer. @throws IMAGE_INVALID */
-export function convert(tar: Buffer, pieceBytes: number): Layer {
-  const dataPath = join(dir, `data-${files++}`);
+export function convert(tar: Buffer, pieceBytes: number): MergeLayer {
+  const name = `layer-${files++}`;
+  const dataPath = join(dir, `${name}.data`);
+  const indexPath = join(dir, `${name}.index`);
   const converter = new LayerConverter(dataPath, limits);
   try {
     for (let at = 0; at < tar.length; at += pieceBytes)
       converter.push(tar.subarray(at, at + pieceBytes), tar.length);
-    return { index: Buffer.concat(converter.finish()), dataPath };
+    writeFileSync(indexPath, Buffer.concat(converter.finish()));
+    return { indexPath, dataPath, name };
   } catch (error) {
     rmSync(dataPath, { force: true });
     throw error;
@@ -33,19 +30,17 @@ export function convert(tar: Buffer, pieceBytes: number): Layer {
   }
 }
 
-/** The file system that layers are together. @throws IMAGE_INVALID */
-export function mergeOf(layers: readonly Layer[]): Merger {
-  const merger = new Merger();
-  layers.forEach(({ index }, number) => void merger.applyIndex(index, number));
-  return merger;
+export function forget({ indexPath, dataPath }: MergeLayer): void {
+  for (const path of [indexPath, dataPath]) rmSync(path, { force: true });
 }
 
 /** Reads a tar as a layer of its own: whether it was accepted. Throws what is not a refusal in words. */
-export function readTar(tar: Buffer, pieceBytes: number): boolean {
-  let layer: Layer | undefined;
+export async function readTar(tar: Buffer, pieceBytes: number): Promise<boolean> {
+  const merge = new LayerMerge();
+  let layer: MergeLayer | undefined;
   try {
     layer = convert(tar, pieceBytes);
-    mergeOf([layer]);
+    await merge.apply([layer]);
     // Whatever it says, the data has an end.
     if (statSync(layer.dataPath).size > 2 * limits.maximumBytes) throw new Error("too much data");
     return true;
@@ -53,7 +48,8 @@ export function readTar(tar: Buffer, pieceBytes: number): boolean {
     if (error instanceof MockerError && error.code === "IMAGE_INVALID") return false;
     throw error;
   } finally {
-    if (layer) rmSync(layer.dataPath);
+    merge.close();
+    if (layer) forget(layer);
   }
 }
 

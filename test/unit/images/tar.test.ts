@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defaultLimits, LayerConverter, type LayerLimits } from "../../../engine/images/layer-converter.ts";
 import { kind } from "../../../engine/images/layer-index.ts";
-import { type Inode, Merger } from "../../../engine/images/tree.ts";
+import { LayerMerge } from "../../../engine/images/layer-merge.ts";
+import type { Inode } from "../../../engine/images/tree.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { type Entry, makeTar } from "./support.ts";
@@ -29,14 +30,29 @@ function convert(tar: Buffer, limits: Partial<LayerLimits> = {}, piece = 1 << 20
   }
 }
 
+/** The root directory of layers. */
+async function rootOf(...layers: Layer[]): Promise<Inode> {
+  const merge = new LayerMerge();
+  try {
+    await merge.apply(
+      layers.map(({ index }, number) => {
+        const indexPath = join(dir, `index-${files++}`);
+        writeFileSync(indexPath, index);
+        return { indexPath, dataPath: "", name: `layer ${number + 1}` };
+      }),
+    );
+    return await merge.tree();
+  } finally {
+    merge.close();
+  }
+}
+
 /** The merged tree of layers as lines `path kind …`, sorted. */
-function merged(layers: Layer[]): string[] {
-  const merger = new Merger();
-  layers.forEach(({ index }, number) => void merger.applyIndex(index, number));
+async function merged(layers: Layer[]): Promise<string[]> {
   const lines: string[] = [];
   const numbers = new Map<Inode, number>();
   const walk = (inode: Inode, path: string): void => {
-    for (const [name, { inode: child }] of [...(inode.children ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    for (const [name, child] of [...(inode.children ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const here = path === "" ? name : `${path}/${name}`;
       if (child.kind === kind.directory) {
         lines.push(`${here}/`);
@@ -53,18 +69,18 @@ function merged(layers: Layer[]): string[] {
       } else lines.push(`${here} kind ${child.kind} ${child.deviceMajor}:${child.deviceMinor}`);
     }
   };
-  walk(merger.root.inode, "");
+  walk(await rootOf(...layers), "");
   return lines;
 }
 
 async function tree(...layers: Entry[][]): Promise<string[]> {
-  return merged(await Promise.all(layers.map(async (entries) => convert(await makeTar(entries)))));
+  return await merged(await Promise.all(layers.map(async (entries) => convert(await makeTar(entries)))));
 }
 
 async function refused(message: RegExp, ...layers: (Entry[] | Buffer)[]): Promise<void> {
   const tars = await Promise.all(layers.map((layer) => (Buffer.isBuffer(layer) ? layer : makeTar(layer))));
-  assert.throws(
-    () => merged(tars.map((tar) => convert(tar))),
+  await assert.rejects(
+    async () => await merged(tars.map((tar) => convert(tar))),
     (error) => {
       assert.ok(error instanceof MockerError, String(error));
       assert.equal(error.code, "IMAGE_INVALID");
@@ -129,7 +145,7 @@ test("a layer's tree is what went in, whatever the chunks", async () => {
     file(`long/${"n".repeat(200)}/${"m".repeat(200)}`, "deep"),
     file("ünïcode", "u"),
   ]);
-  const expected = merged([convert(tar)]);
+  const expected = await merged([convert(tar)]);
   assert.deepEqual(expected, [
     "a/",
     "a/empty = ",
@@ -145,7 +161,7 @@ test("a layer's tree is what went in, whatever the chunks", async () => {
     `${Buffer.from("ünïcode").toString("latin1")} = u`,
   ]);
   for (const piece of [1, 7, 511, 512, 513, 4096])
-    assert.deepEqual(merged([convert(tar, {}, piece)]), expected);
+    assert.deepEqual(await merged([convert(tar, {}, piece)]), expected);
 });
 
 test("large files begin at a multiple of 4 KiB, small ones lie behind their inodes within a block", async () => {
@@ -159,11 +175,10 @@ test("large files begin at a multiple of 4 KiB, small ones lie behind their inod
   const entries = Object.entries(contents).map(([name, content]) => ({ name, content }));
   for (const piece of [1 << 20, 777]) {
     const { index, data } = convert(await makeTar(entries), {}, piece);
-    const merger = new Merger();
-    merger.applyIndex(index, 0);
-    assert.equal(merger.root.inode.children?.size, entries.length);
+    const root = await rootOf({ index, data });
+    assert.equal(root.children?.size, entries.length);
     const taken: [number, number][] = [];
-    for (const [name, { inode }] of merger.root.inode.children ?? []) {
+    for (const [name, inode] of root.children ?? []) {
       const { dataOffset: start, size } = inode;
       const small = size <= 4032;
       assert.equal(start % 4096 === 0, !small, name);
@@ -200,9 +215,8 @@ test("files with the same contents share them, and those that only look so do no
   const { index, data } = convert(
     await makeTar(Object.entries(contents).map(([name, content]) => ({ name, content }))),
   );
-  const merger = new Merger();
-  merger.applyIndex(index, 0);
-  const offset = (name: string): number => merger.root.inode.children?.get(name)?.inode.dataOffset ?? -1;
+  const root = await rootOf({ index, data });
+  const offset = (name: string): number => root.children?.get(name)?.dataOffset ?? -1;
   for (const [name, content] of Object.entries(contents))
     assert.ok(data.subarray(offset(name), offset(name) + content.length).equals(content), name);
   assert.equal(offset("b"), offset("a"));
@@ -221,9 +235,8 @@ test("attributes come through: owner, mode, times, binary xattrs", async () => {
     "SCHILY.xattr.user.a": "b",
   });
   const setuid = patch(rawEntry("f", "0", Buffer.from("hi")), 100, "0004755\0");
-  const merger = new Merger();
-  merger.applyIndex(convert(Buffer.concat([header, setuid, end])).index, 0);
-  const inode = merger.root.inode.children?.get("f")?.inode;
+  const root = await rootOf(convert(Buffer.concat([header, setuid, end])));
+  const inode = root.children?.get("f");
   assert.ok(inode);
   assert.equal(inode.mode, 0o4755);
   assert.equal(inode.uid, 3_000_000_000);
@@ -555,7 +568,7 @@ test("CVE-2025-62518 (TARmageddon): the PAX size counts, so that a file's conten
     end,
   ]);
   assert.deepEqual(
-    merged([convert(outer)]).map((line) => line.slice(0, 3)),
+    (await merged([convert(outer)])).map((line) => line.slice(0, 3)),
     ["f =", "g ="],
   );
 });
@@ -571,21 +584,23 @@ test("harmless oddities are taken as Docker takes them", async () => {
   ]);
   const tar = await makeTar([file("a")]);
   const expected = ["a = a"];
-  assert.deepEqual(merged([convert(Buffer.concat([tar, Buffer.alloc(3000, 0x42)]))]), expected);
-  assert.deepEqual(merged([convert(tar.subarray(0, 1024))]), expected);
-  assert.deepEqual(merged([convert(Buffer.alloc(0))]), []);
+  assert.deepEqual(await merged([convert(Buffer.concat([tar, Buffer.alloc(3000, 0x42)]))]), expected);
+  assert.deepEqual(await merged([convert(tar.subarray(0, 1024))]), expected);
+  assert.deepEqual(await merged([convert(Buffer.alloc(0))]), []);
   const linked = Buffer.concat([
     rawEntry("a", "0", Buffer.from("a")),
     patch(rawEntry("b", "1", Buffer.alloc(0), 99), 157, "a"),
     rawEntry("c", "0", Buffer.from("c")),
     end,
   ]);
-  assert.deepEqual(merged([convert(linked)]), ["a = a x2", "b = a (link 1) x2", "c = c"]);
+  assert.deepEqual(await merged([convert(linked)]), ["a = a x2", "b = a (link 1) x2", "c = c"]);
   // Duplicates: the last one counts.
   assert.deepEqual(await tree([file("a", "1"), file("a", "2")]), ["a = 2"]);
   // A global PAX header changes nothing.
   assert.deepEqual(
-    merged([convert(Buffer.concat([pax({ path: "evil" }, "g"), rawEntry("f", "0", Buffer.from("x")), end]))]),
+    await merged([
+      convert(Buffer.concat([pax({ path: "evil" }, "g"), rawEntry("f", "0", Buffer.from("x")), end])),
+    ]),
     ["f = x"],
   );
 });
@@ -604,10 +619,10 @@ test("sparse files of GNU tar are read with their holes", async () => {
     ),
     end,
   ]);
-  assert.deepEqual(merged([convert(old)]), expected);
+  assert.deepEqual(await merged([convert(old)]), expected);
   const map = { "GNU.sparse.map": "0,2,8,2", "GNU.sparse.size": "16", "GNU.sparse.name": "f" };
   assert.deepEqual(
-    merged([
+    await merged([
       convert(Buffer.concat([pax(map), rawEntry("GNUSparseFile.0/f", "0", Buffer.from("abcd")), end])),
     ]),
     expected,
@@ -619,7 +634,10 @@ test("sparse files of GNU tar are read with their holes", async () => {
     "GNU.sparse.name": "f",
     "GNU.sparse.realsize": "16",
   };
-  assert.deepEqual(merged([convert(Buffer.concat([pax(one), rawEntry("x", "0", inside), end]))]), expected);
+  assert.deepEqual(
+    await merged([convert(Buffer.concat([pax(one), rawEntry("x", "0", inside), end]))]),
+    expected,
+  );
 });
 
 test("the limits on bytes, entries and ratio are kept", async () => {
@@ -665,7 +683,7 @@ test("damaged archives never do anything but be refused or read", async () => {
     // Half of them with a good checksum, so that they are looked at further.
     if (random(2) === 0 && header + 512 <= copy.length) copy = patch(copy, 0, "", header);
     try {
-      merged([convert(copy, { maximumBytes: 1 << 20 }, 1 + random(3000))]);
+      await merged([convert(copy, { maximumBytes: 1 << 20 }, 1 + random(3000))]);
       read++;
     } catch (error) {
       assert.ok(
