@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../atomic-file.ts";
 import type { ContentStore } from "./content-store.ts";
 
+/** While the disk is busy with the flush, all that must be durable at once waits for it: the next pull, the start of a VM. */
+const defaultDelayMs = 5_000;
+
 /**
  * What is derived from blobs (converted layers, root disks, unpacked roots) is not flushed to the disk before it is used: that
  * would take longer than making it again. A crash of the engine cannot harm it, a crash of the machine can. So it is flushed in
@@ -12,11 +15,14 @@ import type { ContentStore } from "./content-store.ts";
  */
 export class DeferredSync {
   readonly #store: ContentStore;
+  readonly #delayMs: number;
+  #waiting: NodeJS.Timeout | undefined;
   #running = false;
   #again = false;
 
-  constructor(store: ContentStore) {
+  constructor(store: ContentStore, delayMs = defaultDelayMs) {
     this.#store = store;
+    this.#delayMs = delayMs;
   }
 
   /** Throws away what a crash of the machine may have damaged. Called before anything else uses the store. */
@@ -31,30 +37,46 @@ export class DeferredSync {
     writeFileAtomic(path, current, this.#store.ingestDir);
   }
 
-  /** Flushes what is not marked yet, in the background; harmless to call often. */
+  /** Flushes what is not marked yet, in the background and a while later; harmless to call often. */
   schedule(): void {
+    this.#waiting ??= setTimeout(() => {
+      this.#waiting = undefined;
+      this.#flush();
+    }, this.#delayMs).unref();
+  }
+
+  /** What goes wrong leaves things without a mark: they are made again after the next boot, which is harmless. */
+  #flush(): void {
     if (this.#running) {
       this.#again = true;
       return;
     }
-    const pending = this.#unmarked();
-    if (pending.length === 0) return;
     this.#running = true;
     this.#again = false;
-    // syncfs(2): an unpacked root has too many files to flush one by one.
-    const child = spawn("sync", ["--file-system", this.#store.dir], { stdio: "ignore" });
-    child.unref();
-    const done = (flushed: boolean): void => {
-      this.#running = false;
+    const done = (pending: [folder: string, stem: string][]): void => {
       try {
-        if (flushed) this.#mark(pending);
-        if (this.#again) this.schedule();
+        this.#mark(pending);
       } catch {
-        // Without a mark it is made again after the next boot, which is harmless; a full disk, mostly.
+        // A full disk, mostly.
       }
+      this.#running = false;
+      if (this.#again) this.#flush();
     };
-    child.on("error", () => done(false));
-    child.on("close", (code) => done(code === 0));
+    try {
+      const pending = this.#unmarked();
+      if (pending.length === 0) {
+        this.#running = false;
+        return;
+      }
+      // syncfs(2): an unpacked root has too many files to flush one by one.
+      const child = spawn("sync", ["--file-system", this.#store.dir], { stdio: "ignore" });
+      child.unref();
+      child.on("error", () => done([]));
+      child.on("close", (code) => done(code === 0 ? pending : []));
+    } catch {
+      // The store is gone.
+      this.#running = false;
+    }
   }
 
   #mark(flushed: [folder: string, stem: string][]): void {
