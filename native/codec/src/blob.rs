@@ -124,7 +124,8 @@ impl MockerBlob {
         loop {
             if self.ignoring {
                 self.start = self.end;
-            } else if let Err(status) = self.decode(last && self.position >= available, output, &mut produced) {
+            } else if let Err(status) = self.decode(last && self.position >= available, output, &mut produced)
+            {
                 self.ignoring = true;
                 return (produced, status);
             }
@@ -278,8 +279,8 @@ pub unsafe extern "C" fn mocker_blob_read(
     let blob = &mut *blob;
     // The descriptor is the caller's to close.
     let file = ManuallyDrop::new(File::from_raw_fd(fd));
-    let (produced, status) = catch_unwind(AssertUnwindSafe(|| blob.read(&file, available, last, output)))
-        .unwrap_or((0, INTERNAL));
+    let (produced, status) =
+        catch_unwind(AssertUnwindSafe(|| blob.read(&file, available, last, output))).unwrap_or((0, INTERNAL));
     MockerStep { produced, position: blob.position, status }
 }
 

@@ -214,7 +214,11 @@ impl<'a> Layout<'a> {
 
     fn links(&self, number: usize) -> u32 {
         let inode = self.inode(number);
-        if inode.is_directory() { 2 + self.spots[number].subdirectories } else { inode.links }
+        if inode.is_directory() {
+            2 + self.spots[number].subdirectories
+        } else {
+            inode.links
+        }
     }
 
     /// Gives each inode in the metadata its place, and each body its blocks. Returns how many blocks that takes.
@@ -315,7 +319,10 @@ impl<'a> Layout<'a> {
             put16(image, 26, inode.gid as u16);
         }
         if spot.xattr_bytes > 0 {
-            write_xattrs(inode, &mut image[(head as u64 - spot.xattr_bytes + XATTR_HEADER_BYTES) as usize..head]);
+            write_xattrs(
+                inode,
+                &mut image[(head as u64 - spot.xattr_bytes + XATTR_HEADER_BYTES) as usize..head],
+            );
         }
         if tail == 0 {
             return Ok(());
@@ -334,7 +341,12 @@ impl<'a> Layout<'a> {
     }
 
     /// The whole blocks of a directory's or symlink's contents.
-    fn write_body(&self, out: &mut BlockFile, number: usize, names: &mut Vec<Dirent<'a>>) -> Result<(), Fault> {
+    fn write_body(
+        &self,
+        out: &mut BlockFile,
+        number: usize,
+        names: &mut Vec<Dirent<'a>>,
+    ) -> Result<(), Fault> {
         let spot = &self.spots[number];
         if spot.in_data || spot.first_block == NO_BLOCK {
             return Ok(());
@@ -347,7 +359,8 @@ impl<'a> Layout<'a> {
             return Ok(());
         }
         self.list(number, names);
-        let whole = (if spot.inline { spot.body_bytes / BLOCK } else { spot.body_bytes.div_ceil(BLOCK) }) as usize;
+        let whole =
+            (if spot.inline { spot.body_bytes / BLOCK } else { spot.body_bytes.div_ceil(BLOCK) }) as usize;
         for (block, entries) in blocks_of(names).take(whole).enumerate() {
             self.write_dirents(out.at(start + block as u64 * BLOCK, BLOCK as usize)?, entries);
         }
@@ -554,7 +567,10 @@ fn put32(image: &mut [u8], at: usize, value: u32) {
 /// CRC-32C (Castagnoli) as EROFS has it: begins with all ones and is not inverted at the end.
 fn crc32c(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 },
+        )
     })
 }
 

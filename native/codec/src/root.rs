@@ -89,7 +89,10 @@ pub extern "C" fn mocker_root_new() -> *mut MockerRoot {
 /// # Safety
 /// `root` is of [`mocker_root_new`] and used by one thread at a time; the bytes are readable.
 #[no_mangle]
-pub unsafe extern "C" fn mocker_root_apply(root: *mut MockerRoot, index_path: MockerBytes) -> MockerRootResult {
+pub unsafe extern "C" fn mocker_root_apply(
+    root: *mut MockerRoot,
+    index_path: MockerBytes,
+) -> MockerRootResult {
     let path = path_of(&index_path);
     (*root).step(|root| {
         root.tree.apply(&fs::read(path)?)?;

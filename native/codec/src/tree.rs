@@ -193,12 +193,25 @@ impl Tree {
     fn hard_link_target(&mut self, entry: &Entry, parent: Id, base: &[u8]) -> Result<Id, Fault> {
         let (target_path, target_base) = split_path(entry.link);
         let folder = self.walk(target_path, None, entry.link)?;
-        let Some((folder, target)) = folder.and_then(|folder| Some((folder, self.child(folder, target_base)?)))
+        let Some((folder, target)) =
+            folder.and_then(|folder| Some((folder, self.child(folder, target_base)?)))
         else {
-            return Err(invalid(&[b"the hard link \"", entry.path, b"\" points to \"", entry.link, b"\", which does not exist"]));
+            return Err(invalid(&[
+                b"the hard link \"",
+                entry.path,
+                b"\" points to \"",
+                entry.link,
+                b"\", which does not exist",
+            ]));
         };
         if self.inodes[target as usize].is_directory() {
-            return Err(invalid(&[b"the hard link \"", entry.path, b"\" points to the directory \"", entry.link, b"\""]));
+            return Err(invalid(&[
+                b"the hard link \"",
+                entry.path,
+                b"\" points to the directory \"",
+                entry.link,
+                b"\"",
+            ]));
         }
         if folder == parent && target_base == base {
             return Err(invalid(&[b"the hard link \"", entry.path, b"\" points to itself"]));
@@ -235,7 +248,8 @@ impl Tree {
             return Ok(());
         }
         Err(Fault::Invalid(
-            format!("its names and attributes are longer than {MAXIMUM_TEXT_BYTES} bytes together").into_bytes(),
+            format!("its names and attributes are longer than {MAXIMUM_TEXT_BYTES} bytes together")
+                .into_bytes(),
         ))
     }
 
@@ -305,7 +319,8 @@ impl Tree {
         let mut walked: Vec<Id> = Vec::with_capacity(16);
         let mut symlinks = 0;
         while at < text.len() {
-            let end = text[at..].iter().position(|&byte| byte == b'/').map_or(text.len(), |length| at + length);
+            let end =
+                text[at..].iter().position(|&byte| byte == b'/').map_or(text.len(), |length| at + length);
             let part = &text[at..end];
             let here = walked.last().copied().unwrap_or(ROOT);
             at = end + 1;
@@ -321,7 +336,13 @@ impl Tree {
                 let Some(layer) = layer else { return Ok(None) };
                 if part.len() > MAXIMUM_NAME_BYTES {
                     let length = part.len().to_string();
-                    return Err(invalid(&[b"\"", what, b"\" leads through a name of ", length.as_bytes(), b" bytes"]));
+                    return Err(invalid(&[
+                        b"\"",
+                        what,
+                        b"\" leads through a name of ",
+                        length.as_bytes(),
+                        b" bytes",
+                    ]));
                 }
                 let made = self.add(DIRECTORY, layer)?;
                 self.insert(here, part, Name { inode: made, layer })?;
@@ -353,7 +374,13 @@ impl Tree {
                 }
                 _ if layer.is_none() => return Ok(None),
                 _ => {
-                    return Err(invalid(&[b"\"", what, b"\" is inside of \"", part, b"\", which is no directory"]));
+                    return Err(invalid(&[
+                        b"\"",
+                        what,
+                        b"\" is inside of \"",
+                        part,
+                        b"\", which is no directory",
+                    ]));
                 }
             }
         }
