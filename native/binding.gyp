@@ -34,7 +34,12 @@
         "<@(core_sources)",
       ],
       "include_dirs": ["../node_modules/node-addon-api"],
-      "defines": ["NAPI_VERSION=8", "NODE_ADDON_API_CPP_EXCEPTIONS"],
+      "defines": [
+        "NAPI_VERSION=8",
+        "NODE_ADDON_API_CPP_EXCEPTIONS",
+        # A thread that is ended while a step is in the thread pool can be told nothing more.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+      ],
       "libraries": ["<(codec)", "-ldl", "-lm"],
     },
     {

@@ -1,7 +1,7 @@
 /** Turns tars into layers and trees, for the fuzz targets. */
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { defaultLimits, LayerConverter } from "../../../engine/images/layer-converter.ts";
+import { defaultLimits, LayerConverter, type LayerLimits } from "../../../engine/images/layer-converter.ts";
 import { LayerMerge, type MergeLayer } from "../../../engine/images/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
@@ -12,11 +12,11 @@ let files = 0;
 const limits = { ...defaultLimits, maximumBytes: 1 << 20, maximumEntries: 2000 };
 
 /** A tar's layer. @throws IMAGE_INVALID */
-export function convert(tar: Buffer, pieceBytes: number): MergeLayer {
+export function convert(tar: Buffer, pieceBytes: number, allowed: LayerLimits = limits): MergeLayer {
   const name = `layer-${files++}`;
   const dataPath = join(dir, `${name}.data`);
   const indexPath = join(dir, `${name}.index`);
-  const converter = new LayerConverter(dataPath, limits);
+  const converter = new LayerConverter(dataPath, allowed);
   try {
     for (let at = 0; at < tar.length; at += pieceBytes)
       converter.push(tar.subarray(at, at + pieceBytes), tar.length);
