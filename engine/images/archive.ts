@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
-import { compressionOf, decompressed, magicBytes, peek } from "./decompress.ts";
+import { compressionIn, decompress } from "./decompress.ts";
 import { spool } from "./spool.ts";
 import { TarError } from "./tar-header.ts";
 import { cleanPath, type TarEntry, TarReader } from "./tar-reader.ts";
@@ -50,29 +50,7 @@ export class Archive {
         },
       );
     }
-    let temporary: string | undefined;
-    try {
-      const magic = Buffer.alloc(magicBytes);
-      await handle.read(magic, 0, magicBytes, 0);
-      const compression = compressionOf(magic);
-      if (compression !== "none") {
-        const { size } = await handle.stat();
-        temporary = join(temporaryFolder, temporaryName("archive"));
-        await spool(decompressed(readRange(handle, 0, size), compression, path), temporary, signal);
-        await handle.close();
-        handle = await open(temporary, "r");
-      }
-      const members = await list(handle, signal);
-      return new Archive(handle, path, temporary, members);
-    } catch (error) {
-      await handle.close().catch(() => {});
-      if (temporary) await rm(temporary, { force: true });
-      if (error instanceof TarError)
-        throw new MockerError("IMAGE_INVALID", `${path} is no valid archive: ${(error as Error).message}`, {
-          cause: error,
-        });
-      throw error;
-    }
+    return await Archive.#take(handle, path, undefined, temporaryFolder, signal);
   }
 
   /** Like {@link open}, for an archive that comes as a stream: it is kept in `temporaryFolder` until {@link close}. */
@@ -82,16 +60,45 @@ export class Archive {
     temporaryFolder: string,
     signal: AbortSignal,
   ): Promise<Archive> {
-    const temporary = join(temporaryFolder, temporaryName("archive"));
-    let handle: FileHandle | undefined;
+    const received = join(temporaryFolder, temporaryName("archive"));
+    let handle: FileHandle;
     try {
-      const { head, whole } = await peek(chunks);
-      await spool(decompressed(whole, compressionOf(head), name), temporary, signal);
-      handle = await open(temporary, "r");
+      await spool(chunks, received, signal);
+      handle = await open(received, "r");
+    } catch (error) {
+      await rm(received, { force: true });
+      throw error;
+    }
+    return await Archive.#take(handle, name, received, temporaryFolder, signal);
+  }
+
+  /** The handle, and the file if it was `received`, are the archive's to close and remove, also after a failure. */
+  static async #take(
+    file: FileHandle,
+    name: string,
+    received: string | undefined,
+    temporaryFolder: string,
+    signal: AbortSignal,
+  ): Promise<Archive> {
+    let handle = file;
+    let temporary = received;
+    try {
+      const compression = await compressionIn(handle);
+      if (compression !== "none") {
+        const unpacked = join(temporaryFolder, temporaryName("archive"));
+        try {
+          await decompress(handle, compression, name, unpacked, signal);
+        } finally {
+          if (received) await rm(received, { force: true });
+          temporary = unpacked;
+        }
+        await handle.close();
+        handle = await open(unpacked, "r");
+      }
       return new Archive(handle, name, temporary, await list(handle, signal));
     } catch (error) {
-      await handle?.close();
-      await rm(temporary, { force: true });
+      await handle.close().catch(() => {});
+      if (temporary) await rm(temporary, { force: true });
       if (error instanceof TarError)
         throw new MockerError("IMAGE_INVALID", `${name} is no valid archive: ${error.message}`, {
           cause: error,

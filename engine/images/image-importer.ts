@@ -1,13 +1,11 @@
-import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder, temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
 import { applyChanges } from "./config-changes.ts";
 import type { ContentStore } from "./content-store.ts";
-import { type Compression, compressionOf, decompressed, peek } from "./decompress.ts";
+import { blobDigests, compressionIn, decompress } from "./decompress.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import type { Garbage } from "./garbage.ts";
 import type { ImagePuller, PullOptions } from "./image-puller.ts";
@@ -27,9 +25,6 @@ interface ReceivedLayer {
   size: number;
   mediaType: string;
 }
-
-/** Layers stay compressed in the formats that registries take; others are kept as plain tars. */
-const kept: ReadonlySet<Compression> = new Set(["none", "gzip", "zstd"]);
 
 /** Docker's `import`: an image of one layer from the tar of a file system. */
 export class ImageImporter {
@@ -96,46 +91,32 @@ export class ImageImporter {
   /** Writes the layer to a file as it is kept, and finds out what it is called. */
   async #receive(chunks: AsyncIterable<Buffer>, name: string, signal: AbortSignal): Promise<ReceivedLayer> {
     const path = join(this.#store.ingestDir, temporaryName("import"));
+    const unpacked = join(this.#store.ingestDir, temporaryName("import"));
+    let file: FileHandle | undefined;
     try {
-      const { head, whole } = await peek(chunks);
-      const received = compressionOf(head);
-      const compression = kept.has(received) ? received : "none";
-      const hash = createHash("sha256");
-      const pieces = compression === received ? whole : decompressed(whole, received, name);
-      await spool(hashed(pieces, hash), path, signal, true);
-      const digest: Digest = `sha256:${hash.digest("hex")}`;
-      const { size } = await stat(path);
+      await spool(chunks, path, signal);
+      file = await open(path, "r+");
+      const received = await compressionIn(file);
+      // Layers stay compressed in the formats that registries take; others are kept as plain tars.
+      if (received === "bzip2" || received === "xz") {
+        await decompress(file, received, name, unpacked, signal);
+        await file.close();
+        await rename(unpacked, path);
+        file = await open(path, "r+");
+      }
+      const { digest, diffId, compression } = await blobDigests(file, name, signal);
+      await file.sync();
+      const { size } = await file.stat();
       const suffix = compression === "none" ? "" : `+${compression}`;
-      const mediaType = `${mediaTypes.ociLayer}${suffix}`;
-      const diffId = compression === "none" ? digest : await diffIdOf(path, compression, name, signal);
-      return { path, digest, diffId, size, mediaType };
+      return { path, digest, diffId, size, mediaType: `${mediaTypes.ociLayer}${suffix}` };
     } catch (error) {
       await rm(path, { force: true });
+      await rm(unpacked, { force: true });
       throw error;
+    } finally {
+      await file?.close();
     }
   }
-}
-
-async function* hashed(pieces: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    hash.update(piece);
-    yield piece;
-  }
-}
-
-async function diffIdOf(
-  path: string,
-  compression: Compression,
-  name: string,
-  signal: AbortSignal,
-): Promise<Digest> {
-  const hash = createHash("sha256");
-  const file = createReadStream(path, { highWaterMark: 256 * 1024 });
-  for await (const piece of decompressed(file, compression, name)) {
-    signal.throwIfAborted();
-    hash.update(piece);
-  }
-  return `sha256:${hash.digest("hex")}`;
 }
 
 function imageSource(name: string, config: Buffer, layer: ReceivedLayer, tags: string[]): ImageSource {

@@ -1,7 +1,8 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { BlobError, BlobReader } from "../../native/index.ts";
+import { BlobReader } from "../../native/index.ts";
 import { MockerError } from "../protocol/errors.ts";
+import { blobFault, zstdWindowLog } from "./blob-fault.ts";
 import { digestMismatch, splitDigest } from "./digest.ts";
 import { freeGarbage } from "./free-garbage.ts";
 import { LayerConverter, LimitError } from "./layer-converter.ts";
@@ -17,12 +18,6 @@ const port = parentPort;
 if (port === null) throw new Error("layer-worker runs as a worker thread");
 
 const tarBytes = 512 * 1024;
-
-/**
- * RFC 8878 recommends that decoders support windows of at least 8 MiB; `zstd` itself refuses more than 128 MiB by
- * default.
- */
-const zstdWindowLog = 27;
 
 /** Of a running conversion. */
 interface Progress {
@@ -151,7 +146,7 @@ async function convertStream(
         tar = await ahead;
       } catch (error) {
         // Also after a failure: what is no fault of the data ends it, or it would never end.
-        const fault = explain(error, reader);
+        const fault = blobFault(error, reader.format);
         failed ??= fault;
         tar = Buffer.alloc(0);
       }
@@ -214,23 +209,4 @@ function takeBuffer(): Buffer {
 
 function algorithmOf(digest: string): "sha256" | "sha512" {
   return splitDigest(digest).algorithm === "sha512" ? "sha512" : "sha256";
-}
-
-/** Throws what is no fault of the data. */
-function explain(error: unknown, { format }: BlobReader): TarError {
-  const fault = error instanceof BlobError ? error.fault : undefined;
-  switch (fault) {
-    case "damaged":
-      return new TarError(`the ${format} data is damaged`);
-    case "window-too-large":
-      return new TarError(
-        `the ${format} data needs a window of more than ${2 ** zstdWindowLog} bytes, which is not allowed`,
-      );
-    case "no-memory":
-      return new TarError(`there is not enough memory to decompress the ${format} data`);
-    case "unreadable":
-      throw new Error("the downloaded blob cannot be read or became shorter");
-    default:
-      throw error;
-  }
 }

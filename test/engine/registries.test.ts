@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
@@ -245,12 +246,16 @@ test("a full disk: how much is missing, how much there is, and what to do; a sma
   const small = fake.add("small", "1", makeImage([await makeTar([{ name: "f", content: "small" }])]));
   const mocker = new Mocker();
   mkdirSync(mocker.dataDir, { recursive: true });
+  const archive = join(mocker.dir, "zeros.tar.gz");
+  writeFileSync(archive, gzipSync(Buffer.alloc(20 << 20)));
   // A disk of its own, which only this command and its engine see.
   const script = `
     mount -t tmpfs -o size=10m,mode=700 none "$1" || exit 99
     ${mocker.commandLine(["pull", big])}; echo "status $?"
     ls "$1/images/ingest" | grep -v partial; echo "layers: $(ls "$1/images/layers" | wc -l)"
-    ${mocker.commandLine(["pull", "-q", small])}; echo "status $?"`;
+    ${mocker.commandLine(["pull", "-q", small])}; echo "status $?"
+    ${mocker.commandLine(["load", "-i", archive])}; echo "status $?"
+    ls "$1/images/ingest" | grep -v partial`;
   const mapping = process.getuid?.() === 0 ? [] : ["--map-root-user"];
   const child = spawn("unshare", [...mapping, "--mount", "sh", "-c", script, "sh", mocker.dataDir], {
     env: mocker.environment(),
@@ -265,7 +270,11 @@ test("a full disk: how much is missing, how much there is, and what to do; a sma
       stderr,
       /mocker: failed to register layer: write \S+: no space left on device: \S+big:1 needs at least [0-9.]+ MB more, [0-9.]+ MB are free\nhint: Make room, for instance with: mocker image prune/,
     );
-    assert.match(output, new RegExp(`${small}\nstatus 0\n$`), output + stderr);
+    assert.match(output, new RegExp(`${small}\nstatus 0\nstatus 1\n$`), output + stderr);
+    assert.match(
+      stderr,
+      /mocker: no space left on device: the disk that holds the images is full\nhint: Make room[^\n]*\n$/,
+    );
   } finally {
     await mocker.close();
     fake.stop();

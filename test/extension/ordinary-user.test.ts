@@ -36,7 +36,7 @@ describe("as an ordinary user", () => {
     await editor.pick(/^Pull docker-archive:/);
     await editor.answer("Name of the VM", "mine");
     await editor.pick("Workspace folder demo");
-    await editor.answer("Where the folder appears in the VM", "/work");
+    await editor.answer("Where the folder appears in the VM", "/data");
     await editor.pick("Continue");
     await editor.pick("Continue without variables");
     await editor.pick("Default");
@@ -44,7 +44,7 @@ describe("as an ordinary user", () => {
     await editor.pick("Runbusybox:1.36");
     await editor.waitForTerminalNamed("mine");
     await editor.waitForTerminal(/\/ # ?$/);
-    await editor.type("id -u; touch /work/made-in-the-vm && exit 3");
+    await editor.type("id -u; touch /data/made-in-the-vm && exit 3");
     await editor.waitForTerminal(
       /^0\n[\s\S]*mine exited with code 3\. Press any key to close this terminal/m,
     );
