@@ -223,8 +223,8 @@ export function peerCredentials(fd: number): PeerCredentials {
 }
 
 /**
- * Copies `length` bytes between two open files: FICLONERANGE, else copy_file_range, else read and write.
- * Sharing extents needs offsets and length aligned to the file system's blocks.
+ * Copies `length` bytes between two open files: FICLONERANGE, else copy_file_range, else read and write; holes stay
+ * holes where the destination has nothing yet. Sharing extents needs offsets and length aligned to the file system's blocks.
  * @throws Error with `code`; EIO if the source ends early
  */
 export function copyRange(

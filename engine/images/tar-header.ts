@@ -120,6 +120,8 @@ function signedSum(block: Buffer, offset: number): number {
  */
 export function decodePax(payload: Buffer): Map<string, string> {
   const records = new Map<string, string>();
+  // GNU tar's sparse format 0.0 has a pair of records for each part of a file, 0.1 has all of them in one.
+  const parts: string[] = [];
   let at = 0;
   while (at < payload.length) {
     const start = at;
@@ -140,9 +142,14 @@ export function decodePax(payload: Buffer): Map<string, string> {
     const value = record.slice(equals + 1);
     if (key.includes("\0") || (/^(path|linkpath|uname|gname)$/.test(key) && value.includes("\0")))
       throw new TarError("PAX header with a NUL in a name");
-    records.set(key, value);
+    if (key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes") {
+      if ((key === "GNU.sparse.offset") !== (parts.length % 2 === 0) || value.includes(","))
+        throw new TarError("malformed sparse map");
+      parts.push(value);
+    } else records.set(key, value);
     at = end;
   }
+  if (parts.length > 0) records.set("GNU.sparse.map", parts.join(","));
   return records;
 }
 

@@ -429,6 +429,7 @@ export class TarReader {
   #beginSparse(): void {
     const entry = this.#pending as TarEntry;
     this.#pending = undefined;
+    if (entry.size < 0) throw new TarError(`"${entry.name}" has a negative size`);
     let end = 0;
     let stored = 0;
     for (const { offset, length } of entry.segments ?? []) {

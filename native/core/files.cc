@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,20 +59,10 @@ void copyThroughMemory(int source, int destination, off_t from, off_t to, uint64
   }
 }
 
-}  // namespace
-
-CopyMethod copyRange(int source, int destination, uint64_t sourceOffset, uint64_t destinationOffset,
-                     uint64_t length) {
-  if (length == 0) return CopyMethod::copied;
-  file_clone_range range{};
-  range.src_fd = source;
-  range.src_offset = sourceOffset;
-  range.src_length = length;
-  range.dest_offset = destinationOffset;
-  if (ioctl(destination, FICLONERANGE, &range) == 0) return CopyMethod::cloned;
-
-  auto from = static_cast<loff_t>(sourceOffset);
-  auto to = static_cast<loff_t>(destinationOffset);
+/** Copies bytes that are there: no holes. */
+void copyBytes(int source, int destination, off_t sourceOffset, off_t destinationOffset, uint64_t length) {
+  loff_t from = sourceOffset;
+  loff_t to = destinationOffset;
   while (length > 0) {
     const ssize_t done = copy_file_range(source, &from, destination, &to, std::min<uint64_t>(length, 1u << 30), 0);
     if (done > 0) {
@@ -87,6 +78,48 @@ CopyMethod copyRange(int source, int destination, uint64_t sourceOffset, uint64_
       throwErrno("copy");
     }
   }
+}
+
+/** Whether `length` bytes of `source` are there and nothing of the destination is: then holes can stay holes. */
+bool mayKeepHoles(int source, int destination, off_t sourceEnd, off_t destinationOffset) {
+  struct stat from {};
+  struct stat to {};
+  return fstat(source, &from) == 0 && fstat(destination, &to) == 0 && S_ISREG(from.st_mode) &&
+         S_ISREG(to.st_mode) && from.st_size >= sourceEnd && to.st_size <= destinationOffset;
+}
+
+}  // namespace
+
+CopyMethod copyRange(int source, int destination, uint64_t sourceOffset, uint64_t destinationOffset,
+                     uint64_t length) {
+  if (length == 0) return CopyMethod::copied;
+  file_clone_range range{};
+  range.src_fd = source;
+  range.src_offset = sourceOffset;
+  range.src_length = length;
+  range.dest_offset = destinationOffset;
+  if (ioctl(destination, FICLONERANGE, &range) == 0) return CopyMethod::cloned;
+
+  const auto begin = static_cast<off_t>(sourceOffset);
+  const auto target = static_cast<off_t>(destinationOffset);
+  const off_t end = begin + static_cast<off_t>(length);
+  if (!mayKeepHoles(source, destination, end, target)) {
+    copyBytes(source, destination, begin, target, length);
+    return CopyMethod::copied;
+  }
+  off_t at = begin;
+  while (at < end) {
+    off_t data = lseek(source, at, SEEK_DATA);
+    // ENXIO: nothing but a hole follows. Anything else: the file system does not tell.
+    if (data < 0) data = errno == ENXIO ? end : at;
+    if (data >= end) break;
+    off_t hole = lseek(source, data, SEEK_HOLE);
+    if (hole < 0 || hole > end) hole = end;
+    copyBytes(source, destination, data, target + (data - begin), static_cast<uint64_t>(hole - data));
+    at = hole;
+  }
+  // It ends in a hole, perhaps.
+  if (at < end && ftruncate(destination, target + (end - begin)) != 0) throwErrno("copy");
   return CopyMethod::copied;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -26,6 +27,8 @@ export async function snapshot(dir: string, exact = true): Promise<string[]> {
     ".",
   ];
   const child = spawn("tar", args, { stdio: ["ignore", "pipe", "inherit"] });
+  // Until it has gone it stands in the folder, which cannot be unmounted.
+  const exited = once(child, "exit");
   const lines: string[] = [];
   for await (const entry of child.stdout.pipe(extract())) {
     const { name, type, mode = 0, uid, gid, size, mtime, linkname, devmajor, devminor, pax } = entry.header;
@@ -46,6 +49,7 @@ export async function snapshot(dir: string, exact = true): Promise<string[]> {
       : [];
     lines.push([name, type, size, linkname, devmajor, devminor, hash.digest("hex"), ...attributes].join(" "));
   }
+  assert.deepEqual(await exited, [0, null], "tar reads the whole folder");
   return lines;
 }
 

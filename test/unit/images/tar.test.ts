@@ -520,6 +520,41 @@ const hostile: [
       ]),
   ],
   [
+    "a sparse file of a negative size",
+    /negative size/,
+    () =>
+      Buffer.concat([
+        pax({ "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "-5" }),
+        rawEntry("f", "0", Buffer.from("0\n".padEnd(512, "\0"))),
+        end,
+      ]),
+  ],
+  [
+    "an old sparse file of a negative size",
+    /negative size/,
+    () => Buffer.concat([patch(rawEntry("f", "S", Buffer.alloc(0)), 483, Buffer.alloc(12, 0xff)), end]),
+  ],
+  [
+    "a sparse map in pieces that are out of order",
+    /malformed sparse map/,
+    () =>
+      Buffer.concat([
+        pax({ "GNU.sparse.size": "16", "GNU.sparse.numbytes": "2", "GNU.sparse.offset": "0" }),
+        rawEntry("f", "0", Buffer.from("xy")),
+        end,
+      ]),
+  ],
+  [
+    "a sparse map with half a piece",
+    /malformed sparse map/,
+    () =>
+      Buffer.concat([
+        pax({ "GNU.sparse.size": "16", "GNU.sparse.offset": "0" }),
+        rawEntry("f", "0", Buffer.from("xy")),
+        end,
+      ]),
+  ],
+  [
     "a sparse file of 2^50 bytes",
     /limit for a layer/,
     () =>

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -132,6 +142,32 @@ test("copyRange copies, and complains of a source that ends early", () => {
   native.copyRange(from, to, 2, 1, 5);
   assert.equal(readFileSync(join(folder, "to"), "latin1"), "\u000023456");
   assert.throws(() => native.copyRange(from, to, 8, 0, 5), { code: "EIO" });
+  closeSync(from);
+  closeSync(to);
+});
+
+test("copyRange leaves holes where the source has them, and overwrites what is there", () => {
+  const folder = tmpDir();
+  const from = openSync(join(folder, "from"), "w+");
+  const to = openSync(join(folder, "to"), "w+");
+  const bytes = 16 * 2 ** 30;
+  writeSync(from, "begin", 0);
+  writeSync(from, "middle", bytes / 2 + 1);
+  ftruncateSync(from, bytes);
+  // Neither a multiple of a block, nor from the beginning: extents cannot be shared.
+  native.copyRange(from, to, 1, 2, bytes - 1);
+  assert.equal(fstatSync(to).size, bytes + 1);
+  assert.ok(fstatSync(to).blocks * 512 < 2 ** 20, "holes");
+  const piece = Buffer.alloc(6);
+  readSync(to, piece, 0, 6, bytes / 2 + 2);
+  assert.equal(piece.toString(), "middle");
+  readSync(to, piece, 0, 6, 0);
+  assert.equal(piece.toString("latin1"), "\0\0egin");
+
+  writeSync(to, "old", bytes + 1);
+  native.copyRange(from, to, 100, bytes + 1, 3);
+  readSync(to, piece, 0, 3, bytes + 1);
+  assert.equal(piece.toString("latin1", 0, 3), "\0\0\0");
   closeSync(from);
   closeSync(to);
 });
