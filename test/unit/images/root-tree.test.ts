@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,6 +32,16 @@ async function compare(layout: string, tag: string, expectedEntries: number): Pr
   await withDisk(await store.rootDisk(id), tmpDir(), async (dir) =>
     assertSame(await snapshot(dir), expected),
   );
+  // The archive of it, unpacked by another program. Devices and others' files are not an ordinary user's to make.
+  if (privileged) {
+    const unpacked = join(tmpDir(), "unpacked");
+    mkdirSync(unpacked);
+    const archive = join(tmpDir(), "root.tar");
+    await writeFile(archive, await store.archive(id, "/", ".", false));
+    await run("tar", ["--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", archive, "-C", unpacked]);
+    assertSame(await snapshot(unpacked), expected);
+    rmSync(archive);
+  }
   // Node sets times in floating point.
   assertSame(await snapshot(await store.rootDirectory(id), false), await snapshot(reference, false));
 }
