@@ -7,6 +7,7 @@ import {
   type RequestType,
   ResponseError,
 } from "vscode-jsonrpc/node";
+import { openCopySource } from "./copy-from.ts";
 import type { Engine } from "./engine.ts";
 import * as registryLogin from "./images/login.ts";
 import { inspectManifest } from "./images/manifest-inspect.ts";
@@ -205,6 +206,13 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   handle(protocol.vmExport, async ({ vm }) => {
     const attachment = await vms.export(vm);
     return { stream: streams.offer((socket) => attachment.claim(socket)) };
+  });
+  handle(protocol.copyFrom, async ({ source: text, followLink }) => {
+    const source = await openCopySource(text, followLink ?? false, engine);
+    const stream = streams.offer((socket) =>
+      "chunks" in source ? engine.send(source.chunks, socket) : source.attachment.claim(socket),
+    );
+    return { stream, name: source.name, path: source.path };
   });
   handle(protocol.execResize, async ({ vm, execId, rows, columns }) => {
     await vms.find(vm).resize(execId, { rows, columns });

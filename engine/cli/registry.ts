@@ -5,6 +5,7 @@ export type Loader = () => Promise<Command>;
 
 const load = {
   attach: async () => (await import("./commands/attach.ts")).attach,
+  cp: async () => (await import("./commands/cp.ts")).cp,
   create: async () => (await import("./commands/create.ts")).create,
   doctor: async () => (await import("./commands/doctor.ts")).doctor,
   exec: async () => (await import("./commands/exec.ts")).exec,
@@ -45,6 +46,7 @@ const load = {
 /** `mocker <verb>`. */
 export const verbs: Readonly<Record<string, Loader>> = {
   attach: load.attach,
+  cp: load.cp,
   create: load.create,
   doctor: load.doctor,
   exec: load.exec,
@@ -115,6 +117,7 @@ function group(
 
 const vmVerbs: Readonly<Record<string, Loader>> = {
   attach: load.attach,
+  cp: load.cp,
   create: load.create,
   exec: load.exec,
   export: load.export,

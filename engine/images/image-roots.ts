@@ -11,7 +11,7 @@ import type { BlobSource, LayerStore } from "./layer-store.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { RootDisk, RootStore } from "./root-store.ts";
 import type { StoreJob } from "./store-job.ts";
-import { runStoreJob } from "./store-thread.ts";
+import { runArchiveJob, runStoreJob } from "./store-thread.ts";
 
 /** The root file systems of images, as disks and as folders. */
 export class ImageRoots {
@@ -57,6 +57,21 @@ export class ImageRoots {
       this.#flights.set(chain, flight);
     }
     return await flight;
+  }
+
+  /**
+   * Part of the image's root file system as a tar archive. `path` is absolute, and called `name` there; both are binary strings. See
+   * {@link runArchiveJob} for what it throws.
+   */
+  async *archive(
+    record: ImageRecord,
+    path: string,
+    name: string,
+    followLink: boolean,
+  ): AsyncGenerator<Buffer> {
+    await this.#restoreLayers(record);
+    const { layers } = this.treeOf(record);
+    yield* runArchiveJob({ op: "archive", layers, path, name, followLink });
   }
 
   /** Converts again what deferred-sync.ts had to throw away. */

@@ -18,7 +18,7 @@ import type { ImagePushParams, ImagePushResult, PushProgress } from "../protocol
 import type { SystemCheckResult, SystemUsage } from "../protocol/system.ts";
 import { ContentStore } from "./content-store.ts";
 import { DeferredSync } from "./deferred-sync.ts";
-import { ageMs, Garbage } from "./garbage.ts";
+import { ageMs, Garbage, keysOf } from "./garbage.ts";
 import { ImageCatalog, tryParse } from "./image-catalog.ts";
 import { commentOf, historyOf } from "./image-history.ts";
 import { ImageImporter, type ImportParams } from "./image-importer.ts";
@@ -253,6 +253,35 @@ export class ImageStore {
   /** The image's root file system as a folder of ordinary files; nobody may write into it. */
   async rootDirectory(imageId: string): Promise<string> {
     return await this.#roots.directory(await this.#resolve(imageId));
+  }
+
+  /**
+   * Part of an image's root file system as a tar archive, for Docker's `cp`: what `path` (absolute, clean) names, called `name`, and what is
+   * below it. What it needs stays in the store until the generator ends. @throws IMAGE_NOT_FOUND; as it is read, an error with the code
+   * ENOENT, ENOTDIR or ELOOP for a path that leads nowhere
+   */
+  async archive(
+    refOrId: string,
+    path: string,
+    name: string,
+    followLink: boolean,
+  ): Promise<AsyncGenerator<Buffer>> {
+    const record = await this.#resolve(refOrId);
+    const binary = (text: string): string => Buffer.from(text).toString("latin1");
+    return this.#pinned(record, () => this.#roots.archive(record, binary(path), binary(name), followLink));
+  }
+
+  async *#pinned(record: ImageRecord, work: () => AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    const pins: string[] = [];
+    this.#garbage.pin(pins, ...keysOf(record));
+    try {
+      yield* work();
+    } finally {
+      this.#garbage.unpin(pins);
+      // It may have been removed meanwhile.
+      const held = new Set(pins);
+      await this.#garbage.sweep((key) => held.has(key));
+    }
   }
 
   /** The record, with the built-in image made if it is what is meant. */

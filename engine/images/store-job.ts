@@ -1,26 +1,42 @@
 import type { MergeLayer } from "./layer-merge.ts";
 
 /** What the engine's main thread and a store worker say to each other: one job for each worker. */
-interface TreeJob {
+interface ImageTree {
   /** Bottom layer first. */
   layers: MergeLayer[];
+}
+
+interface FolderJob extends ImageTree {
   folder: string;
   /** As root: owners, devices and privileged attributes too. */
   privileged: boolean;
 }
 
-export interface UnpackJob extends TreeJob {
+export interface UnpackJob extends FolderJob {
   op: "unpack";
 }
 
 /** Compares a folder that was unpacked with what would be unpacked now. */
-export interface CompareJob extends TreeJob {
+export interface CompareJob extends FolderJob {
   op: "compare";
 }
 
 export type StoreJob = UnpackJob | CompareJob;
 
+/** Sends part of the tree as a tar archive, piece by piece. Strings are binary ones. */
+export interface ArchiveJob extends ImageTree {
+  op: "archive";
+  /** Absolute. */
+  path: string;
+  followLink: boolean;
+  /** What the path's end is called in the archive. */
+  name: string;
+  /** An Int32 of pieces that may be sent: the worker takes one for each and waits for more at 0. */
+  credit: SharedArrayBuffer;
+}
+
 export type FromStoreWorker =
   /** `difference`: the first one that a comparison found. */
   | { op: "done"; difference?: string | undefined }
+  | { op: "chunk"; bytes: Uint8Array<ArrayBuffer> }
   | { op: "failed"; code: string | undefined; message: string };

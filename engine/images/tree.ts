@@ -8,7 +8,7 @@ export class Inode extends Attributes {
   readonly dataLayer: number;
   /** Names of a file; of a directory it means nothing. */
   readonly links: number;
-  /** By name; only directories have children. */
+  /** By name, sorted; only directories have children. */
   readonly children: Map<string, Inode> | undefined;
 
   constructor(list: Buffer, at: number) {

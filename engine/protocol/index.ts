@@ -1,3 +1,4 @@
+export * from "./copy.ts";
 export * from "./engine.ts";
 export * from "./errors.ts";
 export * from "./image.ts";

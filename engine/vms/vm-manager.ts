@@ -17,6 +17,7 @@ import type {
 import type { StateDir } from "../state/state-dir.ts";
 import type { VmConfig, VmFiles } from "../state/vm-record.ts";
 import type { Attachment } from "./attachment.ts";
+import type { CopyPath } from "./copy-path.ts";
 import { checkName, generateName } from "./names.ts";
 import type { PreparedVm, Runtime } from "./runtime.ts";
 import type { Runtimes } from "./runtimes.ts";
@@ -164,12 +165,12 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * Docker's `export`: a VM's root file system as a stream of tar. A VM that runs writes it itself; for one that does not, a machine beside
+   * Docker's `export`: a VM's root file system, or what `copy` names in it, as a stream of tar. A VM that runs writes it itself; for one that does not, a machine beside
    * it does, which sees its files and is gone with the stream.
    */
-  async export(nameOrId: string): Promise<Attachment> {
+  async export(nameOrId: string, copy?: CopyPath): Promise<Attachment> {
     const vm = this.find(nameOrId);
-    if (vm.running) return await vm.export();
+    if (vm.running) return await vm.export(copy);
     const config: VmConfig = {
       ...vm.config,
       id: randomBytes(32).toString("hex"),
@@ -197,7 +198,7 @@ export class VmManager implements VmHost {
     };
     try {
       await vm.whileStopped(() => machine.start({ rows: 24, columns: 80 }));
-      const attachment = await machine.export();
+      const attachment = await machine.export(copy);
       attachment.closed.then(end).catch((error) => this.log.error("vm.export", error, { vm: vm.id }));
       return attachment;
     } catch (error) {

@@ -15,6 +15,7 @@ import { FrameType, frameHeader } from "../protocol/stream.ts";
 import type { VmDetails, VmExecParams, VmState, VmSummary } from "../protocol/vm.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "../state/vm-record.ts";
 import { Attachment } from "./attachment.ts";
+import type { CopyPath } from "./copy-path.ts";
 import { guestDns } from "./guest-dns.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
 import { type GuestConfiguration, type GuestProcess, MonitorClient } from "./monitor-client.ts";
@@ -160,9 +161,14 @@ export class Vm {
     return attachment;
   }
 
-  /** Stream of the root file system as a tar archive, made by the agent: as the workload sees it, without mounts and volumes. */
-  async export(): Promise<Attachment> {
-    const { attachment } = await this.exec({ vm: this.id, command: ["export"], user: "" }, true);
+  /**
+   * Stream of the root file system, or of what `copy` names in it, as a tar archive, made by the agent: as the workload sees it, without
+   * mounts and volumes. Status 2 says that there is no such path.
+   */
+  async export(copy?: CopyPath): Promise<Attachment> {
+    const command =
+      copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""];
+    const { attachment } = await this.exec({ vm: this.id, command, user: "" }, true);
     if (!attachment) throw new Error("an export has a stream");
     return attachment;
   }

@@ -171,8 +171,11 @@ void takeStdio(const Stdio& stdio) {
   throw SpawnError(errno == ENOENT ? "NOT_FOUND" : "NOT_EXECUTABLE", "exec " + path + ": " + errnoWords(errno));
 }
 
-/** Does not exec: what the agent has open must not be held open here. Ends with 1 and a line on stderr if it fails half-way. */
-[[noreturn]] void runArchive(const Stdio& stdio) {
+/**
+ * Does not exec: what the agent has open must not be held open here. Ends with 1 and a line on stderr if it fails half-way, with 2 if there is
+ * no such path.
+ */
+[[noreturn]] void runArchive(const SpawnRequest& request, const Stdio& stdio) {
   resetSignals();
   ::setsid();
   int root = -1;
@@ -186,8 +189,15 @@ void takeStdio(const Stdio& stdio) {
     throw SpawnError("INTERNAL", "close_range: " + errnoWords(errno));
   }
   try {
-    TreeArchive(1).write(3);
+    if (request.argv.size() < 4) {
+      TreeArchive(1).write(3);
+    } else {
+      TreeArchive(1).writePath(3, request.argv[1], request.argv[2], request.argv[3] == "follow");
+    }
     ::_exit(0);
+  } catch (const NoSuchPath& error) {
+    writeFully(2, std::string(error.what()) + "\n");
+    ::_exit(2);
   } catch (const std::exception& error) {
     writeFully(2, std::string(error.what()) + "\n");
     ::_exit(1);
@@ -206,7 +216,7 @@ void takeStdio(const Stdio& stdio) {
 [[noreturn]] void childMain(const SpawnRequest& request, const Machine& machine, const Stdio& stdio, int report) {
   std::string failure;
   try {
-    if (request.archive) runArchive(stdio);
+    if (request.archive) runArchive(request, stdio);
     if (request.idle) runIdle(stdio);
     runChild(request, machine, stdio);
   } catch (const SpawnError& error) {

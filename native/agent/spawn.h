@@ -29,7 +29,10 @@ struct SpawnRequest {
   bool detach = false;
   /** Instead of a program: nothing, until it is ended. The main process of a machine that is only looked at. */
   bool idle = false;
-  /** Instead of a program: writes the machine's root file system as a tar archive to standard output. */
+  /**
+   * Instead of a program: writes the machine's root file system as a tar archive to standard output; with more than one argument what the
+   * second names, called by the third, and with "follow" as the fourth what a link there points to.
+   */
   bool archive = false;
   std::vector<ResourceLimit> rlimits;
 };

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -26,6 +27,8 @@ constexpr size_t bufferBytes = 256 * 1024;
 /** What the octal fields of a ustar header hold. */
 constexpr off_t maxSize = 077777777777;
 constexpr unsigned maxId = 07777777;
+/** What Linux follows before it says ELOOP. */
+constexpr int maxLinks = 40;
 
 using Records = std::map<std::string, std::string>;
 
@@ -91,6 +94,19 @@ std::vector<std::string> namesIn(int fd, const std::string& path) {
   return names;
 }
 
+/** A folder by its path in the tree of `root`, which no link leads out of (Linux 5.6). */
+Fd openWithin(int root, const std::string& path) {
+  struct open_how how {};
+  how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  Fd fd(static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how)));
+  if (!fd && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG)) {
+    throw NoSuchPath(errnoWords(errno));
+  }
+  if (!fd) throwErrno(path);
+  return fd;
+}
+
 }  // namespace
 
 int openRootAlone() {
@@ -106,6 +122,40 @@ int openRootAlone() {
 
 void TreeArchive::write(int root) {
   folder(root, "");
+  end();
+}
+
+void TreeArchive::writePath(int root, const std::string& path, const std::string& name, bool followLast) {
+  std::string wanted = path;
+  for (int links = 0;; ++links) {
+    const size_t slash = wanted.rfind('/');
+    const std::string parent = slash == std::string::npos ? "." : wanted.substr(0, slash + 1);
+    const std::string last = slash == std::string::npos ? wanted : wanted.substr(slash + 1);
+    const bool isWhole = last.empty() || last == "." || last == "..";
+    const Fd folderFd = openWithin(root, isWhole ? wanted : parent);
+    if (::fchdir(folderFd.get()) != 0) throwErrno(path);
+    const std::string entryName = isWhole ? "." : last;
+    struct stat status {};
+    if (::lstat(entryName.c_str(), &status) != 0) throw NoSuchPath(errnoWords(errno));
+    if (S_ISLNK(status.st_mode) && followLast) {
+      if (links == maxLinks) throw NoSuchPath(errnoWords(ELOOP));
+      const std::string target = readLink(last.c_str(), path, status.st_size);
+      wanted = !target.empty() && target[0] == '/' ? target : parent + (slash == std::string::npos ? "/" : "") + target;
+      continue;
+    }
+    if (S_ISSOCK(status.st_mode)) throw NoSuchPath("it is a socket");
+    entry(entryName.c_str(), name, status);
+    if (S_ISDIR(status.st_mode)) {
+      const Fd child(::open(entryName.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!child) throwErrno(path);
+      folder(child.get(), name + "/");
+    }
+    end();
+    return;
+  }
+}
+
+void TreeArchive::end() {
   const std::string end(2 * blockBytes, '\0');
   put(end.data(), end.size());
   flush();

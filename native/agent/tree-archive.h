@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,11 @@ namespace mocker {
  * it is mounted on. Linux 5.2. Throws SysError.
  */
 int openRootAlone();
+
+class NoSuchPath : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /**
  * Writes a folder's tree as a POSIX tar archive (ustar with PAX records for what that cannot say), in the order of names: hard links
@@ -27,7 +33,14 @@ class TreeArchive {
   /** Throws SysError naming the file that cannot be read. */
   void write(int root);
 
+  /**
+   * Writes what `path` names in the tree, called `name`, and what is below it. Links on the way are followed inside of the tree, the last
+   * part with `followLast`; a path that ends with a slash names a folder. Throws NoSuchPath before anything is written.
+   */
+  void writePath(int root, const std::string& path, const std::string& name, bool followLast);
+
  private:
+  void end();
   void folder(int fd, const std::string& path);
   void entry(const char* name, const std::string& path, const struct stat& status);
   void header(const std::string& path, const struct stat& status, char type, const std::string& link,

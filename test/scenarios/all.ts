@@ -2,6 +2,7 @@ import { after, before, describe } from "node:test";
 import type { RuntimeName } from "../../engine/protocol/engine.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { Mocker } from "../support/mocker.ts";
+import { copyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
@@ -34,6 +35,7 @@ export function allScenarios(runtime: RuntimeName): void {
     networkScenarios(get);
     lifecycleScenarios(get);
     exportScenarios(get);
+    copyScenarios(get);
     terminalScenarios(get);
     crashScenarios(get);
   });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { assertSame, snapshot, withDisk } from "../../support/image-tree.ts";
@@ -33,6 +35,16 @@ export async function compareLayout(
     assertSame(await snapshot(dir), expected);
     await look?.(dir);
   });
+  // The archive of it, unpacked by another program. Devices and others' files are not an ordinary user's to make.
+  if (privileged) {
+    const unpacked = join(tmpDir(), "unpacked");
+    mkdirSync(unpacked);
+    const archive = join(tmpDir(), "root.tar");
+    await writeFile(archive, await store.archive(id, "/", ".", false));
+    await run("tar", ["--xattrs", "--xattrs-include=*", "--numeric-owner", "-xpf", archive, "-C", unpacked]);
+    assertSame(await snapshot(unpacked), expected);
+    rmSync(archive);
+  }
   const folder = await store.rootDirectory(id);
   // Node sets times in floating point.
   assertSame(await snapshot(folder, false), await snapshot(reference, false));
