@@ -33,7 +33,10 @@ export type TarType = (typeof tarType)[keyof typeof tarType];
 const maximumSize = 0o77777777777;
 const maximumId = 0o7777777;
 
-/** The blocks of a member's header, as POSIX pax(1) has it: ustar, with records before it for what that cannot say. */
+/**
+ * The blocks of a member's header, as POSIX pax(1) has it: ustar, with records before it for what that cannot say. Not
+ * tar-stream's, whose records are UTF-8: a file's capabilities are bytes, and so are names.
+ */
 export function tarHeader(member: TarMember): Buffer {
   const records = paxRecords(member);
   const header = ustar(member, member.name, member.type, member.size ?? 0);
