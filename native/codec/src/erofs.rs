@@ -254,7 +254,8 @@ impl<'a> Layout<'a> {
             spot.offset = cursor;
             cursor += head + if spot.inline { tail } else { 0 };
         }
-        let mut block = cursor.div_ceil(BLOCK);
+        // fsck.erofs looks for attributes behind each inode, also behind one that has none.
+        let mut block = (cursor + XATTR_HEADER_BYTES).div_ceil(BLOCK);
         for spot in self.spots.iter_mut().filter(|spot| !spot.in_data) {
             let blocks = if spot.inline { spot.body_bytes / BLOCK } else { spot.body_bytes.div_ceil(BLOCK) };
             spot.first_block = if blocks == 0 { NO_BLOCK } else { block as u32 };

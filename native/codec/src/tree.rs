@@ -173,7 +173,10 @@ impl Tree {
             let target = self.hard_link_target(entry, parent, base)?;
             self.inodes[target as usize].links += 1;
             if let Some(existing) = existing {
+                self.inodes[parent as usize].children.remove(base);
                 self.release(existing);
+                // With a folder or link of that name the target may be gone: nobody unpacks that.
+                self.hard_link_target(entry, parent, base)?;
             }
             return self.insert(parent, base, Name { inode: target, layer });
         }

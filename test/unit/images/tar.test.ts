@@ -347,6 +347,20 @@ const hostile: [
     () => [file("a"), { name: "./a", type: "link", linkname: "a" }],
   ],
   [
+    "a hard link in the place of the folder that its target is in",
+    /does not exist/,
+    () => [file("d/x"), { name: "d", type: "link", linkname: "d/x" }],
+  ],
+  [
+    "a hard link in the place of the symlink that leads to its target",
+    /does not exist/,
+    () => [
+      file("d/x"),
+      { name: "s", type: "symlink", linkname: "d" },
+      { name: "s", type: "link", linkname: "s/x" },
+    ],
+  ],
+  [
     "symlinks in circles",
     /too many symbolic links/,
     () => [
