@@ -1,6 +1,5 @@
 // Feeds native/codec what no registry should send, so that the sanitizers see what it does with it.
-// `codec-test list` names the tests; `codec-test <name> <folder>` runs one on the folder's `NAME.plain` with its compressed
-// forms `NAME.gz` and `NAME.zst`, and exits 0 or says what is wrong. The same happens every time.
+// The folder has `NAME.plain` with its compressed forms `NAME.gz` and `NAME.zst`. The same happens every time.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -23,6 +22,7 @@
 #include "../codec/codec.h"
 #include "../common/fd.h"
 #include "../common/file.h"
+#include "tests.h"
 
 namespace {
 
@@ -64,10 +64,6 @@ struct Outcome {
   std::string blobDigest;
   std::string tarDigest;
 };
-
-void expect(bool condition, const std::string& what) {
-  if (!condition) throw std::runtime_error("expected: " + what);
-}
 
 size_t below(Random& random, size_t limit) { return random() % std::max<size_t>(limit, 1); }
 
@@ -283,19 +279,5 @@ const std::map<std::string, void (*)()> tests = {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string name = argc > 1 ? argv[1] : "list";
-  if (name == "list") {
-    for (const auto& [title, body] : tests) std::printf("%s\n", title.c_str());
-    return 0;
-  }
-  const auto test = tests.find(name);
-  if (test == tests.end() || argc < 3) return 2;
-  try {
-    samples = readSamples(argv[2]);
-    test->second();
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
+  return runTest(tests, [](const std::string& folder) { samples = readSamples(folder); }, argc, argv);
 }
