@@ -317,6 +317,27 @@ test("compressed archives that are cut or damaged are refused in words, by load 
   assert.deepEqual(await other.list(), []);
 });
 
+test("without the program that decompresses an archive it is said which one to install", async () => {
+  const { store, dir } = await makeStore();
+  const { xz, bzip2 } = await compressedBy(["xz", "bzip2"], await makeTar([{ name: "f", content: "x" }]));
+  const path = process.env.PATH;
+  process.env.PATH = tmpDir();
+  try {
+    for (const [program, bytes] of Object.entries({ xz, bzip2 })) {
+      const refused = fails(
+        "FEATURE_UNAVAILABLE",
+        new RegExp(`^a is compressed with ${program}, which is not installed$`),
+      );
+      const chunks = (): AsyncGenerator<Buffer> => pieces(bytes ?? Buffer.alloc(0), 100);
+      await assert.rejects(store.load({ name: "a", chunks: chunks() }), refused);
+      await assert.rejects(store.import(chunks(), "a", {}), refused);
+    }
+  } finally {
+    process.env.PATH = path;
+  }
+  assertClean(dir);
+});
+
 test("a load can be cancelled while the archive is decompressed, and leaves nothing", async () => {
   const frame = Buffer.alloc(64 << 20);
   // What it is to become is 1 GiB of zeros.
