@@ -8,7 +8,13 @@ const root = process.env.MOCKER_TEST_ROOT ?? process.cwd();
 /** Which of our folders each folder may import from, beside itself. */
 const allowed: Record<string, string[]> = {
   "engine/protocol": [],
-  "engine/cli": ["engine/human-duration", "engine/protocol", "engine/paths", "engine/key-value-file"],
+  "engine/cli": [
+    "engine/dial",
+    "engine/human-duration",
+    "engine/protocol",
+    "engine/paths",
+    "engine/key-value-file",
+  ],
   "engine/images": ["engine/atomic-file", "engine/protocol", "engine/state", "engine/log", "native"],
   "engine/vms": [
     "engine/human-duration",
@@ -20,7 +26,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/state": ["engine/atomic-file", "engine/protocol"],
   engine: ["engine/protocol", "engine/images", "engine/vms", "engine/state", "native"],
-  extension: ["engine/protocol", "engine/paths", "engine/key-value-file"],
+  extension: ["engine/protocol", "engine/dial", "engine/paths", "engine/key-value-file"],
   native: ["engine/protocol"],
 };
 
