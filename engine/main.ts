@@ -1,12 +1,10 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import packageJson from "../package.json" with { type: "json" };
+import { exitAlreadyRunning } from "./dial.ts";
 import { Engine } from "./engine.ts";
 import { Log, type LogLevel, logLevels } from "./log.ts";
 import { dataDir } from "./paths.ts";
-
-/** EX_TEMPFAIL: another engine owns the store; the client that started us connects to it. */
-const exitAlreadyRunning = 75;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { "log-level": { type: "string" } } });

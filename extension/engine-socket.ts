@@ -1,24 +1,28 @@
 /** Dials the engine, starts it if none runs, and makes sure that it is one we can talk to. */
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync } from "node:fs";
+import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  dial,
+  dialStream,
+  exitAlreadyRunning,
+  lastWords,
+  maxSocketPathBytes,
+  mayComeUp,
+} from "../engine/dial.ts";
 import { engineLogPath, isPrivateDirectory, runDir, socketPath } from "../engine/paths.ts";
-import { MockerError, type StreamRef, streamGreeting } from "../engine/protocol/index.ts";
+import { MockerError, type StreamRef } from "../engine/protocol/index.ts";
 import { l10n } from "./l10n.ts";
 import type { EngineLocation } from "./locate-engine.ts";
 
 const startTimeoutMs = 20_000;
 const startAttempts = 4;
 const retryMs = 10;
-/** Status of an engine that found another's lock. */
-const exitAlreadyRunning = 75;
 /** How long that other one, which may be on its way up or out, is waited for. */
 const afterlifeMs = 1000;
 const endTimeoutMs = 5000;
-/** sun_path's 108 bytes less the final NUL (unix(7)). */
-const maxSocketPathBytes = 107;
 
 /** Connects if an engine answers; undefined if none does. Throws MockerError ENGINE_UNREACHABLE. */
 export async function dialRunning(): Promise<Socket | undefined> {
@@ -27,7 +31,7 @@ export async function dialRunning(): Promise<Socket | undefined> {
   try {
     return await dial(path);
   } catch (error) {
-    if (isAbsent(error)) return undefined;
+    if (mayComeUp(error)) return undefined;
     throw new MockerError(
       "ENGINE_UNREACHABLE",
       l10n.t("Cannot connect to the engine at {0}: {1}", path, textOf(error)),
@@ -68,11 +72,9 @@ export async function dialOrStart(
   }
 }
 
-/** Opens the stream that a reply named: a second connection, on which frames are exchanged. */
-export async function openStream(stream: StreamRef): Promise<Socket> {
-  const socket = await dial(socketPath());
-  socket.write(`${streamGreeting}${stream.token}\n`);
-  return socket;
+/** Opens the stream that a reply named. */
+export function openStream(stream: StreamRef): Promise<Socket> {
+  return dialStream(socketPath(), stream);
 }
 
 /** Ends the engine, whatever protocol it speaks; VMs go on running. Resolves when it is gone, or was not there. */
@@ -98,25 +100,8 @@ export async function endEngine(): Promise<void> {
   }
 }
 
-function dial(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path, allowHalfOpen: true });
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      socket.off("error", reject);
-      resolve(socket);
-    });
-  });
-}
-
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Whether the error is that of a socket that nobody listens on. */
-function isAbsent(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET" || code === "EPIPE";
 }
 
 function checkSocketPath(path: string): void {
@@ -183,14 +168,4 @@ function startEngine(path: string): { ended(): EngineEnd | undefined } {
 function engineEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(VSCODE_|NODE_OPTIONS$)/.test(name));
   return { ...Object.fromEntries(own), ELECTRON_RUN_AS_NODE: "1" };
-}
-
-/** The last line that an engine which ended wrote to its log: why it did. */
-function lastWords(logPath: string, offset: number): string | undefined {
-  try {
-    const line = readFileSync(logPath).subarray(offset).toString("utf8").trimEnd().split("\n").at(-1);
-    return line?.replace(/^mocker engine: /, "") || undefined;
-  } catch {
-    return undefined;
-  }
 }

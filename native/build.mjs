@@ -5,7 +5,7 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { buildCrate } from "./tools/crate.mjs";
+import { buildCodec } from "./tools/codec.mjs";
 import { provideExt4Template } from "./tools/ext4-template.mjs";
 import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
 import { guestKernelFile, provideGuestKernel } from "./tools/guest-kernel.mjs";
@@ -89,12 +89,7 @@ function buildPrograms() {
   const gyp = join(rootDir, "node_modules", "node-gyp", "bin", "node-gyp.js");
   if (!existsSync(gyp)) throw new BuildError("node-gyp is missing: run `npm ci` first");
   const headers = headersDir();
-  const codec = buildCrate({
-    dir: join(nativeDir, "codec"),
-    name: "mocker-codec",
-    version: "0.1.0",
-    product: "libmocker_codec.a",
-  });
+  const codec = buildCodec();
   const flags = [
     ...["--directory", nativeDir, "--loglevel", "warn", `--codec=${codec}`],
     ...(headers ? [`--nodedir=${headers}`] : []),

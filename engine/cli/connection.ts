@@ -1,6 +1,6 @@
 /** The connection to the engine: finds it, starts it if need be, shakes hands, and turns its errors into MockerErrors. */
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { connect as connectSocket, type Socket } from "node:net";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync } from "node:fs";
+import type { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -16,6 +16,7 @@ import {
   SocketMessageReader,
   SocketMessageWriter,
 } from "vscode-jsonrpc/node.js";
+import { dial, dialStream, exitAlreadyRunning, lastWords, maxSocketPathBytes, mayComeUp } from "../dial.ts";
 import { engineLogPath, isPrivateDirectory, runDir, socketPath } from "../paths.ts";
 import {
   type ErrorData,
@@ -24,7 +25,6 @@ import {
   MockerError,
   protocolVersion,
   type StreamRef,
-  streamGreeting,
 } from "../protocol/index.ts";
 import { clientVersion } from "./version.ts";
 
@@ -35,12 +35,8 @@ const startTimeoutMs = 20_000;
 const handshakeTimeoutMs = 10_000;
 const startAttempts = 4;
 const retryMs = 5;
-/** Status of an engine that found another's lock. */
-const exitAlreadyRunning = 75;
 /** How long to wait for that other one, which may be on its way up, or on its way out. */
 const afterlifeMs = 700;
-/** sun_path's 108 bytes less the final NUL (unix(7)). */
-const maxSocketPathBytes = 107;
 
 export interface RequestOptions {
   /** Sends `$/cancelRequest` when aborted; the request then fails with CANCELLED. */
@@ -99,11 +95,9 @@ export class Engine {
     return () => subscription.dispose();
   }
 
-  /** Opens the stream that a reply named: a second connection, on which frames are exchanged (protocol/stream.ts). */
-  async openStream(stream: StreamRef): Promise<Socket> {
-    const socket = await dial(this.#path);
-    socket.write(`${streamGreeting}${stream.token}\n`);
-    return socket;
+  /** Opens the stream that a reply named. */
+  openStream(stream: StreamRef): Promise<Socket> {
+    return dialStream(this.#path, stream);
   }
 
   close(): void {
@@ -146,23 +140,6 @@ function asMockerError(error: unknown): MockerError {
     hint: "running VMs are not affected; run the command again, it starts the engine anew",
     cause: error,
   });
-}
-
-function dial(path: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connectSocket({ path, allowHalfOpen: true });
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      socket.off("error", reject);
-      resolve(socket);
-    });
-  });
-}
-
-/** Whether an engine that starts, or one that is just ending, can explain the failure to connect. */
-function mayComeUp(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOENT" || code === "ECONNREFUSED" || code === "ECONNRESET" || code === "EPIPE";
 }
 
 class HandshakeLost extends Error {}
@@ -266,15 +243,6 @@ interface StartedEngine {
   logOffset: number;
 }
 
-/** The last line that an engine which ended wrote to its log: why it did. */
-function lastWords(logPath: string, offset: number): string | undefined {
-  try {
-    return readFileSync(logPath).subarray(offset).toString("utf8").trimEnd().split("\n").at(-1) || undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 async function startEngine(enginePath: string, logPath: string, env: Environment): Promise<StartedEngine> {
   // Most commands find an engine running.
   const { spawn } = await import("node:child_process");
@@ -357,7 +325,7 @@ export async function connect(env: Environment, timeoutMs = handshakeTimeoutMs):
       throw failed(`it does not answer at ${path} after ${startTimeoutMs / 1000} s`, `see ${logPath}`);
     }
     if (started.isSecond !== true || attempt === startAttempts || Date.now() >= deadline) {
-      const words = lastWords(logPath, started.logOffset)?.replace(/^mocker engine: /, "");
+      const words = lastWords(logPath, started.logOffset);
       const hint =
         started.isSecond === true
           ? "its clients find it with another MOCKER_RUN_DIR; use that one, end it, or set MOCKER_DATA_DIR to another folder"

@@ -1,7 +1,10 @@
 /** `--format` of commands that list: tables, JSON lines, Go templates (Docker's cli/command/formatter). */
 import { CommandFailure } from "./command.ts";
 import { alignTable } from "./table.ts";
-import { Template, TemplateError, type TemplateFunctions, toJson } from "./template.ts";
+import { Template } from "./template.ts";
+import { TemplateError } from "./template-error.ts";
+import type { TemplateFunctions } from "./template-functions.ts";
+import { toJson } from "./template-values.ts";
 
 export const listFormatHelp =
   "Format output using a custom template:\n'table':            Print output in table format with column headers (default)\n'table TEMPLATE':   Print output in table format using the given Go template\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.";

@@ -28,7 +28,8 @@ function split(text: string): ReferenceParts {
   const first = slash < 0 ? "" : name.slice(0, slash);
   // As Docker tells a host from a first path component.
   const hasDomain = first.includes(".") || first.includes(":") || first === "localhost";
-  return { domain: hasDomain ? first : "", path: hasDomain ? name.slice(slash + 1) : name, tag, digest };
+  const isDefault = !hasDomain || first === "docker.io" || first === "index.docker.io";
+  return { domain: isDefault ? "" : first, path: hasDomain ? name.slice(slash + 1) : name, tag, digest };
 }
 
 /** Whether a tag or a digest is given. */
@@ -54,8 +55,7 @@ export function isUntagged(text: string): boolean {
 export function familiarReference(text: string): string {
   if (isTransport(text)) return text;
   const { domain, path, tag, digest } = split(text);
-  const isDefault = domain === "" || domain === "docker.io" || domain === "index.docker.io";
-  const name = isDefault ? path.replace(/^library\//, "") : `${domain}/${path}`;
+  const name = domain === "" ? path.replace(/^library\//, "") : `${domain}/${path}`;
   if (digest !== undefined) return `${name}@${digest}`;
   return `${name}:${tag ?? "latest"}`;
 }
@@ -63,8 +63,16 @@ export function familiarReference(text: string): string {
 /** The line that starts a pull: `latest: Pulling from library/alpine`; undefined if there is no registry to name. */
 export function pullingFrom(text: string): string | undefined {
   if (isTransport(text)) return undefined;
-  const { domain, path, tag, digest } = split(text);
-  const isDefault = domain === "" || domain === "docker.io" || domain === "index.docker.io";
-  const repository = isDefault && !path.includes("/") ? `library/${path}` : path;
-  return `${digest ?? tag ?? "latest"}: Pulling from ${repository}`;
+  const parts = split(text);
+  return `${parts.digest ?? parts.tag ?? "latest"}: Pulling from ${fullPath(parts)}`;
+}
+
+/** The whole name of a reference's repository: `docker.io/library/alpine`. */
+export function canonicalRepository(text: string): string {
+  const parts = split(text);
+  return `${parts.domain || "docker.io"}/${fullPath(parts)}`;
+}
+
+function fullPath({ domain, path }: ReferenceParts): string {
+  return domain === "" && !path.includes("/") ? `library/${path}` : path;
 }

@@ -6,27 +6,12 @@ import { FrameType, frameHeader, MockerError, type StreamRef, streamUpload } fro
 import { ByteProgress } from "./byte-progress.ts";
 import { CommandFailure } from "./command.ts";
 import type { Engine } from "./connection.ts";
+import { interruptible } from "./interruptible.ts";
 import type { Io } from "./io.ts";
 import type { Output } from "./output-file.ts";
 import { pumpStream } from "./stream.ts";
 
-const interrupted = 130;
 const maxFrameBytes = 256 * 1024;
-
-/** Runs `work` so that Ctrl-C or a TERM aborts it, cleanly, with Docker's status. */
-export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const cancel = (): void => controller.abort();
-  const forget = [io.onSignal("SIGINT", cancel), io.onSignal("SIGTERM", cancel)];
-  try {
-    return await work(controller.signal);
-  } catch (error) {
-    if (controller.signal.aborted) throw new CommandFailure("", interrupted);
-    throw error;
-  } finally {
-    for (const end of forget) end();
-  }
-}
 
 /** Writes a stream of the engine's to `output`; what is not complete is not left there. What it says on stderr is why it failed. */
 export async function download(io: Io, engine: Engine, stream: StreamRef, output: Output): Promise<void> {

@@ -16,23 +16,19 @@ import type { VmDetails, VmExecParams, VmState, VmSummary } from "../protocol/vm
 import type { VmConfig, VmExitRecord, VmFiles } from "../state/vm-record.ts";
 import { Attachment } from "./attachment.ts";
 import type { CopyPath } from "./copy-path.ts";
-import { guestDns } from "./guest-dns.ts";
+import { failedStart, killedMonitor, stateAfter } from "./exit-record.ts";
+import { guestConfiguration, mainProcess, type TerminalSize } from "./guest-orders.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
-import { type GuestConfiguration, type GuestProcess, MonitorClient } from "./monitor-client.ts";
+import { MonitorClient } from "./monitor-client.ts";
 import type { PreparedVm, Runtime } from "./runtime.ts";
 import { signalNumber } from "./signals.ts";
-import { statusText } from "./status.ts";
+import { detailsOf, summaryOf, type VmMoment } from "./vm-summary.ts";
 
 const defaultBootTimeoutMs = 60_000;
 /** Beyond a stop's own grace: the agent kills, syncs and unmounts in this time, or the VM's process is killed. */
 const haltTimeoutMs = 20_000;
 
 export type VmEvent = "started" | "exited" | "failed" | "changed";
-
-export interface TerminalSize {
-  rows: number;
-  columns: number;
-}
 
 /** What a VM needs of the engine around it. */
 export interface VmHost {
@@ -214,60 +210,21 @@ export class Vm {
   }
 
   summary(): VmSummary {
-    const { config } = this;
-    const status = statusText(
-      {
-        state: this.#state,
-        startedAt: this.#startedAt,
-        finishedAt: this.#exit?.finishedAt,
-        exitCode: this.#exit?.exitCode,
-      },
-      Date.now(),
-    );
-    const exit = this.running ? undefined : this.#exit;
-    return {
-      id: config.id,
-      name: config.name,
-      image: config.image,
-      imageId: config.imageId,
-      command: [...config.entrypoint, ...config.cmd],
-      createdAt: config.createdAt,
-      state: this.#state,
-      status: config.runtime === "simulation" ? `${status} (simulation)` : status,
-      runtime: config.runtime,
-      ...(this.#startedAt === undefined ? {} : { startedAt: this.#startedAt }),
-      ...(exit === undefined ? {} : { finishedAt: exit.finishedAt, exitCode: exit.exitCode }),
-      ...(exit === undefined || exit.message === "" ? {} : { reason: exit.message }),
-      labels: config.labels,
-      mounts: config.volumes,
-    };
+    return summaryOf(this.config, this.#moment());
   }
 
   details(): VmDetails {
-    const { config } = this;
-    const kernel = this.#client?.agent?.kernel;
+    return detailsOf(this.config, this.files, this.#moment());
+  }
+
+  #moment(): VmMoment {
     return {
-      ...this.summary(),
-      config: {
-        hostname: config.hostname,
-        env: config.env,
-        workingDir: config.workingDir,
-        user: config.user,
-        tty: config.tty,
-        openStdin: config.openStdin,
-        entrypoint: config.entrypoint,
-        cmd: config.cmd,
-        autoRemove: config.autoRemove,
-        cpus: config.cpus,
-        memoryMiB: config.memoryMiB,
-        network: config.network,
-        stopSignal: config.stopSignal,
-        stopTimeoutSeconds: config.stopTimeoutSeconds,
-      },
+      state: this.#state,
+      running: this.running,
+      startedAt: this.#startedAt,
+      exit: this.#exit,
       pid: this.#process?.pid ?? 0,
-      ...(kernel === undefined ? {} : { guestKernelVersion: kernel }),
-      logPath: this.files.logPath,
-      stateDir: this.files.dir,
+      guestKernelVersion: this.#client?.agent?.kernel,
     };
   }
 
@@ -284,8 +241,8 @@ export class Vm {
         waiting.attachment.connect(await client.openAttach(waiting.replayBytes, waiting.stdin));
       }
       // Both at once: the agent takes them in order, and a round trip into the guest is not free.
-      const configured = client.request("configure", this.#guestConfiguration(prepared));
-      const started = client.request("start", this.#mainProcess(size));
+      const configured = client.request("configure", guestConfiguration(this.config, prepared));
+      const started = client.request("start", mainProcess(this.config, size, this.#idle));
       configured.catch(() => undefined);
       started.catch(() => undefined);
       await configured;
@@ -371,15 +328,8 @@ export class Vm {
   }
 
   async #recordKilledMonitor(): Promise<VmExitRecord> {
-    const record: VmExitRecord = {
-      version: 1,
-      exitCode: 137,
-      signal: 9,
-      reason: "vmm-killed",
-      message: "the VM's process (mocker-vmm) was killed from outside",
-      startedAt: this.#startedAt ?? (await this.files.readRuntime())?.startedAt ?? null,
-      finishedAt: new Date().toISOString(),
-    };
+    const startedAt = this.#startedAt ?? (await this.files.readRuntime())?.startedAt ?? null;
+    const record = killedMonitor(startedAt);
     this.files.writeExit(record);
     return record;
   }
@@ -422,7 +372,7 @@ export class Vm {
   async #startFailed(error: unknown): Promise<Error> {
     const failure = error instanceof Error ? error : new Error(String(error));
     const unanswered = failure instanceof MockerError && failure.code === "AGENT_UNREACHABLE";
-    if (!unanswered) this.#failure = failureRecord(failure);
+    if (!unanswered) this.#failure = failedStart(failure);
     if (this.#client?.connected) this.#killMonitor();
     else await this.#endedWithin(2000);
     await this.#ended;
@@ -472,49 +422,4 @@ export class Vm {
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
-
-  #guestConfiguration(prepared: PreparedVm): GuestConfiguration {
-    return {
-      hostname: this.config.hostname,
-      rootfs: prepared.rootfs,
-      mounts: prepared.mounts,
-      dns: guestDns(),
-      hosts: [],
-      timeUnixNs: Date.now() * 1e6,
-      disposable: this.config.autoRemove,
-    };
-  }
-
-  #mainProcess(size: TerminalSize): GuestProcess {
-    const { config } = this;
-    return {
-      stream: "main",
-      argv: [...config.entrypoint, ...config.cmd],
-      env: config.env,
-      cwd: config.workingDir,
-      user: config.user,
-      tty: config.tty,
-      rows: size.rows,
-      cols: size.columns,
-      stdin: config.openStdin,
-      ...(this.#idle ? { idle: true } : {}),
-    };
-  }
-}
-
-function failureRecord(failure: Error): VmExitRecord {
-  const code = failure instanceof MockerError ? failure.code : "INTERNAL";
-  return {
-    version: 1,
-    exitCode: code === "COMMAND_NOT_FOUND" ? 127 : code === "COMMAND_NOT_EXECUTABLE" ? 126 : 125,
-    signal: null,
-    reason: "start-failed",
-    message: failure.message,
-    startedAt: null,
-    finishedAt: new Date().toISOString(),
-  };
-}
-
-function stateAfter(exit: VmExitRecord): VmState {
-  return exit.reason === "boot-failed" || exit.reason === "start-failed" ? "failed" : "exited";
 }

@@ -1,5 +1,5 @@
 // Tests of the native code below the N-API and the monitor's protocol, in one program so that it can be built with the
-// sanitizers. `native-test list` names the tests; `native-test <name> <scratch folder>` runs one and exits 0 or says why not.
+// sanitizers. The folder is a scratch folder.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -36,16 +36,13 @@
 #include "../vmm/jail.h"
 #include "../vmm/landlock.h"
 #include "../vmm/syscall-filter.h"
+#include "tests.h"
 
 namespace {
 
 using namespace mocker;
 
 std::string scratch;
-
-void expect(bool condition, const std::string& what) {
-  if (!condition) throw std::runtime_error("expected: " + what);
-}
 
 void expectEqual(const std::string& actual, const std::string& wanted) {
   if (actual != wanted) throw std::runtime_error("expected \"" + wanted + "\", got \"" + actual + "\"");
@@ -415,19 +412,5 @@ const std::map<std::string, void (*)()> tests = {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string name = argc > 1 ? argv[1] : "list";
-  if (name == "list") {
-    for (const auto& [title, body] : tests) std::printf("%s\n", title.c_str());
-    return 0;
-  }
-  const auto test = tests.find(name);
-  if (test == tests.end() || argc < 3) return 2;
-  scratch = argv[2];
-  try {
-    test->second();
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    return 1;
-  }
+  return runTest(tests, [](const std::string& folder) { scratch = folder; }, argc, argv);
 }

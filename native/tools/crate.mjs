@@ -8,18 +8,25 @@ import { BuildError, has, run } from "./run.mjs";
 
 /**
  * Builds `dir`'s library, unless that was done before.
- * @param {{ dir: string, name: string, version: string, product: string }} crate `name` and `version` are for people; `product` is the
- * file that cargo makes
+ * @param {object} crate
+ * @param {string} crate.dir
+ * @param {string} crate.name for people, as `version` is
+ * @param {string} crate.version
+ * @param {string} crate.product the file that cargo makes
+ * @param {string} [crate.target] cargo's --target
+ * @param {Record<string, string>} [crate.env] cargo's environment, besides this process's
  * @returns {string} the file
  */
-export function buildCrate({ dir, name, version, product }) {
+export function buildCrate({ dir, name, version, product, target: triple, env = {} }) {
   if (!has("cargo")) {
     throw new BuildError(
       `${name} cannot be built: there is no Rust toolchain (cargo).\n` +
         "Install one (https://rustup.rs), then run the build again.",
     );
   }
-  const key = hashFiles(filesBelow(dir, ["target"]), [run("rustc", ["-vV"])]).slice(0, 32);
+  const options = triple === undefined ? [] : ["--target", triple];
+  const texts = [run("rustc", ["-vV"]), ...options, ...Object.entries(env).flat()];
+  const key = hashFiles(filesBelow(dir, ["target"]), texts).slice(0, 32);
   const target = join(cacheDir, `${name}-${version}-${key}`);
   const cached = join(target, product);
   if (existsSync(cached)) return cached;
@@ -27,13 +34,14 @@ export function buildCrate({ dir, name, version, product }) {
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "building-"));
   try {
-    run("cargo", ["build", "--release", "--locked", "--manifest-path", join(dir, "Cargo.toml")], {
+    const manifest = join(dir, "Cargo.toml");
+    run("cargo", ["build", "--release", "--locked", "--manifest-path", manifest, ...options], {
       show: true,
-      env: { ...process.env, CARGO_TARGET_DIR: work },
+      env: { ...process.env, ...env, CARGO_TARGET_DIR: work },
     });
     const done = join(work, "done");
     mkdirSync(done);
-    renameSync(join(work, "release", product), join(done, product));
+    renameSync(join(work, triple ?? "", "release", product), join(done, product));
     try {
       renameSync(done, target);
     } catch (error) {

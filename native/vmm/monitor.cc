@@ -5,7 +5,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -28,14 +27,11 @@ constexpr size_t maxStoppingQueueBytes = 8 << 20;
 constexpr size_t maxInputQueueBytes = 1 << 20;
 constexpr size_t maxControlQueueBytes = 1 << 20;
 constexpr size_t maxClients = 64;
-constexpr size_t maxSplices = 512;
-constexpr size_t maxWaitingStreams = 64;
 constexpr size_t maxGreetings = 64;
 constexpr size_t maxStreamIdBytes = 128;
 /** What a guest may make the host keep of its kernel's console and of libkrun's messages about it. */
 constexpr uint64_t maxConsoleBytes = 1 << 20;
 constexpr uint64_t maxErrorBytes = 256 << 10;
-constexpr int64_t pairingMs = 30000;
 constexpr int64_t partialMs = 100;
 /** How long a guest may take from its exit to the power-off. */
 constexpr int64_t haltMs = 15000;
@@ -73,7 +69,8 @@ std::string deathOf(int status) {
 }  // namespace
 
 Monitor::Monitor(const VmSpec& spec, std::string startedAt)
-    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles) {
+    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles),
+      execStreams_(loop_, [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); }) {
   monitorSocket_ = listenUnix(spec.monitorSocketPath());
   listen(monitorSocket_, Side::engine);
   if (spec.runtime == Runtime::krun) {
@@ -192,7 +189,7 @@ void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
   if (role != "stream") return;
   const auto id = stringOr(hello, "id", "");
   if (id.empty() || id.size() > maxStreamIdBytes) return;
-  if (id != "main") return takeStream(std::move(fd), id, std::move(rest), side);
+  if (id != "main") return execStreams_.take(std::move(fd), id, std::move(rest), side);
   if (side == Side::guest) takeMainStream(std::move(fd), std::move(rest));
 }
 
@@ -413,36 +410,6 @@ void Monitor::mainClosed() {
   settleDead();
 }
 
-// --- exec streams ---
-
-void Monitor::takeStream(Fd fd, const std::string& id, std::string rest, Side side) {
-  auto& own = waiting_[side == Side::guest ? 0 : 1];
-  auto& others = waiting_[side == Side::guest ? 1 : 0];
-  if (const auto other = others.find(id); other != others.end()) {
-    loop_.cancel(other->second.timer);
-    Waiting partner = std::move(other->second);
-    others.erase(other);
-    if (splices_.size() >= maxSplices) return;
-    splices_.push_back(std::make_unique<Splice>(loop_, std::move(fd), std::move(rest), std::move(partner.fd), std::move(partner.rest), [this] {
-      for (auto it = splices_.begin(); it != splices_.end(); ++it) {
-        if (!(*it)->isDone()) continue;
-        bury(*it);
-        splices_.erase(it);
-        break;
-      }
-    }));
-    splices_.back()->begin();
-    return;
-  }
-  if (own.size() >= maxWaitingStreams) return;
-  if (const auto older = own.find(id); older != own.end()) {
-    loop_.cancel(older->second.timer);
-    own.erase(older);
-  }
-  const auto timer = loop_.after(pairingMs, [&own, id] { own.erase(id); });
-  own.emplace(id, Waiting{std::move(fd), std::move(rest), timer});
-}
-
 // --- the end ---
 
 void Monitor::onSignal() {
@@ -553,7 +520,7 @@ void Monitor::wakeForGoodbye() {
 /** Ends the loop once everything that is left has been taken, or nobody takes it. */
 void Monitor::advanceGoodbye() {
   if (!goodbye_) return;
-  size_t left = splices_.size();
+  size_t left = execStreams_.joined();
   for (const auto& client : clients_) left += client->queuedBytes();
   // Who has come already is told the end, too.
   left += static_cast<size_t>(std::count_if(greetings_.begin(), greetings_.end(), [](const auto& entry) {

@@ -20,7 +20,7 @@
 #include "records.h"
 #include "replay-ring.h"
 #include "spec.h"
-#include "splice.h"
+#include "stream-pairs.h"
 
 namespace mocker {
 
@@ -42,7 +42,6 @@ class Monitor {
 
  private:
   enum class Main { none, running, exited };
-  enum class Side { guest, engine };
 
   void listen(const Fd& listener, Side side);
   void greet(Fd fd, Side side);
@@ -66,9 +65,6 @@ class Monitor {
   void mainClosed();
   void mainInput(std::string_view bytes);
   void updateMain();
-
-  // exec streams
-  void takeStream(Fd fd, const std::string& id, std::string rest, Side side);
 
   // the end
   void onSignal();
@@ -121,13 +117,7 @@ class Monitor {
   std::string waitingInput_;
   std::vector<std::unique_ptr<AttachClient>> clients_;
 
-  struct Waiting {
-    Fd fd;
-    std::string rest;
-    Loop::Timer timer;
-  };
-  std::map<std::string, Waiting> waiting_[2];
-  std::vector<std::unique_ptr<Splice>> splices_;
+  StreamPairs execStreams_;
 
   /** Connections that ended within one of their own calls; destroyed when nobody is inside any more. */
   std::vector<std::shared_ptr<void>> buried_;

@@ -18,6 +18,16 @@ const running = ".codicon-vm-running, .codicon-vm-outline";
 describe("the editor and the command line", () => {
   let editor: Editor;
   pictureFailures(() => editor, true);
+
+  /** As a click on the VM's row does. */
+  const openTerminalOf = async (name: string): Promise<void> => {
+    await editor.row("Virtual Machines", name).click();
+    await editor.waitForTerminalNamed(name);
+  };
+  const pressEnter = async (): Promise<void> => {
+    await editor.terminal.click();
+    await editor.page.keyboard.press("Enter");
+  };
   before(async () => {
     const mocker = new Mocker();
     await importImage(mocker, "busybox", "busybox:1.36");
@@ -68,41 +78,23 @@ describe("the editor and the command line", () => {
   });
 
   it("a click on a VM that has ended shows its output and how it ended", async () => {
-    await editor.mocker.run([
-      "run",
-      "--name",
-      "ended",
-      "busybox:1.36",
-      "sh",
-      "-c",
-      "echo last words; exit 3",
-    ]);
-    await editor.row("Virtual Machines", "ended").click();
-    await editor.waitForTerminalNamed("ended");
+    const script = "echo last words; exit 3";
+    await editor.mocker.run(["run", "--name", "ended", "busybox:1.36", "sh", "-c", script]);
+    await openTerminalOf("ended");
     await editor.waitForTerminal(/^last words\n+\[ended exited with code 3\. Press any key to close/m);
     await editor.shoot("output-of-ended");
-    await editor.terminal.click();
-    await editor.page.keyboard.press("Enter");
+    await pressEnter();
     await retry(async () => !(await terminalNames(editor)).includes("ended"));
     await editor.mocker.ok(["rm", "ended"]);
   });
 
   it("a click on a VM that has not run yet offers to start it", async () => {
-    await editor.mocker.ok([
-      "create",
-      "--name",
-      "later",
-      "busybox:1.36",
-      "sh",
-      "-c",
-      "echo it runs; sleep 3600",
-    ]);
-    await editor.row("Virtual Machines", "later").click();
-    await editor.waitForTerminalNamed("later");
+    const script = "echo it runs; sleep 3600";
+    await editor.mocker.ok(["create", "--name", "later", "busybox:1.36", "sh", "-c", script]);
+    await openTerminalOf("later");
     await editor.waitForTerminal(/later has not run yet\. Press Enter to start it/);
     await editor.shoot("created");
-    await editor.terminal.click();
-    await editor.page.keyboard.press("Enter");
+    await pressEnter();
     await editor.waitForTerminal(/^it runs$/m);
     await editor.mocker.until(["ps", "--format", "{{.Names}}"], /later/);
     await editor.mocker.ok(["rm", "-f", "later"]);

@@ -9,6 +9,7 @@ const root = process.env.MOCKER_TEST_ROOT ?? process.cwd();
 const allowed: Record<string, string[]> = {
   "engine/protocol": [],
   "engine/cli": [
+    "engine/dial",
     "engine/human-duration",
     "engine/protocol",
     "engine/paths",
@@ -27,7 +28,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/state": ["engine/atomic-file", "engine/protocol"],
   engine: ["engine/protocol", "engine/images", "engine/vms", "engine/state", "native"],
-  extension: ["engine/protocol", "engine/paths", "engine/key-value-file"],
+  extension: ["engine/protocol", "engine/dial", "engine/paths", "engine/key-value-file"],
   native: ["engine/protocol"],
 };
 

@@ -6,10 +6,10 @@ import { ByteProgress } from "../byte-progress.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import { copyDestination } from "../copy-destination.ts";
 import { booleanFlag } from "../flags.ts";
+import { interruptible } from "../interruptible.ts";
 import type { Io } from "../io.ts";
 import { pumpStream } from "../stream.ts";
 import { TarExtract } from "../tar-extract.ts";
-import { interruptible } from "../transfer.ts";
 import { humanSize } from "../units.ts";
 
 const flags = {

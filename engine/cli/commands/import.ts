@@ -4,8 +4,9 @@ import { Readable } from "node:stream";
 import { imageImport } from "../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import { stringFlag, textListFlag } from "../flags.ts";
+import { interruptible } from "../interruptible.ts";
 import type { Io } from "../io.ts";
-import { interruptible, upload } from "../transfer.ts";
+import { upload } from "../transfer.ts";
 
 const flags = {
   change: textListFlag("c", "Apply Dockerfile instruction to the created image"),

@@ -1,18 +1,13 @@
 import { createReadStream, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  type ImageLoadParams,
-  type ImageLoadResult,
-  imageLoad,
-  MockerError,
-  type PullProgress,
-} from "../../protocol/index.ts";
+import { type ImageLoadParams, type ImageLoadResult, imageLoad, MockerError } from "../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import type { Engine } from "../connection.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
+import { withLayers } from "../interruptible.ts";
 import type { Io } from "../io.ts";
 import { loadWords, PullDisplay } from "../pull-progress.ts";
-import { interruptible, upload } from "../transfer.ts";
+import { upload } from "../transfer.ts";
 
 const flags = {
   input: stringFlag("i", "Read from tar archive file, instead of STDIN"),
@@ -35,34 +30,20 @@ export const load = defineCommand({
     if (!input && io.stdin.isTTY === true)
       throw new CommandFailure("requested load from stdin, but stdin is empty");
     const engine = await connect();
-    const token = `load-${process.pid}`;
     // As Docker: layers are shown on a terminal only.
     const display =
       flags.quiet || io.stdout.isTTY !== true ? undefined : new PullDisplay(io.stdout, undefined, loadWords);
-    const forget = engine.onProgress<PullProgress>(token, (progress) => display?.report(progress));
-    const params = {
-      name: input || "the archive",
-      ...(flags.platform ? { platform: flags.platform } : {}),
-      ...(display ? { progressToken: token } : {}),
-    };
-    try {
-      const result = await interruptible(io, (signal) =>
-        input && file?.isFile()
-          ? loadFile(io, engine, resolve(io.cwd, input), file, params, signal)
-          : loadStream(
-              io,
-              engine,
-              input ? createReadStream(resolve(io.cwd, input)) : io.stdin,
-              params,
-              signal,
-            ),
-      );
-      display?.finish();
-      report(io, result);
-    } finally {
-      display?.finish();
-      forget();
-    }
+    const result = await withLayers(io, engine, display, (signal, progress) => {
+      const params = {
+        name: input || "the archive",
+        ...(flags.platform ? { platform: flags.platform } : {}),
+        ...progress,
+      };
+      if (input && file?.isFile()) return loadFile(io, engine, resolve(io.cwd, input), file, params, signal);
+      const chunks = input ? createReadStream(resolve(io.cwd, input)) : io.stdin;
+      return loadStream(io, engine, chunks, params, signal);
+    });
+    report(io, result);
     return 0;
   },
 });

@@ -1,9 +1,10 @@
-import { type ImagePushResult, imagePush, type PushProgress } from "../../protocol/index.ts";
+import { imagePush } from "../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
+import { withLayers } from "../interruptible.ts";
 import { dockerConfigOf } from "../pull.ts";
 import { PullDisplay, pushWords } from "../pull-progress.ts";
-import { isNameOnly } from "../reference.ts";
+import { canonicalRepository, isNameOnly } from "../reference.ts";
 
 const flags = {
   "all-tags": booleanFlag("a", "Push all tags of an image to the repository"),
@@ -13,18 +14,6 @@ const flags = {
   ),
   quiet: booleanFlag("q", "Suppress verbose output"),
 } as const;
-
-const interrupted = 130;
-
-/** `docker.io/library/alpine` for what the user typed. */
-function canonicalRepository(text: string): string {
-  const name = text.replace(/:[^:/]*$/, "");
-  const slash = name.indexOf("/");
-  const first = slash < 0 ? "" : name.slice(0, slash);
-  const hasDomain = first.includes(".") || first.includes(":") || first === "localhost";
-  if (hasDomain) return name;
-  return `docker.io/${slash < 0 ? `library/${name}` : name}`;
-}
 
 export const push = defineCommand({
   summary: "Upload an image to a registry",
@@ -39,35 +28,21 @@ export const push = defineCommand({
     const out = flags.quiet ? undefined : io.stdout;
     const engine = await connect();
     if (!allTags && isNameOnly(reference)) out?.write("Using default tag: latest\n");
-    const controller = new AbortController();
-    const cancel = (): void => controller.abort();
-    const forgetSignals = [io.onSignal("SIGINT", cancel), io.onSignal("SIGTERM", cancel)];
-    const title = `The push refers to repository [${canonicalRepository(reference)}]`;
-    out?.write(`${title}\n`);
+    out?.write(`The push refers to repository [${canonicalRepository(reference)}]\n`);
     const display = out && new PullDisplay(out, undefined, pushWords);
-    const token = `push-${process.pid}`;
-    const forgetProgress = engine.onProgress<PushProgress>(token, (progress) => display?.report(progress));
-    let result: ImagePushResult;
-    try {
-      result = await engine.request(
+    const result = await withLayers(io, engine, display, (signal, progress) =>
+      engine.request(
         imagePush,
         {
           reference,
           ...(allTags ? { allTags } : {}),
           ...(flags.platform ? { platform: flags.platform } : {}),
-          ...(out ? { progressToken: token } : {}),
+          ...progress,
           ...dockerConfigOf(io),
         },
-        { signal: controller.signal },
-      );
-    } catch (error) {
-      if (controller.signal.aborted) throw new CommandFailure("", interrupted);
-      throw error;
-    } finally {
-      display?.finish();
-      forgetProgress();
-      for (const forget of forgetSignals) forget();
-    }
+        { signal },
+      ),
+    );
     for (const { tag, digest, size } of result.tags) out?.write(`${tag}: digest: ${digest} size: ${size}\n`);
     if (flags.quiet)
       io.stdout.write(`${result.repository}${allTags ? "" : `:${result.tags[0]?.tag ?? "latest"}`}\n`);

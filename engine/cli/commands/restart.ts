@@ -1,24 +1,17 @@
-import { type VmStopParams, vmStart, vmStop } from "../../protocol/index.ts";
+import { vmStart, vmStop } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { eachTarget } from "../each-target.ts";
-import { integerFlag, stringFlag } from "../flags.ts";
-
-const flags = {
-  signal: stringFlag("s", "Signal to send to the container"),
-  timeout: integerFlag("t", "Seconds to wait before killing the container"),
-} as const;
+import { stopFlags, stopOptions } from "../stop-options.ts";
 
 export const restart = defineCommand({
   summary: "Restart one or more containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   aliases: ["container restart", "restart"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
-  flags,
+  flags: stopFlags,
   async run({ args, flags, io, connect }) {
     const engine = await connect();
-    const options: Omit<VmStopParams, "vm"> = {};
-    if (flags.signal) options.signal = flags.signal;
-    if (flags.timeout !== undefined) options.timeoutSeconds = flags.timeout;
+    const options = stopOptions(flags);
     return eachTarget(io, args, async (vm) => {
       // A VM that does not run is only started.
       await engine.request(vmStop, { vm, ...options });

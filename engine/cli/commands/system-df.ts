@@ -3,7 +3,7 @@ import { CommandFailure, defineCommand } from "../command.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
 import { ListFormat, type ListView, listFormatHelp } from "../list-format.ts";
 import { ellipsis, shortId } from "../table.ts";
-import { toJson } from "../template.ts";
+import { toJson } from "../template-values.ts";
 import { goTime } from "../time.ts";
 import { humanAge, humanSize } from "../units.ts";
 

@@ -91,6 +91,9 @@ latest: digest: ${digest} size: 527
     setup.engine.handle(imagePush, () => {
       throw new MockerError("IMAGE_NOT_FOUND", "An image does not exist locally with the tag: app");
     });
+    // However it is written, the repository is called by its whole name.
+    for (const name of ["app:1", "docker.io/app:1", "index.docker.io/library/app"])
+      assert.match((await setup.run(["push", name])).stdout, / \[docker\.io\/library\/app\]\n$/);
     assert.deepEqual(await setup.run(["push", "app:1"]), {
       code: 1,
       stdout: "The push refers to repository [docker.io/library/app]\n",

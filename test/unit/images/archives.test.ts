@@ -9,29 +9,21 @@ import { extract } from "tar-stream";
 import { applyChanges } from "../../../engine/images/config-changes.ts";
 import type { ImageStore } from "../../../engine/images/image-store.ts";
 import { mediaTypes } from "../../../engine/images/manifest.ts";
-import type { ErrorCode, MockerError } from "../../../engine/protocol/errors.ts";
 import { fixtureImage } from "../../fixtures/index.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {
   assertClean,
+  fails,
   filesIn,
   makeImage,
   makeStore,
   makeTar,
   sha256,
-  type TestImage,
+  storeWith,
   writeLayout,
 } from "./support.ts";
 
 const run = promisify(execFile);
-
-function fails(code: ErrorCode, message: RegExp): (error: unknown) => true {
-  return (error) => {
-    assert.equal((error as MockerError).code, code, (error as Error).stack);
-    assert.match((error as Error).message, message);
-    return true;
-  };
-}
 
 async function saved(store: ImageStore, names: string[], platform?: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -77,14 +69,6 @@ async function compressedBy(programs: string[], bytes: Buffer): Promise<Record<s
     forms[program] = stdout;
   }
   return forms;
-}
-
-/** A store with images from a layout, under their keys. */
-async function storeWith(images: Record<string, TestImage>) {
-  const made = await makeStore();
-  const layout = writeLayout(join(tmpDir(), "layout"), images);
-  for (const name of Object.keys(images)) await made.store.pull({ reference: `oci:${layout}:${name}` });
-  return made;
 }
 
 async function twoImages() {
@@ -331,6 +315,27 @@ test("compressed archives that are cut or damaged are refused in words, by load 
     assertClean(dir);
   }
   assert.deepEqual(await other.list(), []);
+});
+
+test("without the program that decompresses an archive it is said which one to install", async () => {
+  const { store, dir } = await makeStore();
+  const { xz, bzip2 } = await compressedBy(["xz", "bzip2"], await makeTar([{ name: "f", content: "x" }]));
+  const path = process.env.PATH;
+  process.env.PATH = tmpDir();
+  try {
+    for (const [program, bytes] of Object.entries({ xz, bzip2 })) {
+      const refused = fails(
+        "FEATURE_UNAVAILABLE",
+        new RegExp(`^a is compressed with ${program}, which is not installed$`),
+      );
+      const chunks = (): AsyncGenerator<Buffer> => pieces(bytes ?? Buffer.alloc(0), 100);
+      await assert.rejects(store.load({ name: "a", chunks: chunks() }), refused);
+      await assert.rejects(store.import(chunks(), "a", {}), refused);
+    }
+  } finally {
+    process.env.PATH = path;
+  }
+  assertClean(dir);
 });
 
 test("a load can be cancelled while the archive is decompressed, and leaves nothing", async () => {

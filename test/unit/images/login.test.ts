@@ -15,24 +15,12 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { eraseCredential, findCredential, storeCredential } from "../../../engine/images/docker-config.ts";
 import { login, loginDomain, loginName, logout } from "../../../engine/images/login.ts";
-import { MockerError } from "../../../engine/protocol/errors.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { FakeRegistry } from "./support.ts";
+import { FakeRegistry, failsWith } from "./support.ts";
 
 const signal = new AbortController().signal;
 const secret = "pass:word 123";
-
-function failsWith(code: string, message: RegExp, hint = /./): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof MockerError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    assert.match(error.hint ?? "", hint);
-    assert.doesNotMatch(`${error.message} ${error.hint}`, /word 123/);
-    return true;
-  };
-}
 
 function configOf(folder: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));

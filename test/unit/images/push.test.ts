@@ -6,7 +6,6 @@ import { after, before, describe, test } from "node:test";
 import type { ImageStore } from "../../../engine/images/image-store.ts";
 import { mediaTypes } from "../../../engine/images/manifest.ts";
 import { hostPlatform } from "../../../engine/images/platform.ts";
-import { MockerError } from "../../../engine/protocol/errors.ts";
 import type { ImagePushParams, PushProgress } from "../../../engine/protocol/registry.ts";
 import { type Registry, startRegistry } from "../../fixtures/registry.ts";
 import { acceptUploads } from "../../fixtures/upload-registry.ts";
@@ -14,6 +13,7 @@ import { startCuttingProxy } from "../../support/cutting-proxy.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {
   FakeRegistry,
+  failsWith,
   makeImage,
   makeStore,
   makeTar,
@@ -24,16 +24,6 @@ import {
 
 const dockerConfig = tmpDir();
 process.env.DOCKER_CONFIG = dockerConfig;
-
-function failsWith(code: string, message: RegExp, hint = /./): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof MockerError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    assert.match(error.hint ?? "", hint);
-    return true;
-  };
-}
 
 /** Layers that are as large as their contents. */
 const plain = { compress: (tar: Buffer) => tar, mediaType: mediaTypes.ociLayer };

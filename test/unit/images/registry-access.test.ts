@@ -5,12 +5,11 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { proxyFor } from "../../../engine/images/proxy.ts";
 import { defaultSettings, isInsecure, readSettings } from "../../../engine/images/registry-settings.ts";
-import { MockerError } from "../../../engine/protocol/errors.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { runTool } from "../../support/host.ts";
 import { startProxy } from "../../support/proxy.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { FakeRegistry, makeImage, makeStore, makeTar } from "./support.ts";
+import { FakeRegistry, failsWith, makeImage, makeStore, makeTar } from "./support.ts";
 
 process.env.DOCKER_CONFIG = tmpDir();
 for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"])
@@ -22,16 +21,6 @@ function configure(contents: unknown): string {
   const dir = tmpDir();
   writeFileSync(join(dir, "engine.json"), typeof contents === "string" ? contents : JSON.stringify(contents));
   return dir;
-}
-
-function failsWith(code: string, message: RegExp, hint = /./): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof MockerError, String(error));
-    assert.equal(error.code, code, error.message);
-    assert.match(error.message, message);
-    assert.match(error.hint ?? "", hint);
-    return true;
-  };
 }
 
 test("engine.json has the keys of Docker's daemon.json, and mistakes are named", () => {

@@ -17,6 +17,7 @@ import { tmpDir } from "../../support/tmp-dir.ts";
 import {
   FakeRegistry,
   filesIn,
+  hexOf,
   makeImage,
   makeStore,
   makeTar,
@@ -24,8 +25,6 @@ import {
   type TestImage,
   writeLayout,
 } from "./support.ts";
-
-const hex = (digest: Digest): string => digest.slice("sha256:".length);
 
 interface Damaged {
   store: ImageStore;
@@ -74,56 +73,56 @@ test("a sound store has no problems, however closely it is looked at", async () 
 const damages: [string, (damaged: Damaged) => void, deep: boolean, RegExp, repaired: boolean][] = [
   [
     "a layer's blob is missing",
-    ({ dir, image }) => rmSync(join(dir, "blobs/sha256", hex(image.layers[0] ?? ""))),
+    ({ dir, image }) => rmSync(join(dir, "blobs/sha256", hexOf(image.layers[0] ?? ""))),
     false,
     /^blob sha256:[0-9a-f]{64} of .*\/app:x is missing: Run: mocker pull .*\/app:x$/,
     false,
   ],
   [
     "a layer's blob is cut",
-    ({ dir, image }) => truncateSync(join(dir, "blobs/sha256", hex(image.layers[1] ?? "")), 10),
+    ({ dir, image }) => truncateSync(join(dir, "blobs/sha256", hexOf(image.layers[1] ?? "")), 10),
     false,
     /^blob .* has 10 bytes instead of/,
     false,
   ],
   [
     "a layer's blob has other contents",
-    ({ dir, image }) => flip(join(dir, "blobs/sha256", hex(image.layers[1] ?? ""))),
+    ({ dir, image }) => flip(join(dir, "blobs/sha256", hexOf(image.layers[1] ?? ""))),
     true,
     /^blob .* has other contents than its digest says: (Removed\. )?Run: mocker pull/,
     false,
   ],
   [
     "the configuration is missing",
-    ({ dir, image }) => rmSync(join(dir, "blobs/sha256", hex(image.configDigest))),
+    ({ dir, image }) => rmSync(join(dir, "blobs/sha256", hexOf(image.configDigest))),
     false,
     /^blob .* \(configuration\) of .* is missing/,
     false,
   ],
   [
     "the manifest has other contents",
-    ({ dir, image }) => flip(join(dir, "blobs/sha256", hex(image.manifestDigest))),
+    ({ dir, image }) => flip(join(dir, "blobs/sha256", hexOf(image.manifestDigest))),
     false,
     /^blob .* \(manifest\) of .* has other contents/,
     false,
   ],
   [
     "a converted layer has no data",
-    ({ dir, diffIds }) => rmSync(join(dir, "layers", `${hex(diffIds[0] ?? "")}.data`)),
+    ({ dir, diffIds }) => rmSync(join(dir, "layers", `${hexOf(diffIds[0] ?? "")}.data`)),
     false,
     /^converted layer [0-9a-f]{12} \(.*, layer 1 of 2\) has no data/,
     true,
   ],
   [
     "a converted layer's index is damaged",
-    ({ dir, diffIds }) => writeFileSync(join(dir, "layers", `${hex(diffIds[0] ?? "")}.index`), "x"),
+    ({ dir, diffIds }) => writeFileSync(join(dir, "layers", `${hexOf(diffIds[0] ?? "")}.index`), "x"),
     false,
     /has a damaged index/,
     true,
   ],
   [
     "a converted layer's data has other contents",
-    ({ dir, diffIds }) => flip(join(dir, "layers", `${hex(diffIds[1] ?? "")}.data`)),
+    ({ dir, diffIds }) => flip(join(dir, "layers", `${hexOf(diffIds[1] ?? "")}.data`)),
     true,
     /has other data than its blob makes/,
     true,
@@ -205,7 +204,7 @@ test("a damaged record is made again, with its names, from what else there is", 
   const { dir, image, reference, store: first } = await store();
   await first.tag(reference, "also:this");
   const before = await first.get(reference);
-  const record = join(dir, "records", `${hex(image.configDigest)}.json`);
+  const record = join(dir, "records", `${hexOf(image.configDigest)}.json`);
   writeFileSync(record, "{");
   const { store: images } = await makeStore({ dir, keepUnfinishedMs: 0 });
   assert.match((await images.check()).problems.map(line).join("\n"), /^record .* is damaged: Run:/);
@@ -219,7 +218,7 @@ test("a damaged record is made again, with its names, from what else there is", 
 
   // Without the configuration nothing can be made; nothing else is lost.
   writeFileSync(record, "{");
-  rmSync(join(dir, "blobs/sha256", hex(image.configDigest)));
+  rmSync(join(dir, "blobs/sha256", hexOf(image.configDigest)));
   const { store: lost } = await makeStore({ dir, keepUnfinishedMs: 0 });
   const found = (await lost.check({ repair: true })).problems.map(line).join("\n");
   assert.match(found, /is damaged, and the rest of the image is not there .*Pull the image again/);
@@ -230,7 +229,7 @@ test("a damaged record is made again, with its names, from what else there is", 
 test("what belongs to no image is noted, and removed by repair", async () => {
   const { dir, store: images } = await store();
   const stray = Buffer.from("stray");
-  writeFileSync(join(dir, "blobs/sha256", hex(sha256(stray))), stray);
+  writeFileSync(join(dir, "blobs/sha256", hexOf(sha256(stray))), stray);
   writeFileSync(join(dir, "layers", `${"1".repeat(64)}.index`), "x");
   writeFileSync(join(dir, "layers", "notes.txt"), "x");
   writeFileSync(join(dir, "ingest", "layer-1.1-1.tmp-data"), "x");
@@ -297,9 +296,9 @@ test("after a crash between the two halves of a tag's move the newer image has i
     other: makeImage([await makeTar([{ name: "x", content: "x" }])]),
   });
   const { id } = await images.pull({ reference: `oci:${layout}:other` });
-  const old = readFileSync(join(dir, "records", `${hex(image.configDigest)}.json`));
+  const old = readFileSync(join(dir, "records", `${hexOf(image.configDigest)}.json`));
   await images.tag(id, reference);
-  writeFileSync(join(dir, "records", `${hex(image.configDigest)}.json`), old);
+  writeFileSync(join(dir, "records", `${hexOf(image.configDigest)}.json`), old);
   const { store: next } = await makeStore({ dir });
   assert.equal((await next.get(reference)).id, id);
   assert.deepEqual((await next.get(image.configDigest)).repoTags, []);

@@ -1,4 +1,5 @@
-import { createHash } from "node:crypto";
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,6 +10,7 @@ import { type Header, pack } from "tar-stream";
 import type { Digest } from "../../../engine/images/digest.ts";
 import { ImageStore, type ImageStoreOptions } from "../../../engine/images/image-store.ts";
 import { mediaTypes } from "../../../engine/images/manifest.ts";
+import { type ErrorCode, MockerError } from "../../../engine/protocol/errors.ts";
 import * as native from "../../../native/index.ts";
 import { rootDir } from "../../support/paths.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
@@ -258,4 +260,49 @@ export function assertClean(dir: string, options: { partials?: boolean } = {}): 
     (name) => !(options.partials && name.endsWith(".partial")),
   );
   if (leftovers.length > 0) throw new Error(`left over: ${leftovers.join(", ")}`);
+}
+
+/** For `assert.rejects`: an error with this code and message, a hint that matches, and none of the tests' passwords in it. */
+export function failsWith(code: ErrorCode, message: RegExp, hint = /./): (error: unknown) => true {
+  return (error) => {
+    assert.ok(error instanceof MockerError, String(error));
+    assert.equal(error.code, code, error.stack);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? "", hint);
+    assert.doesNotMatch(`${error.message} ${error.hint}`, /secret|word ?123/);
+    return true;
+  };
+}
+
+/** The same for an error that needs no hint. */
+export function fails(code: ErrorCode, message: RegExp): (error: unknown) => true {
+  return failsWith(code, message, /^/);
+}
+
+/** An image of one layer with one small file. */
+export async function oneFileImage(content: string, config: object = {}): Promise<TestImage> {
+  return makeImage([await makeTar([{ name: "file", content }])], { config });
+}
+
+/** An image of two layers; the second does not compress and is large enough to be cut in the middle. */
+export async function twoLayerImage(): Promise<TestImage> {
+  return makeImage([
+    await makeTar([{ name: "small", content: "small" }]),
+    await makeTar([{ name: "large", content: randomBytes(600_000) }]),
+  ]);
+}
+
+/** A store with images of the given names, from an OCI layout. */
+export async function storeWith(
+  images: Record<string, TestImage>,
+): Promise<{ store: ImageStore; dir: string }> {
+  const made = await makeStore();
+  const layout = writeLayout(join(tmpDir(), "layout"), images);
+  for (const name of Object.keys(images)) await made.store.pull({ reference: `oci:${layout}:${name}` });
+  return made;
+}
+
+/** A digest without its algorithm: the name of a blob's file. */
+export function hexOf(digest: Digest): string {
+  return digest.slice("sha256:".length);
 }
