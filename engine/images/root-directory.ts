@@ -150,9 +150,13 @@ function utf8(bytes: Buffer): string | undefined {
   return Buffer.from(text).equals(bytes) ? text : undefined;
 }
 
+/** What a Date holds, in seconds; no file system that Linux writes holds more. */
+const furthestSeconds = 8_640_000_000_000;
+
 /** Node takes a negative number for the present time, but not a Date before 1970. */
 function modified(inode: Inode): number | Date {
-  const seconds = inode.mtimeSeconds + inode.mtimeNanoseconds / 1e9;
+  const exactly = inode.mtimeSeconds + inode.mtimeNanoseconds / 1e9;
+  const seconds = Math.max(-furthestSeconds, Math.min(furthestSeconds, exactly));
   return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 

@@ -126,7 +126,18 @@ test(
 );
 
 test("times before 1901, before 1970 and after 2106, and owners beyond 16 bits", rootOnly, async () => {
-  const times = [-(2 ** 40), -(2 ** 31) - 1, -1, 0, 2 ** 31, 2 ** 32 + 5, 2 ** 34, 2 ** 42];
+  const times = [
+    -(2 ** 45),
+    2 ** 45,
+    -(2 ** 40),
+    -(2 ** 31) - 1,
+    -1,
+    0,
+    2 ** 31,
+    2 ** 32 + 5,
+    2 ** 34,
+    2 ** 42,
+  ];
   const entries: Entry[] = times.map((time, i) => ({
     name: `time-${i}`,
     content: "x",
