@@ -1,5 +1,5 @@
-import { type Dirent, lstatSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, readdirSync, type Stats } from "node:fs";
+import { LongPaths } from "./long-paths.ts";
 
 const blockBytes = 512;
 /** Entries looked at in a row: some milliseconds. */
@@ -13,25 +13,38 @@ export async function diskBytes(path: string): Promise<number> {
   let bytes = 0;
   let entries = 0;
   const seen = new Set<string>();
-  const pending = [path];
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (++entries % sliceEntries === 0) await new Promise(setImmediate);
-    const stat = lstatSync(next, { throwIfNoEntry: false });
-    if (!stat) continue;
-    if (stat.isDirectory()) for (const { name } of list(next)) pending.push(join(next, name));
-    else if (stat.nlink > 1) {
-      const inode = `${stat.dev}:${stat.ino}`;
-      if (seen.has(inode)) continue;
-      seen.add(inode);
+  const paths = new LongPaths();
+  const pending = [Buffer.from(path).toString("latin1")];
+  try {
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      if (++entries % sliceEntries === 0) await new Promise(setImmediate);
+      const stat = look(paths, next);
+      if (!stat) continue;
+      if (stat.isDirectory()) for (const name of list(paths, next)) pending.push(`${next}/${name}`);
+      else if (stat.nlink > 1) {
+        const inode = `${stat.dev}:${stat.ino}`;
+        if (seen.has(inode)) continue;
+        seen.add(inode);
+      }
+      bytes += stat.blocks * blockBytes;
     }
-    bytes += stat.blocks * blockBytes;
+  } finally {
+    paths.close();
   }
   return bytes;
 }
 
-function list(folder: string): Dirent[] {
+function look(paths: LongPaths, path: string): Stats | undefined {
   try {
-    return readdirSync(folder, { withFileTypes: true });
+    return lstatSync(Buffer.from(paths.reach(path), "latin1"));
+  } catch {
+    return undefined;
+  }
+}
+
+function list(paths: LongPaths, folder: string): string[] {
+  try {
+    return readdirSync(Buffer.from(paths.reach(folder), "latin1"), { encoding: "latin1" });
   } catch {
     return [];
   }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { syncFolder, writeFileAtomic } from "../atomic-file.ts";
@@ -8,7 +9,8 @@ import { familiar, familiarName, parseReference } from "./reference.ts";
 
 /** What records/HEX.json holds: the one truth about which images there are. */
 export interface ImageRecord {
-  version: 1;
+  /** 2: the file ends with a checksum; 1: an earlier Mocker wrote it, without. */
+  version: 1 | 2;
   /** Digest of the configuration. */
   id: Digest;
   manifest: { digest: Digest; mediaType: string; size: number };
@@ -80,10 +82,20 @@ export class ImageRecords {
 
   /** Durable when it returns. */
   put(record: ImageRecord): void {
-    const written = { ...record, generation: ++this.#generation };
-    writeFileAtomic(this.#path(record.id), `${JSON.stringify(written)}\n`, this.#temporaryFolder);
+    const written: ImageRecord = { ...record, version: 2, generation: ++this.#generation };
+    writeFileAtomic(this.#path(record.id), recordText(written), this.#temporaryFolder);
     this.#records.set(record.id, written);
     this.#damaged = this.#damaged.filter((path) => path !== this.#path(record.id));
+  }
+
+  /** Whether the file says what it said when it was read or written. */
+  isIntact(record: ImageRecord): boolean {
+    try {
+      const found = parseRecord(readFileSync(this.#path(record.id), "utf8"));
+      return JSON.stringify(found) === JSON.stringify(record);
+    } catch {
+      return false;
+    }
   }
 
   /** Takes the record away for good; what becomes of its file until its garbage is gone is `grave`. */
@@ -99,11 +111,25 @@ export class ImageRecords {
   }
 }
 
-/** The record that a file holds; undefined if it holds none. */
+/** A record as its file has it: the last property is the SHA-256 of the text without it. */
+function recordText(record: ImageRecord): string {
+  const text = JSON.stringify(record);
+  return `${text.slice(0, -1)},"checksum":"${checksum(text)}"}\n`;
+}
+
+function checksum(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** The record that a file holds; undefined if it holds none, or another one than was written. */
 export function parseRecord(text: string): ImageRecord | undefined {
+  const [end, sum] = /,"checksum":"([0-9a-f]{64})"\}\n$/.exec(text) ?? [];
+  const written = end === undefined ? text : `${text.slice(0, -end.length)}}`;
   try {
-    const record = JSON.parse(text) as Partial<ImageRecord>;
-    return record.version === 1 &&
+    const record = JSON.parse(written) as Partial<ImageRecord>;
+    const isWhole = sum === undefined ? record.version === 1 : sum === checksum(written);
+    return isWhole &&
+      (record.version === 1 || record.version === 2) &&
       isDigest(record.id) &&
       isDigest(record.manifest?.digest) &&
       Array.isArray(record.layers)

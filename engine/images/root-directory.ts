@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { copyRange, lsetxattr, mknod } from "../../native/index.ts";
 import { kind } from "./layer-index.ts";
+import { LongPaths } from "./long-paths.ts";
 import type { Inode } from "./tree.ts";
 
 export interface MaterializeOptions {
@@ -46,6 +47,8 @@ const typeBits: Record<number, number> = {
  */
 export function materialize(root: Inode, folder: string, options: MaterializeOptions): void {
   const { privileged } = options;
+  const paths = new LongPaths();
+  const bytes = (path: string): Buffer => Buffer.from(paths.reach(path), "latin1");
   const blobs = new Map<number, number>();
   const names = new Map<Inode, string>();
   const folders: { path: string; inode: Inode }[] = [];
@@ -73,10 +76,7 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
           continue;
         }
         const first = names.get(inode);
-        if (first !== undefined) {
-          linkSync(bytes(first), bytes(path));
-          continue;
-        }
+        if (first !== undefined && link(bytes(first), bytes(path))) continue;
         if (inode.kind === kind.file) {
           const fd = openSync(
             bytes(path),
@@ -94,7 +94,7 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
               );
             }
             if (privileged) fchownSync(fd, inode.uid, inode.gid);
-            setXattrs(path, inode, options);
+            setXattrs(bytes(path), inode, options);
             // After the owner: a change of owner clears the setuid bits.
             fchmodSync(fd, inode.mode);
             futimesSync(fd, modified(inode), modified(inode));
@@ -102,15 +102,15 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
             closeSync(fd);
           }
         } else if (inode.kind === kind.symlink) {
-          symlinkSync(bytes(inode.link), bytes(path));
+          symlinkSync(Buffer.from(inode.link, "latin1"), bytes(path));
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
-          setXattrs(path, inode, options);
+          setXattrs(bytes(path), inode, options);
           lutimesSync(bytes(path), modified(inode), modified(inode));
         } else {
           if (!privileged && inode.kind !== kind.fifo) continue;
-          const name8 = bytes(path).toString("utf8");
+          const name8 = utf8(bytes(path));
           // The call takes UTF-8 only; a device with another name is none that anybody needs.
-          if (Buffer.compare(Buffer.from(name8), bytes(path)) !== 0) continue;
+          if (name8 === undefined) continue;
           mknod(name8, (typeBits[inode.kind] ?? 0) | 0o600, inode.deviceMajor, inode.deviceMinor);
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
           chmodSync(bytes(path), inode.mode);
@@ -123,43 +123,69 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
     for (const { path, inode } of folders.reverse()) {
       const directory = bytes(path);
       if (privileged) lchownSync(directory, inode.uid, inode.gid);
-      setXattrs(path, inode, options);
+      setXattrs(bytes(path), inode, options);
       chmodSync(directory, privileged ? inode.mode : inode.mode | 0o700);
       lutimesSync(directory, modified(inode), modified(inode));
     }
   } finally {
     for (const fd of blobs.values()) closeSync(fd);
+    paths.close();
   }
 }
 
-function bytes(path: string): Buffer {
-  return Buffer.from(path, "latin1");
+/** False where the file system allows no more names of one file (ext4: 65,000): then there has to be a copy. */
+function link(existing: Buffer, path: Buffer): boolean {
+  try {
+    linkSync(existing, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EMLINK") throw error;
+    return false;
+  }
 }
+
+/** Undefined for what is no UTF-8. */
+function utf8(bytes: Buffer): string | undefined {
+  const text = bytes.toString("utf8");
+  return Buffer.from(text).equals(bytes) ? text : undefined;
+}
+
+/** What a Date holds, in seconds; no file system that Linux writes holds more. */
+const furthestSeconds = 8_640_000_000_000;
 
 /** Node takes a negative number for the present time, but not a Date before 1970. */
 function modified(inode: Inode): number | Date {
-  const seconds = inode.mtimeSeconds + inode.mtimeNanoseconds / 1e9;
+  const exactly = inode.mtimeSeconds + inode.mtimeNanoseconds / 1e9;
+  const seconds = Math.max(-furthestSeconds, Math.min(furthestSeconds, exactly));
   return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 
-function setXattrs(path: string, inode: Inode, { privileged }: MaterializeOptions): void {
-  if (inode.xattrs.length === 0) return;
-  const name8 = bytes(path).toString("utf8");
-  if (Buffer.compare(Buffer.from(name8), bytes(path)) !== 0) return;
-  for (const [name, value] of inode.xattrs) {
+/** ext4 has one block for those of a file that do not fit into its inode; then ENOSPC says nothing of the disk. */
+const certainXattrBytes = 2048;
+
+function setXattrs(path: Buffer, inode: Inode, { privileged }: MaterializeOptions): void {
+  const { xattrs } = inode;
+  if (xattrs.length === 0) return;
+  const name8 = utf8(path);
+  if (name8 === undefined) return;
+  const unsupported = ["ENOTSUP", "EOPNOTSUPP", "EPERM", "EINVAL", "E2BIG"];
+  if (xattrs.reduce((sum, [name, value]) => sum + name.length + value.length, 0) > certainXattrBytes)
+    unsupported.push("ENOSPC");
+  for (const [name, value] of xattrs) {
     if (!privileged && !name.startsWith("user.")) continue;
     try {
-      lsetxattr(name8, Buffer.from(name, "latin1").toString("utf8"), bytes(value));
+      lsetxattr(name8, Buffer.from(name, "latin1").toString("utf8"), Buffer.from(value, "latin1"));
     } catch (error) {
       // As umoci and Docker: what this file system or kernel does not support is left out.
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOTSUP" && code !== "EOPNOTSUPP" && code !== "EPERM" && code !== "EINVAL") throw error;
+      if (!unsupported.includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
   }
 }
 
 /** What `folder` has that `materialize` would not make of the tree, or has not; undefined if it is the same. */
 export function compareRoot(root: Inode, folder: string, options: MaterializeOptions): string | undefined {
+  const paths = new LongPaths();
+  const bytes = (path: string): Buffer => Buffer.from(paths.reach(path), "latin1");
   const blobs = options.dataPaths.map((path) => openSync(path, "r"));
   const buffers: [Buffer, Buffer] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)];
   try {
@@ -167,7 +193,7 @@ export function compareRoot(root: Inode, folder: string, options: MaterializeOpt
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const children = new Map(next.inode.children);
       for (const name of readdirSync(bytes(next.path), { encoding: "latin1" })) {
-        const shown = `${next.name}${bytes(name).toString("utf8")}`;
+        const shown = `${next.name}${Buffer.from(name, "latin1")}`;
         const inode = children.get(name);
         if (!inode) return `${shown} is too much`;
         children.delete(name);
@@ -187,12 +213,13 @@ export function compareRoot(root: Inode, folder: string, options: MaterializeOpt
       }
       for (const [name, inode] of children) {
         const isDevice = inode.kind === kind.characterDevice || inode.kind === kind.blockDevice;
-        if (!isDevice || options.privileged) return `${next.name}${bytes(name).toString("utf8")} is missing`;
+        if (!isDevice || options.privileged) return `${next.name}${Buffer.from(name, "latin1")} is missing`;
       }
     }
     return undefined;
   } finally {
     for (const fd of blobs) closeSync(fd);
+    paths.close();
   }
 }
 

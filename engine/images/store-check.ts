@@ -125,6 +125,7 @@ export class StoreCheck {
   async #checkImage(record: ImageRecord): Promise<void> {
     this.#checked.images++;
     const name = nameOf(record);
+    this.#checkRecord(record, name);
     const sound = await this.#checkDocuments(record, name);
     const soundLayers = new Map<Digest, boolean>();
     for (const [number, layer] of record.layers.entries()) {
@@ -133,6 +134,21 @@ export class StoreCheck {
       soundLayers.set(layer.diffId, await this.#checkLayer(record, layer, called, blobSound));
     }
     if (sound && [...soundLayers.values()].every(Boolean)) await this.#checkRoot(record, name);
+  }
+
+  /** What the engine knows is good; its file may have been damaged since. */
+  #checkRecord(record: ImageRecord, name: string): void {
+    const { records } = this.#parts.catalog;
+    // Another one by now, or none: the catalogue has just written that.
+    if (records.get(record.id) !== record || records.isIntact(record)) return;
+    if (this.#options.repair) records.put(record);
+    this.#report(
+      "error",
+      `record of ${name}`,
+      "is damaged",
+      this.#options.repair ? "Written again." : "Run: mocker system check --repair",
+      this.#options.repair ?? false,
+    );
   }
 
   /** Manifest and configuration: always read, they are small. */

@@ -13,6 +13,8 @@ export const privileged = process.getuid?.() === 0;
 
 export interface CompareOptions {
   tag?: string;
+  /** Where the image is pulled from, if not from the layout. */
+  reference?: string;
   /** At least so many entries there must be, or nothing was compared. */
   entries?: number;
   /** Looks at the disk, mounted, and at the folder; what is the matter with one of them is thrown. */
@@ -22,10 +24,10 @@ export interface CompareOptions {
 /** Compares disk and folder of an image with what umoci unpacks, entry by entry. */
 export async function compareLayout(
   layout: string,
-  { tag = "x", entries = 1, look }: CompareOptions = {},
+  { tag = "x", reference: from = `oci:${layout}:${tag}`, entries = 1, look }: CompareOptions = {},
 ): Promise<void> {
   const { store } = await makeStore();
-  const { id } = await store.pull({ reference: `oci:${layout}:${tag}` });
+  const { id } = await store.pull({ reference: from });
   const reference = join(tmpDir(), "umoci");
   const rootless = privileged ? [] : ["--rootless"];
   await run("umoci", ["raw", "unpack", ...rootless, "--image", `${layout}:${tag}`, reference]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -117,7 +117,7 @@ test("the root of an image of everything that is hard is the same as umoci's", {
   await compareLayers([await makeTar(lower), await makeTar(upper)], { entries: 3000 });
 });
 
-test("a file over 4 GiB that is nearly all hole takes no room, and a path beyond 4 KiB is there", {
+test("a file over 4 GiB that is nearly all hole takes no room", {
   skip: !privileged && "mounting needs root",
 }, async () => {
   const folder = tmpDir();
@@ -128,17 +128,8 @@ test("a file over 4 GiB that is nearly all hole takes no room, and a path beyond
   writeFileSync(sparse, "end", { flag: "a" });
   const tarPath = join(folder, "sparse.tar");
   await run("tar", ["--sparse", "--format=pax", "-C", folder, "-cf", tarPath, "sparse"]);
-  // A path of an archive is no longer than 4095 bytes, but may begin behind a link.
-  const deep = Array.from({ length: 15 }, () => "d".repeat(250)).join("/");
   const layout = writeLayout(join(folder, "layout"), {
-    x: makeImage([
-      readFileSync(tarPath),
-      await makeTar([
-        { name: `${deep}/`, type: "directory" },
-        { name: "link", type: "symlink", linkname: deep },
-        { name: `link/${"e".repeat(250)}/${"f".repeat(250)}/file`, content: "deep" },
-      ]),
-    ]),
+    x: makeImage([readFileSync(tarPath)]),
   });
   const { store, dir } = await makeStore();
   const { id } = await store.pull({ reference: `oci:${layout}` });
@@ -160,13 +151,11 @@ test("a file over 4 GiB that is nearly all hole takes no room, and a path beyond
     } finally {
       await file.close();
     }
-    const inner = join("e".repeat(250), "f".repeat(250), "file");
-    assert.equal(readFileSync(join(root, "link", inner), "utf8"), "deep");
-    const walk = "cd -P link && cd -P e* && cd -P f* && cat file && pwd -P | wc -c";
-    const { stdout: seen } = await run("bash", ["-c", walk], { cwd: root });
-    assert.match(seen, /^deep[0-9]+\s*$/);
-    assert.ok(Number(seen.slice(4)) > 4096);
   });
+  const unpacked = await store.rootDirectory(id);
+  const { stdout: folderSize } = await run("du", ["-sm", unpacked]);
+  assert.ok(Number(folderSize.split("\t")[0]) < 5, folderSize);
+  assert.equal(statSync(join(unpacked, "sparse")).size, size + 3);
 });
 
 test("names that are not UTF-8 keep their bytes", {
