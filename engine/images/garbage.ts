@@ -158,8 +158,12 @@ export class Garbage {
 export function keysOf(record: ImageRecord): Set<string> {
   const layers = record.layers.flatMap(({ digest, diffId }) => [digest, diffId]);
   const named = record.repoDigests.map((name) => name.slice(name.indexOf("@") + 1));
+  const attested = (record.attestations ?? []).flatMap(({ digest, blobs }) => [
+    digest,
+    ...blobs.map((blob) => blob.digest),
+  ]);
   const ends = [record.id, record.manifest.digest, recordChain(record)];
-  return new Set([...ends, ...Object.values(record.tags), ...named, ...layers]);
+  return new Set([...ends, ...Object.values(record.tags), ...named, ...layers, ...attested]);
 }
 
 /** Since the last change of a file; for a folder, too, since it was moved into its place. */

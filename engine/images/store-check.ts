@@ -132,6 +132,11 @@ export class StoreCheck {
       const called = `${name}, layer ${number + 1} of ${record.layers.length}`;
       soundLayers.set(layer.diffId, await this.#checkLayer(record, layer, called, blobSound));
     }
+    for (const { digest, size, blobs } of record.attestations ?? []) {
+      await this.#checkBlob(record, digest, size, `(attestation) of ${name}`, true);
+      for (const blob of blobs)
+        await this.#checkBlob(record, blob.digest, blob.size, `(of an attestation) of ${name}`);
+    }
     if (sound && [...soundLayers.values()].every(Boolean)) await this.#checkRoot(record, name);
   }
 
