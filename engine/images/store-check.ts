@@ -6,6 +6,7 @@ import type { StoreProblem, SystemCheckResult } from "../protocol/system.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, shortDigest } from "./digest.ts";
 import { type Garbage, keysOf, ownNames } from "./garbage.ts";
+import type { ImageAdopter } from "./image-adopter.ts";
 import { type ImageCatalog, nameOf } from "./image-catalog.ts";
 import { type ImageRecord, recordChain } from "./image-records.ts";
 import type { ImageRoots } from "./image-roots.ts";
@@ -25,6 +26,7 @@ export interface CheckParts {
   pool: LayerPool;
   disks: RootStore;
   roots: ImageRoots;
+  adopter: ImageAdopter;
 }
 
 export interface CheckOptions {
@@ -57,6 +59,7 @@ export class StoreCheck {
   async run(): Promise<SystemCheckResult> {
     const { catalog, garbage } = this.#parts;
     this.#rescueRecords();
+    await this.#checkForeign();
     // What is removed meanwhile stays until it has been looked at: its absence is no damage.
     const pins: string[] = [];
     const records = catalog.records.all();
@@ -118,6 +121,46 @@ export class StoreCheck {
       else {
         catalog.commit(record, Object.keys(record.tags));
         this.#report("error", subject, `of the image ${name} is damaged`, "Made again.", true);
+      }
+    }
+  }
+
+  /** What other programs have put into the store. */
+  async #checkForeign(): Promise<void> {
+    const { adopter } = this.#parts;
+    const { deep = false, repair = false } = this.#options;
+    for (const image of adopter.images()) {
+      const subject = `image ${image.name}${image.name === image.digest ? "" : ` (${shortDigest(image.digest)})`}`;
+      this.#look(subject);
+      let fault = await adopter.fault(image, deep, this.#signal);
+      if (fault === undefined && repair) {
+        try {
+          await adopter.adopt(image, this.#signal);
+        } catch (error) {
+          this.#signal.throwIfAborted();
+          if (!(error instanceof MockerError)) throw error;
+          fault = error.message;
+        }
+      }
+      if (fault === undefined)
+        this.#report(
+          "note",
+          subject,
+          "was put into the store by another program",
+          repair ? "Taken over." : "Taken over by: mocker system check --repair",
+          repair,
+        );
+      else {
+        if (repair) adopter.reject(image);
+        this.#report(
+          "error",
+          subject,
+          `was put into the store by another program and cannot be used: ${fault}`,
+          repair
+            ? "Taken off the list."
+            : "Bring it again, or take it off the list with: mocker system check --repair",
+          repair,
+        );
       }
     }
   }
@@ -304,9 +347,15 @@ export class StoreCheck {
   /** What other tools read of the store. */
   #checkLayout(): void {
     const { store, catalog } = this.#parts;
-    const entries = catalog.layout();
+    const foreign = catalog.foreign();
+    const entries = [...catalog.layout(), ...foreign];
     const isLayout = readQuietly(join(store.dir, "oci-layout")).includes('"imageLayoutVersion"');
-    if (store.hasLayout(entries) && isLayout) return;
+    // Another program has its own way to write it.
+    const listed = new Set(store.readLayout().map(({ digest, name }) => JSON.stringify([digest, name])));
+    const isRight =
+      store.hasLayout(entries) ||
+      (foreign.length > 0 && entries.every(({ digest, name }) => listed.has(JSON.stringify([digest, name]))));
+    if (isRight && isLayout) return;
     if (this.#options.repair) {
       store.writeVersion();
       store.writeLayout(entries);
