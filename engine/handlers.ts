@@ -12,6 +12,7 @@ import type { Engine } from "./engine.ts";
 import * as registryLogin from "./images/login.ts";
 import { inspectManifest } from "./images/manifest-inspect.ts";
 import { listTags } from "./images/registry.ts";
+import { type OnBytes, remoteFile } from "./images/remote-file.ts";
 import { search } from "./images/search.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
@@ -129,9 +130,17 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       },
     ),
   );
-  handle(protocol.imageImport, async ({ upload, source, ...params }, signal) => ({
-    id: await images.import(engine.uploads.take(upload, signal), source, params, { signal }),
-  }));
+  handle(protocol.imageImport, async ({ upload, source, progressToken: token, ...params }, signal) => {
+    const onBytes: OnBytes = (bytes) => {
+      const progress: PullProgress = { layer: "", status: "downloading", ...bytes };
+      if (token !== undefined) connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
+    };
+    const chunks =
+      upload === undefined
+        ? remoteFile(source, engine.registry, signal, onBytes)
+        : engine.uploads.take(upload, signal);
+    return { id: await images.import(chunks, source, params, { signal }) };
+  });
   handle(protocol.imageHistory, ({ image }) => images.history(image));
   handle(protocol.imagePrune, ({ all, filters }) =>
     images.prune({

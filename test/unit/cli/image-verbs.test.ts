@@ -178,8 +178,8 @@ Build Cache     0         0         0B        0B
           renamed: [{ reference: "a:1", oldId: "sha256:old" }],
         };
       })
-      .handle(imageImport, async () => {
-        while (received === undefined) await new Promise(setImmediate);
+      .handle(imageImport, async ({ upload }) => {
+        while (upload !== undefined && received === undefined) await new Promise(setImmediate);
         await received;
         return { id: imageId };
       });
@@ -203,6 +203,11 @@ Build Cache     0         0         0B        0B
       changes: ["CMD x"],
       message: "hi",
     });
+    setup.engine.calls.length = 0;
+    assert.equal(await run("import", "https://host/root.tar").then(({ stdout }) => stdout), `${imageId}\n`);
+    assert.deepEqual(setup.engine.methods(), ["image/import"], "the engine fetches it");
+    const fetched = setup.engine.paramsOf("image/import") as { source: string; upload?: string };
+    assert.deepEqual([fetched.source, fetched.upload], ["https://host/root.tar", undefined]);
   });
 
   test("a save that breaks off says why", async () => {
