@@ -101,10 +101,11 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   handle(protocol.imageSearch, (params, signal) => search(params, engine.registry, signal));
   handle(protocol.manifestInspect, (params, signal) => inspectManifest(params, engine.registry, signal));
   handle(protocol.imageList, ({ filters }) => images.list(filters ?? {}));
-  handle(protocol.imageInspect, ({ image }) => images.get(image));
-  handle(protocol.imageRemove, ({ image, force }) =>
+  handle(protocol.imageInspect, ({ image, platform }) => images.get(image, platform));
+  handle(protocol.imageRemove, ({ image, force, platform }) =>
     images.remove(image, {
       force: force ?? false,
+      platform,
       inUse: (imageId) => vms.usersOf(imageId),
     }),
   );
@@ -141,7 +142,7 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
         : engine.uploads.take(upload, signal);
     return { id: await images.import(chunks, source, params, { signal }) };
   });
-  handle(protocol.imageHistory, ({ image }) => images.history(image));
+  handle(protocol.imageHistory, ({ image, platform }) => images.history(image, platform));
   handle(protocol.imagePrune, ({ all, filters }) =>
     images.prune({
       all: all ?? false,

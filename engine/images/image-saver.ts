@@ -8,7 +8,7 @@ import { type Document, type Held, wholeIndex } from "./held-manifest.ts";
 import { type ImageCatalog, nameOf } from "./image-catalog.ts";
 import { blobsOf, type ImageRecord } from "./image-records.ts";
 import { mediaTypes } from "./manifest.ts";
-import { formatPlatform, match, parsePlatform } from "./platform.ts";
+import { recordFor } from "./platform-record.ts";
 import { canonicalName, familiar, familiarName, parseReference } from "./reference.ts";
 
 /** An image and the names that it is saved under. */
@@ -51,13 +51,13 @@ export class ImageSaver {
   }
 
   #choose(names: readonly string[], platform: string | undefined): Chosen[] {
-    const wanted = platform === undefined ? undefined : parsePlatform(platform);
     const chosen = new Map<Digest, Chosen>();
-    const take = (record: ImageRecord, tags: readonly string[]): void => {
+    const take = (found: ImageRecord, name: string, tags: readonly string[]): void => {
+      const record = recordFor(this.#store, this.#catalog, found, name, platform);
       const known = chosen.get(record.id) ?? { record, tags: new Set(), indexes: new Map() };
       for (const tag of tags) {
         known.tags.add(tag);
-        const index = wanted === undefined ? wholeIndex(this.#store, record.tags[tag] ?? "") : undefined;
+        const index = platform === undefined ? wholeIndex(this.#store, record.tags[tag] ?? "") : undefined;
         if (index) known.indexes.set(tag, index);
       }
       chosen.set(record.id, known);
@@ -65,17 +65,12 @@ export class ImageSaver {
     for (const name of names) {
       const repository = this.#repository(name);
       if (repository.length > 0) {
-        for (const [record, tag] of repository) take(record, [tag]);
+        for (const [record, tag] of repository) take(record, familiar(parseReference(tag)), [tag]);
         continue;
       }
       const record = this.#catalog.find(name);
       const reference = this.#catalog.referenceTo(record, name);
-      if (wanted !== undefined && match(wanted, record) === 0)
-        throw new MockerError(
-          "NO_MATCHING_PLATFORM",
-          `image with reference ${name} was found but does not provide the specified platform (${formatPlatform(wanted)})`,
-        );
-      take(record, reference === undefined || reference.includes("@") ? [] : [reference]);
+      take(record, name, reference === undefined || reference.includes("@") ? [] : [reference]);
     }
     return [...chosen.values()];
   }

@@ -34,6 +34,7 @@ import { ImageSaver } from "./image-saver.ts";
 import type { LayerLimits } from "./layer-converter.ts";
 import { LayerPool } from "./layer-pool.ts";
 import { LayerStore } from "./layer-store.ts";
+import { recordFor } from "./platform-record.ts";
 import { canonical, parseReference, type Reference } from "./reference.ts";
 import { removeTree } from "./remove-tree.ts";
 import { type RootDisk, RootStore } from "./root-store.ts";
@@ -214,9 +215,9 @@ export class ImageStore {
       .map(summaryOf);
   }
 
-  /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND */
-  async get(refOrId: string): Promise<ImageDetails> {
-    const record = await this.#resolve(refOrId);
+  /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND, NO_MATCHING_PLATFORM */
+  async get(refOrId: string, platform?: string): Promise<ImageDetails> {
+    const record = await this.#resolve(refOrId, platform);
     const comment = commentOf(this.#store, record.id);
     return { ...detailsOf(record), ...(comment === "" ? {} : { comment }) };
   }
@@ -231,9 +232,14 @@ export class ImageStore {
     this.#catalog.commit({ ...record, tags: { ...record.tags, [tag]: digest } }, [tag]);
   }
 
-  /** See {@link ImageRemover.remove}. */
-  async remove(refOrId: string, options?: RemoveOptions): Promise<ImageRemoveResult> {
-    const { untagged, deleted } = await this.#remover.remove(refOrId, options);
+  /** See {@link ImageRemover.remove}. With a platform that only another image of the same index is for, that one is removed. */
+  async remove(
+    refOrId: string,
+    options: RemoveOptions & { platform?: string | undefined } = {},
+  ): Promise<ImageRemoveResult> {
+    const record = this.#catalog.find(refOrId);
+    const { id } = recordFor(this.#store, this.#catalog, record, refOrId, options.platform);
+    const { untagged, deleted } = await this.#remover.remove(id === record.id ? refOrId : id, options);
     return { untagged, deleted };
   }
 
@@ -263,8 +269,8 @@ export class ImageStore {
   }
 
   /** Docker's `history`: how the image came to be, the newest step first. */
-  async history(refOrId: string): Promise<ImageHistoryEntry[]> {
-    const record = await this.#resolve(refOrId);
+  async history(refOrId: string, platform?: string): Promise<ImageHistoryEntry[]> {
+    const record = await this.#resolve(refOrId, platform);
     return historyOf(record, this.#store.readBlob(record.id));
   }
 
@@ -318,13 +324,16 @@ export class ImageStore {
   }
 
   /** The record, with the built-in image made if it is what is meant. */
-  async #resolve(refOrId: string): Promise<ImageRecord> {
+  async #resolve(refOrId: string, platform?: string): Promise<ImageRecord> {
     try {
-      return this.#catalog.find(refOrId);
+      const record = this.#catalog.find(refOrId);
+      return recordFor(this.#store, this.#catalog, record, refOrId, platform);
     } catch (error) {
+      if (!(error instanceof MockerError && error.code === "IMAGE_NOT_FOUND")) throw error;
       const wanted = tryParse(refOrId);
       if (wanted === undefined || canonical(wanted) !== helloTag) throw error;
-      return await this.#puller.hello(new AbortController().signal, () => {});
+      const record = await this.#puller.hello(new AbortController().signal, () => {});
+      return recordFor(this.#store, this.#catalog, record, refOrId, platform);
     }
   }
 }
