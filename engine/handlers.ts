@@ -12,6 +12,7 @@ import type { Engine } from "./engine.ts";
 import * as registryLogin from "./images/login.ts";
 import { inspectManifest } from "./images/manifest-inspect.ts";
 import { listTags } from "./images/registry.ts";
+import { type OnBytes, remoteFile } from "./images/remote-file.ts";
 import { search } from "./images/search.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
@@ -100,10 +101,11 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   handle(protocol.imageSearch, (params, signal) => search(params, engine.registry, signal));
   handle(protocol.manifestInspect, (params, signal) => inspectManifest(params, engine.registry, signal));
   handle(protocol.imageList, ({ filters }) => images.list(filters ?? {}));
-  handle(protocol.imageInspect, ({ image }) => images.get(image));
-  handle(protocol.imageRemove, ({ image, force }) =>
+  handle(protocol.imageInspect, ({ image, platform }) => images.get(image, platform));
+  handle(protocol.imageRemove, ({ image, force, platform }) =>
     images.remove(image, {
       force: force ?? false,
+      platform,
       inUse: (imageId) => vms.usersOf(imageId),
     }),
   );
@@ -129,10 +131,18 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       },
     ),
   );
-  handle(protocol.imageImport, async ({ upload, source, ...params }, signal) => ({
-    id: await images.import(engine.uploads.take(upload, signal), source, params, { signal }),
-  }));
-  handle(protocol.imageHistory, ({ image }) => images.history(image));
+  handle(protocol.imageImport, async ({ upload, source, progressToken: token, ...params }, signal) => {
+    const onBytes: OnBytes = (bytes) => {
+      const progress: PullProgress = { layer: "", status: "downloading", ...bytes };
+      if (token !== undefined) connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
+    };
+    const chunks =
+      upload === undefined
+        ? remoteFile(source, engine.registry, signal, onBytes)
+        : engine.uploads.take(upload, signal);
+    return { id: await images.import(chunks, source, params, { signal }) };
+  });
+  handle(protocol.imageHistory, ({ image, platform }) => images.history(image, platform));
   handle(protocol.imagePrune, ({ all, filters }) =>
     images.prune({
       all: all ?? false,

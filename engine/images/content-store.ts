@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { syncFolder, writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import { type Digest, digestOf, splitDigest, verifyDigest } from "./digest.ts";
-import { type Descriptor, maximumManifestBytes, mediaTypes } from "./manifest.ts";
+import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "./manifest.ts";
 
 /** One line of index.json: a name for a manifest in the store. */
 export interface LayoutEntry {
@@ -128,23 +128,21 @@ export class ContentStore {
     return readText(join(this.dir, "index.json")) === layoutText(entries);
   }
 
-  /** What index.json says; nothing if it cannot be read. */
+  /** What index.json says, as far as it can be read: other programs write it too. */
   readLayout(): LayoutEntry[] {
     try {
-      const { manifests } = JSON.parse(readText(join(this.dir, "index.json")) ?? "{}") as {
-        manifests?: {
-          mediaType: string;
-          digest: Digest;
-          size: number;
-          annotations?: Record<string, string>;
-        }[];
-      };
-      return (manifests ?? []).map(({ mediaType, digest, size, annotations }) => ({
+      const index = parseManifest(
+        readFileSync(join(this.dir, "index.json")),
+        mediaTypes.ociIndex,
+        "index.json",
+      );
+      if (index.kind !== "index") return [];
+      return index.manifests.map(({ mediaType, digest, size, annotations }) => ({
         mediaType,
         digest,
         size,
-        name: annotations?.["org.opencontainers.image.ref.name"],
-        canonicalName: annotations?.["io.containerd.image.name"],
+        name: annotations["org.opencontainers.image.ref.name"],
+        canonicalName: annotations["io.containerd.image.name"],
       }));
     } catch {
       return [];
@@ -172,11 +170,11 @@ function layoutText(entries: readonly LayoutEntry[]): string {
       mediaType,
       digest,
       size,
-      ...(name === undefined
+      ...(name === undefined && canonicalName === undefined
         ? {}
         : {
             annotations: {
-              "org.opencontainers.image.ref.name": name,
+              ...(name === undefined ? {} : { "org.opencontainers.image.ref.name": name }),
               ...(canonicalName === undefined ? {} : { "io.containerd.image.name": canonicalName }),
             },
           }),

@@ -42,10 +42,13 @@ const graveSuffix = ".removed-record";
 export class Garbage {
   readonly #store: ContentStore;
   readonly #records: ImageRecords;
+  readonly #others: () => ReadonlySet<string>;
   /** What running pulls need and no record names yet, with how many of them need it. */
   readonly #pins = new Map<string, number>();
 
-  constructor(store: ContentStore, records: ImageRecords) {
+  /** `others`: what images that are none of ours yet consist of. */
+  constructor(store: ContentStore, records: ImageRecords, others: () => ReadonlySet<string>) {
+    this.#others = others;
     this.#store = store;
     this.#records = records;
   }
@@ -68,7 +71,19 @@ export class Garbage {
 
   /** Whether anybody needs it: an image, or a pull, save or check under way. */
   isNeeded(key: string): boolean {
-    return this.#pins.has(key) || this.#records.all().some((record) => keysOf(record).has(key));
+    return (
+      this.#pins.has(key) ||
+      this.#records.all().some((record) => keysOf(record).has(key)) ||
+      this.#others().has(key)
+    );
+  }
+
+  /** Manifests of the images whose removal a crash interrupted. */
+  interrupted(): Digest[] {
+    return readdirSync(this.#store.ingestDir)
+      .filter((name) => name.endsWith(graveSuffix))
+      .flatMap((name) => parseRecord(readFileSync(join(this.#store.ingestDir, name), "utf8")) ?? [])
+      .map(({ manifest }) => manifest.digest);
   }
 
   /** Where the record of an image stays while what it leaves behind is swept, so that a crash does not end that. */
@@ -121,7 +136,7 @@ export class Garbage {
   async sweep(doomed: (key: string, path: string) => boolean, { measure = false } = {}): Promise<Swept> {
     const swept: Swept = { layers: [], bytes: 0 };
     if (this.#records.damaged.length > 0) return swept;
-    const live = new Set<string>();
+    const live = new Set<string>(this.#others());
     for (const record of this.#records.all()) for (const key of keysOf(record)) live.add(key);
     // No await between a look at the pins and the removals that follow from it: what goes is out of sight at once,
     // and taken apart afterwards, which takes its time.
@@ -158,8 +173,12 @@ export class Garbage {
 export function keysOf(record: ImageRecord): Set<string> {
   const layers = record.layers.flatMap(({ digest, diffId }) => [digest, diffId]);
   const named = record.repoDigests.map((name) => name.slice(name.indexOf("@") + 1));
+  const attested = (record.attestations ?? []).flatMap(({ digest, blobs }) => [
+    digest,
+    ...blobs.map((blob) => blob.digest),
+  ]);
   const ends = [record.id, record.manifest.digest, recordChain(record)];
-  return new Set([...ends, ...Object.values(record.tags), ...named, ...layers]);
+  return new Set([...ends, ...Object.values(record.tags), ...named, ...layers, ...attested]);
 }
 
 /** Since the last change of a file; for a folder, too, since it was moved into its place. */

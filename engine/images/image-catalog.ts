@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageChange } from "../protocol/image.ts";
 import type { ContentStore, LayoutEntry } from "./content-store.ts";
@@ -13,6 +14,9 @@ export class ImageCatalog {
   readonly #store: ContentStore;
   /** What index.json says of images whose records are damaged: the only place where their names are left. */
   #lost: LayoutEntry[] = [];
+  /** What index.json lists that others have put there, and the manifests that this engine has listed itself. */
+  #foreign: LayoutEntry[] = [];
+  #listed = new Set<Digest>();
   readonly #listeners = new Set<(change: ImageChange) => void>();
 
   constructor(store: ContentStore) {
@@ -20,14 +24,40 @@ export class ImageCatalog {
     this.records = new ImageRecords(store.recordsDir, store.ingestDir);
   }
 
-  /** Reads what there is. Only whoever has locked the store may. */
-  load(): void {
+  /** Reads what there is. Only whoever has locked the store may. `removed`: manifests of images that a crash left half removed. */
+  load(removed: readonly Digest[] = []): void {
     this.records.load();
+    this.#foreign = [];
+    this.#listed = new Set(removed);
     const known = new Set(this.records.all().map(({ manifest }) => manifest.digest));
     this.#lost =
       this.records.damaged.length === 0
         ? []
         : this.#store.readLayout().filter(({ digest }) => !known.has(digest));
+  }
+
+  /** What other programs have put into index.json, and nobody has taken over yet. What has no manifest is nothing. */
+  foreign(): readonly LayoutEntry[] {
+    // Without all records it cannot be told from what is ours.
+    if (this.records.damaged.length > 0) return [];
+    const known = new Set(this.records.all().map(({ manifest }) => manifest.digest));
+    const isForeign = (entry: LayoutEntry): boolean =>
+      !known.has(entry.digest) &&
+      !this.#listed.has(entry.digest) &&
+      !isOurs(entry) &&
+      existsSync(this.#store.blobPath(entry.digest));
+    const entries = [...this.#foreign, ...this.#store.readLayout()].filter(isForeign);
+    const key = ({ digest, name, canonicalName }: LayoutEntry) =>
+      JSON.stringify([digest, name, canonicalName]);
+    this.#foreign = [...new Map(entries.map((entry) => [key(entry), entry])).values()];
+    return this.#foreign;
+  }
+
+  /** From now on index.json does not list it but as ours. */
+  forgetForeign(manifest: Digest): void {
+    this.#foreign = this.#foreign.filter(({ digest }) => digest !== manifest);
+    this.#listed.add(manifest);
+    this.writeLayout();
   }
 
   /** What is known of the images whose records are damaged. */
@@ -101,10 +131,14 @@ export class ImageCatalog {
   }
 
   writeLayout(): void {
-    this.#store.writeLayout(this.layout());
+    const foreign = this.foreign();
+    const own = this.layout();
+    this.#store.writeLayout([...own, ...foreign]);
+    // What is not listed any more, and comes back, has been put there by somebody else.
+    this.#listed = new Set(own.map(({ digest }) => digest));
   }
 
-  /** What index.json is to say. */
+  /** What index.json is to say of our own images. */
   layout(): LayoutEntry[] {
     if (this.records.damaged.length === 0) this.#lost = [];
     const entries: LayoutEntry[] = [...this.#lost];
@@ -133,6 +167,12 @@ export class ImageCatalog {
   removed(id: Digest): void {
     this.#emit({ kind: "removed", id });
   }
+}
+
+/** Only we write both names so. Such an entry without a record is of an image that was removed: index.json may lag behind. */
+function isOurs({ name, canonicalName }: LayoutEntry): boolean {
+  const reference = canonicalName === undefined ? undefined : tryParse(canonicalName);
+  return reference !== undefined && name === familiar(reference);
 }
 
 /** What people call the image. */

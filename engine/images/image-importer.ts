@@ -16,7 +16,7 @@ import { hostPlatform, parsePlatform } from "./platform.ts";
 import { canonical, parseReference } from "./reference.ts";
 import { spool } from "./spool.ts";
 
-export type ImportParams = Omit<ImageImportParams, "upload" | "source">;
+export type ImportParams = Omit<ImageImportParams, "upload" | "source" | "progressToken">;
 
 interface ReceivedLayer {
   path: string;

@@ -2,12 +2,13 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImagePullParams, ImagePullResult } from "../protocol/image.ts";
+import { type AttestationRecord, bringAttestations, hasAttestations } from "./attestations.ts";
 import type { ContentStore } from "./content-store.ts";
 import type { DeferredSync } from "./deferred-sync.ts";
 import { chainId, type Digest, digestOf, shortDigest, verifyDigest } from "./digest.ts";
 import type { Garbage } from "./garbage.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
-import type { ImageRecord } from "./image-records.ts";
+import { type ImageRecord, withAttestations } from "./image-records.ts";
 import { type ImageSource, readSmall, resolveManifest } from "./image-source.ts";
 import { readLayerTotals } from "./layer-index.ts";
 import { LayerMerge } from "./layer-merge.ts";
@@ -212,7 +213,7 @@ export class ImagePuller {
     try {
       const named = source.top.digest;
       const wanted = platform ?? hostPlatform();
-      const { bytes, digest, manifest } = await resolveManifest(
+      const { bytes, digest, manifest, attestations } = await resolveManifest(
         { ...source, manifest: (next) => this.#manifest(source, next, signal) },
         wanted,
         signal,
@@ -245,8 +246,25 @@ export class ImagePuller {
         (source.tags.length > 0
           ? source.tags.every((tag) => known.tags[tag] === named)
           : source.repository === undefined || known.repoDigests.includes(`${source.repository}@${named}`));
+      const bringAttested = async (): Promise<AttestationRecord[]> =>
+        await bringAttestations(
+          source,
+          attestations,
+          this.#store,
+          (wanted) => this.#garbage.pin(pins, wanted),
+          signal,
+        );
       if (upToDate) {
         this.#keepIndex(source);
+        if (!hasAttestations(this.#store, known.attestations ?? [], attestations)) {
+          // A version of before kept none, or they were damaged.
+          const brought = await bringAttested();
+          const current = this.#catalog.records.get(known.id);
+          if (current && brought.length > 0) {
+            this.#store.syncBlobs();
+            this.#catalog.update(current, withAttestations(current, brought));
+          }
+        }
         return { id: known.id, digest: named, reference, upToDate: true };
       }
 
@@ -264,6 +282,7 @@ export class ImagePuller {
         throw spaceFor(error, this.#store, source.name, manifest.layers, config.diffIds);
       });
       await this.#roots.disk(chain, config.diffIds, source.name, merge);
+      const attested = await bringAttested();
       this.#store.writeBlob(configBytes, manifest.config.digest);
       this.#store.writeBlob(bytes, digest);
       this.#keepIndex(source);
@@ -292,9 +311,10 @@ export class ImagePuller {
         author: config.author,
         ...normalizedPlatform(config),
         config: config.run,
+        ...(current?.attestations === undefined ? {} : { attestations: current.attestations }),
       };
       this.#store.syncBlobs();
-      this.#catalog.commit(record, source.tags);
+      this.#catalog.commit(withAttestations(record, attested), source.tags);
       this.#sync.schedule();
       return { id: record.id, digest: named, reference, upToDate: false };
     } finally {

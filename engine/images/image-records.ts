@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { syncFolder, writeFileAtomic } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig, ImageSummary } from "../protocol/image.ts";
+import type { AttestationRecord } from "./attestations.ts";
 import { chainId, type Digest, isDigest, splitDigest } from "./digest.ts";
 import { familiar, familiarName, parseReference } from "./reference.ts";
 
@@ -25,6 +26,8 @@ export interface ImageRecord {
   os: string;
   variant: string;
   config: ImageRunConfig;
+  /** What the indexes that it was pulled by list about it. */
+  attestations?: AttestationRecord[];
   /** Counts the changes of records: of two that claim a tag, as a crash leaves them, the later one has it. */
   generation?: number;
 }
@@ -236,6 +239,17 @@ export function globMatches(pattern: string, text: string): boolean {
   } catch {
     return false;
   }
+}
+
+const maximumAttestations = 64;
+
+/** The record with attestations that have come; of very many, the oldest are let go of. */
+export function withAttestations(record: ImageRecord, brought: readonly AttestationRecord[]): ImageRecord {
+  if (brought.length === 0) return record;
+  const known = (record.attestations ?? []).filter(({ digest }) =>
+    brought.every((one) => one.digest !== digest),
+  );
+  return { ...record, attestations: [...known, ...brought].slice(-maximumAttestations) };
 }
 
 /** The blobs of an image, in the order of a reader's wants; without a size where the record does not tell it. */

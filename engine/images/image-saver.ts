@@ -4,21 +4,30 @@ import { MockerError } from "../protocol/errors.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, splitDigest } from "./digest.ts";
 import type { Garbage } from "./garbage.ts";
+import { type Document, type Held, wholeIndex } from "./held-manifest.ts";
 import { type ImageCatalog, nameOf } from "./image-catalog.ts";
 import { blobsOf, type ImageRecord } from "./image-records.ts";
 import { mediaTypes } from "./manifest.ts";
-import { formatPlatform, match, parsePlatform } from "./platform.ts";
+import { recordFor } from "./platform-record.ts";
 import { canonicalName, familiar, familiarName, parseReference } from "./reference.ts";
 
 /** An image and the names that it is saved under. */
 interface Chosen {
   record: ImageRecord;
   tags: Set<string>;
+  /** Of a tag that named an index when it was pulled: that, with all that it lists, if all of that is here. */
+  indexes: Map<string, Index>;
+}
+
+interface Index {
+  document: Document;
+  children: Held[];
 }
 
 /**
  * Docker's `save`: an archive that is both an OCI layout (oci-layout, index.json) and what `docker save` always wrote (manifest.json,
- * repositories), as Docker 25 and later write it (moby, daemon/images/tarexport). Blobs go in as they were pulled, each once.
+ * repositories), as Docker 25 and later write it (moby, daemon/images/tarexport). Blobs go in as they were pulled, each once; so does
+ * an index, with all the images and attestations that it lists, if all of them are here and no platform is asked for.
  */
 export class ImageSaver {
   readonly #store: ContentStore;
@@ -42,27 +51,26 @@ export class ImageSaver {
   }
 
   #choose(names: readonly string[], platform: string | undefined): Chosen[] {
-    const wanted = platform === undefined ? undefined : parsePlatform(platform);
     const chosen = new Map<Digest, Chosen>();
-    const take = (record: ImageRecord, tags: readonly string[]): void => {
-      const known = chosen.get(record.id) ?? { record, tags: new Set() };
-      for (const tag of tags) known.tags.add(tag);
+    const take = (found: ImageRecord, name: string, tags: readonly string[]): void => {
+      const record = recordFor(this.#store, this.#catalog, found, name, platform);
+      const known = chosen.get(record.id) ?? { record, tags: new Set(), indexes: new Map() };
+      for (const tag of tags) {
+        known.tags.add(tag);
+        const index = platform === undefined ? wholeIndex(this.#store, record.tags[tag] ?? "") : undefined;
+        if (index) known.indexes.set(tag, index);
+      }
       chosen.set(record.id, known);
     };
     for (const name of names) {
       const repository = this.#repository(name);
       if (repository.length > 0) {
-        for (const [record, tag] of repository) take(record, [tag]);
+        for (const [record, tag] of repository) take(record, familiar(parseReference(tag)), [tag]);
         continue;
       }
       const record = this.#catalog.find(name);
       const reference = this.#catalog.referenceTo(record, name);
-      if (wanted !== undefined && match(wanted, record) === 0)
-        throw new MockerError(
-          "NO_MATCHING_PLATFORM",
-          `image with reference ${name} was found but does not provide the specified platform (${formatPlatform(wanted)})`,
-        );
-      take(record, reference === undefined || reference.includes("@") ? [] : [reference]);
+      take(record, name, reference === undefined || reference.includes("@") ? [] : [reference]);
     }
     return [...chosen.values()];
   }
@@ -90,8 +98,8 @@ export class ImageSaver {
   /** What is to be in the archive, each blob once. Throws STATE_CORRUPT if one is missing. */
   #blobs(chosen: readonly Chosen[]): Set<Digest> {
     const blobs = new Set<Digest>();
-    for (const { record } of chosen)
-      for (const { digest, size } of blobsOf(record)) {
+    for (const { record, indexes } of chosen)
+      for (const { digest, size } of [...blobsOf(record), ...[...indexes.values()].flatMap(blobsOfIndex)]) {
         const stored = statSync(this.#store.blobPath(digest), { throwIfNoEntry: false });
         if (!stored || (size !== undefined && stored.size !== size))
           throw new MockerError(
@@ -162,6 +170,14 @@ export class ImageSaver {
   }
 }
 
+function blobsOfIndex({ document, children }: Index): { digest: Digest; size: number }[] {
+  const documents = [document, ...children.map((child) => child.document)];
+  return [
+    ...documents.map(({ digest, bytes }) => ({ digest, size: bytes.length })),
+    ...children.flatMap(({ config, layers }) => [config, ...layers]),
+  ];
+}
+
 function memberOf(digest: Digest): string {
   const { algorithm, hex } = splitDigest(digest);
   return `blobs/${algorithm}/${hex}`;
@@ -169,16 +185,21 @@ function memberOf(digest: Digest): string {
 
 /** The layout's index.json: a line for each name, as Docker annotates them. */
 function indexOf(chosen: readonly Chosen[]): object {
-  const manifests = chosen.flatMap(({ record: { manifest }, tags }) => {
+  const manifests = chosen.flatMap(({ record: { manifest }, tags, indexes }) => {
     const descriptor = { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.size };
     if (tags.size === 0) return [descriptor];
-    return [...tags].sort().map((tag) => ({
-      ...descriptor,
-      annotations: {
-        "io.containerd.image.name": tag,
-        "org.opencontainers.image.ref.name": parseReference(tag).tag ?? "latest",
-      },
-    }));
+    return [...tags].sort().map((tag) => {
+      const index = indexes.get(tag)?.document;
+      return {
+        ...(index
+          ? { mediaType: index.mediaType, digest: index.digest, size: index.bytes.length }
+          : descriptor),
+        annotations: {
+          "io.containerd.image.name": tag,
+          "org.opencontainers.image.ref.name": parseReference(tag).tag ?? "latest",
+        },
+      };
+    });
   });
   return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
 }

@@ -3,7 +3,13 @@ import { Readable } from "node:stream";
 import { MockerError } from "../protocol/errors.ts";
 import type { Digest } from "./digest.ts";
 import type { BlobSource } from "./layer-store.ts";
-import { invalidImage, type Manifest, maximumManifestBytes, parseManifest } from "./manifest.ts";
+import {
+  type Descriptor,
+  invalidImage,
+  type Manifest,
+  maximumManifestBytes,
+  parseManifest,
+} from "./manifest.ts";
 import { formatPlatform, match, type Platform } from "./platform.ts";
 
 /** An image somewhere outside of the store, ready to be brought in. */
@@ -24,8 +30,11 @@ export interface ImageSource {
 }
 
 const maximumNesting = 3;
+const maximumAttestations = 16;
 
 export interface ResolvedManifest {
+  /** What the index that listed it lists about it. */
+  attestations: Descriptor[];
   bytes: Buffer;
   digest: Digest;
   manifest: Manifest & { kind: "manifest" };
@@ -38,9 +47,10 @@ export async function resolveManifest(
   signal: AbortSignal,
 ): Promise<ResolvedManifest> {
   let { bytes, contentType, digest } = source.top;
+  let attestations: Descriptor[] = [];
   for (let depth = 0; depth <= maximumNesting; depth++) {
     const manifest = parseManifest(bytes, contentType, source.name);
-    if (manifest.kind === "manifest") return { bytes, digest, manifest };
+    if (manifest.kind === "manifest") return { bytes, digest, manifest, attestations };
     let best = 0;
     let chosen: (typeof manifest.manifests)[number] | undefined;
     const offered: string[] = [];
@@ -69,11 +79,24 @@ export async function resolveManifest(
     if (chosen.size > maximumManifestBytes)
       throw invalidImage(source.name, `a manifest of ${chosen.size} bytes`);
     digest = chosen.digest;
+    attestations = attestationsOf(manifest.manifests, digest);
     const next = await source.manifest(digest, signal);
     bytes = next.bytes;
     contentType = next.contentType === "" ? chosen.mediaType : next.contentType;
   }
   throw invalidImage(source.name, `indexes are nested more than ${maximumNesting} deep`);
+}
+
+/** Of an index's manifests those that are BuildKit's attestations of the manifest `image`. */
+function attestationsOf(manifests: readonly Descriptor[], image: Digest): Descriptor[] {
+  return manifests
+    .filter(
+      ({ annotations, size }) =>
+        annotations["vnd.docker.reference.type"] === "attestation-manifest" &&
+        annotations["vnd.docker.reference.digest"] === image &&
+        size <= maximumManifestBytes,
+    )
+    .slice(0, maximumAttestations);
 }
 
 /** Blobs that are files; `path` tells where. */
@@ -99,16 +122,17 @@ export function memoryBlobs(blobs: ReadonlyMap<Digest, Buffer>): BlobSource {
   };
 }
 
-/** A small blob as a whole, not verified. */
+/** A small blob as a whole, not verified. @throws IMAGE_INVALID for one of more than `limit` bytes */
 export async function readSmall(
   source: ImageSource,
   descriptor: Parameters<BlobSource["open"]>[0],
   signal: AbortSignal,
+  limit = maximumManifestBytes,
 ): Promise<Buffer> {
-  if (descriptor.size > maximumManifestBytes)
+  if (descriptor.size > limit)
     throw invalidImage(
       source.name,
-      `its configuration has ${descriptor.size} bytes; at most ${maximumManifestBytes} are allowed`,
+      `its configuration has ${descriptor.size} bytes; at most ${limit} are allowed`,
     );
   for (let attempt = 0; ; attempt++) {
     const { stream } = await source.blobs.open(descriptor, 0, signal, () => {});

@@ -19,6 +19,7 @@ import type { SystemCheckResult, SystemUsage } from "../protocol/system.ts";
 import { ContentStore } from "./content-store.ts";
 import { DeferredSync } from "./deferred-sync.ts";
 import { ageMs, Garbage, keysOf } from "./garbage.ts";
+import { ImageAdopter } from "./image-adopter.ts";
 import { ImageCatalog, tryParse } from "./image-catalog.ts";
 import { commentOf, historyOf } from "./image-history.ts";
 import { ImageImporter, type ImportParams } from "./image-importer.ts";
@@ -33,6 +34,7 @@ import { ImageSaver } from "./image-saver.ts";
 import type { LayerLimits } from "./layer-converter.ts";
 import { LayerPool } from "./layer-pool.ts";
 import { LayerStore } from "./layer-store.ts";
+import { recordFor } from "./platform-record.ts";
 import { canonical, parseReference, type Reference } from "./reference.ts";
 import { removeTree } from "./remove-tree.ts";
 import { type RootDisk, RootStore } from "./root-store.ts";
@@ -55,6 +57,7 @@ export interface ImageStoreOptions extends PullerOptions {
 }
 
 const afterlifeMs = 1000;
+const adoptionMs = 3000;
 
 /** A week. */
 const defaultKeepUnfinishedMs = 7 * 24 * 3600 * 1000;
@@ -66,6 +69,7 @@ export class ImageStore {
   readonly #garbage: Garbage;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
+  readonly #adopter: ImageAdopter;
   readonly #remover: ImageRemover;
   readonly #pruner: ImagePruner;
   readonly #saver: ImageSaver;
@@ -76,12 +80,13 @@ export class ImageStore {
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
   #lock: { release(): void } | undefined;
+  readonly #closed = new AbortController();
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
     const store = new ContentStore(options.dir);
     const catalog = new ImageCatalog(store);
-    const garbage = new Garbage(store, catalog.records);
+    const garbage = new Garbage(store, catalog.records, () => this.#adopter.keys());
     const pool = new LayerPool();
     const layers = new LayerStore(store, pool, options.limits);
     const roots = new RootStore(store);
@@ -91,6 +96,7 @@ export class ImageStore {
     this.#garbage = garbage;
     this.#sync = sync;
     this.#puller = new ImagePuller({ store, catalog, garbage, layers, roots, sync }, options);
+    this.#adopter = new ImageAdopter(store, catalog, garbage, this.#puller);
     this.#pusher = new ImagePusher(store, catalog, garbage, options.registry);
     this.#remover = new ImageRemover(catalog, garbage);
     this.#saver = new ImageSaver(store, catalog, garbage);
@@ -98,7 +104,15 @@ export class ImageStore {
     this.#importer = new ImageImporter(store, garbage, this.#puller);
     this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
     this.#roots = new ImageRoots(store, catalog.records, layers, roots, sync);
-    this.#checkParts = { store, catalog, garbage, pool, disks: roots, roots: this.#roots };
+    this.#checkParts = {
+      store,
+      catalog,
+      garbage,
+      pool,
+      disks: roots,
+      roots: this.#roots,
+      adopter: this.#adopter,
+    };
   }
 
   /** Locks the store, reads it, and puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
@@ -109,7 +123,7 @@ export class ImageStore {
         hint: "One engine at a time may use a store: end the other one, or set MOCKER_DATA_DIR to another folder.",
       });
     this.#lock = lock;
-    this.#catalog.load();
+    this.#catalog.load(this.#garbage.interrupted());
     const keepMs = this.#options.keepUnfinishedMs ?? defaultKeepUnfinishedMs;
     this.#sync.discardDoubtful();
     for (const path of this.#catalog.records.damaged)
@@ -126,6 +140,25 @@ export class ImageStore {
     // What an interrupted pull has finished is left to the next one.
     await this.#garbage.sweep((_, path) => ageMs(path) >= keepMs);
     this.#sync.schedule();
+    // An engine that starts is waited for: what takes longer comes later.
+    await Promise.race([this.#adopt(), sleep(adoptionMs, undefined, { ref: false })]);
+  }
+
+  /** Takes over what other programs have put into the store. */
+  async #adopt(): Promise<void> {
+    for (const image of this.#adopter.images()) {
+      try {
+        await this.#adopter.adopt(image, this.#closed.signal);
+        this.#options.log.info("images.adopted", { image: image.name, digest: image.digest });
+      } catch (error) {
+        if (this.#closed.signal.aborted) return;
+        this.#options.log.warn("images.not-adopted", {
+          image: image.name,
+          digest: image.digest,
+          reason: (error as Error).message,
+        });
+      }
+    }
   }
 
   /** A process that has just been killed holds its lock for a moment yet. */
@@ -141,6 +174,7 @@ export class ImageStore {
 
   /** Lets another engine have the store; this one must not be used any more. */
   close(): void {
+    this.#closed.abort();
     this.#lock?.release();
   }
 
@@ -181,9 +215,9 @@ export class ImageStore {
       .map(summaryOf);
   }
 
-  /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND */
-  async get(refOrId: string): Promise<ImageDetails> {
-    const record = await this.#resolve(refOrId);
+  /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND, NO_MATCHING_PLATFORM */
+  async get(refOrId: string, platform?: string): Promise<ImageDetails> {
+    const record = await this.#resolve(refOrId, platform);
     const comment = commentOf(this.#store, record.id);
     return { ...detailsOf(record), ...(comment === "" ? {} : { comment }) };
   }
@@ -198,9 +232,14 @@ export class ImageStore {
     this.#catalog.commit({ ...record, tags: { ...record.tags, [tag]: digest } }, [tag]);
   }
 
-  /** See {@link ImageRemover.remove}. */
-  async remove(refOrId: string, options?: RemoveOptions): Promise<ImageRemoveResult> {
-    const { untagged, deleted } = await this.#remover.remove(refOrId, options);
+  /** See {@link ImageRemover.remove}. With a platform that only another image of the same index is for, that one is removed. */
+  async remove(
+    refOrId: string,
+    options: RemoveOptions & { platform?: string | undefined } = {},
+  ): Promise<ImageRemoveResult> {
+    const record = this.#catalog.find(refOrId);
+    const { id } = recordFor(this.#store, this.#catalog, record, refOrId, options.platform);
+    const { untagged, deleted } = await this.#remover.remove(id === record.id ? refOrId : id, options);
     return { untagged, deleted };
   }
 
@@ -230,8 +269,8 @@ export class ImageStore {
   }
 
   /** Docker's `history`: how the image came to be, the newest step first. */
-  async history(refOrId: string): Promise<ImageHistoryEntry[]> {
-    const record = await this.#resolve(refOrId);
+  async history(refOrId: string, platform?: string): Promise<ImageHistoryEntry[]> {
+    const record = await this.#resolve(refOrId, platform);
     return historyOf(record, this.#store.readBlob(record.id));
   }
 
@@ -285,13 +324,16 @@ export class ImageStore {
   }
 
   /** The record, with the built-in image made if it is what is meant. */
-  async #resolve(refOrId: string): Promise<ImageRecord> {
+  async #resolve(refOrId: string, platform?: string): Promise<ImageRecord> {
     try {
-      return this.#catalog.find(refOrId);
+      const record = this.#catalog.find(refOrId);
+      return recordFor(this.#store, this.#catalog, record, refOrId, platform);
     } catch (error) {
+      if (!(error instanceof MockerError && error.code === "IMAGE_NOT_FOUND")) throw error;
       const wanted = tryParse(refOrId);
       if (wanted === undefined || canonical(wanted) !== helloTag) throw error;
-      return await this.#puller.hello(new AbortController().signal, () => {});
+      const record = await this.#puller.hello(new AbortController().signal, () => {});
+      return recordFor(this.#store, this.#catalog, record, refOrId, platform);
     }
   }
 }

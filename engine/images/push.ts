@@ -3,9 +3,10 @@ import type { ImagePushParams, ImagePushResult, PushedTag, PushProgress } from "
 import { BlobUpload, pushScope } from "./blob-upload.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, isDigest, shortDigest, verifyDigest } from "./digest.ts";
+import { type Document, type Held, heldIndex, heldManifest, wholeIndex } from "./held-manifest.ts";
 import { discard } from "./http.ts";
 import type { ImageRecord } from "./image-records.ts";
-import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "./manifest.ts";
+import type { Descriptor } from "./manifest.ts";
 import { formatPlatform, match, type Platform, parsePlatform } from "./platform.ts";
 import {
   canonical,
@@ -28,12 +29,6 @@ export interface PushContext {
   pin(digests: readonly Digest[]): void;
 }
 
-interface Document {
-  digest: Digest;
-  mediaType: string;
-  bytes: Buffer;
-}
-
 /** What one tag's push consists of. */
 interface Plan {
   tag: string;
@@ -42,6 +37,8 @@ interface Plan {
   /** Manifests that go by digest, before what the tag names. */
   children: Document[];
   top: Document;
+  /** The index that the tag named, which is not pushed because not all that it lists is here. */
+  instead?: Digest;
 }
 
 /**
@@ -90,13 +87,6 @@ function tagsOf(reference: Reference, all: boolean, records: readonly ImageRecor
   });
 }
 
-/** A manifest that the store has, with all that it refers to. */
-interface Held {
-  document: Document;
-  config: Descriptor;
-  layers: Descriptor[];
-}
-
 function plan(reference: Reference, platform: string | undefined, context: PushContext): Plan {
   const { store, records } = context;
   const name = canonical(reference);
@@ -105,27 +95,18 @@ function plan(reference: Reference, platform: string | undefined, context: PushC
   if (record === undefined || named === undefined)
     throw new MockerError("IMAGE_NOT_FOUND", `tag does not exist: ${familiar(reference)}`);
   const tag = reference.tag ?? "latest";
-  const top = read(store, named, "");
+  const index = heldIndex(store, named);
   // What the tag named when it was pulled; else, what the image was taken from.
-  const own = (top?.kind === "manifest" && held(store, named, "")) || ownManifest(record, store);
-  const children =
-    top?.kind === "index"
-      ? top.manifests.map((child) => ({ child, held: held(store, child.digest, child.mediaType) }))
-      : [];
+  const own = heldManifest(store, named, "") ?? ownManifest(record, store);
   if (platform !== undefined) {
     const candidates: { platform: Platform; held: Held }[] = [{ platform: record, held: own }];
-    for (const { child, held } of children)
+    for (const { child, held } of index?.children ?? [])
       if (held && child.platform) candidates.push({ platform: child.platform, held });
     return planOf(tag, [pick(reference, platform, candidates)], undefined);
   }
-  const whole = children.flatMap(({ held }) => (held ? [held] : []));
-  if (top?.kind === "index" && whole.length > 0 && whole.length === children.length)
-    return planOf(tag, whole, {
-      digest: named,
-      mediaType: top.mediaType || mediaTypes.ociIndex,
-      bytes: store.readBlob(named),
-    });
-  return planOf(tag, [own], undefined);
+  const whole = wholeIndex(store, named);
+  if (whole) return planOf(tag, whole.children, whole.document);
+  return { ...planOf(tag, [own], undefined), ...(index === undefined ? {} : { instead: named }) };
 }
 
 function pick(
@@ -145,28 +126,9 @@ function pick(
   );
 }
 
-/** A manifest or index of the store; undefined when it is not there. */
-function read(store: ContentStore, digest: Digest, mediaType: string): Manifest | undefined {
-  try {
-    return parseManifest(store.readBlob(digest), mediaType, digest);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-function held(store: ContentStore, digest: Digest, mediaType: string): Held | undefined {
-  const manifest = read(store, digest, mediaType);
-  if (manifest?.kind !== "manifest") return undefined;
-  const { config, layers } = manifest;
-  if (![config, ...layers].every((blob) => store.hasBlob(blob))) return undefined;
-  const type = manifest.mediaType || mediaTypes.ociManifest;
-  return { document: { digest, mediaType: type, bytes: store.readBlob(digest) }, config, layers };
-}
-
 function ownManifest(record: ImageRecord, store: ContentStore): Held {
   const { digest, mediaType } = record.manifest;
-  const own = held(store, digest, mediaType);
+  const own = heldManifest(store, digest, mediaType);
   if (own !== undefined) return own;
   throw new MockerError(
     "STATE_CORRUPT",
@@ -194,7 +156,7 @@ function planOf(tag: string, manifests: readonly Held[], index: Document | undef
 
 async function push(
   repository: Reference,
-  { tag, blobs, layers, children, top }: Plan,
+  { tag, blobs, layers, children, top, instead }: Plan,
   seen: Map<Digest, Promise<void>>,
   context: PushContext,
 ): Promise<PushedTag> {
@@ -230,7 +192,12 @@ async function push(
   if (failed.signal.aborted) throw failed.signal.reason;
   for (const document of children) await putManifest(repository, document.digest, document, context);
   await putManifest(repository, tag, top, context);
-  return { tag, digest: top.digest, size: top.bytes.length };
+  return {
+    tag,
+    digest: top.digest,
+    size: top.bytes.length,
+    ...(instead === undefined ? {} : { insteadOfIndex: instead }),
+  };
 }
 
 async function pushBlob(repository: Reference, blob: Descriptor, context: PushContext): Promise<void> {

@@ -108,15 +108,16 @@ const unknownAuthority =
 /** What OpenSSL makes of an answer in plain text. */
 const plainAnswer = /wrong version number|packet length too long|http request|ERR_SSL_WRONG_VERSION_NUMBER/i;
 
-/** Why a registry cannot be spoken to: Go's words, as Docker's users know them. */
+/** Why a registry, or whoever has `wanted`, cannot be spoken to: Go's words, as Docker's users know them. */
 export function unreachable(
   domain: string,
   url: URL,
   error: unknown,
   configDir = "~/.config/mocker",
+  wanted = `${url.origin}/v2/`,
 ): MockerError {
   const { words, hint } = explain(domain, url, error, configDir);
-  return new MockerError("REGISTRY_UNREACHABLE", `Get "${url.origin}/v2/": ${words}`, { hint, cause: error });
+  return new MockerError("REGISTRY_UNREACHABLE", `Get "${wanted}": ${words}`, { hint, cause: error });
 }
 
 function explain(

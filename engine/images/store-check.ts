@@ -6,6 +6,7 @@ import type { StoreProblem, SystemCheckResult } from "../protocol/system.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Digest, shortDigest } from "./digest.ts";
 import { type Garbage, keysOf, ownNames } from "./garbage.ts";
+import type { ImageAdopter } from "./image-adopter.ts";
 import { type ImageCatalog, nameOf } from "./image-catalog.ts";
 import { type ImageRecord, recordChain } from "./image-records.ts";
 import type { ImageRoots } from "./image-roots.ts";
@@ -25,6 +26,7 @@ export interface CheckParts {
   pool: LayerPool;
   disks: RootStore;
   roots: ImageRoots;
+  adopter: ImageAdopter;
 }
 
 export interface CheckOptions {
@@ -57,6 +59,7 @@ export class StoreCheck {
   async run(): Promise<SystemCheckResult> {
     const { catalog, garbage } = this.#parts;
     this.#rescueRecords();
+    await this.#checkForeign();
     // What is removed meanwhile stays until it has been looked at: its absence is no damage.
     const pins: string[] = [];
     const records = catalog.records.all();
@@ -122,6 +125,46 @@ export class StoreCheck {
     }
   }
 
+  /** What other programs have put into the store. */
+  async #checkForeign(): Promise<void> {
+    const { adopter } = this.#parts;
+    const { deep = false, repair = false } = this.#options;
+    for (const image of adopter.images()) {
+      const subject = `image ${image.name}${image.name === image.digest ? "" : ` (${shortDigest(image.digest)})`}`;
+      this.#look(subject);
+      let fault = await adopter.fault(image, deep, this.#signal);
+      if (fault === undefined && repair) {
+        try {
+          await adopter.adopt(image, this.#signal);
+        } catch (error) {
+          this.#signal.throwIfAborted();
+          if (!(error instanceof MockerError)) throw error;
+          fault = error.message;
+        }
+      }
+      if (fault === undefined)
+        this.#report(
+          "note",
+          subject,
+          "was put into the store by another program",
+          repair ? "Taken over." : "Taken over by: mocker system check --repair",
+          repair,
+        );
+      else {
+        if (repair) adopter.reject(image);
+        this.#report(
+          "error",
+          subject,
+          `was put into the store by another program and cannot be used: ${fault}`,
+          repair
+            ? "Taken off the list."
+            : "Bring it again, or take it off the list with: mocker system check --repair",
+          repair,
+        );
+      }
+    }
+  }
+
   async #checkImage(record: ImageRecord): Promise<void> {
     this.#checked.images++;
     const name = nameOf(record);
@@ -132,6 +175,11 @@ export class StoreCheck {
       const blobSound = await this.#checkBlob(record, layer.digest, layer.sizeBytes, `of ${name}`);
       const called = `${name}, layer ${number + 1} of ${record.layers.length}`;
       soundLayers.set(layer.diffId, await this.#checkLayer(record, layer, called, blobSound));
+    }
+    for (const { digest, size, blobs } of record.attestations ?? []) {
+      await this.#checkBlob(record, digest, size, `(attestation) of ${name}`, true);
+      for (const blob of blobs)
+        await this.#checkBlob(record, blob.digest, blob.size, `(of an attestation) of ${name}`);
     }
     if (sound && [...soundLayers.values()].every(Boolean)) await this.#checkRoot(record, name);
   }
@@ -315,9 +363,15 @@ export class StoreCheck {
   /** What other tools read of the store. */
   #checkLayout(): void {
     const { store, catalog } = this.#parts;
-    const entries = catalog.layout();
+    const foreign = catalog.foreign();
+    const entries = [...catalog.layout(), ...foreign];
     const isLayout = readQuietly(join(store.dir, "oci-layout")).includes('"imageLayoutVersion"');
-    if (store.hasLayout(entries) && isLayout) return;
+    // Another program has its own way to write it.
+    const listed = new Set(store.readLayout().map(({ digest, name }) => JSON.stringify([digest, name])));
+    const isRight =
+      store.hasLayout(entries) ||
+      (foreign.length > 0 && entries.every(({ digest, name }) => listed.has(JSON.stringify([digest, name]))));
+    if (isRight && isLayout) return;
     if (this.#options.repair) {
       store.writeVersion();
       store.writeLayout(entries);

@@ -48,8 +48,8 @@ export interface ImageLoadResult {
 export const imageLoad = new RequestType<ImageLoadParams, ImageLoadResult, ErrorData>("image/load");
 
 export interface ImageImportParams {
-  /** See {@link streamUpload}: a tar of a file system, compressed or not. */
-  upload: string;
+  /** See {@link streamUpload}: a tar of a file system, compressed or not. Absent: the engine fetches it, `source` is a URL. */
+  upload?: string;
   /** What it is called in messages and in the image's history: `-`, a file or a URL. */
   source: string;
   /** `repository[:tag]` */
@@ -58,5 +58,7 @@ export interface ImageImportParams {
   changes?: string[];
   message?: string;
   platform?: string;
+  /** What the engine fetches is told as `$/progress` under this token (PullProgress). */
+  progressToken?: string;
 }
 export const imageImport = new RequestType<ImageImportParams, { id: string }, ErrorData>("image/import");

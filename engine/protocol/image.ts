@@ -84,15 +84,21 @@ export interface ImageListParams {
 }
 export const imageList = new RequestType<ImageListParams, ImageSummary[], ErrorData>("image/list");
 
-export const imageInspect = new RequestType<{ image: string }, ImageDetails, ErrorData>("image/inspect");
+/** `platform` (`os/arch[/variant]`): that of the image, or of another of the same index that was pulled; NO_MATCHING_PLATFORM if there is none. */
+export const imageInspect = new RequestType<{ image: string; platform?: string }, ImageDetails, ErrorData>(
+  "image/inspect",
+);
 
 export interface ImageRemoveResult {
   untagged: string[];
   deleted: string[];
 }
-export const imageRemove = new RequestType<{ image: string; force?: boolean }, ImageRemoveResult, ErrorData>(
-  "image/remove",
-);
+/** For `platform` see {@link imageInspect}. */
+export const imageRemove = new RequestType<
+  { image: string; force?: boolean; platform?: string },
+  ImageRemoveResult,
+  ErrorData
+>("image/remove");
 
 export const imageTag = new RequestType<{ source: string; target: string }, null, ErrorData>("image/tag");
 
@@ -108,9 +114,12 @@ export interface ImageHistoryEntry {
   comment: string;
 }
 /** Newest step first. */
-export const imageHistory = new RequestType<{ image: string }, ImageHistoryEntry[], ErrorData>(
-  "image/history",
-);
+/** For `platform` see {@link imageInspect}. */
+export const imageHistory = new RequestType<
+  { image: string; platform?: string },
+  ImageHistoryEntry[],
+  ErrorData
+>("image/history");
 
 export interface ImagePruneParams {
   /** All images without a VM, not only those without a name. */

@@ -34,6 +34,8 @@ export interface PushedTag {
   digest: string;
   /** Bytes of that manifest or index. */
   size: number;
+  /** Digest of the index that the tag names here: not all that it lists is here, so that the image's manifest alone was pushed. */
+  insteadOfIndex?: string;
 }
 
 export interface ImagePushResult {

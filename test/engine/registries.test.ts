@@ -138,6 +138,14 @@ test("through the proxy that the environment names, trusting what certs.d has", 
     copyFileSync(registry.caFile ?? "", join(certs, "ca.crt"));
     assert.equal(await mocker.ok(["run", "--rm", image, "echo", "ran"]), "ran\n");
     assert.ok(proxy.seen.includes("CONNECT registry.test:443"));
+    // What is imported goes the same way.
+    const absent = await mocker.run(["import", "https://registry.test/root.tar", "x"]);
+    assert.equal(absent.code, 1);
+    assert.match(
+      absent.stderr,
+      /^mocker: failed to GET https:\/\/registry\.test\/root\.tar with status 404\nhint: /,
+    );
+    assert.equal(proxy.seen.filter((line) => line === "CONNECT registry.test:443").length > 1, true);
     // What is wrong with the configuration is said before anything is asked of anybody.
     writeFileSync(join(mocker.home, ".config", "mocker", "engine.json"), '{"registry-mirrors": "x"}');
     const wrong = await mocker.run(["pull", image]);

@@ -1,8 +1,7 @@
-import { type ImageHistoryEntry, imageHistory, imageInspect } from "../../protocol/index.ts";
+import { type ImageHistoryEntry, imageHistory } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
 import { ListFormat, type ListView, listFormatHelp } from "../list-format.ts";
-import { requirePlatform } from "../platform.ts";
 import { ellipsis, shortId } from "../table.ts";
 import { rfc3339 } from "../time.ts";
 import { humanAge, humanSize } from "../units.ts";
@@ -67,8 +66,8 @@ export const history = defineCommand({
       flags.quiet ? "{{.ID}}" : flags.format,
     );
     const engine = await connect();
-    if (flags.platform) requirePlatform(image, await engine.request(imageInspect, { image }), flags.platform);
-    io.stdout.write(format.print(await engine.request(imageHistory, { image })));
+    const platform = flags.platform ? { platform: flags.platform } : {};
+    io.stdout.write(format.print(await engine.request(imageHistory, { image, ...platform })));
     return 0;
   },
 });

@@ -1,8 +1,9 @@
 import { createReadStream, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { Readable } from "node:stream";
-import { imageImport } from "../../protocol/index.ts";
+import { type ImageImportParams, imageImport, type PullProgress } from "../../protocol/index.ts";
+import { ByteProgress } from "../byte-progress.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
+import type { Engine } from "../connection.ts";
 import { stringFlag, textListFlag } from "../flags.ts";
 import { interruptible } from "../interruptible.ts";
 import type { Io } from "../io.ts";
@@ -22,26 +23,25 @@ export const importCommand = defineCommand({
   flags,
   async run({ args, flags, io, connect }) {
     const [source = "", reference] = args;
-    const isFile = source !== "-" && !/^https?:\/\//.test(source);
+    const isUrl = /^https?:\/\//.test(source);
+    const isFile = source !== "-" && !isUrl;
     if (isFile) requireFile(io, source);
     const engine = await connect();
-    const { id } = await interruptible(io, async (signal) =>
-      upload(io, engine, await open(io, source, isFile, signal), (name) =>
-        engine.request(
-          imageImport,
-          {
-            upload: name,
-            // Docker says so of files too: its client sends them.
-            source: isFile ? "-" : source,
-            changes: [...flags.change],
-            ...(reference === undefined ? {} : { reference }),
-            ...(flags.message === undefined ? {} : { message: flags.message }),
-            ...(flags.platform ? { platform: flags.platform } : {}),
-          },
-          { signal },
-        ),
-      ),
-    );
+    const params = {
+      // Docker says so of files too: its client sends them.
+      source: isFile ? "-" : source,
+      changes: [...flags.change],
+      ...(reference === undefined ? {} : { reference }),
+      ...(flags.message === undefined ? {} : { message: flags.message }),
+      ...(flags.platform ? { platform: flags.platform } : {}),
+    };
+    const { id } = await interruptible(io, async (signal) => {
+      if (isUrl) return await fetchByEngine(io, engine, params, signal);
+      const bytes = isFile ? createReadStream(resolve(io.cwd, source)) : io.stdin;
+      return await upload(io, engine, bytes, (name) =>
+        engine.request(imageImport, { upload: name, ...params }, { signal }),
+      );
+    });
     io.stdout.write(`${id}\n`);
     return 0;
   },
@@ -53,23 +53,22 @@ function requireFile(io: Io, source: string): void {
   if (stat.isDirectory()) throw new CommandFailure(`read ${source}: is a directory`);
 }
 
-async function open(
+/** As Docker: whoever has the store fetches it, through the proxies that registries are reached through. */
+async function fetchByEngine(
   io: Io,
-  source: string,
-  isFile: boolean,
+  engine: Engine,
+  params: ImageImportParams,
   signal: AbortSignal,
-): Promise<AsyncIterable<Uint8Array>> {
-  if (source === "-") return io.stdin;
-  if (isFile) return createReadStream(resolve(io.cwd, source));
-  let response: Response;
+): Promise<{ id: string }> {
+  const progress = new ByteProgress(io.stderr);
+  const progressToken = `import-${process.pid}`;
+  const forget = engine.onProgress<PullProgress>(progressToken, ({ currentBytes }) =>
+    progress.show(currentBytes ?? 0),
+  );
   try {
-    response = await fetch(source, { signal });
-  } catch (error) {
-    const cause = (error as Error).cause;
-    const reason = cause instanceof Error ? cause.message : (error as Error).message;
-    throw new CommandFailure(`mocker: Get "${source}": ${reason}`);
+    return await engine.request(imageImport, { ...params, progressToken }, { signal });
+  } finally {
+    progress.end();
+    forget();
   }
-  if (!response.ok || response.body === null)
-    throw new CommandFailure(`mocker: failed to GET ${source}: status ${response.status}`);
-  return Readable.fromWeb(response.body as import("node:stream/web").ReadableStream);
 }

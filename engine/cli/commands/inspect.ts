@@ -17,13 +17,15 @@ const flags = {
 type Inspector = (engine: Engine, name: string) => Promise<object>;
 
 const inspectVm: Inspector = async (engine, name) => vmObject(await engine.request(vmInspect, { vm: name }));
-const inspectImage: Inspector = async (engine, name) =>
-  imageObject(await engine.request(imageInspect, { image: name }));
+const inspectImage = async (engine: Engine, name: string, platform?: string): Promise<object> =>
+  imageObject(
+    await engine.request(imageInspect, { image: name, ...(platform === undefined ? {} : { platform }) }),
+  );
 
 const byType: Readonly<Record<string, Inspector>> = {
   container: inspectVm,
   vm: inspectVm,
-  image: inspectImage,
+  image: (engine, name) => inspectImage(engine, name),
 };
 
 function isNotFound(error: unknown): boolean {
@@ -99,6 +101,17 @@ export const imageInspectCommand = defineCommand({
   summary: "Display detailed information on one or more images",
   usage: "[OPTIONS] IMAGE [IMAGE...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
-  flags: { format: formatFlag },
-  run: (context) => inspectAll(context, new ObjectFormat(context.flags.format), inspectImage),
+  flags: {
+    format: formatFlag,
+    platform: stringFlag(
+      undefined,
+      'Inspect a specific platform of the multi-platform image. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")',
+    ),
+  },
+  run: (context) => {
+    const { format, platform } = context.flags;
+    return inspectAll(context, new ObjectFormat(format), (engine, name) =>
+      inspectImage(engine, name, platform || undefined),
+    );
+  },
 });

@@ -44,6 +44,11 @@ export const push = defineCommand({
       ),
     );
     for (const { tag, digest, size } of result.tags) out?.write(`${tag}: digest: ${digest} size: ${size}\n`);
+    for (const { insteadOfIndex, digest } of result.tags)
+      if (insteadOfIndex !== undefined)
+        io.stderr.write(
+          `Not all multiplatform-content is present and only the available single-platform image was pushed\n${insteadOfIndex} -> ${digest}\n`,
+        );
     if (flags.quiet)
       io.stdout.write(`${result.repository}${allTags ? "" : `:${result.tags[0]?.tag ?? "latest"}`}\n`);
     return 0;

@@ -4,8 +4,10 @@ import { after, before, describe, test } from "node:test";
 import {
   imageHistory,
   imageImport,
+  imageInspect,
   imageLoad,
   imagePrune,
+  imageRemove,
   imageSave,
   imageTag,
   MockerError,
@@ -178,8 +180,8 @@ Build Cache     0         0         0B        0B
           renamed: [{ reference: "a:1", oldId: "sha256:old" }],
         };
       })
-      .handle(imageImport, async () => {
-        while (received === undefined) await new Promise(setImmediate);
+      .handle(imageImport, async ({ upload }) => {
+        while (upload !== undefined && received === undefined) await new Promise(setImmediate);
         await received;
         return { id: imageId };
       });
@@ -203,6 +205,37 @@ Build Cache     0         0         0B        0B
       changes: ["CMD x"],
       message: "hi",
     });
+    setup.engine.calls.length = 0;
+    assert.equal(await run("import", "https://host/root.tar").then(({ stdout }) => stdout), `${imageId}\n`);
+    assert.deepEqual(setup.engine.methods(), ["image/import"], "the engine fetches it");
+    const fetched = setup.engine.paramsOf("image/import") as { source: string; upload?: string };
+    assert.deepEqual([fetched.source, fetched.upload], ["https://host/root.tar", undefined]);
+  });
+
+  test("--platform goes with what is asked of an image", async () => {
+    const lacking = (): never => {
+      throw new MockerError(
+        "NO_MATCHING_PLATFORM",
+        "image with reference app was found but does not provide the specified platform (linux/arm64)",
+      );
+    };
+    setup.engine
+      .handle(imageInspect, lacking)
+      .handle(imageHistory, lacking)
+      .handle(imageRemove, ({ platform }) =>
+        platform === "linux/arm64" ? lacking() : { untagged: [], deleted: ["sha256:a"] },
+      );
+    for (const verb of [["image", "inspect"], ["history"], ["rmi"]]) {
+      setup.engine.calls.length = 0;
+      const { code, stderr } = await run(...verb, "--platform", "linux/arm64", "app");
+      assert.equal(code, 1, verb.join(" "));
+      assert.match(stderr, /^mocker: image with reference app was found but does not provide the specified/);
+      const params = setup.engine.calls[0]?.params as { platform?: string } | undefined;
+      assert.equal(params?.platform, "linux/arm64");
+    }
+    const both = await run("image", "rm", "--platform", "linux/amd64", "--platform", "linux/arm64", "app");
+    assert.equal(both.code, 1);
+    assert.equal(both.stdout, "Deleted: sha256:a\n");
   });
 
   test("a save that breaks off says why", async () => {

@@ -83,6 +83,15 @@ latest: digest: ${digest} size: 527
       platform: "linux/arm64",
       dockerConfig: "/config",
     });
+    setup.engine.handle(imagePush, () => ({
+      repository: "docker.io/library/app",
+      tags: [{ tag: "1", digest, size: 5, insteadOfIndex: "sha256:index" }],
+    }));
+    const { stderr } = await setup.run(["push", "app:1"]);
+    assert.equal(
+      stderr,
+      `Not all multiplatform-content is present and only the available single-platform image was pushed\nsha256:index -> ${digest}\n`,
+    );
     assert.deepEqual(await setup.run(["push", "-a", "app:1"]), {
       code: 1,
       stdout: "",

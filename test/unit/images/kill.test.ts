@@ -51,6 +51,7 @@ if (into !== undefined) {
   makeStore({ dir: into })
     .then(({ store }) => {
       process.stdout.write("ready\n");
+      if (seed === undefined) process.exit(0);
       return churn(store, archive, Number(seed));
     })
     .catch((error: unknown) => {
@@ -59,6 +60,10 @@ if (into !== undefined) {
     });
 } else {
   test("kill -9 at any moment of load, tag, rmi and prune: the next start finds a sound store", killing);
+  test(
+    "kill -9 while images that skopeo put into the store are taken over: the next start takes over all",
+    adopting,
+  );
 }
 
 async function killing(): Promise<void> {
@@ -113,4 +118,38 @@ async function killing(): Promise<void> {
     assert.equal(new Set(names).size, names.length, "a name names two images");
     store.close();
   }
+}
+
+async function adopting(): Promise<void> {
+  const { store, dir } = await makeStore();
+  store.close();
+  const images = await Promise.all(
+    Array.from({ length: 8 }, async (_, i) =>
+      makeImage([
+        await makeTar([{ name: "shared", content: Buffer.alloc(500_000, "s") }]),
+        await makeTar([{ name: `own${i}`, content: Buffer.alloc(500_000, `${i}`) }]),
+      ]),
+    ),
+  );
+  const named = Object.fromEntries(images.map((image, i) => [`docker.io/team/app:${i}`, image]));
+  writeLayout(dir, named);
+  const next = numbers(7);
+  let whole = 0;
+  for (let round = 0; round < 12 && whole < 2; round++) {
+    const child = spawn(process.execPath, [__filename], {
+      env: { ...process.env, MOCKER_CHURN: dir, NODE_TEST_CONTEXT: "" },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    await Promise.race([sleep(150 + next(250)), ended]);
+    child.kill("SIGKILL");
+    if ((await ended) === 0) whole++;
+  }
+  const { store: last } = await makeStore({ dir, keepUnfinishedMs: 0 });
+  assert.deepEqual((await last.check({ deep: true })).problems, []);
+  const names = (await last.list()).flatMap(({ repoTags }) => repoTags).sort();
+  assert.deepEqual(
+    names,
+    images.map((_, i) => `team/app:${i}`),
+  );
 }

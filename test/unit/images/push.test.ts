@@ -171,6 +171,7 @@ describe("push", () => {
     };
     const single = await push(store, { reference });
     assert.equal(single.result.tags[0]?.digest, own.manifestDigest);
+    assert.equal(single.result.tags[0]?.insteadOfIndex, sha256(index));
     assert.equal((await manifestOf(registry, "multi", "1")).digest, own.manifestDigest);
 
     await assert.rejects(

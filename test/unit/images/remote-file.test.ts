@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, test } from "node:test";
+import { defaultSettings } from "../../../engine/images/registry-settings.ts";
+import { remoteFile } from "../../../engine/images/remote-file.ts";
+import { MockerError } from "../../../engine/protocol/errors.ts";
+import { startProxy } from "../../support/proxy.ts";
+
+interface Server {
+  host: string;
+  seen: IncomingMessage[];
+}
+
+async function serve(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<Server> {
+  const seen: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+const read = async (url: string, proxy?: string): Promise<string> => {
+  const settings = {
+    ...defaultSettings,
+    proxies: { http: proxy ?? "", https: proxy ?? "", no: "direct.test" },
+  };
+  const chunks: Buffer[] = [];
+  for await (const chunk of remoteFile(url, { settings }, new AbortController().signal)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+};
+
+const fails = (code: string, message: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof MockerError, String(error));
+  assert.equal(error.code, code);
+  assert.match(error.message, message);
+  return true;
+};
+
+test("a file comes through the proxy of the settings, by way of redirects", async () => {
+  const server = await serve((request, response) => {
+    if (request.url === "/moved") response.writeHead(302, { location: "http://other.test/there" });
+    response.end(request.url === "/moved" ? "" : "contents");
+  });
+  const proxy = await startProxy(server.host, "me:secret");
+  const login = proxy.url.replace("//", "//me:secret@");
+  assert.equal(await read("http://files.test/moved", login), "contents");
+  assert.deepEqual(proxy.seen, ["GET http://files.test/moved", "GET http://other.test/there"]);
+  await assert.rejects(read("http://files.test/x", proxy.url), fails("REGISTRY_ERROR", /status 407$/));
+});
+
+test("a password goes to the host that it is for, and is in no message", async () => {
+  const other = await serve((_, response) => response.end("other"));
+  const server = await serve((request, response) => {
+    if (request.headers.authorization === undefined) response.writeHead(401);
+    else if (request.url === "/away") response.writeHead(302, { location: `http://${other.host}/` });
+    else response.writeHead(404);
+    response.end();
+  });
+  assert.equal(await read(`http://me:secret@${server.host}/away`), "other");
+  assert.equal(other.seen[0]?.headers.authorization, undefined);
+  await assert.rejects(read(`http://me:secret@${server.host}/x`), (error: Error) => {
+    assert.match(error.message, /^failed to GET http:\/\/\*\*\*@\S+\/x with status 404$/);
+    return true;
+  });
+});
+
+test("what cannot be fetched is told in Docker's words", async () => {
+  const server = await serve((request, response) => {
+    if (request.url === "/loop") response.writeHead(302, { location: "/loop" }).end();
+    else if (request.url === "/file") response.writeHead(302, { location: "file:///etc/passwd" }).end();
+    else {
+      response.writeHead(200, { "content-length": 1000 });
+      response.write("half");
+      setImmediate(() => response.destroy());
+    }
+  });
+  await assert.rejects(
+    read(`http://${server.host}/loop`),
+    fails("REGISTRY_ERROR", /stopped after 10 redirects$/),
+  );
+  await assert.rejects(read(`http://${server.host}/file`), fails("INVALID_ARGUMENT", /unsupported protocol/));
+  await assert.rejects(read(`http://${server.host}/cut`), fails("REGISTRY_UNREACHABLE", /unexpected EOF$/));
+  await assert.rejects(
+    read("http://127.0.0.1:1/x"),
+    fails(
+      "REGISTRY_UNREACHABLE",
+      /^Get "http:\/\/127\.0\.0\.1:1\/x": dial tcp 127\.0\.0\.1:1: connect: connection refused$/,
+    ),
+  );
+});
