@@ -13,7 +13,7 @@ import { type ImageSource, readSmall, resolveManifest } from "./image-source.ts"
 import { readLayerTotals } from "./layer-index.ts";
 import { LayerMerge } from "./layer-merge.ts";
 import { type LayerStore, noSpace } from "./layer-store.ts";
-import { type Descriptor, parseConfig } from "./manifest.ts";
+import { type Descriptor, type ImageConfig, type ImageManifest, parseConfig } from "./manifest.ts";
 import { spaceFor } from "./no-space.ts";
 import { formatPlatform, hostPlatform, match, normalize, type Platform, parsePlatform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
@@ -230,22 +230,9 @@ export class ImagePuller {
       this.#checkPlatform(source, config, platform, onProgress);
 
       const known = this.#catalog.records.get(manifest.config.digest);
-      const complete =
-        known !== undefined &&
-        this.#store.hasBlob(manifest.config) &&
-        this.#store.hasBlob({ digest, size: bytes.length }) &&
-        manifest.layers.every(
-          (layer, i) => this.#store.hasBlob(layer) && this.#store.hasLayer(config.diffIds[i] ?? ""),
-        ) &&
-        known.manifest.digest === digest;
       const reference =
         source.tags[0] ??
         (source.repository === undefined ? manifest.config.digest : `${source.repository}@${named}`);
-      const upToDate =
-        complete &&
-        (source.tags.length > 0
-          ? source.tags.every((tag) => known.tags[tag] === named)
-          : source.repository === undefined || known.repoDigests.includes(`${source.repository}@${named}`));
       const bringAttested = async (): Promise<AttestationRecord[]> =>
         await bringAttestations(
           source,
@@ -254,7 +241,11 @@ export class ImagePuller {
           (wanted) => this.#garbage.pin(pins, wanted),
           signal,
         );
-      if (upToDate) {
+      if (
+        known?.manifest.digest === digest &&
+        isNamed(known, source) &&
+        this.#isWhole(manifest, { digest, size: bytes.length }, config.diffIds)
+      ) {
         this.#keepIndex(source);
         if (!hasAttestations(this.#store, known.attestations ?? [], attestations)) {
           // A version of before kept none, or they were damaged.
@@ -288,31 +279,7 @@ export class ImagePuller {
       this.#keepIndex(source);
       signal.throwIfAborted();
 
-      // As it is now: names may have come and gone since.
-      const current = this.#catalog.records.get(manifest.config.digest);
-      const record: ImageRecord = {
-        version: 1,
-        id: manifest.config.digest,
-        manifest: { digest, mediaType: manifest.mediaType, size: bytes.length },
-        tags: { ...current?.tags, ...Object.fromEntries(source.tags.map((tag) => [tag, named])) },
-        repoDigests: [
-          ...new Set([
-            ...(current?.repoDigests ?? []),
-            ...(source.repository === undefined ? [] : [`${source.repository}@${named}`]),
-          ]),
-        ],
-        layers: manifest.layers.map((layer, i) => ({
-          digest: layer.digest,
-          diffId: config.diffIds[i] as Digest,
-          sizeBytes: layer.size,
-          tarBytes: this.#tarBytes(config.diffIds[i] as Digest),
-        })),
-        created: config.created,
-        author: config.author,
-        ...normalizedPlatform(config),
-        config: config.run,
-        ...(current?.attestations === undefined ? {} : { attestations: current.attestations }),
-      };
+      const record = this.#record(source, { digest, size: bytes.length }, manifest, config);
       this.#store.syncBlobs();
       this.#catalog.commit(withAttestations(record, attested), source.tags);
       this.#sync.schedule();
@@ -322,6 +289,49 @@ export class ImagePuller {
       for (const release of releases) release();
       this.#garbage.unpin(pins);
     }
+  }
+
+  /** Whether the store has all that the image needs. */
+  #isWhole(
+    manifest: ImageManifest,
+    self: Pick<Descriptor, "digest" | "size">,
+    diffIds: readonly Digest[],
+  ): boolean {
+    const { config, layers } = manifest;
+    return (
+      [self, config, ...layers].every((blob) => this.#store.hasBlob(blob)) &&
+      diffIds.every((diffId) => this.#store.hasLayer(diffId))
+    );
+  }
+
+  /** What is to be remembered of the image, with the names that others gave it meanwhile. */
+  #record(
+    { top, tags, repository }: ImageSource,
+    { digest, size }: Pick<Descriptor, "digest" | "size">,
+    manifest: ImageManifest,
+    config: ImageConfig,
+  ): ImageRecord {
+    const known = this.#catalog.records.get(manifest.config.digest);
+    const repoDigests = new Set(known?.repoDigests);
+    if (repository !== undefined) repoDigests.add(`${repository}@${top.digest}`);
+    return {
+      version: 1,
+      id: manifest.config.digest,
+      manifest: { digest, mediaType: manifest.mediaType, size },
+      tags: { ...known?.tags, ...Object.fromEntries(tags.map((tag) => [tag, top.digest])) },
+      repoDigests: [...repoDigests],
+      layers: manifest.layers.map((layer, i) => ({
+        digest: layer.digest,
+        diffId: config.diffIds[i] as Digest,
+        sizeBytes: layer.size,
+        tarBytes: this.#tarBytes(config.diffIds[i] as Digest),
+      })),
+      created: config.created,
+      author: config.author,
+      ...normalizedPlatform(config),
+      config: config.run,
+      ...(known?.attestations === undefined ? {} : { attestations: known.attestations }),
+    };
   }
 
   async #config(
@@ -434,6 +444,12 @@ export class ImagePuller {
   #tarBytes(diffId: Digest): number {
     return readLayerTotals(this.#store.layerPaths(diffId).index)?.tarBytes ?? 0;
   }
+}
+
+/** Whether the record has all names that the source gives the image. */
+function isNamed({ tags, repoDigests }: ImageRecord, { top, ...source }: ImageSource): boolean {
+  if (source.tags.length > 0) return source.tags.every((tag) => tags[tag] === top.digest);
+  return source.repository === undefined || repoDigests.includes(`${source.repository}@${top.digest}`);
 }
 
 function fits(record: ImageRecord, platform: Platform | undefined): boolean {

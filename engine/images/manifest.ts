@@ -28,9 +28,20 @@ export interface Descriptor {
   annotations: Record<string, string>;
 }
 
-export type Manifest =
-  | { kind: "index"; mediaType: string; manifests: Descriptor[] }
-  | { kind: "manifest"; mediaType: string; config: Descriptor; layers: Descriptor[] };
+export interface ImageIndex {
+  kind: "index";
+  mediaType: string;
+  manifests: Descriptor[];
+}
+
+export interface ImageManifest {
+  kind: "manifest";
+  mediaType: string;
+  config: Descriptor;
+  layers: Descriptor[];
+}
+
+export type Manifest = ImageIndex | ImageManifest;
 
 /** An image's configuration (image-spec config.md), checked. */
 export interface ImageConfig {
