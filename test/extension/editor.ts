@@ -168,10 +168,10 @@ export class Editor {
   }
 
   /**
-   * Presses a button of a row. While a tree is drawn anew VS Code does not know its items, and calls commands without:
-   * so only once its rows have stayed the same for a while.
+   * Once the rows of a row's tree have stayed the same for a while: while a tree is drawn anew VS Code does not know its
+   * items, and a click on one calls commands without it, or none.
    */
-  async press(row: Locator, button: string): Promise<void> {
+  async settled(row: Locator): Promise<Locator> {
     await row.hover();
     await row.evaluate(async (element) => {
       const list = element.closest(".monaco-list") ?? element;
@@ -188,6 +188,12 @@ export class Editor {
         observer.observe(list, { childList: true, subtree: true });
       });
     });
+    return row;
+  }
+
+  /** Presses a button of a row. */
+  async press(row: Locator, button: string): Promise<void> {
+    await this.settled(row);
     await row.hover();
     await row.getByRole("button", { name: button }).click();
   }

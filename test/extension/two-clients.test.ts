@@ -21,7 +21,7 @@ describe("the editor and the command line", () => {
 
   /** As a click on the VM's row does. */
   const openTerminalOf = async (name: string): Promise<void> => {
-    await editor.row("Virtual Machines", name).click();
+    await (await editor.settled(editor.row("Virtual Machines", name))).click();
     await editor.waitForTerminalNamed(name);
   };
   const pressEnter = async (): Promise<void> => {

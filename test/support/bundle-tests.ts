@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import { rootDir } from "./paths.ts";
 
 export interface TestBundles {
@@ -14,7 +14,16 @@ export interface TestBundles {
   reporterArgs: string[];
 }
 
-const external = ["vscode", "esbuild", "mocha", "playwright-core", "@vscode/test-electron", "*.node"];
+const options = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  sourcemap: "inline",
+  sourcesContent: false,
+  external: ["vscode", "esbuild", "mocha", "playwright-core", "@vscode/test-electron", "*.node"],
+  logLevel: "error",
+} satisfies BuildOptions;
 
 /** Bundles one program (path relative to the checkout) into `folder`; returns its path. */
 export async function bundleProgram(path: string, folder: string): Promise<string> {
@@ -22,14 +31,7 @@ export async function bundleProgram(path: string, folder: string): Promise<strin
   await build({
     entryPoints: [join(rootDir(), path)],
     outfile,
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    sourcemap: "inline",
-    sourcesContent: false,
-    external,
-    logLevel: "error",
+    ...options,
   });
   return outfile;
 }
@@ -42,14 +44,7 @@ export async function bundleTests(tests: string[], folder: string): Promise<Test
     outbase: rootDir(),
     outdir: folder,
     outExtension: { ".js": ".cjs" },
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "cjs",
-    sourcemap: "inline",
-    sourcesContent: false,
-    external,
-    logLevel: "error",
+    ...options,
   });
   const reporter = join(folder, "reporter.mjs");
   copyFileSync(join(rootDir(), "test/support/reporter.mjs"), reporter);
