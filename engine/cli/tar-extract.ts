@@ -16,6 +16,7 @@ import {
   lutimesSync,
   mkdirSync,
   openSync,
+  rmSync,
   type Stats,
   symlinkSync,
   unlinkSync,
@@ -47,6 +48,8 @@ export class TarExtract extends Writable {
   readonly #folders = new Set<string>();
   /** What folders are to get when nothing more is made in them. */
   readonly #attributes: { path: string; entry: TarEntry }[] = [];
+  /** Of the entry under way. */
+  #path = "";
   #fd: number | undefined;
   #entry: TarEntry | undefined;
 
@@ -78,8 +81,12 @@ export class TarExtract extends Writable {
     }, done);
   }
 
+  /** What broke off in the middle of a file leaves no part of it. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) {
+      closeSync(this.#fd);
+      rmSync(bytes(this.#path), { force: true });
+    }
     this.#fd = undefined;
     done(error);
   }
@@ -89,12 +96,17 @@ export class TarExtract extends Writable {
       work();
       done();
     } catch (error) {
-      done(error instanceof CommandFailure || error instanceof MockerError ? error : worded(error as Error));
+      done(
+        error instanceof CommandFailure || error instanceof MockerError
+          ? error
+          : worded(error as Error, shown(this.#path)),
+      );
     }
   }
 
   #begin(entry: TarEntry): void {
     const path = this.#pathOf(entry.name, entry.kind === "directory");
+    this.#path = path;
     const top = path === this.#target;
     if (!top) this.#folder(path.slice(0, path.lastIndexOf("/")));
     const there = lstatSync(bytes(path), { throwIfNoEntry: false });
@@ -232,9 +244,12 @@ function invalid(why: string): MockerError {
 }
 
 /** As Go's: `open /x: permission denied`. */
-function worded(error: NodeJS.ErrnoException): Error {
-  const { code, path, syscall = "write" } = error;
-  if (code === "ENOSPC") return new MockerError("NO_SPACE", `write ${path ?? ""}: no space left on device`);
+function worded(error: NodeJS.ErrnoException, path: string): Error {
+  const { code, syscall = "write" } = error;
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new MockerError("NO_SPACE", `${syscall} ${path}: no space left on device`, {
+      hint: "What was copied before stays. Make room, and copy again.",
+    });
   const reason = /^E[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message;
-  return new CommandFailure(`${syscall} ${path === undefined ? "" : String(path)}: ${reason}`, 1);
+  return new CommandFailure(`${syscall} ${path}: ${reason}`);
 }

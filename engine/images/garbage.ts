@@ -69,13 +69,17 @@ export class Garbage {
     }
   }
 
-  /** Whether anybody needs it: an image, or a pull, save or check under way. */
-  isNeeded(key: string): boolean {
-    return (
-      this.#pins.has(key) ||
-      this.#records.all().some((record) => keysOf(record).has(key)) ||
-      this.#others().has(key)
-    );
+  /** What tells of a key whether anybody needs it now: an image, or a pull, save or check under way. */
+  needs(): (key: string) => boolean {
+    const live = this.#live();
+    return (key) => live.has(key) || this.#pins.has(key);
+  }
+
+  /** What images need. */
+  #live(): Set<string> {
+    const live = new Set<string>(this.#others());
+    for (const record of this.#records.all()) for (const key of keysOf(record)) live.add(key);
+    return live;
   }
 
   /** Manifests of the images whose removal a crash interrupted. */
@@ -136,8 +140,7 @@ export class Garbage {
   async sweep(doomed: (key: string, path: string) => boolean, { measure = false } = {}): Promise<Swept> {
     const swept: Swept = { layers: [], bytes: 0 };
     if (this.#records.damaged.length > 0) return swept;
-    const live = new Set<string>(this.#others());
-    for (const record of this.#records.all()) for (const key of keysOf(record)) live.add(key);
+    const live = this.#live();
     // No await between a look at the pins and the removals that follow from it: what goes is out of sight at once,
     // and taken apart afterwards, which takes its time.
     const graves: string[] = [];

@@ -399,8 +399,9 @@ export class StoreCheck {
     // With a record that cannot be read nothing can be called an orphan.
     if (catalog.records.damaged.length > 0) return;
     const orphans = new Map<string, string>();
+    const isNeeded = garbage.needs();
     for (const { kind, key, path } of garbage.items())
-      if (!garbage.isNeeded(key)) orphans.set(`${kind === "folder" ? "unpacked root" : kind} ${key}`, path);
+      if (!isNeeded(key)) orphans.set(`${kind === "folder" ? "unpacked root" : kind} ${key}`, path);
     if (orphans.size === 0) return;
     if (this.#options.repair) await garbage.sweep(() => true);
     for (const subject of orphans.keys())
@@ -415,11 +416,12 @@ export class StoreCheck {
 
   async #checkIngest(): Promise<void> {
     const { store, garbage } = this.#parts;
+    const isNeeded = garbage.needs();
     for (const name of readdirSync(store.ingestDir)) {
       const path = join(store.ingestDir, name);
       const partial = /^([a-z0-9]+)-([0-9a-f]+)\.partial$/.exec(name);
       if (partial) {
-        if (garbage.isNeeded(`${partial[1]}:${partial[2]}`)) continue;
+        if (isNeeded(`${partial[1]}:${partial[2]}`)) continue;
         this.#report(
           "note",
           `download ${partial[1]}:${partial[2]}`,

@@ -121,6 +121,7 @@ async function receive(
         });
       return { exitCode: end.exitCode, said: said.trim(), bytes: socket.bytesRead };
     } catch (error) {
+      if (output !== io.stdout) output.destroy();
       // What went wrong here says more than that the stream broke off.
       throw failure ?? error;
     } finally {

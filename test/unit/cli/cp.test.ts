@@ -276,11 +276,13 @@ describe("cp", () => {
       for (const bytes of [
         Buffer.alloc(0),
         Buffer.from("no archive".repeat(100)),
-        (await makeTar(folder)).subarray(0, 1100),
+        (await makeTar(folder)).subarray(0, 1537),
       ]) {
         tar = bytes;
         says(await setup.run(["cp", "c:/d", dir]), /not valid|tar/);
       }
+      assert.deepEqual(readdirSync(join(dir, "d")), ["inner"], "no part of a file");
+      assert.deepEqual(readdirSync(join(dir, "d", "inner")), []);
     });
   });
 });
