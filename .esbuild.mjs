@@ -5,8 +5,8 @@ import { build } from "esbuild";
 
 const entries = {
   engine: "engine/main.ts",
-  "layer-worker": "engine/images/layer-worker.ts",
-  "store-worker": "engine/images/store-worker.ts",
+  "layer-worker": "engine/images/layers/layer-worker.ts",
+  "store-worker": "engine/images/layers/store-worker.ts",
   cli: "engine/cli/main.ts",
   extension: "extension/extension.ts",
 };

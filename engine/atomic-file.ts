@@ -24,7 +24,7 @@ type Durability = "file" | "contents" | "nothing";
 
 /**
  * Replaces or makes `path` so that a crash leaves the old contents or the new ones, never a part of them. With the
- * durability "nothing" that holds for a crash of this process only, see images/deferred-sync.ts.
+ * durability "nothing" that holds for a crash of this process only, see images/store/deferred-sync.ts.
  */
 export function writeFileAtomic(
   path: string,

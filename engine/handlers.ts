@@ -9,11 +9,11 @@ import {
 } from "vscode-jsonrpc/node";
 import { openCopySource } from "./copy-from.ts";
 import type { Engine } from "./engine.ts";
-import * as registryLogin from "./images/login.ts";
-import { inspectManifest } from "./images/manifest-inspect.ts";
-import { listTags } from "./images/registry.ts";
-import { type OnBytes, remoteFile } from "./images/remote-file.ts";
-import { search } from "./images/search.ts";
+import * as registryLogin from "./images/registry/login.ts";
+import { inspectManifest } from "./images/registry/manifest-inspect.ts";
+import { listTags } from "./images/registry/registry.ts";
+import { search } from "./images/registry/search.ts";
+import { type OnBytes, remoteFile } from "./images/sources/remote-file.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
 import * as protocol from "./protocol/index.ts";

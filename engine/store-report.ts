@@ -1,6 +1,6 @@
-import { diskBytes } from "./images/disk-bytes.ts";
 import type { ImageStore } from "./images/image-store.ts";
-import type { CheckOptions } from "./images/store-check.ts";
+import { diskBytes } from "./images/store/disk-bytes.ts";
+import type { CheckOptions } from "./images/store/store-check.ts";
 import type { SystemCheckResult, SystemUsage } from "./protocol/system.ts";
 import type { VmManager } from "./vms/vm-manager.ts";
 

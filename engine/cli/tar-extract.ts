@@ -23,8 +23,8 @@ import {
   writeSync,
 } from "node:fs";
 import { Writable } from "node:stream";
-import { type TarEntry, TarReader } from "../images/tar-reader.ts";
 import { MockerError } from "../protocol/errors.ts";
+import { type TarEntry, TarReader } from "../tar/tar-reader.ts";
 import { CommandFailure } from "./command.ts";
 
 export interface ExtractOptions {

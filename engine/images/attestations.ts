@@ -3,10 +3,11 @@
  * image is pushed and saved as it was pulled, and are never more than blobs here
  * (https://docs.docker.com/build/metadata/attestations/attestation-storage/).
  */
-import type { ContentStore } from "./content-store.ts";
+
 import { type Digest, verifyDigest } from "./digest.ts";
-import { type ImageSource, readSmall } from "./image-source.ts";
 import { type Descriptor, parseManifest } from "./manifest.ts";
+import { type ImageSource, readSmall } from "./sources/image-source.ts";
+import type { ContentStore } from "./store/content-store.ts";
 
 /** What a record says of an attestation that the store has. */
 export interface AttestationRecord {

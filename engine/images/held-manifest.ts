@@ -1,6 +1,6 @@
-import type { ContentStore } from "./content-store.ts";
 import type { Digest } from "./digest.ts";
 import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "./manifest.ts";
+import type { ContentStore } from "./store/content-store.ts";
 
 /** A manifest or an index, byte for byte. */
 export interface Document {

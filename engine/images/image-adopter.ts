@@ -1,14 +1,14 @@
 import { lstatSync } from "node:fs";
 import { MockerError } from "../protocol/errors.ts";
-import type { ContentStore, LayoutEntry } from "./content-store.ts";
 import type { Digest } from "./digest.ts";
-import type { Garbage } from "./garbage.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImagePuller } from "./image-puller.ts";
-import { fileBlobs } from "./image-source.ts";
-import { blobFault } from "./layer-check.ts";
+import { blobFault } from "./layers/layer-check.ts";
 import { type Descriptor, maximumManifestBytes, parseManifest } from "./manifest.ts";
 import { canonical, parseReference } from "./reference.ts";
+import { fileBlobs } from "./sources/image-source.ts";
+import type { ContentStore, LayoutEntry } from "./store/content-store.ts";
+import type { Garbage } from "./store/garbage.ts";
 
 /** An image that another program has put into the store: its manifest or index, and the names that it gave it. */
 export interface ForeignImage {

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageChange } from "../protocol/image.ts";
-import type { ContentStore, LayoutEntry } from "./content-store.ts";
 import { type Digest, isDigest, shortDigest } from "./digest.ts";
 import { type ImageRecord, ImageRecords, summaryOf } from "./image-records.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
+import type { ContentStore, LayoutEntry } from "./store/content-store.ts";
 
 /** The images that there are, by name and ID; whoever listens hears of every change. */
 export class ImageCatalog {

@@ -1,7 +1,7 @@
 import type { ImageHistoryEntry } from "../protocol/image.ts";
-import type { ContentStore } from "./content-store.ts";
 import type { Digest } from "./digest.ts";
 import type { ImageRecord } from "./image-records.ts";
+import type { ContentStore } from "./store/content-store.ts";
 
 /** What an image's configuration says of one step (image-spec config.md, "history"). */
 interface Step {

@@ -4,17 +4,17 @@ import { syncFolder, temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
 import { applyChanges } from "./config-changes.ts";
-import type { ContentStore } from "./content-store.ts";
-import { blobDigests, compressionIn, decompress } from "./decompress.ts";
 import { type Digest, digestOf } from "./digest.ts";
-import type { Garbage } from "./garbage.ts";
 import type { ImagePuller, PullOptions } from "./image-puller.ts";
-import { fileBlobs, type ImageSource, memoryBlobs } from "./image-source.ts";
-import { type BlobSource, noSpace } from "./layer-store.ts";
+import { type BlobSource, noSpace } from "./layers/layer-store.ts";
 import { mediaTypes } from "./manifest.ts";
 import { hostPlatform, parsePlatform } from "./platform.ts";
 import { canonical, parseReference } from "./reference.ts";
-import { spool } from "./spool.ts";
+import { blobDigests, compressionIn, decompress } from "./sources/decompress.ts";
+import { fileBlobs, type ImageSource, memoryBlobs } from "./sources/image-source.ts";
+import { spool } from "./sources/spool.ts";
+import type { ContentStore } from "./store/content-store.ts";
+import type { Garbage } from "./store/garbage.ts";
 
 export type ImportParams = Omit<ImageImportParams, "upload" | "source" | "progressToken">;
 

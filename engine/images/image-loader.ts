@@ -1,15 +1,15 @@
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageLoadResult } from "../protocol/image-archive.ts";
-import { Archive } from "./archive.ts";
-import type { ContentStore } from "./content-store.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImagePuller, PullOptions } from "./image-puller.ts";
-import type { ImageSource } from "./image-source.ts";
-import { noSpace } from "./layer-store.ts";
+import { noSpace } from "./layers/layer-store.ts";
 import { type Platform, parsePlatform } from "./platform.ts";
 import { familiar, parseReference } from "./reference.ts";
-import { archivedImages } from "./source-docker-archive.ts";
-import { archivedLayout } from "./source-oci.ts";
+import { Archive } from "./sources/archive.ts";
+import type { ImageSource } from "./sources/image-source.ts";
+import { archivedImages } from "./sources/source-docker-archive.ts";
+import { archivedLayout } from "./sources/source-oci.ts";
+import type { ContentStore } from "./store/content-store.ts";
 
 export interface LoadOptions extends PullOptions {
   /** `os/arch[/variant]`: of an image for several platforms, the one to take; of others, what they must be. */

@@ -1,9 +1,9 @@
 import { MockerError } from "../protocol/errors.ts";
 import type { ImagePruneResult } from "../protocol/image.ts";
-import type { Garbage } from "./garbage.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import { type ImageRecord, isTrue, matchesLabel } from "./image-records.ts";
 import type { ImageRemover, ImageUser } from "./image-remover.ts";
+import type { Garbage } from "./store/garbage.ts";
 
 export interface PruneOptions {
   /** Also images with names. */

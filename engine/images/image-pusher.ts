@@ -1,12 +1,12 @@
 import { MockerError } from "../protocol/errors.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../protocol/registry.ts";
-import type { ContentStore } from "./content-store.ts";
 import type { Digest } from "./digest.ts";
-import type { Garbage } from "./garbage.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
-import { pushImage } from "./push.ts";
-import { openRegistry, type RegistryOptions } from "./registry.ts";
-import { naming } from "./registry-errors.ts";
+import { pushImage } from "./registry/push.ts";
+import { openRegistry, type RegistryOptions } from "./registry/registry.ts";
+import { naming } from "./registry/registry-errors.ts";
+import type { ContentStore } from "./store/content-store.ts";
+import type { Garbage } from "./store/garbage.ts";
 
 /** Sends images to registries. */
 export class ImagePusher {

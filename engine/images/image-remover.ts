@@ -1,10 +1,10 @@
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageRemoveResult } from "../protocol/image.ts";
 import { chainId, type Digest, shortDigest } from "./digest.ts";
-import type { Garbage } from "./garbage.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
 import { canonicalName, familiar, parseReference } from "./reference.ts";
+import type { Garbage } from "./store/garbage.ts";
 
 /** A VM that was made from an image. */
 export interface ImageUser {

@@ -2,16 +2,16 @@ import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
-import type { ContentStore } from "./content-store.ts";
-import type { DeferredSync } from "./deferred-sync.ts";
 import { type Digest, splitDigest } from "./digest.ts";
 import { nameOf } from "./image-catalog.ts";
 import { type ImageRecord, type ImageRecords, recordChain } from "./image-records.ts";
-import type { BlobSource, LayerStore } from "./layer-store.ts";
-import { removeTree } from "./remove-tree.ts";
-import type { RootDisk, RootStore } from "./root-store.ts";
-import type { StoreJob } from "./store-job.ts";
-import { runArchiveJob, runStoreJob } from "./store-thread.ts";
+import type { BlobSource, LayerStore } from "./layers/layer-store.ts";
+import type { RootDisk, RootStore } from "./layers/root-store.ts";
+import type { StoreJob } from "./layers/store-job.ts";
+import { runArchiveJob, runStoreJob } from "./layers/store-thread.ts";
+import type { ContentStore } from "./store/content-store.ts";
+import type { DeferredSync } from "./store/deferred-sync.ts";
+import { removeTree } from "./store/remove-tree.ts";
 
 /** The root file systems of images, as disks and as folders. */
 export class ImageRoots {

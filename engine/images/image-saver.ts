@@ -1,15 +1,15 @@
 import { createReadStream, statSync } from "node:fs";
 import { pack } from "tar-stream";
 import { MockerError } from "../protocol/errors.ts";
-import type { ContentStore } from "./content-store.ts";
 import { type Digest, splitDigest } from "./digest.ts";
-import type { Garbage } from "./garbage.ts";
 import { type Document, type Held, wholeIndex } from "./held-manifest.ts";
 import { type ImageCatalog, nameOf } from "./image-catalog.ts";
 import { blobsOf, type ImageRecord } from "./image-records.ts";
 import { mediaTypes } from "./manifest.ts";
 import { recordFor } from "./platform-record.ts";
 import { canonicalName, familiar, familiarName, parseReference } from "./reference.ts";
+import type { ContentStore } from "./store/content-store.ts";
+import type { Garbage } from "./store/garbage.ts";
 
 /** An image and the names that it is saved under. */
 interface Chosen {

@@ -16,9 +16,6 @@ import type {
 import type { ImageLoadResult } from "../protocol/image-archive.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../protocol/registry.ts";
 import type { SystemCheckResult, SystemUsage } from "../protocol/system.ts";
-import { ContentStore } from "./content-store.ts";
-import { DeferredSync } from "./deferred-sync.ts";
-import { ageMs, Garbage, keysOf } from "./garbage.ts";
 import { ImageAdopter } from "./image-adopter.ts";
 import { ImageCatalog, tryParse } from "./image-catalog.ts";
 import { commentOf, historyOf } from "./image-history.ts";
@@ -31,16 +28,19 @@ import { detailsOf, filterKeys, type ImageRecord, matchesFilters, summaryOf } fr
 import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
 import { ImageRoots } from "./image-roots.ts";
 import { ImageSaver } from "./image-saver.ts";
-import type { LayerLimits } from "./layer-converter.ts";
-import { LayerPool } from "./layer-pool.ts";
-import { LayerStore } from "./layer-store.ts";
+import type { LayerLimits } from "./layers/layer-converter.ts";
+import { LayerPool } from "./layers/layer-pool.ts";
+import { LayerStore } from "./layers/layer-store.ts";
+import { type RootDisk, RootStore } from "./layers/root-store.ts";
 import { recordFor } from "./platform-record.ts";
 import { canonical, parseReference, type Reference } from "./reference.ts";
-import { removeTree } from "./remove-tree.ts";
-import { type RootDisk, RootStore } from "./root-store.ts";
-import { helloTag } from "./source-hello.ts";
-import { type CheckOptions, type CheckParts, StoreCheck } from "./store-check.ts";
-import { storeUsage } from "./store-usage.ts";
+import { helloTag } from "./sources/source-hello.ts";
+import { ContentStore } from "./store/content-store.ts";
+import { DeferredSync } from "./store/deferred-sync.ts";
+import { ageMs, Garbage, keysOf } from "./store/garbage.ts";
+import { removeTree } from "./store/remove-tree.ts";
+import { type CheckOptions, type CheckParts, StoreCheck } from "./store/store-check.ts";
+import { storeUsage } from "./store/store-usage.ts";
 
 export interface ImageStoreOptions extends PullerOptions {
   /** The store's folder, made if it is missing. One process at a time may own it. */

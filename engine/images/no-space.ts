@@ -1,9 +1,9 @@
 import { statfsSync } from "node:fs";
 import { MockerError } from "../protocol/errors.ts";
-import type { ContentStore } from "./content-store.ts";
 import type { Digest } from "./digest.ts";
-import { noSpace } from "./layer-store.ts";
+import { noSpace } from "./layers/layer-store.ts";
 import type { Descriptor } from "./manifest.ts";
+import type { ContentStore } from "./store/content-store.ts";
 
 /** The same error; for a full disk, how much the layers that are missing need at least, how much there is, and what to do. */
 export function spaceFor(

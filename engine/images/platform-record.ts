@@ -1,9 +1,9 @@
 import { MockerError } from "../protocol/errors.ts";
-import type { ContentStore } from "./content-store.ts";
 import { heldIndex } from "./held-manifest.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
 import { formatPlatform, match, parsePlatform } from "./platform.ts";
+import type { ContentStore } from "./store/content-store.ts";
 
 /**
  * The image of a platform (`os/arch[/variant]`) that `text`, by which `record` was found, means: that one, or another that the same index lists

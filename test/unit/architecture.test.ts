@@ -14,10 +14,16 @@ const allowed: Record<string, string[]> = {
     "engine/protocol",
     "engine/paths",
     "engine/key-value-file",
-    // A parser, and nothing of the store.
-    "engine/images/tar-reader",
+    "engine/tar",
   ],
-  "engine/images": ["engine/atomic-file", "engine/protocol", "engine/state", "engine/log", "native"],
+  "engine/images": [
+    "engine/atomic-file",
+    "engine/protocol",
+    "engine/state",
+    "engine/log",
+    "engine/tar",
+    "native",
+  ],
   "engine/vms": [
     "engine/human-duration",
     "engine/atomic-file",
@@ -27,6 +33,7 @@ const allowed: Record<string, string[]> = {
     "native",
   ],
   "engine/state": ["engine/atomic-file", "engine/protocol"],
+  "engine/tar": ["engine/protocol"],
   engine: ["engine/protocol", "engine/images", "engine/vms", "engine/state", "native"],
   extension: ["engine/protocol", "engine/dial", "engine/paths", "engine/key-value-file"],
   native: ["engine/protocol"],

@@ -1,8 +1,12 @@
 /** Turns tars into layers and trees, for the fuzz targets. */
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { defaultLimits, LayerConverter, type LayerLimits } from "../../../engine/images/layer-converter.ts";
-import { LayerMerge, type MergeLayer } from "../../../engine/images/layer-merge.ts";
+import {
+  defaultLimits,
+  LayerConverter,
+  type LayerLimits,
+} from "../../../engine/images/layers/layer-converter.ts";
+import { LayerMerge, type MergeLayer } from "../../../engine/images/layers/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ImageStore } from "../../../engine/images/image-store.ts";
-import { type TarEntry, TarReader } from "../../../engine/images/tar-reader.ts";
+import { type TarEntry, TarReader } from "../../../engine/tar/tar-reader.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { assertClean, type Entry, filesIn, makeImage, makeStore, makeTar, writeLayout } from "./support.ts";
 

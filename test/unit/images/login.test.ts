@@ -13,8 +13,12 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { eraseCredential, findCredential, storeCredential } from "../../../engine/images/docker-config.ts";
-import { login, loginDomain, loginName, logout } from "../../../engine/images/login.ts";
+import {
+  eraseCredential,
+  findCredential,
+  storeCredential,
+} from "../../../engine/images/registry/docker-config.ts";
+import { login, loginDomain, loginName, logout } from "../../../engine/images/registry/login.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { FakeRegistry, failsWith } from "./support.ts";

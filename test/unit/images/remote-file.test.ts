@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
-import { defaultSettings } from "../../../engine/images/registry-settings.ts";
-import { remoteFile } from "../../../engine/images/remote-file.ts";
+import { defaultSettings } from "../../../engine/images/registry/registry-settings.ts";
+import { remoteFile } from "../../../engine/images/sources/remote-file.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { startProxy } from "../../support/proxy.ts";
 

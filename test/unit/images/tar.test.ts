@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { defaultLimits, LayerConverter, type LayerLimits } from "../../../engine/images/layer-converter.ts";
-import { kind } from "../../../engine/images/layer-index.ts";
-import { LayerMerge } from "../../../engine/images/layer-merge.ts";
-import type { Inode } from "../../../engine/images/tree.ts";
+import {
+  defaultLimits,
+  LayerConverter,
+  type LayerLimits,
+} from "../../../engine/images/layers/layer-converter.ts";
+import { kind } from "../../../engine/images/layers/layer-index.ts";
+import { LayerMerge } from "../../../engine/images/layers/layer-merge.ts";
+import type { Inode } from "../../../engine/images/layers/tree.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { type Entry, makeTar } from "./support.ts";

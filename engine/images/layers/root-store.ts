@@ -1,0 +1,202 @@
+import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { temporaryName, writeFileAtomic } from "../../atomic-file.ts";
+import { MockerError } from "../../protocol/errors.ts";
+import { type Digest, splitDigest } from "../digest.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import { sameFiles } from "../store/same-files.ts";
+import { LayerMerge, type MergeLayer, type RootResult } from "./layer-merge.ts";
+import { vmdkDescriptor } from "./vmdk.ts";
+
+/** A read-only disk with an image's root file system (EROFS). */
+export interface RootDisk {
+  /** The VMDK descriptor. */
+  path: string;
+  format: "vmdk";
+  /** The files that the descriptor joins, in their order, absolute. */
+  files: string[];
+}
+
+/** What roots/HEX.json holds. */
+interface RootRecord extends RootResult {
+  version: 1;
+  diffIds: Digest[];
+}
+
+/** The root disks, one for each chain of layers, shared by all images and VMs that have the chain. */
+export class RootStore {
+  readonly #store: ContentStore;
+  readonly #flights = new Map<Digest, Promise<RootDisk>>();
+
+  constructor(store: ContentStore) {
+    this.#store = store;
+  }
+
+  /**
+   * The chain's disk, made if it is not there. `name` is the image's, for messages; `merge` may have the chain's first layers
+   * already.
+   */
+  async disk(chain: Digest, diffIds: readonly Digest[], name: string, merge?: LayerMerge): Promise<RootDisk> {
+    const known = this.#known(chain);
+    if (known) return this.#describe(chain, known);
+    let flight = this.#flights.get(chain);
+    if (!flight) {
+      flight = this.#make(chain, diffIds, name, merge).finally(() => this.#flights.delete(chain));
+      this.#flights.set(chain, flight);
+    }
+    return await flight;
+  }
+
+  /** Merges the first `count` layers of a chain, which are in the store, if its disk will have to be made. */
+  ahead(chain: Digest, diffIds: readonly Digest[], count: number, name: string, merge: LayerMerge): void {
+    if (this.#flights.has(chain) || this.#known(chain)) return;
+    // Whoever asks for the disk is told what went wrong.
+    merge.apply(this.#layers(diffIds, name).slice(0, count)).catch(() => {});
+  }
+
+  #known(chain: Digest): RootRecord | undefined {
+    const { vmdk, record } = this.#paths(chain);
+    return existsSync(vmdk) ? readRecord(record) : undefined;
+  }
+
+  #layers(diffIds: readonly Digest[], name: string): MergeLayer[] {
+    return diffIds.map((diffId, number) => {
+      const { index, data } = this.#store.layerPaths(diffId);
+      return {
+        indexPath: index,
+        dataPath: data,
+        name: `${name}, layer ${number + 1} of ${diffIds.length}`,
+      };
+    });
+  }
+
+  /** What is wrong with a chain's disk as far as records and sizes tell; undefined if nothing, or if there is none yet. */
+  fault(chain: Digest): string | undefined {
+    const paths = this.#paths(chain);
+    if (![paths.vmdk, paths.record, paths.metadata].some(existsSync)) return undefined;
+    const record = readRecord(paths.record);
+    if (!record) return "its record is missing or damaged";
+    if (sizeOf(paths.metadata) !== record.metadataBytes) return "its metadata is cut or missing";
+    for (const { layer, bytes } of record.extents) {
+      const diffId = record.diffIds[layer];
+      if (diffId === undefined || sizeOf(this.#store.layerPaths(diffId).data) < bytes)
+        return `the data of layer ${layer + 1} is cut or missing`;
+    }
+    return readText(paths.vmdk) === this.#vmdk(this.#describe(chain, record), record)
+      ? undefined
+      : "its descriptor is damaged";
+  }
+
+  /** The same by making the disk again and comparing. */
+  async deepFault(chain: Digest, diffIds: readonly Digest[], name: string): Promise<string | undefined> {
+    const paths = this.#paths(chain);
+    const known = readRecord(paths.record);
+    if (!known || !existsSync(paths.metadata)) return this.fault(chain);
+    const temporary = join(this.#store.ingestDir, temporaryName("root"));
+    try {
+      const result = await this.#build(chain, diffIds, name, temporary, new LayerMerge());
+      if (JSON.stringify(result.extents) !== JSON.stringify(known.extents)) return "it refers to other data";
+      return (await sameFiles(temporary, paths.metadata)) ? undefined : "its metadata has other contents";
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  /** Throws a chain's disk away; the next start makes it again. VMs that run keep it. */
+  async forget(chain: Digest): Promise<void> {
+    const { vmdk, record, metadata } = this.#paths(chain);
+    for (const path of [vmdk, record, metadata, vmdk.replace(/vmdk$/, "synced")])
+      await rm(path, { force: true });
+  }
+
+  async #build(
+    chain: Digest,
+    diffIds: readonly Digest[],
+    name: string,
+    metadataPath: string,
+    merge: LayerMerge,
+  ): Promise<RootResult> {
+    try {
+      const missing = diffIds.findIndex((diffId) => !this.#store.hasLayer(diffId));
+      if (missing >= 0)
+        throw new MockerError(
+          "STATE_CORRUPT",
+          `${name}: layer ${missing + 1} is missing from the image store`,
+          { hint: "Pull the image again." },
+        );
+      await merge.apply(this.#layers(diffIds, name));
+      return await merge.write(metadataPath, splitDigest(chain).hex.slice(0, 32));
+    } finally {
+      merge.close();
+    }
+  }
+
+  /** Relative names, so that the store can be moved. */
+  #vmdk(disk: RootDisk, { metadataBytes, extents }: RootRecord): string {
+    const sizes = [metadataBytes, ...extents.map(({ bytes }) => bytes)];
+    return vmdkDescriptor(
+      disk.files.map((file, i) => ({ file: relative(this.#store.rootsDir, file), bytes: sizes[i] ?? 0 })),
+    );
+  }
+
+  async #make(
+    chain: Digest,
+    diffIds: readonly Digest[],
+    name: string,
+    merge = new LayerMerge(),
+  ): Promise<RootDisk> {
+    const paths = this.#paths(chain);
+    const temporary = join(this.#store.ingestDir, temporaryName("root"));
+    try {
+      const result = await this.#build(chain, diffIds, name, temporary, merge);
+      const made: RootRecord = { version: 1, diffIds: [...diffIds], ...result };
+      renameSync(temporary, paths.metadata);
+      writeFileAtomic(paths.record, JSON.stringify(made), this.#store.ingestDir, "nothing");
+      const disk = this.#describe(chain, made);
+      // Last: the disk is there when its descriptor is.
+      writeFileAtomic(paths.vmdk, this.#vmdk(disk, made), this.#store.ingestDir, "nothing");
+      return disk;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  #describe(chain: Digest, record: RootRecord): RootDisk {
+    const { vmdk, metadata } = this.#paths(chain);
+    return {
+      path: vmdk,
+      format: "vmdk",
+      files: [
+        metadata,
+        ...record.extents.map(({ layer }) => this.#store.layerPaths(record.diffIds[layer] ?? "").data),
+      ],
+    };
+  }
+
+  #paths(chain: Digest): { vmdk: string; record: string; metadata: string } {
+    const base = join(this.#store.rootsDir, splitDigest(chain).hex);
+    return { vmdk: `${base}.vmdk`, record: `${base}.json`, metadata: `${base}.erofs` };
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function readRecord(path: string): RootRecord | undefined {
+  try {
+    const record = JSON.parse(readFileSync(path, "utf8")) as RootRecord;
+    return record.version === 1 ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { type Digest, isDigest } from "../digest.ts";
+import type { ImageCatalog } from "../image-catalog.ts";
+import type { ImageRecord } from "../image-records.ts";
+import { readLayerTotals } from "../layers/layer-index.ts";
+import { maximumManifestBytes, parseConfig, parseManifest } from "../manifest.ts";
+import { normalize } from "../platform.ts";
+import type { ContentStore } from "./content-store.ts";
+
+/**
+ * Makes a damaged record again from what else the store has: the image's configuration, its manifest, and the names in index.json.
+ * What registries called its digest is lost. Undefined if that is not enough.
+ */
+export function rescueRecord(
+  store: ContentStore,
+  catalog: ImageCatalog,
+  path: string,
+): ImageRecord | undefined {
+  const id = `sha256:${basename(path, ".json")}`;
+  if (!isDigest(id)) return undefined;
+  try {
+    const found = findManifest(store, id);
+    if (!found) return undefined;
+    const { digest, bytes } = found;
+    const manifest = parseManifest(bytes, "", digest);
+    if (manifest.kind !== "manifest") return undefined;
+    const config = parseConfig(store.readBlob(id), id, manifest.layers.length);
+    const names = catalog.lost.filter((entry) => entry.digest === digest);
+    const { os, architecture, variant } = normalize(config);
+    return {
+      version: 1,
+      id,
+      manifest: { digest, mediaType: manifest.mediaType, size: bytes.length },
+      tags: Object.fromEntries(
+        names.flatMap(({ canonicalName }) => (canonicalName === undefined ? [] : [[canonicalName, digest]])),
+      ),
+      repoDigests: [],
+      layers: manifest.layers.map((layer, i) => ({
+        digest: layer.digest,
+        diffId: config.diffIds[i] ?? "",
+        sizeBytes: layer.size,
+        tarBytes: tarBytes(store, config.diffIds[i] ?? ""),
+      })),
+      created: config.created,
+      author: config.author,
+      os,
+      architecture,
+      variant,
+      config: config.run,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+function tarBytes(store: ContentStore, diffId: Digest): number {
+  return store.hasLayer(diffId) ? (readLayerTotals(store.layerPaths(diffId).index)?.tarBytes ?? 0) : 0;
+}
+
+/** The manifest of the configuration, sound. */
+function findManifest(store: ContentStore, id: Digest): { digest: Digest; bytes: Buffer } | undefined {
+  for (const digest of store.blobs()) {
+    const path = store.blobPath(digest);
+    if (statSync(path).size > maximumManifestBytes) continue;
+    const text = readFileSync(path);
+    if (text[0] !== 0x7b || !text.includes(id)) continue;
+    try {
+      const manifest = parseManifest(text, "", digest);
+      if (manifest.kind === "manifest" && manifest.config.digest === id)
+        return { digest, bytes: store.readBlob(digest) };
+    } catch {
+      // Another document, or a damaged one.
+    }
+  }
+  return undefined;
+}
