@@ -4,7 +4,7 @@ import { BlobReader } from "../../../native/index.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import { TarError } from "../../tar/tar-header.ts";
 import { digestMismatch, splitDigest } from "../digest.ts";
-import { blobFault, zstdWindowLog } from "./blob-fault.ts";
+import { decodeFault, zstdWindowLog } from "./decode-fault.ts";
 import { freeGarbage } from "./free-garbage.ts";
 import { LayerConverter, LimitError } from "./layer-converter.ts";
 import { readTotals } from "./layer-index.ts";
@@ -146,7 +146,7 @@ async function convertStream(
         tar = await ahead;
       } catch (error) {
         // Also after a failure: what is no fault of the data ends it, or it would never end.
-        const fault = blobFault(error, reader.format);
+        const fault = decodeFault(error, reader.format);
         failed ??= fault;
         tar = Buffer.alloc(0);
       }

@@ -6,7 +6,7 @@ import { type BlobFormat, BlobReader } from "../../../native/index.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import { TarError } from "../../tar/tar-header.ts";
 import type { Digest } from "../digest.ts";
-import { blobFault, zstdWindowLog } from "../layers/blob-fault.ts";
+import { decodeFault, zstdWindowLog } from "../layers/decode-fault.ts";
 import { spool } from "./spool.ts";
 
 export type Compression = "none" | "gzip" | "zstd" | "bzip2" | "xz";
@@ -88,7 +88,7 @@ async function readThrough(
     try {
       produced = await reader.read(size, true, buffer);
     } catch (error) {
-      throw invalid(name, blobFault(error, reader.format));
+      throw invalid(name, decodeFault(error, reader.format));
     }
     if (produced > 0) await take(buffer.subarray(0, produced));
     else if (reader.position >= size) break;

@@ -8,7 +8,7 @@ import { TarError } from "../../tar/tar-header.ts";
 export const zstdWindowLog = 27;
 
 /** What is wrong with data that a BlobReader refused. Throws what is no fault of the data. */
-export function blobFault(error: unknown, format: BlobFormat): TarError {
+export function decodeFault(error: unknown, format: BlobFormat): TarError {
   switch (error instanceof BlobError ? error.fault : undefined) {
     case "damaged":
       return new TarError(`the ${format} data is damaged`);
