@@ -3,9 +3,10 @@ import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { temporaryName, writeFileAtomic } from "../../atomic-file.ts";
 import { MockerError } from "../../protocol/errors.ts";
-import { type Digest, splitDigest } from "../digest.ts";
+import { type Digest, isDigest, splitDigest } from "../digest.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import { sameFiles } from "../store/same-files.ts";
+import { dataBlockSize } from "./data-blob.ts";
 import { LayerMerge, type MergeLayer, type RootResult } from "./layer-merge.ts";
 import { vmdkDescriptor } from "./vmdk.ts";
 
@@ -97,6 +98,8 @@ export class RootStore {
     try {
       const result = await this.#build(chain, diffIds, name, temporary, new LayerMerge());
       if (JSON.stringify(result.extents) !== JSON.stringify(known.extents)) return "it refers to other data";
+      if (readText(paths.record) !== JSON.stringify(recordOf(diffIds, result)))
+        return "its record is damaged";
       return (await sameFiles(temporary, paths.metadata)) ? undefined : "its metadata has other contents";
     } finally {
       await rm(temporary, { force: true });
@@ -150,7 +153,7 @@ export class RootStore {
     const temporary = join(this.#store.ingestDir, temporaryName("root"));
     try {
       const result = await this.#build(chain, diffIds, name, temporary, merge);
-      const made: RootRecord = { version: 1, diffIds: [...diffIds], ...result };
+      const made = recordOf(diffIds, result);
       renameSync(temporary, paths.metadata);
       writeFileAtomic(paths.record, JSON.stringify(made), this.#store.ingestDir, "nothing");
       const disk = this.#describe(chain, made);
@@ -192,11 +195,26 @@ function readText(path: string): string | undefined {
   }
 }
 
+function recordOf(diffIds: readonly Digest[], { metadataBytes, extents, inodes }: RootResult): RootRecord {
+  return { version: 1, diffIds: [...diffIds], metadataBytes, extents, inodes };
+}
+
+/** Undefined for what is damaged as far as can be seen: VMs are given the files that it names. */
 function readRecord(path: string): RootRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(path, "utf8")) as RootRecord;
-    return record.version === 1 ? record : undefined;
+    const { version, diffIds, metadataBytes, extents } = record;
+    const isSound =
+      version === 1 &&
+      isBlocks(metadataBytes) &&
+      diffIds.every(isDigest) &&
+      extents.every(({ layer, bytes }) => diffIds[layer] !== undefined && isBlocks(bytes));
+    return isSound ? record : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isBlocks(bytes: unknown): boolean {
+  return Number.isSafeInteger(bytes) && (bytes as number) > 0 && (bytes as number) % dataBlockSize === 0;
 }

@@ -15,6 +15,7 @@ const kinds: [string, folder: string, name: RegExp, subject: RegExp][] = [
   ["a layer's index", "layers", /\.index$/, /^converted layer /],
   ["a root disk's metadata", "roots", /\.erofs$/, /^root disk /],
   ["a root disk's descriptor", "roots", /\.vmdk$/, /^root disk /],
+  ["a root disk's record", "roots", /^[0-9a-f]+\.json$/, /^root disk /],
   ["a record", "records", /\.json$/, /^record /],
   ["the list of images for other tools", ".", /^index\.json$/, /^layout /],
   ["an unpacked file", "rootfs", /./, /^unpacked root /],
@@ -45,7 +46,7 @@ test("a deep check finds any bit that changed, in whatever file, and names that 
         (entry) =>
           entry.isFile() &&
           name.test(entry.name) &&
-          !/\.(synced|json)$/.test(folder === "roots" || folder === "rootfs" ? entry.name : ""),
+          !/\.synced$/.test(folder === "roots" || folder === "rootfs" ? entry.name : ""),
       )
       .map((entry) => join(entry.parentPath, entry.name));
     assert.ok(files.length > 0, what);
