@@ -24,6 +24,7 @@
 #include <string>
 #include <thread>
 
+#include "../agent/tree-archive.h"
 #include "../common/fd.h"
 #include "../common/file.h"
 #include "../common/loop.h"
@@ -390,6 +391,67 @@ void filterEndsAttackers() {
   expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "execve to be the end");
 }
 
+/** Names and contents of an archive of `path`, one line each. */
+std::string copied(const std::string& root, const std::string& path, const std::string& name, bool follow) {
+  const std::string target = scratch + "/archive.tar";
+  const Fd out(::open(target.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
+  const Fd tree(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  TreeArchive(out.get()).writePath(tree.get(), path, name, follow);
+  const std::string archive = readFile(target, 1 << 20);
+  std::string lines;
+  for (size_t at = 0; at + 512 <= archive.size() && archive[at] != '\0';) {
+    const size_t size = std::stoul(archive.substr(at + 124, 11), nullptr, 8);
+    lines += std::string(archive.c_str() + at) + " " + archive[at + 156] + " " + std::string(archive.c_str() + at + 157) +
+             archive.substr(at + 512, size) + "\n";
+    at += 512 + (size + 511) / 512 * 512;
+  }
+  return lines;
+}
+
+void archivesPathsWithinTheTree() {
+  namespace fs = std::filesystem;
+  const std::string root = scratch + "/root";
+  fs::create_directories(root + "/d/inner");
+  const timespec whole[2] = {{1, 0}, {1, 0}};
+  for (const char* name : {"/d/file", "/secret"}) {
+    const std::string path = (name[1] == 's' ? scratch : root) + name;
+    const Fd file(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    expect(::write(file.get(), "hi", 2) == 2, "written");
+    expect(::futimens(file.get(), whole) == 0, "a time without a fraction");
+  }
+  fs::create_symlink("../../../d/file", root + "/d/up");
+  fs::create_symlink("/d", root + "/absolute");
+  fs::create_symlink("../secret", root + "/escape");
+  fs::create_symlink("loop", root + "/loop");
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    expect(::utimensat(AT_FDCWD, entry.path().c_str(), whole, AT_SYMLINK_NOFOLLOW) == 0, "a time without a fraction");
+  }
+  expect(::utimensat(AT_FDCWD, root.c_str(), whole, 0) == 0, "a time without a fraction");
+  expectEqual(copied(root, "/d/file", "file", false), "file 0 hi\n");
+  expectEqual(copied(root, "/d", "x", false), "x/ 5 \nx/file 0 hi\nx/inner/ 5 \nx/up 2 ../../../d/file\n");
+  expectEqual(copied(root, "/absolute/", ".", false), "./ 5 \n./file 0 hi\n./inner/ 5 \n./up 2 ../../../d/file\n");
+  expectEqual(copied(root, "/absolute/up", "up", true), "up 0 hi\n");
+  expectEqual(copied(root, "/absolute", "absolute", false), "absolute 2 /d\n");
+  for (const char* path : {"/nope", "/nope/x", "/d/file/", "/d/file/x", "/loop/x", "/escape/"}) {
+    bool missing = false;
+    try {
+      copied(root, path, "x", false);
+    } catch (const NoSuchPath&) {
+      missing = true;
+    }
+    expect(missing, std::string("nothing at ") + path);
+  }
+  for (const char* path : {"/loop", "/escape"}) {
+    bool missing = false;
+    try {
+      copied(root, path, "x", true);
+    } catch (const NoSuchPath&) {
+      missing = true;
+    }
+    expect(missing, std::string("a link in the tree leads nowhere: ") + path);
+  }
+}
+
 const std::map<std::string, void (*)()> tests = {
     {"libkrun errors are sentences", krunErrors},
     {"an old libkrun is usable and its limits are named", loadOldLibrary},
@@ -405,6 +467,7 @@ const std::map<std::string, void (*)()> tests = {
     {"the jail shows what was planned and nothing else", jailContains},
     {"the jail names what does not exist", jailNamesWhatIsMissing},
     {"the jail's other layers hold without namespaces", jailWithoutNamespaces},
+    {"a path is archived, and no link leads out of the tree", archivesPathsWithinTheTree},
     {"the system call filter refuses", filterRefuses},
     {"the system call filter ends what starts programs", filterEndsAttackers},
 };

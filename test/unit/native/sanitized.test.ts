@@ -8,6 +8,7 @@ import { SanitizedProgram } from "./sanitized-program.ts";
 
 /** Everything that the program tests; the rest needs Node or is tested through the built programs. */
 const sources = [
+  "agent/tree-archive.cc",
   ...["files", "krun-error", "libkrun", "process"].map((name) => `core/${name}.cc`),
   ...["clock", "file", "loop", "sys-error"].map((name) => `common/${name}.cc`),
   ...["child-output", "jail", "landlock", "syscall-filter"].map((name) => `vmm/${name}.cc`),
