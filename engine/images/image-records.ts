@@ -115,7 +115,7 @@ export class ImageRecords {
 }
 
 /** A record as its file has it: the last property is the SHA-256 of the text without it. */
-function recordText(record: ImageRecord): string {
+export function recordText(record: ImageRecord): string {
   const text = JSON.stringify(record);
   return `${text.slice(0, -1)},"checksum":"${checksum(text)}"}\n`;
 }

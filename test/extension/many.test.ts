@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
-import type { ImageRecord } from "../../engine/images/image-records.ts";
+import { type ImageRecord, parseRecord, recordText } from "../../engine/images/image-records.ts";
 import type { VmConfig } from "../../engine/state/vm-record.ts";
 import { Mocker } from "../support/mocker.ts";
 import { killQuietly } from "../support/processes.ts";
@@ -60,7 +60,8 @@ async function makeRecords(mocker: Mocker): Promise<void> {
   }
   const records = join(mocker.dataDir, "images", "records");
   const state = join(mocker.dataDir, "state");
-  const image = JSON.parse(readFileSync(join(records, readdirSync(records)[0] ?? ""), "utf8")) as ImageRecord;
+  const image = parseRecord(readFileSync(join(records, readdirSync(records)[0] ?? ""), "utf8"));
+  assert.ok(image);
   const vmFolder = join(state, readdirSync(state)[0] ?? "");
   const vm = JSON.parse(readFileSync(join(vmFolder, "config.json"), "utf8")) as VmConfig;
   const exit = readFileSync(join(vmFolder, "exit.json"));
@@ -69,7 +70,7 @@ async function makeRecords(mocker: Mocker): Promise<void> {
     const imageHex = randomBytes(32).toString("hex");
     const tags = { [`docker.io/demo/app-${suffix}:latest`]: image.manifest.digest };
     const copy: ImageRecord = { ...image, id: `sha256:${imageHex}`, tags, repoDigests: [] };
-    writeFileSync(join(records, `${imageHex}.json`), `${JSON.stringify(copy)}\n`);
+    writeFileSync(join(records, `${imageHex}.json`), recordText(copy));
     const id = randomBytes(32).toString("hex");
     const folder = join(state, id);
     mkdirSync(folder, { mode: 0o700 });
