@@ -3,8 +3,10 @@ import {
   type CancellationToken,
   type GenericRequestHandler,
   type MessageConnection,
+  type ProgressToken,
   ProgressType,
   type RequestType,
+  type RequestType0,
   ResponseError,
 } from "vscode-jsonrpc/node";
 import { openCopySource } from "./copy-from.ts";
@@ -29,30 +31,28 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   const { images, vms, streams, log } = engine;
 
   const handle = <P, R>(
-    type: RequestType<P, R, protocol.ErrorData>,
+    { method }: RequestType<P, R, protocol.ErrorData> | RequestType0<R, protocol.ErrorData>,
     handler: (params: P, signal: AbortSignal) => Promise<R> | R,
   ): void => {
     const untyped = async (
       params: P,
-      token: CancellationToken,
+      // A request without parameters comes with its token only.
+      token = params as CancellationToken,
     ): Promise<R | ResponseError<protocol.ErrorData>> => {
       try {
         return await handler(params, abortSignal(token));
       } catch (error) {
-        return responseError(error, type.method, engine);
-      }
-    };
-    connection.onRequest(type.method, untyped as GenericRequestHandler<R, protocol.ErrorData>);
-  };
-  const handle0 = <R>(method: string, handler: () => Promise<R> | R): void => {
-    connection.onRequest(method, async () => {
-      try {
-        return await handler();
-      } catch (error) {
         return responseError(error, method, engine);
       }
-    });
+    };
+    connection.onRequest(method, untyped as GenericRequestHandler<R, protocol.ErrorData>);
   };
+  /** Tells the client how a request of its goes on, if it has asked for that. */
+  const progress =
+    <T>(type: ProgressType<T>, token: ProgressToken | undefined) =>
+    (value: T): void => {
+      if (token !== undefined) connection.sendProgress(type, token, value).catch(() => undefined);
+    };
 
   handle(protocol.initialize, ({ protocolVersion, client }) => {
     if (protocolVersion !== protocol.protocolVersion) {
@@ -69,31 +69,17 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       capabilities: {},
     };
   });
-  handle0(protocol.shutdown.method, () => null);
+  handle(protocol.shutdown, () => null);
   connection.onNotification(protocol.exit, () => engine.stop("asked to"));
-  handle0(protocol.engineInfo.method, () => engine.info());
-  handle0(protocol.engineDoctor.method, () => engine.doctor());
+  handle(protocol.engineInfo, () => engine.info());
+  handle(protocol.engineDoctor, () => engine.doctor());
 
-  handle(protocol.imagePull, (params, signal) => {
-    const token = params.progressToken;
-    return images.pull(params, {
-      signal,
-      onProgress: (progress) => {
-        if (token !== undefined)
-          connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
-      },
-    });
-  });
-  handle(protocol.imagePush, (params, signal) => {
-    const token = params.progressToken;
-    return images.push(params, {
-      signal,
-      onProgress: (progress) => {
-        if (token !== undefined)
-          connection.sendProgress(pushProgress, token, progress).catch(() => undefined);
-      },
-    });
-  });
+  handle(protocol.imagePull, (params, signal) =>
+    images.pull(params, { signal, onProgress: progress(pullProgress, params.progressToken) }),
+  );
+  handle(protocol.imagePush, (params, signal) =>
+    images.push(params, { signal, onProgress: progress(pushProgress, params.progressToken) }),
+  );
   handle(protocol.registryTags, (params, signal) => listTags(params, engine.registry, signal));
   handle(protocol.registryLogin, (params, signal) => registryLogin.login(params, engine.registry, signal));
   handle(protocol.registryLoginName, (params) => registryLogin.loginName(params.server, params.dockerConfig));
@@ -118,24 +104,15 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
     const archive = images.save(names, platform);
     return { stream: streams.offer((socket) => engine.send(archive, socket)) };
   });
-  handle(protocol.imageLoad, ({ upload, file, name, platform, progressToken: token }, signal) =>
+  handle(protocol.imageLoad, ({ upload, file, name, platform, progressToken }, signal) =>
     images.load(
       file ? { path: seenFile(file) } : { name, chunks: engine.uploads.take(upload ?? "", signal) },
-      {
-        platform,
-        signal,
-        onProgress: (progress) => {
-          if (token !== undefined)
-            connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
-        },
-      },
+      { platform, signal, onProgress: progress(pullProgress, progressToken) },
     ),
   );
-  handle(protocol.imageImport, async ({ upload, source, progressToken: token, ...params }, signal) => {
-    const onBytes: OnBytes = (bytes) => {
-      const progress: PullProgress = { layer: "", status: "downloading", ...bytes };
-      if (token !== undefined) connection.sendProgress(pullProgress, token, progress).catch(() => undefined);
-    };
+  handle(protocol.imageImport, async ({ upload, source, progressToken, ...params }, signal) => {
+    const report = progress(pullProgress, progressToken);
+    const onBytes: OnBytes = (bytes) => report({ layer: "", status: "downloading", ...bytes });
     const chunks =
       upload === undefined
         ? remoteFile(source, engine.registry, signal, onBytes)
@@ -152,18 +129,16 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
     }),
   );
 
-  handle0(protocol.systemUsage.method, () => systemUsage(images, vms));
-  handle(protocol.systemCheck, ({ deep, repair, progressToken: token }, signal) =>
-    checkSystem(images, vms, {
+  handle(protocol.systemUsage, () => systemUsage(images, vms));
+  handle(protocol.systemCheck, ({ deep, repair, progressToken }, signal) => {
+    const report = progress(checkProgress, progressToken);
+    return checkSystem(images, vms, {
       deep: deep ?? false,
       repair: repair ?? false,
       signal,
-      onSubject: (subject) => {
-        if (token !== undefined)
-          connection.sendProgress(checkProgress, token, { subject }).catch(() => undefined);
-      },
-    }),
-  );
+      onSubject: (subject) => report({ subject }),
+    });
+  });
 
   handle(protocol.vmCreate, (params) => vms.create(params));
   handle(protocol.vmStart, async ({ vm: name, rows, columns }) => {

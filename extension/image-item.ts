@@ -3,6 +3,7 @@ import type { ImageDetails, ImageSummary } from "../engine/protocol/index.ts";
 import { formatAge, formatBytes, shortId } from "./format.ts";
 import { type Pull, pullText } from "./pulls.ts";
 import { shortReference } from "./short-reference.ts";
+import { rowsOf } from "./tooltip-rows.ts";
 
 /** One image in the tree. */
 export class ImageItem extends vscode.TreeItem {
@@ -63,11 +64,7 @@ export function imageTooltip(
 ): vscode.MarkdownString {
   const { l10n } = vscode;
   const text = new vscode.MarkdownString(undefined, true);
-  const row = (name: string, value: string): void => {
-    text.appendMarkdown(`| ${name} | `);
-    text.appendText(value.replaceAll("\n", " ").replaceAll("|", "¦"));
-    text.appendMarkdown(" |\n");
-  };
+  const row = rowsOf(text);
   text.appendMarkdown("$(package) **");
   text.appendText(imageLabel(image));
   text.appendMarkdown("**\n\n| | |\n|:--|:--|\n");

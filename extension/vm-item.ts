@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import type { VmDetails, VmSummary } from "../engine/protocol/index.ts";
 import { formatAge, formatDuration, shortId } from "./format.ts";
 import { isRunning } from "./store.ts";
+import { rowsOf } from "./tooltip-rows.ts";
 
 /** Second argument of the command of a click, which leaves the focus in the tree. */
 export const clicked = "click";
@@ -82,11 +83,7 @@ export function vmStatus(vm: VmSummary, now = Date.now()): string {
 export function vmTooltip(vm: VmSummary, details: VmDetails | undefined): vscode.MarkdownString {
   const { l10n } = vscode;
   const text = new vscode.MarkdownString(undefined, true);
-  const row = (name: string, value: string): void => {
-    text.appendMarkdown(`| ${name} | `);
-    text.appendText(value.replaceAll("\n", " ").replaceAll("|", "¦"));
-    text.appendMarkdown(" |\n");
-  };
+  const row = rowsOf(text);
   text.appendMarkdown(`$(${vmIcon(vm).id}) **`);
   text.appendText(vm.name);
   text.appendMarkdown("** — ");

@@ -1,9 +1,9 @@
 /** Attends a VM's main process from before its start to its exit, as `run`, `start -a` and `attach` do. */
-import { type VmWaitParams, vmAttach, vmKill, vmResize, vmWait } from "../protocol/index.ts";
+import { type VmDetails, type VmWaitParams, vmAttach, vmKill, vmResize, vmWait } from "../protocol/index.ts";
 import { CommandFailure } from "./command.ts";
 import type { Engine } from "./connection.ts";
 import type { Io } from "./io.ts";
-import { exitStatus, lostStream, openSession, type Session } from "./session.ts";
+import { exitStatus, lostStream, openSession, requireTerminal, type Session } from "./session.ts";
 import { proxySignals, type SignalProxy } from "./signals.ts";
 
 export interface AttendOptions {
@@ -72,4 +72,19 @@ export async function attendMainProcess(options: AttendOptions): Promise<number 
     proxy?.close();
     session?.abandon();
   }
+}
+
+/**
+ * Attends all that a VM prints, as `start -a` and `attach` do. `stdin` and `proxySignals` say what the user wants: a VM
+ * may have been made without input, and a terminal sends its signals as keys.
+ */
+export async function attendVm(
+  { id, config }: VmDetails,
+  options: Omit<AttendOptions, "id" | "tty" | "stdout" | "stderr">,
+): Promise<number | "detached"> {
+  const { tty, openStdin } = config;
+  const stdin = options.stdin && openStdin;
+  requireTerminal(options.io, tty, stdin);
+  const proxySignals = options.proxySignals && !tty;
+  return attendMainProcess({ ...options, id, tty, stdin, stdout: true, stderr: true, proxySignals });
 }

@@ -13,36 +13,66 @@ import { pumpStream } from "./stream.ts";
 
 const maxFrameBytes = 256 * 1024;
 
+export interface Received {
+  exitCode: number;
+  /** The end of what came on stderr: why there is more missing, if there is. */
+  said: string;
+  /** All that went through the socket. */
+  bytes: number;
+}
+
+/**
+ * Writes what comes from `socket` to `output`, with progress unless `quiet`. Throws when `signal` aborts, when nobody reads `output`
+ * any more (status 141), and when the engine is lost; `kept` is the hint then.
+ */
+export async function receive(
+  io: Io,
+  socket: Socket,
+  output: Writable,
+  { signal, quiet, kept }: { signal: AbortSignal; quiet: boolean; kept: string },
+): Promise<Received> {
+  signal.addEventListener("abort", () => socket.destroy(), { once: true });
+  const progress = new ByteProgress(io.stderr);
+  let said = "";
+  const complaints = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      said = (said + chunk.toString("utf8")).slice(-2000);
+      done();
+    },
+  });
+  const count = setInterval(() => quiet || progress.show(socket.bytesRead), 100);
+  try {
+    const end = await pumpStream(socket, { stdout: output, stderr: complaints });
+    signal.throwIfAborted();
+    if (end.kind === "output-closed") throw new CommandFailure("", 141);
+    if (end.kind !== "exit")
+      throw new MockerError("ENGINE_UNREACHABLE", "lost the connection to the mocker engine", { hint: kept });
+    return { exitCode: end.exitCode, said: said.trim(), bytes: socket.bytesRead };
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    clearInterval(count);
+    progress.end();
+  }
+}
+
 /** Writes a stream of the engine's to `output`; what is not complete is not left there. What it says on stderr is why it failed. */
 export async function download(io: Io, engine: Engine, stream: StreamRef, output: Output): Promise<void> {
   await interruptible(io, async (signal) => {
     const socket = await engine.openStream(stream);
-    const abort = (): void => void socket.destroy();
-    signal.addEventListener("abort", abort, { once: true });
-    // Beside data on a terminal's standard output there is no room; that is refused.
-    const progress = new ByteProgress(io.stderr);
-    let said = "";
-    const complaints = new Writable({
-      write: (chunk: Buffer, _, done) => {
-        said = (said + chunk.toString("utf8")).slice(-2000);
-        done();
-      },
-    });
-    const count = setInterval(() => progress.show(socket.bytesRead), 100);
     try {
-      const end = await pumpStream(socket, { stdout: output.stream, stderr: complaints });
-      signal.throwIfAborted();
-      if (end.kind === "output-closed") throw new CommandFailure("", 141);
-      if (end.kind !== "exit") throw lost();
-      if (end.exitCode !== 0)
-        throw new CommandFailure(`mocker: ${said.trim() || "the archive is not complete"}`);
+      const { exitCode, said } = await receive(io, socket, output.stream, {
+        signal,
+        // Beside data on a terminal's standard output there is no room; that is refused.
+        quiet: false,
+        kept: "Nothing was kept of what came; run the command again.",
+      });
+      if (exitCode !== 0) throw new CommandFailure(`mocker: ${said || "the archive is not complete"}`);
       await output.commit();
     } catch (error) {
       output.discard();
       throw error;
-    } finally {
-      clearInterval(count);
-      progress.end();
     }
   });
 }
@@ -99,10 +129,4 @@ async function send(
     progress.show(bytes);
   }
   socket.write(frameHeader(FrameType.stdin, 0));
-}
-
-function lost(): MockerError {
-  return new MockerError("ENGINE_UNREACHABLE", "lost the connection to the mocker engine", {
-    hint: "Nothing was kept of what came; run the command again.",
-  });
 }

@@ -29,6 +29,7 @@ constexpr size_t maxControlQueueBytes = 1 << 20;
 constexpr size_t maxClients = 64;
 constexpr size_t maxGreetings = 64;
 constexpr size_t maxStreamIdBytes = 128;
+constexpr size_t maxMainJsonBytes = 65536;
 /** What a guest may make the host keep of its kernel's console and of libkrun's messages about it. */
 constexpr uint64_t maxConsoleBytes = 1 << 20;
 constexpr uint64_t maxErrorBytes = 256 << 10;
@@ -196,7 +197,7 @@ void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
 // --- control ---
 
 void Monitor::takeGuestControl(Fd fd, const Json* hello, std::string rest) {
-  ControlLink::Events events;
+  FramedConnection::Events events;
   events.message = [this](std::string&& text) { fromGuest(std::move(text)); };
   events.closed = [this] {
     bury(guestControl_);
@@ -209,7 +210,7 @@ void Monitor::takeGuestControl(Fd fd, const Json* hello, std::string rest) {
     };
   }
   bury(guestControl_);
-  guestControl_ = std::make_unique<ControlLink>(loop_, std::move(fd), std::move(rest), std::move(events));
+  guestControl_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxFramePayloadBytes, std::move(events));
   if (hello) {
     // A guest has said hello on its way in; the simulation's connection is inherited and its hello comes as a message.
     fromGuest(toText({{"hello", *hello}}));
@@ -232,12 +233,12 @@ void Monitor::fromGuest(std::string&& text) {
     return;
   }
   if (stringOr(*message, "id", "") == ownRequestId) return;
-  if (engineControl_) engineControl_->send(text);
+  if (engineControl_) engineControl_->send(FrameType::json, text);
   updateControl();
 }
 
 void Monitor::takeEngineControl(Fd fd, std::string rest) {
-  ControlLink::Events events;
+  FramedConnection::Events events;
   events.message = [this](std::string&& text) { fromEngine(std::move(text)); };
   events.closed = [this] {
     bury(engineControl_);
@@ -245,7 +246,7 @@ void Monitor::takeEngineControl(Fd fd, std::string rest) {
   };
   events.drained = [this] { updateControl(); };
   bury(engineControl_);
-  engineControl_ = std::make_unique<ControlLink>(loop_, std::move(fd), std::move(rest), std::move(events));
+  engineControl_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxFramePayloadBytes, std::move(events));
   announce();
   engineControl_->begin();
   updateControl();
@@ -264,7 +265,7 @@ void Monitor::fromEngine(std::string&& text) {
 
 void Monitor::toGuest(std::string_view text) {
   if (guestControl_ && !agentHello_.is_null()) {
-    guestControl_->send(text);
+    guestControl_->send(FrameType::json, text);
   } else {
     waitingForAgent_.emplace_back(text);
     waitingForAgentBytes_ += text.size();
@@ -275,7 +276,7 @@ void Monitor::toGuest(std::string_view text) {
 void Monitor::announce() {
   if (!engineControl_) return;
   const char* main = main_ == Main::none ? "none" : main_ == Main::running ? "running" : "exited";
-  engineControl_->send(toText({{"event", "monitor"}, {"params", {{"agent", agentHello_}, {"main", main}}}}));
+  engineControl_->send(FrameType::json, toText({{"event", "monitor"}, {"params", {{"agent", agentHello_}, {"main", main}}}}));
 }
 
 void Monitor::updateControl() {
@@ -301,16 +302,20 @@ void Monitor::requestStop() {
 
 void Monitor::takeMainStream(Fd fd, std::string rest) {
   if (main_ != Main::none || exit_) return;
-  MainStream::Events events;
-  events.output = [this](FrameType stream, std::string_view bytes) { mainOutput(stream, bytes); };
-  events.message = [this](const Json& message) { mainMessage(message); };
+  FramedConnection::Events events;
+  events.data = [this](FrameType stream, std::string_view bytes) {
+    if (stream != FrameType::in && !bytes.empty()) mainOutput(stream, bytes);
+  };
+  events.message = [this](std::string&& text) {
+    if (const auto message = parseObject(text)) mainMessage(*message);
+  };
   events.drained = [this] { updateMain(); };
   events.closed = [this] { mainClosed(); };
   main_ = Main::running;
-  mainStream_ = std::make_unique<MainStream>(loop_, std::move(fd), std::move(rest), std::move(events));
+  mainStream_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxMainJsonBytes, std::move(events));
   announce();
   if (!waitingInput_.empty()) {
-    mainStream_->send(waitingInput_);
+    mainStream_->sendFrames(waitingInput_);
     std::string().swap(waitingInput_);
   }
   mainStream_->begin();
@@ -359,11 +364,10 @@ void Monitor::mainOutput(FrameType stream, std::string_view bytes) {
 
 void Monitor::mainInput(std::string_view bytes) {
   if (exit_) return;
-  const std::string input = frame(FrameType::in, bytes);
   if (mainStream_) {
-    mainStream_->send(input);
+    mainStream_->send(FrameType::in, bytes);
   } else {
-    waitingInput_ += input;
+    waitingInput_ += frame(FrameType::in, bytes);
   }
   updateMain();
 }
@@ -389,7 +393,7 @@ void Monitor::mainMessage(const Json& message) {
       end.message = stringOr(*exit, "message", "").substr(0, 4096);
     }
     record(end);
-    mainStream_->send(jsonFrame({{"ack", "exit"}}));
+    mainStream_->send(FrameType::json, toText({{"ack", "exit"}}));
     loop_.after(haltMs, [this] { killChild(); });
     return;
   }

@@ -13,10 +13,9 @@
 #include "attach-client.h"
 #include "child-output.h"
 #include "child.h"
-#include "control-link.h"
+#include "framed-connection.h"
 #include "greeting.h"
 #include "log-writer.h"
-#include "main-stream.h"
 #include "records.h"
 #include "replay-ring.h"
 #include "spec.h"
@@ -106,14 +105,14 @@ class Monitor {
   ReplayRing ring_;
 
   std::map<Greeting*, std::pair<Side, std::unique_ptr<Greeting>>> greetings_;
-  std::unique_ptr<ControlLink> guestControl_;
-  std::unique_ptr<ControlLink> engineControl_;
+  std::unique_ptr<FramedConnection> guestControl_;
+  std::unique_ptr<FramedConnection> engineControl_;
   Json agentHello_;
   std::vector<std::string> waitingForAgent_;
   size_t waitingForAgentBytes_ = 0;
   Loop::Timer bootTimer_ = 0;
 
-  std::unique_ptr<MainStream> mainStream_;
+  std::unique_ptr<FramedConnection> mainStream_;
   std::string waitingInput_;
   std::vector<std::unique_ptr<AttachClient>> clients_;
 

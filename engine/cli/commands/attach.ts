@@ -1,8 +1,8 @@
 import { vmInspect } from "../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
-import { attendMainProcess } from "../main-process.ts";
-import { detachKeysOf, requireTerminal } from "../session.ts";
+import { attendVm } from "../main-process.ts";
+import { detachKeysOf } from "../session.ts";
 
 const flags = {
   "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
@@ -21,30 +21,23 @@ export const attach = defineCommand({
     const name = context.args[0] ?? "";
     const detachKeys = detachKeysOf(context.flags["detach-keys"]);
     const engine = await context.connect();
-    const { id, config, state } = await engine.request(vmInspect, { vm: name });
-    if (state === "paused") {
+    const vm = await engine.request(vmInspect, { vm: name });
+    if (vm.state === "paused") {
       throw new CommandFailure("mocker: cannot attach to a paused container, unpause it first");
     }
-    if (state !== "running") {
+    if (vm.state !== "running") {
       throw new CommandFailure(
         `mocker: cannot attach to a stopped container, start it first\nhint: mocker start -ai ${name}`,
       );
     }
-    const { tty } = config;
-    const stdin = config.openStdin && !context.flags["no-stdin"];
-    requireTerminal(io, tty, stdin);
-    const outcome = await attendMainProcess({
+    const outcome = await attendVm(vm, {
       engine,
       io,
-      id,
       name,
-      tty,
-      stdin,
-      stdout: true,
-      stderr: true,
+      stdin: !context.flags["no-stdin"],
       detachKeys,
       condition: "not-running",
-      proxySignals: context.flags["sig-proxy"] && !tty,
+      proxySignals: context.flags["sig-proxy"],
     });
     // Docker's words and status for a detach from `attach`.
     if (outcome === "detached") throw new CommandFailure("read escape sequence");

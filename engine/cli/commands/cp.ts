@@ -1,15 +1,14 @@
 import type { Socket } from "node:net";
-import { Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { copyFrom, MockerError, pathNotFoundStatus } from "../../protocol/index.ts";
-import { ByteProgress } from "../byte-progress.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import { copyDestination } from "../copy-destination.ts";
 import { booleanFlag } from "../flags.ts";
 import { interruptible } from "../interruptible.ts";
 import type { Io } from "../io.ts";
-import { pumpStream } from "../stream.ts";
 import { TarExtract } from "../tar-extract.ts";
+import { type Received, receive } from "../transfer.ts";
 import { humanSize } from "../units.ts";
 
 const flags = {
@@ -62,7 +61,7 @@ export const cp = defineCommand({
       source,
       followLink: flags["follow-link"],
     });
-    const { exitCode, said, bytes } = await receive(io, output, quiet || toOutput, () =>
+    const { exitCode, said, bytes } = await receiveCopy(io, output, quiet || toOutput, () =>
       engine.openStream(stream),
     );
     if (exitCode === pathNotFoundStatus)
@@ -86,48 +85,27 @@ function listed(paths: readonly string[]): string {
 }
 
 /** Writes the archive to `output` as it comes. */
-async function receive(
+async function receiveCopy(
   io: Io,
   output: Writable,
   quiet: boolean,
   open: () => Promise<Socket>,
-): Promise<{ exitCode: number; said: string; bytes: number }> {
+): Promise<Received> {
   let failure: Error | undefined;
   const keep = (error: Error): void => {
     failure ??= error;
   };
   if (output !== io.stdout) output.on("error", keep);
   return await interruptible(io, async (signal) => {
-    const socket = await open();
-    const abort = (): void => void socket.destroy();
-    signal.addEventListener("abort", abort, { once: true });
-    const progress = new ByteProgress(io.stderr);
-    let said = "";
-    const complaints = new Writable({
-      write: (chunk: Buffer, _, done) => {
-        said = (said + chunk.toString("utf8")).slice(-2000);
-        done();
-      },
-    });
-    const count = setInterval(() => quiet || progress.show(socket.bytesRead), 100);
+    const kept = "What came so far is there; run the command again.";
     try {
-      const end = await pumpStream(socket, { stdout: output, stderr: complaints });
-      signal.throwIfAborted();
+      const received = await receive(io, await open(), output, { signal, quiet, kept });
       if (failure) throw failure;
-      if (end.kind === "output-closed") throw new CommandFailure("", 141);
-      if (end.kind !== "exit")
-        throw new MockerError("ENGINE_UNREACHABLE", "lost the connection to the mocker engine", {
-          hint: "What came so far is there; run the command again.",
-        });
-      return { exitCode: end.exitCode, said: said.trim(), bytes: socket.bytesRead };
+      return received;
     } catch (error) {
       if (output !== io.stdout) output.destroy();
       // What went wrong here says more than that the stream broke off.
       throw failure ?? error;
-    } finally {
-      clearInterval(count);
-      progress.end();
-      if (failure) socket.destroy();
     }
   });
 }

@@ -2,8 +2,8 @@ import { vmInspect, vmStart } from "../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../command.ts";
 import { describeError, startFailureCode } from "../errors.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
-import { attendMainProcess } from "../main-process.ts";
-import { detachKeysOf, requireTerminal } from "../session.ts";
+import { attendVm } from "../main-process.ts";
+import { detachKeysOf } from "../session.ts";
 import { terminalSize } from "../terminal.ts";
 
 const flags = {
@@ -42,26 +42,19 @@ export const start = defineCommand({
     }
     const detachKeys = detachKeysOf(context.flags["detach-keys"]);
     const engine = await context.connect();
-    const { id, config } = await engine.request(vmInspect, { vm: name });
-    const { tty } = config;
-    const stdin = context.flags.interactive && config.openStdin;
-    requireTerminal(io, tty, stdin);
-    const outcome = await attendMainProcess({
+    const vm = await engine.request(vmInspect, { vm: name });
+    const outcome = await attendVm(vm, {
       engine,
       io,
-      id,
       name,
-      tty,
-      stdin,
-      stdout: true,
-      stderr: true,
+      stdin: context.flags.interactive,
       detachKeys,
-      condition: config.autoRemove ? "removed" : "next-exit",
-      proxySignals: !tty,
+      condition: vm.config.autoRemove ? "removed" : "next-exit",
+      proxySignals: true,
       async start() {
-        const size = tty ? terminalSize(io) : undefined;
+        const size = vm.config.tty ? terminalSize(io) : undefined;
         try {
-          await engine.request(vmStart, { vm: id, ...size });
+          await engine.request(vmStart, { vm: vm.id, ...size });
         } catch (error) {
           const code = startFailureCode(error);
           throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
