@@ -109,7 +109,7 @@ impl Inode {
     /// Takes the attributes of an entry over.
     fn take(&mut self, entry: &Entry) {
         // Linux has no modes for symlinks; all show this one.
-        self.mode = if self.kind == SYMLINK { 0o777 } else { entry.mode };
+        self.mode = if self.kind == SYMLINK { 0o777 } else { entry.mode & 0o7777 };
         self.uid = entry.uid;
         self.gid = entry.gid;
         self.nanoseconds = entry.nanoseconds;
@@ -182,8 +182,11 @@ impl Tree {
             FILE.. if entry.kind <= crate::index::FIFO => {}
             _ => return Err(Damaged.into()),
         }
-        if base.is_empty() {
+        if entry.path.is_empty() && entry.kind == DIRECTORY {
             return self.take(ROOT, entry);
+        }
+        if base.len() > MAXIMUM_NAME_BYTES || matches!(base, b"" | b"." | b"..") || base.contains(&0) {
+            return Err(Damaged.into());
         }
         let parent = self.parent(parent_path, entry.path, layer)?;
         let existing = self.child(parent, base);
@@ -394,6 +397,9 @@ impl Tree {
                         length.as_bytes(),
                         b" bytes",
                     ]));
+                }
+                if part.contains(&0) {
+                    return Err(Damaged.into());
                 }
                 let made = self.add(DIRECTORY, layer)?;
                 self.insert(here, part, Name { inode: made, layer })?;

@@ -214,3 +214,29 @@ test("an image has so many names and no more, however few files they are of", as
   const layers = Array.from({ length: Math.ceil(2 ** 23 / count) }, () => links);
   assert.equal(await mergeOf(...layers), "IMAGE_INVALID web: it has more than 8388608 files");
 });
+
+test("an index with what no converter writes is damaged", async () => {
+  const names = ["d/", "d/.", "..", "d/\0", "n".repeat(256), "\0/f"];
+  for (const name of names) {
+    const path = indexOf((add) => add(kind.file, name));
+    assert.match(String(await mergeOf(path)), /^STATE_CORRUPT .*damaged$/, JSON.stringify(name));
+  }
+  assert.match(String(await mergeOf(indexOf((add) => add(kind.fifo, "")))), /^STATE_CORRUPT/);
+  // A size that wraps around is none that fits.
+  const wraps = indexOf((add) => {
+    add(kind.file, "f", { size: 2 ** 64 - 2048, dataOffset: 2048 });
+    add(kind.hardlink, "g", { link: "f" });
+  });
+  assert.match(String(await mergeOf(wraps)), /^STATE_CORRUPT .*not within a block$/);
+});
+
+test("a mode is no file's kind", async () => {
+  const merge = new LayerMerge();
+  try {
+    const indexPath = indexOf((add) => add(kind.file, "f", { mode: 0o164_755 }));
+    await merge.apply([{ indexPath, dataPath: "", name: "web" }]);
+    assert.equal((await merge.tree()).children?.get("f")?.mode, 0o4755);
+  } finally {
+    merge.close();
+  }
+});
