@@ -9,8 +9,12 @@ import { SanitizedProgram } from "./sanitized-program.ts";
 /** Everything that the program tests; the rest needs Node or is tested through the built programs. */
 const sources = [
   ...["files", "krun-error", "libkrun", "process"].map((name) => `core/${name}.cc`),
-  ...["clock", "file", "loop", "sys-error"].map((name) => `common/${name}.cc`),
-  ...["child-output", "jail", "landlock", "syscall-filter"].map((name) => `vmm/${name}.cc`),
+  ...["clock", "file", "frame", "json", "loop", "out-queue", "sys-error", "unix-socket"].map(
+    (name) => `common/${name}.cc`,
+  ),
+  ...["child-output", "framed-connection", "jail", "landlock", "syscall-filter"].map(
+    (name) => `vmm/${name}.cc`,
+  ),
 ];
 
 describe("native code under the sanitizers", () => {
