@@ -30,6 +30,7 @@ void ControlRelay::takeGuest(Fd fd, const Json* hello, std::string rest) {
   events.drained = [this] { update(); };
   events.descriptor = events_.descriptor;
   dropGuest();
+  greeted_ = false;
   guest_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxFramePayloadBytes, std::move(events));
   if (hello) {
     // A guest has said hello on its way in; the simulation's connection is inherited and its hello comes as a message.
@@ -46,6 +47,8 @@ void ControlRelay::fromGuest(std::string&& text) {
   const auto message = parseObject(text);
   if (!message) return;
   if (const Json* hello = objectOrNull(*message, "hello")) {
+    // One hello to a connection: each costs an announcement, which an engine that does not read leaves in our memory.
+    if (std::exchange(greeted_, true)) return;
     agentHello_ = cleanHello(*hello);
     const auto waiting = std::exchange(waiting_, {});
     waitingBytes_ = 0;
@@ -92,6 +95,7 @@ void ControlRelay::toGuest(std::string_view text) {
 
 void ControlRelay::tellEngine(const Json& message) {
   if (engine_) engine_->send(FrameType::json, toText(message));
+  update();
 }
 
 void ControlRelay::askToStop(int64_t graceMs) {

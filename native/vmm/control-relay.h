@@ -62,6 +62,8 @@ class ControlRelay {
   Events events_;
   std::unique_ptr<FramedConnection> guest_;
   std::unique_ptr<FramedConnection> engine_;
+  /** Whether the guest has said hello on its present connection. */
+  bool greeted_ = false;
   Json agentHello_;
   std::vector<std::string> waiting_;
   size_t waitingBytes_ = 0;

@@ -190,7 +190,7 @@ void Monitor::requestStop() {
     return killChild();
   }
   control_.askToStop(stopGraceMs);
-  loop_.after(stopGraceMs + 5000, [this] { killChild(); });
+  if (stopTimer_ == 0) stopTimer_ = loop_.after(stopGraceMs + 5000, [this] { killChild(); });
 }
 
 // --- the main process ---

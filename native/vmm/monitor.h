@@ -89,6 +89,7 @@ class Monitor {
   Main main_ = Main::none;
   std::optional<ExitRecord> exit_;
   bool stopping_ = false;
+  Loop::Timer stopTimer_ = 0;
   bool goodbye_ = false;
   int64_t goodbyeProgressMs_ = 0;
   size_t goodbyeBytes_ = 0;
