@@ -59,6 +59,23 @@ class Step : public Napi::AsyncWorker {
   void Execute() override { result_ = body_(open_->root.get()); }
 
   void OnOK() override {
+    try {
+      // Copied before the root may be freed.
+      const auto result = answer();
+      end();
+      deferred_.Resolve(result);
+    } catch (const Napi::Error& error) {
+      OnError(error);
+    }
+  }
+
+  void OnError(const Napi::Error& error) override {
+    end();
+    deferred_.Reject(error.Value());
+  }
+
+ private:
+  Napi::Object answer() const {
     auto extents = Napi::Array::New(Env(), result_.layers);
     for (size_t i = 0; i < result_.layers; ++i)
       extents.Set(static_cast<uint32_t>(i), Napi::Number::New(Env(), static_cast<double>(result_.extents[i])));
@@ -69,16 +86,9 @@ class Step : public Napi::AsyncWorker {
     result.Set("metadataBytes", Napi::Number::New(Env(), static_cast<double>(result_.metadataBytes)));
     result.Set("inodes", Napi::Number::New(Env(), static_cast<double>(result_.inodes)));
     result.Set("extents", extents);
-    end();
-    deferred_.Resolve(result);
+    return result;
   }
 
-  void OnError(const Napi::Error& error) override {
-    end();
-    deferred_.Reject(error.Value());
-  }
-
- private:
   void end() {
     open_->busy = false;
     if (open_->closed) open_->root.reset();

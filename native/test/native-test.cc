@@ -29,11 +29,13 @@
 #include "../common/file.h"
 #include "../common/loop.h"
 #include "../common/sys-error.h"
+#include "../common/unix-socket.h"
 #include "../core/files.h"
 #include "../core/krun-error.h"
 #include "../core/libkrun.h"
 #include "../core/process.h"
 #include "../vmm/child-output.h"
+#include "../vmm/framed-connection.h"
 #include "../vmm/jail.h"
 #include "../vmm/landlock.h"
 #include "../vmm/syscall-filter.h"
@@ -258,6 +260,86 @@ void outputRestarts() {
   expectEqual(readFile(path, 1000), "abcdefgh");
 }
 
+// --- framed connections ---
+
+/** What a connection has told, a line for each event. */
+FramedConnection::Events telling(std::string& told, Loop& loop) {
+  FramedConnection::Events events;
+  events.data = [&told](FrameType type, std::string_view bytes) {
+    told += std::to_string(static_cast<int>(type)) + " " + std::string(bytes) + "\n";
+  };
+  events.message = [&told](std::string&& text) { told += text + "\n"; };
+  events.drained = [] {};
+  events.closed = [&told, &loop] {
+    told += "closed\n";
+    loop.stop();
+  };
+  return events;
+}
+
+void deafPeerIsHeard() {
+  Loop loop;
+  std::string told;
+  auto [own, peer] = socketPair();
+  const auto said = frame(FrameType::out, "last") + frame(FrameType::json, "{}");
+  // A few bytes came with the hello.
+  FramedConnection connection(loop, std::move(own), said.substr(0, 5), 64, telling(told, loop));
+  connection.begin();
+  expect(shutdown(peer.get(), SHUT_RD) == 0, "a peer that reads no more");
+  connection.send(FrameType::json, "{}");
+  expect(connection.queuedBytes() == 0 && connection.isOpen(), "nothing is kept for it");
+  expect(writeFully(peer.get(), said.substr(5)), "its words");
+  peer.reset();
+  loop.run();
+  expectEqual(told, "1 last\n{}\nclosed\n");
+  expect(!connection.isOpen(), "its end");
+}
+
+void slowPeerIsWaitedFor() {
+  Loop loop;
+  std::string told, taken;
+  auto [own, peer] = socketPair();
+  FramedConnection connection(loop, std::move(own), {}, 64, telling(told, loop));
+  const std::string payload(1 << 20, 'x');
+  connection.send(FrameType::in, payload);
+  expect(connection.queuedBytes() > 0, "more than a socket takes");
+  loop.add(peer.get(), EPOLLIN, [&, fd = peer.get()](uint32_t) {
+    char bytes[65536];
+    const ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (got > 0) taken.append(bytes, static_cast<size_t>(got));
+    // Longer than a message of this connection may be.
+    if (taken.size() == payload.size() + frameHeaderBytes) writeFully(fd, frame(FrameType::json, std::string(65, ' ')));
+  });
+  loop.run();
+  expect(taken == frame(FrameType::in, payload), "all that was sent");
+  expectEqual(told, "closed\n");
+  loop.remove(peer.get());
+}
+
+void connectionEndsWithinItsCall() {
+  Loop loop;
+  auto [own, peer] = socketPair();
+  std::unique_ptr<FramedConnection> connection;
+  std::shared_ptr<FramedConnection> buried;
+  int messages = 0;
+  FramedConnection::Events events;
+  events.message = [&](std::string&&) {
+    if (++messages < 2) return;
+    writeFully(peer.get(), "no frame");
+  };
+  events.drained = [] {};
+  // As the monitor does.
+  events.closed = [&] { buried = std::move(connection); };
+  loop.beforeSleep([&] {
+    if (buried) loop.stop();
+    buried.reset();
+  });
+  connection = std::make_unique<FramedConnection>(loop, std::move(own), std::string(), 64, std::move(events));
+  writeFully(peer.get(), frame(FrameType::json, "1") + frame(FrameType::err, "ignored") + frame(FrameType::json, "2"));
+  loop.run();
+  expect(messages == 2 && !connection, "two messages, and an end");
+}
+
 // --- the jail ---
 
 constexpr const char* outside = "/etc/passwd";
@@ -464,6 +546,9 @@ const std::map<std::string, void (*)()> tests = {
     {"locks are seen by others", fileLocks},
     {"a VM's messages stop at their limit", outputStops},
     {"a VM's console starts over at its limit", outputRestarts},
+    {"a peer that reads no more is heard to its end", deafPeerIsHeard},
+    {"what a slow peer does not take is kept for it, and what is too long ends it", slowPeerIsWaitedFor},
+    {"a connection that breaks the protocol ends, and may be destroyed then", connectionEndsWithinItsCall},
     {"the jail shows what was planned and nothing else", jailContains},
     {"the jail names what does not exist", jailNamesWhatIsMissing},
     {"the jail's other layers hold without namespaces", jailWithoutNamespaces},

@@ -25,9 +25,7 @@ constexpr size_t maxClientQueueBytes = 1 << 20;
 /** In a stopping VM the output goes on; a client that falls back further than this is let go. */
 constexpr size_t maxStoppingQueueBytes = 8 << 20;
 constexpr size_t maxInputQueueBytes = 1 << 20;
-constexpr size_t maxControlQueueBytes = 1 << 20;
 constexpr size_t maxClients = 64;
-constexpr size_t maxGreetings = 64;
 constexpr size_t maxStreamIdBytes = 128;
 constexpr size_t maxMainJsonBytes = 65536;
 /** What a guest may make the host keep of its kernel's console and of libkrun's messages about it. */
@@ -41,16 +39,6 @@ constexpr int64_t stopGraceMs = 10000;
 constexpr int64_t drainMs = 2000;
 /** How long a client may take nothing of what is left for it after the VM's end. */
 constexpr int64_t goodbyeMs = 60000;
-const std::string ownRequestId = "mocker-monitor";
-
-/** Whatever a guest says about itself, cut down to what the engine is told. */
-Json cleanHello(const Json& hello) {
-  return {{"role", "control"},
-          {"protocol", integerOr(hello, "protocol", 0)},
-          {"kernel", stringOr(hello, "kernel", "").substr(0, 256)},
-          {"bootMs", integerOr(hello, "bootMs", 0)},
-          {"pid", integerOr(hello, "pid", 0)}};
-}
 
 bool isStreamSocket(int fd) {
   int domain = 0, type = 0;
@@ -71,12 +59,19 @@ std::string deathOf(int status) {
 
 Monitor::Monitor(const VmSpec& spec, std::string startedAt)
     : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles),
+      greetings_(
+          loop_, [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); },
+          [this](Fd fd, const Json& hello, std::string rest, Side side) {
+            if (fd) welcome(std::move(fd), hello, std::move(rest), side);
+            settleDead();
+          }),
+      control_(loop_, controlEvents()),
       execStreams_(loop_, [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); }) {
   monitorSocket_ = listenUnix(spec.monitorSocketPath());
-  listen(monitorSocket_, Side::engine);
+  greetings_.listen(monitorSocket_, Side::engine);
   if (spec.runtime == Runtime::krun) {
     agentSocket_ = listenUnix(spec.agentSocketPath());
-    listen(agentSocket_, Side::guest);
+    greetings_.listen(agentSocket_, Side::guest);
   }
   sigset_t wanted;
   sigemptyset(&wanted);
@@ -110,7 +105,7 @@ void Monitor::run(Child child) {
     killChild();
   });
   followOutput(child);
-  if (child.control) takeGuestControl(std::move(child.control), nullptr, {});
+  if (child.control) control_.takeGuest(std::move(child.control), nullptr, {});
   loop_.run();
 }
 
@@ -142,49 +137,11 @@ void Monitor::bury(std::unique_ptr<T>& object) {
 
 // --- connections ---
 
-void Monitor::listen(const Fd& listener, Side side) {
-  const int fd = listener.get();
-  loop_.add(fd, EPOLLIN, [this, fd, side](uint32_t) {
-    Fd accepted = acceptUnix(fd);
-    if (!accepted) {
-      // Out of descriptors: without a pause the waiting connection would wake us for ever.
-      if (errno != EAGAIN) {
-        loop_.modify(fd, 0);
-        loop_.after(100, [this, fd] { loop_.modify(fd, EPOLLIN); });
-      }
-      return;
-    }
-    if (side == Side::engine) {
-      const uid_t peer = peerUid(accepted.get());
-      if (peer != ::geteuid() && peer != 0) {
-        notice("refused a connection of user " + std::to_string(peer));
-        return;
-      }
-    }
-    greet(std::move(accepted), side);
-  });
-}
-
-void Monitor::greet(Fd fd, Side side) {
-  const auto ofSide = std::count_if(greetings_.begin(), greetings_.end(), [&](const auto& entry) { return entry.second.first == side; });
-  if (static_cast<size_t>(ofSide) >= maxGreetings) return;
-  auto greeting = std::make_unique<Greeting>(
-      loop_, std::move(fd), [this, side](Greeting& self, Fd taken, const Json& hello, std::string rest) {
-        const auto it = greetings_.find(&self);
-        bury(it->second.second);
-        greetings_.erase(it);
-        if (taken) welcome(std::move(taken), hello, std::move(rest), side);
-        settleDead();
-      });
-  Greeting* key = greeting.get();
-  greetings_[key] = {side, std::move(greeting)};
-}
-
 void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
   const auto role = stringOr(hello, "role", "");
   if (role == "control") {
-    if (side == Side::guest) return takeGuestControl(std::move(fd), &hello, std::move(rest));
-    return takeEngineControl(std::move(fd), std::move(rest));
+    if (side == Side::guest) return control_.takeGuest(std::move(fd), &hello, std::move(rest));
+    return control_.takeEngine(std::move(fd), std::move(rest));
   }
   if (role == "attach" && side == Side::engine) return takeAttach(std::move(fd), hello, std::move(rest));
   if (role != "stream") return;
@@ -196,106 +153,44 @@ void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
 
 // --- control ---
 
-void Monitor::takeGuestControl(Fd fd, const Json* hello, std::string rest) {
-  FramedConnection::Events events;
-  events.message = [this](std::string&& text) { fromGuest(std::move(text)); };
-  events.closed = [this] {
-    bury(guestControl_);
-    settleDead();
-  };
-  events.drained = [this] { updateControl(); };
-  if (spec_.runtime == Runtime::simulation) {
-    events.descriptor = [this](Fd passed) {
-      if (isStreamSocket(passed.get())) greet(std::move(passed), Side::guest);
-    };
-  }
-  bury(guestControl_);
-  guestControl_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxFramePayloadBytes, std::move(events));
-  if (hello) {
-    // A guest has said hello on its way in; the simulation's connection is inherited and its hello comes as a message.
-    fromGuest(toText({{"hello", *hello}}));
-  }
-  if (guestControl_) guestControl_->begin();
-}
-
-void Monitor::fromGuest(std::string&& text) {
-  const auto message = parseObject(text);
-  if (!message) return;
-  if (const Json* hello = objectOrNull(*message, "hello")) {
-    agentHello_ = cleanHello(*hello);
+ControlRelay::Events Monitor::controlEvents() {
+  ControlRelay::Events events;
+  events.agentCame = [this] {
     loop_.cancel(bootTimer_);
-    const auto waiting = std::move(waitingForAgent_);
-    waitingForAgent_.clear();
-    waitingForAgentBytes_ = 0;
-    for (const auto& frame : waiting) toGuest(frame);
     announce();
     if (stopping_) requestStop();
-    return;
-  }
-  if (stringOr(*message, "id", "") == ownRequestId) return;
-  if (engineControl_) engineControl_->send(FrameType::json, text);
-  updateControl();
-}
-
-void Monitor::takeEngineControl(Fd fd, std::string rest) {
-  FramedConnection::Events events;
-  events.message = [this](std::string&& text) { fromEngine(std::move(text)); };
-  events.closed = [this] {
-    bury(engineControl_);
-    updateControl();
   };
-  events.drained = [this] { updateControl(); };
-  bury(engineControl_);
-  engineControl_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxFramePayloadBytes, std::move(events));
-  announce();
-  engineControl_->begin();
-  updateControl();
-}
-
-void Monitor::fromEngine(std::string&& text) {
-  const auto message = parseObject(text);
-  if (!message) return;
+  events.guestGone = [this] { settleDead(); };
+  if (spec_.runtime == Runtime::simulation) {
+    events.descriptor = [this](Fd passed) {
+      if (isStreamSocket(passed.get())) greetings_.take(std::move(passed), Side::guest);
+    };
+  }
+  events.engineCame = [this] { announce(); };
   // From here on the main process's end must not depend on a client that has stopped reading.
-  if (stringOr(*message, "method", "") == "stop") {
+  events.stopAsked = [this] {
     stopping_ = true;
     updateMain();
-  }
-  toGuest(text);
-}
-
-void Monitor::toGuest(std::string_view text) {
-  if (guestControl_ && !agentHello_.is_null()) {
-    guestControl_->send(FrameType::json, text);
-  } else {
-    waitingForAgent_.emplace_back(text);
-    waitingForAgentBytes_ += text.size();
-  }
-  updateControl();
+  };
+  events.bury = [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); };
+  return events;
 }
 
 void Monitor::announce() {
-  if (!engineControl_) return;
   const char* main = main_ == Main::none ? "none" : main_ == Main::running ? "running" : "exited";
-  engineControl_->send(FrameType::json, toText({{"event", "monitor"}, {"params", {{"agent", agentHello_}, {"main", main}}}}));
-}
-
-void Monitor::updateControl() {
-  const size_t towardsGuest = waitingForAgentBytes_ + (guestControl_ ? guestControl_->queuedBytes() : 0);
-  if (engineControl_) engineControl_->setReading(towardsGuest < maxControlQueueBytes);
-  const size_t towardsEngine = engineControl_ ? engineControl_->queuedBytes() : 0;
-  if (guestControl_) guestControl_->setReading(childDead_ || towardsEngine < maxControlQueueBytes);
+  control_.tellEngine({{"event", "monitor"}, {"params", {{"agent", control_.agentHello()}, {"main", main}}}});
 }
 
 void Monitor::requestStop() {
   stopping_ = true;
   updateMain();
-  if (agentHello_.is_null()) {
+  if (!control_.agentIsHere()) {
     // Nobody inside to be asked.
     deathMessage_ = "the VM was stopped before it had booted";
     return killChild();
   }
-  toGuest(toText({{"id", ownRequestId}, {"method", "stop"}, {"params", {{"signal", SIGTERM}, {"graceMs", stopGraceMs}}}}));
-  loop_.after(stopGraceMs + 5000, [this] { killChild(); });
+  control_.askToStop(stopGraceMs);
+  if (stopTimer_ == 0) stopTimer_ = loop_.after(stopGraceMs + 5000, [this] { killChild(); });
 }
 
 // --- the main process ---
@@ -457,29 +352,28 @@ void Monitor::childDied(int status) {
   }
   if (deathMessage_.empty()) {
     deathMessage_ = "the VM's process " + deathOf(status);
-    if (agentHello_.is_null()) deathMessage_ += " before its agent had answered";
+    if (!control_.agentIsHere()) deathMessage_ += " before its agent had answered";
     if (const auto words = lastWords(); !words.empty()) deathMessage_ += ": " + words;
   }
   // What it sent is still in its sockets; they are read to their end first.
   loop_.after(drainMs, [this] {
     bury(mainStream_);
-    bury(guestControl_);
+    control_.dropGuest();
     settleDead();
   });
   updateMain();
-  updateControl();
+  control_.hearGuestOut();
   settleDead();
 }
 
 /** When the child is dead and has been heard out. */
 void Monitor::settleDead() {
   if (!childDead_) return;
-  const bool heardOut = !mainStream_ && !guestControl_ && std::none_of(greetings_.begin(), greetings_.end(), [](const auto& entry) {
-    return entry.second.first == Side::guest;
-  });
+  const bool heardOut = !mainStream_ && !control_.hasGuest() && greetings_.waiting(Side::guest) == 0;
   if (exit_) return beginGoodbye();
   if (!heardOut) return;
-  record({agentHello_.is_null() ? 125 : 137, std::nullopt, agentHello_.is_null() ? "boot-failed" : "vm-died", deathMessage_});
+  const bool booted = control_.agentIsHere();
+  record({booted ? 137 : 125, std::nullopt, booted ? "vm-died" : "boot-failed", deathMessage_});
 }
 
 void Monitor::record(const ExitRecord& exit) {
@@ -527,9 +421,7 @@ void Monitor::advanceGoodbye() {
   size_t left = execStreams_.joined();
   for (const auto& client : clients_) left += client->queuedBytes();
   // Who has come already is told the end, too.
-  left += static_cast<size_t>(std::count_if(greetings_.begin(), greetings_.end(), [](const auto& entry) {
-    return entry.second.first == Side::engine;
-  }));
+  left += greetings_.waiting(Side::engine);
   const int64_t now = monotonicMs();
   if (left != goodbyeBytes_) {
     goodbyeBytes_ = left;

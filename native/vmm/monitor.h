@@ -3,7 +3,6 @@
 
 #include <sys/types.h>
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,8 +12,9 @@
 #include "attach-client.h"
 #include "child-output.h"
 #include "child.h"
+#include "control-relay.h"
 #include "framed-connection.h"
-#include "greeting.h"
+#include "greetings.h"
 #include "log-writer.h"
 #include "records.h"
 #include "replay-ring.h"
@@ -42,18 +42,11 @@ class Monitor {
  private:
   enum class Main { none, running, exited };
 
-  void listen(const Fd& listener, Side side);
-  void greet(Fd fd, Side side);
   void welcome(Fd fd, const Json& hello, std::string rest, Side side);
 
   // control
-  void takeGuestControl(Fd fd, const Json* hello, std::string rest);
-  void takeEngineControl(Fd fd, std::string rest);
-  void fromGuest(std::string&& text);
-  void fromEngine(std::string&& text);
-  void toGuest(std::string_view text);
+  ControlRelay::Events controlEvents();
   void announce();
-  void updateControl();
   void requestStop();
 
   // the main process
@@ -96,6 +89,7 @@ class Monitor {
   Main main_ = Main::none;
   std::optional<ExitRecord> exit_;
   bool stopping_ = false;
+  Loop::Timer stopTimer_ = 0;
   bool goodbye_ = false;
   int64_t goodbyeProgressMs_ = 0;
   size_t goodbyeBytes_ = 0;
@@ -104,12 +98,8 @@ class Monitor {
   Loop::Timer partialTimer_ = 0;
   ReplayRing ring_;
 
-  std::map<Greeting*, std::pair<Side, std::unique_ptr<Greeting>>> greetings_;
-  std::unique_ptr<FramedConnection> guestControl_;
-  std::unique_ptr<FramedConnection> engineControl_;
-  Json agentHello_;
-  std::vector<std::string> waitingForAgent_;
-  size_t waitingForAgentBytes_ = 0;
+  Greetings greetings_;
+  ControlRelay control_;
   Loop::Timer bootTimer_ = 0;
 
   std::unique_ptr<FramedConnection> mainStream_;

@@ -16,6 +16,8 @@ export interface LayerLimits {
   /** Bytes of the uncompressed tar, and of the data blob. */
   maximumBytes: number;
   maximumEntries: number;
+  /** Of names, links and attributes: a layer's index is in memory until it is whole. */
+  maximumIndexBytes: number;
   /** Uncompressed bytes for each compressed one, looked at once a layer is larger than `ratioFloorBytes`. */
   maximumRatio: number;
   ratioFloorBytes: number;
@@ -31,6 +33,7 @@ export class LimitError extends TarError {}
 export const defaultLimits: LayerLimits = {
   maximumBytes: 64 * 2 ** 30,
   maximumEntries: 2_000_000,
+  maximumIndexBytes: 2 ** 30,
   maximumRatio: 200,
   ratioFloorBytes: 2 ** 30,
 };
@@ -117,6 +120,10 @@ export class LayerConverter implements TarHandler {
     const path = cleanPath(entry.name);
     if (this.#index.entries >= this.#limits.maximumEntries)
       throw new LimitError(`it has more than ${this.#limits.maximumEntries} entries`);
+    if (this.#index.bytes > this.#limits.maximumIndexBytes)
+      throw new LimitError(
+        `its names and attributes take more than ${this.#limits.maximumIndexBytes} bytes, the limit for a layer`,
+      );
     if (this.#blob.length + this.#fileSize > this.#limits.maximumBytes)
       throw new LimitError(
         `"${entry.name}" makes it larger than ${this.#limits.maximumBytes} bytes, the limit for a layer`,

@@ -62,6 +62,7 @@ const chunkBytes = 256 * 1024;
 
 export class LayerIndexWriter {
   readonly #full: Buffer[] = [];
+  #fullBytes = 0;
   #buffer = Buffer.allocUnsafeSlow(1 << 16);
   #length = headerBytes;
   #last = 0;
@@ -71,12 +72,17 @@ export class LayerIndexWriter {
     return this.#entries;
   }
 
+  get bytes(): number {
+    return this.#fullBytes + this.#length;
+  }
+
   add(entry: LayerEntry): void {
     let xattrBytes = 0;
     for (const [name, value] of entry.xattrs) xattrBytes += 6 + name.length + value.length;
     const needed = entryBytes + entry.path.length + entry.link.length + xattrBytes;
     if (this.#length + needed > this.#buffer.length) {
       this.#full.push(this.#buffer.subarray(0, this.#length));
+      this.#fullBytes += this.#length;
       this.#buffer = Buffer.allocUnsafeSlow(Math.max(chunkBytes, needed));
       this.#length = 0;
     }

@@ -171,7 +171,7 @@ impl<'a> Layout<'a> {
                 SYMLINK => spot.body_bytes = inode.size,
                 FILE if inode.size > 0 && inode.place % BLOCK != 0 => {
                     let in_block = inode.place % BLOCK;
-                    if in_block < EXTENDED_BYTES || in_block % SLOT != 0 || in_block + inode.size > BLOCK {
+                    if in_block < EXTENDED_BYTES || in_block % SLOT != 0 || inode.size > BLOCK - in_block {
                         return Err(Fault::Damaged("a small file that is not within a block"));
                     }
                     spot.in_data = inode.links == 1;

@@ -12,9 +12,16 @@ use crate::index::{Damaged, Entries, Entry, DIRECTORY, FILE, HARDLINK, OPAQUE, S
 /// What Linux follows before it says ELOOP.
 const MAXIMUM_SYMLINKS: usize = 40;
 const MAXIMUM_NAME_BYTES: usize = 255;
-/// Some 1 GiB of memory for all inodes of an image, and as much for their names, links and attributes.
+/// Some 1 GiB of memory for all inodes of an image, and as much for their names, links and attributes. Those that are
+/// replaced or hidden count too.
 const MAXIMUM_INODES: usize = 8 << 20;
+const MAXIMUM_NAMES: usize = MAXIMUM_INODES;
 const MAXIMUM_TEXT_BYTES: usize = 1 << 30;
+/// Seconds of work, and several times what the largest images need: entries may be many, their paths deep, and lead from
+/// link to link, and the product of those has no other bound.
+const MAXIMUM_STEPS: usize = 1 << 29;
+/// What is copied in the time of a step.
+const STEP_BYTES: usize = 64;
 
 pub enum Fault {
     /// The image makes no sense. Text of it is as it is there: no valid UTF-8, perhaps.
@@ -66,6 +73,8 @@ pub struct Inode {
     pub layer: u32,
     /// Names of what is no directory.
     pub links: u32,
+    /// Of a directory: nothing in it is from layers below this one.
+    swept: u32,
     text: Option<Box<Text>>,
     /// Of a directory, sorted as EROFS wants them.
     pub children: BTreeMap<Box<[u8]>, Name>,
@@ -91,6 +100,7 @@ impl Inode {
             place: 0,
             layer,
             links: 1,
+            swept: 0,
             text: None,
             children: BTreeMap::new(),
         }
@@ -99,7 +109,7 @@ impl Inode {
     /// Takes the attributes of an entry over.
     fn take(&mut self, entry: &Entry) {
         // Linux has no modes for symlinks; all show this one.
-        self.mode = if self.kind == SYMLINK { 0o777 } else { entry.mode };
+        self.mode = if self.kind == SYMLINK { 0o777 } else { entry.mode & 0o7777 };
         self.uid = entry.uid;
         self.gid = entry.gid;
         self.nanoseconds = entry.nanoseconds;
@@ -128,13 +138,22 @@ pub struct Tree {
     pub inodes: Vec<Inode>,
     pub layers: u32,
     text_bytes: usize,
+    names: usize,
+    steps: usize,
     /// Entries come folder by folder, so that the last one's parent is mostly the next one's too.
     last_parent: Option<(Vec<u8>, Id)>,
 }
 
 impl Tree {
     pub fn new() -> Self {
-        Self { inodes: vec![Inode::new(DIRECTORY, 0)], layers: 0, text_bytes: 0, last_parent: None }
+        Self {
+            inodes: vec![Inode::new(DIRECTORY, 0)],
+            layers: 0,
+            text_bytes: 0,
+            names: 0,
+            steps: 0,
+            last_parent: None,
+        }
     }
 
     /// Applies the next layer. After a fault the tree is good for nothing.
@@ -149,12 +168,13 @@ impl Tree {
     }
 
     fn apply_entry(&mut self, entry: &Entry, layer: u32) -> Result<(), Fault> {
+        self.spend(1)?;
         let (parent_path, base) = split_path(entry.path);
         match entry.kind {
             WHITEOUT => return self.whiteout(parent_path, base, layer),
             OPAQUE => {
                 if let Some(directory) = self.walk(entry.path, None, b"")? {
-                    self.hide_children(directory, layer);
+                    self.hide_children(directory, layer)?;
                 }
                 self.last_parent = None;
                 return Ok(());
@@ -162,9 +182,11 @@ impl Tree {
             FILE.. if entry.kind <= crate::index::FIFO => {}
             _ => return Err(Damaged.into()),
         }
-        if base.is_empty() {
-            self.inodes[ROOT as usize].take(entry);
-            return Ok(());
+        if entry.path.is_empty() && entry.kind == DIRECTORY {
+            return self.take(ROOT, entry);
+        }
+        if base.len() > MAXIMUM_NAME_BYTES || matches!(base, b"" | b"." | b"..") || base.contains(&0) {
+            return Err(Damaged.into());
         }
         let parent = self.parent(parent_path, entry.path, layer)?;
         let existing = self.child(parent, base);
@@ -182,14 +204,13 @@ impl Tree {
         }
         if let Some(existing) = existing {
             if entry.kind == DIRECTORY && self.inodes[existing as usize].is_directory() {
-                self.inodes[existing as usize].take(entry);
+                self.take(existing, entry)?;
                 return self.insert(parent, base, Name { inode: existing, layer });
             }
             self.release(existing);
         }
         let inode = self.add(entry.kind, layer)?;
-        self.inodes[inode as usize].take(entry);
-        self.hold(entry.link.len() + entry.xattrs.len())?;
+        self.take(inode, entry)?;
         self.insert(parent, base, Name { inode, layer })
     }
 
@@ -232,16 +253,35 @@ impl Tree {
             *known = name;
             return Ok(());
         }
+        if self.names >= MAXIMUM_NAMES {
+            return Err(too_many_files());
+        }
+        self.names += 1;
         children.insert(base.into(), name);
         self.hold(base.len())
     }
 
+    /// Gives an inode the attributes of an entry.
+    fn take(&mut self, inode: Id, entry: &Entry) -> Result<(), Fault> {
+        self.inodes[inode as usize].take(entry);
+        self.hold(entry.link.len() + entry.xattrs.len())
+    }
+
     fn add(&mut self, kind: u8, layer: u32) -> Result<Id, Fault> {
         if self.inodes.len() >= MAXIMUM_INODES {
-            return Err(Fault::Invalid(format!("it has more than {MAXIMUM_INODES} files").into_bytes()));
+            return Err(too_many_files());
         }
         self.inodes.push(Inode::new(kind, layer));
         Ok((self.inodes.len() - 1) as Id)
+    }
+
+    /// Counts what takes time.
+    fn spend(&mut self, steps: usize) -> Result<(), Fault> {
+        self.steps += steps;
+        if self.steps <= MAXIMUM_STEPS {
+            return Ok(());
+        }
+        Err(Fault::Invalid(b"its paths and whiteouts take too many steps to follow".to_vec()))
     }
 
     /// Counts what stays in memory.
@@ -279,17 +319,25 @@ impl Tree {
             self.release(name.inode);
         } else {
             // The layer has a new one of the same name: that stays, without what was in the old one.
-            self.hide_children(name.inode, layer);
+            self.hide_children(name.inode, layer)?;
         }
         self.last_parent = None;
         Ok(())
     }
 
-    fn hide_children(&mut self, directory: Id, layer: u32) {
+    /// Takes out of a directory what layers below have there. What comes into it later is of this layer or one above, so
+    /// that each directory is looked through once for a layer, however many marks it has.
+    fn hide_children(&mut self, directory: Id, layer: u32) -> Result<(), Fault> {
         let mut stack = vec![directory];
         let mut hidden = Vec::new();
         while let Some(next) = stack.pop() {
-            self.inodes[next as usize].children.retain(|_, name| {
+            let inode = &mut self.inodes[next as usize];
+            if inode.swept >= layer {
+                continue;
+            }
+            inode.swept = layer;
+            let names = inode.children.len();
+            inode.children.retain(|_, name| {
                 let keep = name.layer >= layer;
                 if keep { &mut stack } else { &mut hidden }.push(name.inode);
                 keep
@@ -297,7 +345,9 @@ impl Tree {
             for inode in hidden.drain(..) {
                 self.release(inode);
             }
+            self.spend(names)?;
         }
+        Ok(())
     }
 
     /// The directory for an entry; missing ones are made.
@@ -327,6 +377,7 @@ impl Tree {
             let part = &text[at..end];
             let here = walked.last().copied().unwrap_or(ROOT);
             at = end + 1;
+            self.spend(1)?;
             if part.is_empty() || part == b"." {
                 continue;
             }
@@ -347,6 +398,9 @@ impl Tree {
                         b" bytes",
                     ]));
                 }
+                if part.contains(&0) {
+                    return Err(Damaged.into());
+                }
                 let made = self.add(DIRECTORY, layer)?;
                 self.insert(here, part, Name { inode: made, layer })?;
                 walked.push(made);
@@ -366,6 +420,7 @@ impl Tree {
                     if end < text.len() {
                         followed.extend_from_slice(&text[end..]);
                     }
+                    self.spend(followed.len() / STEP_BYTES)?;
                     text = Cow::Owned(followed);
                     at = 0;
                 }
@@ -397,6 +452,10 @@ fn split_path(path: &[u8]) -> (&[u8], &[u8]) {
         Some(slash) => (&path[..slash], &path[slash + 1..]),
         None => (&[], path),
     }
+}
+
+fn too_many_files() -> Fault {
+    Fault::Invalid(format!("it has more than {MAXIMUM_INODES} files").into_bytes())
 }
 
 fn invalid(parts: &[&[u8]]) -> Fault {

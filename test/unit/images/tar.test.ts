@@ -693,10 +693,20 @@ test("sparse files of GNU tar are read with their holes", async () => {
   );
 });
 
-test("the limits on bytes, entries and ratio are kept", async () => {
+test("the limits on bytes, entries, attributes and ratio are kept", async () => {
   const tar = await makeTar([file("a", "x".repeat(10_000)), file("b"), file("c")]);
   assert.throws(() => convert(tar, { maximumBytes: 5000 }), /limit for a layer/);
   assert.throws(() => convert(tar, { maximumEntries: 2 }), /more than 2 entries/);
+  const attributes = Array.from({ length: 100 }, (_, i) => ({
+    ...file(`f${i}`),
+    pax: { "SCHILY.xattr.user.a": "v".repeat(10_000) },
+  }));
+  const wordy = await makeTar(attributes);
+  assert.throws(
+    () => convert(wordy, { maximumIndexBytes: 900_000 }),
+    /attributes take more than 900000 bytes/,
+  );
+  assert.ok(convert(wordy, { maximumIndexBytes: 1_100_000 }).index.length > 1_000_000);
   const converter = new LayerConverter(join(dir, "ratio"), {
     ...defaultLimits,
     ratioFloorBytes: 1000,

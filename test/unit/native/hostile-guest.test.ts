@@ -117,6 +117,18 @@ test("a guest may dial its control connection anew", async () => {
   assert.deepEqual(await answer, {});
 });
 
+test("a guest that says hello again and again is announced once", async () => {
+  const { box, control } = await booted();
+  const announced = box.monitorEvents.length;
+  for (let i = 0; i < 1000; i++) control.write(controlHello);
+  const answer = box.request("ping");
+  const [frame] = (await new Promise((done) => control.once("data", (...data) => done(data)))) as [Buffer];
+  const { id } = JSON.parse(frame.subarray(8).toString()) as { id: string };
+  control.write(jsonFrame({ id, result: {} }));
+  assert.deepEqual(await answer, {});
+  assert.equal(box.monitorEvents.length, announced);
+});
+
 const garbage: [name: string, bytes: Uint8Array][] = [
   ["random bytes", randomBytes(100_000)],
   ["zeros", Buffer.alloc(100_000)],

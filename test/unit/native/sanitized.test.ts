@@ -10,8 +10,12 @@ import { SanitizedProgram } from "./sanitized-program.ts";
 const sources = [
   "agent/tree-archive.cc",
   ...["files", "krun-error", "libkrun", "process"].map((name) => `core/${name}.cc`),
-  ...["clock", "file", "loop", "sys-error"].map((name) => `common/${name}.cc`),
-  ...["child-output", "jail", "landlock", "syscall-filter"].map((name) => `vmm/${name}.cc`),
+  ...["clock", "file", "frame", "json", "loop", "out-queue", "sys-error", "unix-socket"].map(
+    (name) => `common/${name}.cc`,
+  ),
+  ...["child-output", "framed-connection", "jail", "landlock", "syscall-filter"].map(
+    (name) => `vmm/${name}.cc`,
+  ),
 ];
 
 describe("native code under the sanitizers", () => {
