@@ -232,6 +232,23 @@ test("the list's filters are Docker's", async () => {
   assert.equal(globMatches("a\\*", "a*"), true);
 });
 
+test("a list by reference shows an image by those of its names alone that match", async () => {
+  const registry = await FakeRegistry.start();
+  const { store } = await makeStore();
+  const reference = registry.add("team/app", "v1", await oneFileImage("1"));
+  await store.pull({ reference });
+  for (const name of ["mine:1", "mine:2", "yours:1"]) await store.tag(reference, name);
+  const [name = ""] = /^.*(?=:)/.exec(reference) ?? [];
+  const namesOf = async (...patterns: string[]): Promise<unknown[]> =>
+    (await store.list({ reference: patterns })).map(({ repoTags, repoDigests }) => [repoTags, repoDigests]);
+  assert.deepEqual(await namesOf("mine"), [[["mine:1", "mine:2"], []]]);
+  assert.deepEqual(await namesOf("mine:2", "yours:*"), [[["mine:2", "yours:1"], []]]);
+  const [pulled] = (await store.list()).flatMap(({ repoDigests }) => repoDigests);
+  assert.deepEqual(await namesOf(name), [[[reference], [pulled]]]);
+  assert.deepEqual(await namesOf(pulled ?? ""), [[[], [pulled]]]);
+  assert.deepEqual(await namesOf("mine:3"), []);
+});
+
 test("a tag moves to the newer image; the older one stays without it", async () => {
   const registry = await FakeRegistry.start();
   const { store, dir } = await makeStore();
