@@ -249,6 +249,15 @@ test("a list by reference shows an image by those of its names alone that match"
   assert.deepEqual(await namesOf("mine:3"), []);
 });
 
+test("an empty store takes nothing of the disk that could be reclaimed; what a broken pull left is", async () => {
+  const { store, dir } = await makeStore();
+  assert.deepEqual(await store.usage(() => 0), { items: [], diskBytes: 0, reclaimableBytes: 0 });
+  writeFileSync(join(dir, "ingest", `sha256-${"ab".repeat(32)}.partial`), Buffer.alloc(8192, 1));
+  const { diskBytes, reclaimableBytes } = await store.usage(() => 0);
+  assert.ok(diskBytes >= 8192);
+  assert.equal(reclaimableBytes, diskBytes);
+});
+
 test("a tag moves to the newer image; the older one stays without it", async () => {
   const registry = await FakeRegistry.start();
   const { store, dir } = await makeStore();
