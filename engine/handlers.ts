@@ -16,11 +16,11 @@ import { inspectManifest } from "./images/registry/manifest-inspect.ts";
 import { listTags } from "./images/registry/registry.ts";
 import { search } from "./images/registry/search.ts";
 import { type OnBytes, remoteFile } from "./images/sources/remote-file.ts";
+import { parsePruneTime, parseTime } from "./point-in-time.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
 import * as protocol from "./protocol/index.ts";
 import { checkSystem, systemUsage } from "./store-report.ts";
-import { parseTime } from "./vms/log-time.ts";
 
 const pullProgress = new ProgressType<PullProgress>();
 const checkProgress = new ProgressType<protocol.CheckProgress>();
@@ -125,7 +125,7 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       all: all ?? false,
       filters: filters ?? {},
       inUse: (imageId) => vms.usersOf(imageId),
-      parseTime: pruneTime,
+      parseTime: (text) => parsePruneTime(text, Date.now()),
     }),
   );
 
@@ -227,19 +227,6 @@ function seenFile({ path, device, inode }: protocol.SharedFile): string {
   if (seen?.isFile() && seen.dev === device && seen.ino === inode) return path;
   throw new MockerError("INVALID_ARGUMENT", `the engine does not see the file ${path}`, {
     details: { unseen: true },
-  });
-}
-
-/** In Docker's words. */
-function pruneTime(text: string): number {
-  try {
-    const time = parseTime(text, Date.now());
-    if (time !== undefined) return time;
-  } catch {
-    // Said below.
-  }
-  throw new MockerError("INVALID_ARGUMENT", `failed to parse value as time or duration: "${text}"`, {
-    hint: "Give a time (2026-01-31T12:00:00Z), Unix seconds, or a duration such as 24h.",
   });
 }
 

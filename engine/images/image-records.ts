@@ -175,8 +175,7 @@ export function summaryOfMatching(record: ImageRecord, patterns: readonly string
 /** Docker's FamiliarMatch: a pattern is of the whole reference or of its name. */
 function matchesReference(reference: Reference, patterns: readonly string[]): boolean {
   return patterns.some(
-    (pattern) =>
-      globMatches(pattern, familiar(reference)) || globMatches(pattern, familiarName(reference)),
+    (pattern) => globMatches(pattern, familiar(reference)) || globMatches(pattern, familiarName(reference)),
   );
 }
 
