@@ -11,6 +11,7 @@ import {
 } from "vscode-jsonrpc/node";
 import { openCopySource } from "./copy-from.ts";
 import type { Engine } from "./engine.ts";
+import { noSpace } from "./images/layers/layer-store.ts";
 import * as registryLogin from "./images/registry/login.ts";
 import { inspectManifest } from "./images/registry/manifest-inspect.ts";
 import { listTags } from "./images/registry/registry.ts";
@@ -237,7 +238,8 @@ function abortSignal(token: CancellationToken): AbortSignal {
 }
 
 /** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
-function responseError(error: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
+function responseError(thrown: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
+  const error = noSpace(thrown);
   if (error instanceof MockerError) {
     engine.log.debug("request.failed", { method, code: error.code, message: error.message });
     return new ResponseError(protocol.jsonRpcCode(error.code), error.message, error.toData());
@@ -247,10 +249,9 @@ function responseError(error: unknown, method: string, engine: Engine): Response
     return new ResponseError(protocol.jsonRpcCode("CANCELLED"), "cancelled", { code: "CANCELLED" });
   }
   engine.log.error("request.error", cause, { method });
-  const noSpace = (cause as NodeJS.ErrnoException).code === "ENOSPC";
-  const code = noSpace ? "NO_SPACE" : "INTERNAL";
-  const hint = noSpace
-    ? "Free some space, for instance with: mocker image prune, mocker rm, mocker rmi"
-    : `Details are in ${engine.log.path}.`;
-  return new ResponseError(protocol.jsonRpcCode(code), protocol.scrub(cause.message), { code, hint });
+  const hint = `Details are in ${engine.log.path}.`;
+  return new ResponseError(protocol.jsonRpcCode("INTERNAL"), protocol.scrub(cause.message), {
+    code: "INTERNAL",
+    hint,
+  });
 }
