@@ -249,6 +249,15 @@ test("a list by reference shows an image by those of its names alone that match"
   assert.deepEqual(await namesOf("mine:3"), []);
 });
 
+test("nothing is pulled under the reserved name", async () => {
+  const { store } = await makeStore();
+  for (const reference of ["scratch", "docker.io/library/scratch:1"])
+    await assert.rejects(
+      store.pull({ reference }),
+      fails("INVALID_REFERENCE", /^'scratch' is a reserved name$/),
+    );
+});
+
 test("an empty store takes nothing of the disk that could be reclaimed; what a broken pull left is", async () => {
   const { store, dir } = await makeStore();
   assert.deepEqual(await store.usage(() => 0), { items: [], diskBytes: 0, reclaimableBytes: 0 });
