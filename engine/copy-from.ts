@@ -77,7 +77,7 @@ async function* worded(chunks: AsyncIterable<Buffer>, name: string, path: string
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT")
-      throw new MockerError("INVALID_ARGUMENT", `No such container:path: ${name}:${path}`);
+      throw new MockerError("INVALID_ARGUMENT", `Could not find the file ${path} in image ${name}`);
     if (code === "ENOTDIR") throw new MockerError("INVALID_ARGUMENT", `${name}:${path}: not a directory`);
     if (code === "ELOOP")
       throw new MockerError("INVALID_ARGUMENT", `${name}:${path}: too many levels of symbolic links`);

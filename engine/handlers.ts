@@ -11,16 +11,17 @@ import {
 } from "vscode-jsonrpc/node";
 import { openCopySource } from "./copy-from.ts";
 import type { Engine } from "./engine.ts";
+import { noSpace } from "./images/layers/layer-store.ts";
 import * as registryLogin from "./images/registry/login.ts";
 import { inspectManifest } from "./images/registry/manifest-inspect.ts";
 import { listTags } from "./images/registry/registry.ts";
 import { search } from "./images/registry/search.ts";
 import { type OnBytes, remoteFile } from "./images/sources/remote-file.ts";
+import { parsePruneTime, parseTime } from "./point-in-time.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { PullProgress } from "./protocol/image.ts";
 import * as protocol from "./protocol/index.ts";
 import { checkSystem, systemUsage } from "./store-report.ts";
-import { parseTime } from "./vms/log-time.ts";
 
 const pullProgress = new ProgressType<PullProgress>();
 const checkProgress = new ProgressType<protocol.CheckProgress>();
@@ -125,7 +126,7 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
       all: all ?? false,
       filters: filters ?? {},
       inUse: (imageId) => vms.usersOf(imageId),
-      parseTime: pruneTime,
+      parseTime: (text) => parsePruneTime(text, Date.now()),
     }),
   );
 
@@ -230,19 +231,6 @@ function seenFile({ path, device, inode }: protocol.SharedFile): string {
   });
 }
 
-/** In Docker's words. */
-function pruneTime(text: string): number {
-  try {
-    const time = parseTime(text, Date.now());
-    if (time !== undefined) return time;
-  } catch {
-    // Said below.
-  }
-  throw new MockerError("INVALID_ARGUMENT", `failed to parse value as time or duration: "${text}"`, {
-    hint: "Give a time (2026-01-31T12:00:00Z), Unix seconds, or a duration such as 24h.",
-  });
-}
-
 function abortSignal(token: CancellationToken): AbortSignal {
   const controller = new AbortController();
   token.onCancellationRequested(() => controller.abort());
@@ -250,7 +238,8 @@ function abortSignal(token: CancellationToken): AbortSignal {
 }
 
 /** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
-function responseError(error: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
+function responseError(thrown: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
+  const error = noSpace(thrown);
   if (error instanceof MockerError) {
     engine.log.debug("request.failed", { method, code: error.code, message: error.message });
     return new ResponseError(protocol.jsonRpcCode(error.code), error.message, error.toData());
@@ -260,10 +249,9 @@ function responseError(error: unknown, method: string, engine: Engine): Response
     return new ResponseError(protocol.jsonRpcCode("CANCELLED"), "cancelled", { code: "CANCELLED" });
   }
   engine.log.error("request.error", cause, { method });
-  const noSpace = (cause as NodeJS.ErrnoException).code === "ENOSPC";
-  const code = noSpace ? "NO_SPACE" : "INTERNAL";
-  const hint = noSpace
-    ? "Free some space, for instance with: mocker image prune, mocker rm, mocker rmi"
-    : `Details are in ${engine.log.path}.`;
-  return new ResponseError(protocol.jsonRpcCode(code), protocol.scrub(cause.message), { code, hint });
+  const hint = `Details are in ${engine.log.path}.`;
+  return new ResponseError(protocol.jsonRpcCode("INTERNAL"), protocol.scrub(cause.message), {
+    code: "INTERNAL",
+    hint,
+  });
 }

@@ -324,7 +324,7 @@ async function asUser(bundles: TestBundles, pattern: string | undefined, folder:
   const copy = join(folder, "root");
   const cache = join(folder, "cache");
   for (const path of [copy, cache]) mkdirSync(path);
-  for (const name of ["dist", "test", "package.json"]) {
+  for (const name of ["dist", "test", "package.json", "package-lock.json"]) {
     cpSync(join(root, name), join(copy, name), { recursive: true, dereference: true });
   }
   for (const name of readdirSync(cacheDir())) {

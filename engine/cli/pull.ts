@@ -5,7 +5,7 @@ import type { Engine } from "./connection.ts";
 import { withLayers } from "./interruptible.ts";
 import type { Io, OutputStream } from "./io.ts";
 import { PullDisplay } from "./pull-progress.ts";
-import { familiarReference, isUntagged, pullingFrom } from "./reference.ts";
+import { familiarReference, isName, isUntagged, pullingFrom } from "./reference.ts";
 
 /** `out` undefined: silently. Ctrl-C cancels the pull in the engine too and ends the command with status 130. */
 export async function pullImage(
@@ -39,7 +39,7 @@ export function dockerConfigOf(io: Io): { dockerConfig?: string } {
   return folder ? { dockerConfig: resolve(io.cwd, folder) } : {};
 }
 
-/** Docker's remark before a pull of a name alone. */
+/** Docker's remark before a pull of a name alone; what is no name gets none. */
 export function defaultTagRemark(reference: string): string {
-  return isUntagged(reference) ? "Using default tag: latest\n" : "";
+  return isUntagged(reference) && isName(reference) ? "Using default tag: latest\n" : "";
 }

@@ -38,6 +38,11 @@ export function isNameOnly(text: string): boolean {
   return tag === undefined && digest === undefined;
 }
 
+/** Whether the repository's part could be one (github.com/distribution/reference); the engine says what is wrong with it. */
+export function isName(text: string): boolean {
+  return !/^[0-9a-f]{64}$/.test(text) && /^[a-z0-9]+(?:(?:[._]|__|-+|\/)[a-z0-9]+)*$/.test(split(text).path);
+}
+
 /** The repository of a reference as people write it, without tag and digest: `alpine`. */
 export function familiarRepository(text: string): string {
   return familiarReference(text)

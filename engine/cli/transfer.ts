@@ -122,7 +122,8 @@ async function send(
     for (let at = 0; at < chunk.length; at += maxFrameBytes) {
       const payload = chunk.subarray(at, at + maxFrameBytes);
       socket.write(frameHeader(FrameType.stdin, payload.length));
-      if (!socket.write(payload)) await Promise.race([once(socket, "drain"), gone]);
+      // An error of the socket is its end, and the engine's answer tells why.
+      if (!socket.write(payload)) await Promise.race([once(socket, "drain").catch(() => gone), gone]);
       if (closed) return;
     }
     bytes += chunk.length;

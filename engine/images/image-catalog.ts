@@ -3,6 +3,7 @@ import { MockerError } from "../protocol/errors.ts";
 import type { ImageChange } from "../protocol/image.ts";
 import { type Digest, isDigest, shortDigest } from "./digest.ts";
 import { type ImageRecord, ImageRecords, summaryOf } from "./image-records.ts";
+import { noSpace } from "./layers/layer-store.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
 import type { ContentStore, LayoutEntry } from "./store/content-store.ts";
 
@@ -130,10 +131,18 @@ export class ImageCatalog {
     this.#emit({ kind: "changed", id: old.id, image: summaryOf(record) });
   }
 
+  /** On a full disk index.json lags behind the records until there is room: what is removed must not need any. */
   writeLayout(): void {
     const foreign = this.foreign();
     const own = this.layout();
-    this.#store.writeLayout([...own, ...foreign]);
+    try {
+      this.#store.writeLayout([...own, ...foreign]);
+    } catch (error) {
+      if (noSpace(error) === error) throw error;
+      // What the old one lists is still none of the others'.
+      for (const { digest } of own) this.#listed.add(digest);
+      return;
+    }
     // What is not listed any more, and comes back, has been put there by somebody else.
     this.#listed = new Set(own.map(({ digest }) => digest));
   }
@@ -164,7 +173,9 @@ export class ImageCatalog {
     this.writeLayout();
   }
 
+  /** The data is gone too; that may have made room for index.json. */
   removed(id: Digest): void {
+    this.writeLayout();
     this.#emit({ kind: "removed", id });
   }
 }

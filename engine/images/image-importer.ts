@@ -4,7 +4,7 @@ import { syncFolder, temporaryName } from "../atomic-file.ts";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
 import { applyChanges } from "./config-changes.ts";
-import { type Digest, digestOf } from "./digest.ts";
+import { type Digest, digestOf, shortDigest } from "./digest.ts";
 import type { ImagePuller, PullOptions } from "./image-puller.ts";
 import { type BlobSource, noSpace } from "./layers/layer-store.ts";
 import { mediaTypes } from "./manifest.ts";
@@ -52,6 +52,8 @@ export class ImageImporter {
     const reference = params.reference === undefined ? undefined : parseReference(params.reference);
     if (reference?.digest !== undefined)
       throw new MockerError("INVALID_REFERENCE", "cannot import digest reference");
+    // Docker's client sends files too as if they came through a pipe.
+    const shown = name === "-" ? "the archive" : name;
     const pins: string[] = [];
     let layer: ReceivedLayer | undefined;
     try {
@@ -71,7 +73,7 @@ export class ImageImporter {
           history: [{ created, comment }],
         }),
       );
-      const source = imageSource(name, image, layer, reference === undefined ? [] : [canonical(reference)]);
+      const source = imageSource(shown, image, layer, reference === undefined ? [] : [canonical(reference)]);
       // The layer is there as if it were downloaded already: it is verified and converted where it is.
       const partial = this.#store.partialPath(layer.digest);
       await rename(layer.path, partial);
@@ -81,7 +83,7 @@ export class ImageImporter {
       return id;
     } catch (error) {
       if (signal.aborted) throw new MockerError("CANCELLED", `the import of ${name} was cancelled`);
-      throw noSpace(error);
+      throw isInvalid(error) ? refusal(error, shown, layer) : noSpace(error);
     } finally {
       this.#garbage.unpin(pins);
       if (layer) await rm(layer.path, { force: true });
@@ -119,6 +121,22 @@ export class ImageImporter {
   }
 }
 
+function isInvalid(error: unknown): error is MockerError {
+  return error instanceof MockerError && error.code === "IMAGE_INVALID";
+}
+
+/** The user knows of no image and no layers, just of an archive. */
+function refusal(error: MockerError, shown: string, layer: ReceivedLayer | undefined): MockerError {
+  const reason =
+    layer === undefined
+      ? error.message
+      : error.message.replace(`${shown}, layer 1 of 1 (${shortDigest(layer.digest)}): `, "");
+  return new MockerError("IMAGE_INVALID", `cannot import ${shown}: ${reason}`, {
+    hint: "Give the tar archive of a root file system, as it is or compressed with gzip, bzip2, xz or zstd.",
+    cause: error,
+  });
+}
+
 function imageSource(name: string, config: Buffer, layer: ReceivedLayer, tags: string[]): ImageSource {
   const configDigest = digestOf(config);
   const manifest = Buffer.from(
@@ -137,7 +155,7 @@ function imageSource(name: string, config: Buffer, layer: ReceivedLayer, tags: s
       (descriptor.digest === configDigest ? small : large).open(descriptor, ...rest),
   };
   return {
-    name: tags[0] ?? name,
+    name,
     top: { bytes: manifest, contentType: mediaTypes.ociManifest, digest: digestOf(manifest) },
     manifest: () => Promise.reject(new Error("an imported image has one manifest")),
     blobs,

@@ -113,6 +113,10 @@ export class ImagePuller {
         }
       }
       const reference = parseReference(params.reference);
+      if (canonicalName(reference) === "docker.io/library/scratch")
+        throw new MockerError("INVALID_REFERENCE", "'scratch' is a reserved name", {
+          hint: "It stands for an image with nothing in it, where images are built: there is none to pull.",
+        });
       return await this.#pullReference(reference, platform, signal, onProgress, params.dockerConfig);
     } catch (error) {
       if (signal.aborted)

@@ -6,7 +6,7 @@ import { MockerError } from "../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig, ImageSummary } from "../protocol/image.ts";
 import type { AttestationRecord } from "./attestations.ts";
 import { chainId, type Digest, isDigest, splitDigest } from "./digest.ts";
-import { familiar, familiarName, parseReference } from "./reference.ts";
+import { familiar, familiarName, parseReference, type Reference } from "./reference.ts";
 
 /** What records/HEX.json holds: the one truth about which images there are. */
 export interface ImageRecord {
@@ -162,6 +162,23 @@ export function summaryOf(record: ImageRecord): ImageSummary {
   };
 }
 
+/** The summary with only those names that a filter of references asks for, as Docker's `images NAME` shows them. */
+export function summaryOfMatching(record: ImageRecord, patterns: readonly string[]): ImageSummary {
+  const matches = (name: string): boolean => matchesReference(parseReference(name), patterns);
+  return summaryOf({
+    ...record,
+    tags: Object.fromEntries(Object.entries(record.tags).filter(([tag]) => matches(tag))),
+    repoDigests: record.repoDigests.filter(matches),
+  });
+}
+
+/** Docker's FamiliarMatch: a pattern is of the whole reference or of its name. */
+function matchesReference(reference: Reference, patterns: readonly string[]): boolean {
+  return patterns.some(
+    (pattern) => globMatches(pattern, familiar(reference)) || globMatches(pattern, familiarName(reference)),
+  );
+}
+
 export function detailsOf(record: ImageRecord): ImageDetails {
   return {
     ...summaryOf(record),
@@ -183,8 +200,8 @@ export function matchesFilters(
     values.some((value) => {
       switch (key) {
         case "reference":
-          return names.some(
-            (name) => globMatches(value, familiar(name)) || globMatches(value, familiarName(name)),
+          return [...names, ...record.repoDigests.map(parseReference)].some((name) =>
+            matchesReference(name, [value]),
           );
         case "dangling":
           return (names.length === 0) === isTrue(value);

@@ -24,7 +24,14 @@ import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./image-loader
 import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
 import { ImagePuller, type PullerOptions, type PullOptions } from "./image-puller.ts";
 import { ImagePusher } from "./image-pusher.ts";
-import { detailsOf, filterKeys, type ImageRecord, matchesFilters, summaryOf } from "./image-records.ts";
+import {
+  detailsOf,
+  filterKeys,
+  type ImageRecord,
+  matchesFilters,
+  summaryOf,
+  summaryOfMatching,
+} from "./image-records.ts";
 import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
 import { ImageRoots } from "./image-roots.ts";
 import { ImageSaver } from "./image-saver.ts";
@@ -200,7 +207,7 @@ export class ImageStore {
     return this.#puller.pull(params, options);
   }
 
-  /** Newest first. @throws INVALID_ARGUMENT for a filter that does not exist */
+  /** Newest first; with `reference` filters, only the names that match. @throws INVALID_ARGUMENT for a filter that does not exist */
   async list(filters: Record<string, string[]> = {}): Promise<ImageSummary[]> {
     for (const key of Object.keys(filters))
       if (!filterKeys.includes(key))
@@ -212,7 +219,9 @@ export class ImageStore {
       .all()
       .filter((record) => matchesFilters(record, filters, createdOf))
       .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1))
-      .map(summaryOf);
+      .map((record) =>
+        filters.reference === undefined ? summaryOf(record) : summaryOfMatching(record, filters.reference),
+      );
   }
 
   /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND, NO_MATCHING_PLATFORM */

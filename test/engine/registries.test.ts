@@ -256,6 +256,8 @@ test("a full disk: how much is missing, how much there is, and what to do; a sma
   mkdirSync(mocker.dataDir, { recursive: true });
   const archive = join(mocker.dir, "zeros.tar.gz");
   writeFileSync(archive, gzipSync(Buffer.alloc(20 << 20)));
+  const zeros = join(mocker.dir, "zeros.tar");
+  writeFileSync(zeros, Buffer.alloc(20 << 20));
   // A disk of its own, which only this command and its engine see.
   const script = `
     mount -t tmpfs -o size=10m,mode=700 none "$1" || exit 99
@@ -263,7 +265,14 @@ test("a full disk: how much is missing, how much there is, and what to do; a sma
     ls "$1/images/ingest" | grep -v partial; echo "layers: $(ls "$1/images/layers" | wc -l)"
     ${mocker.commandLine(["pull", "-q", small])}; echo "status $?"
     ${mocker.commandLine(["load", "-i", archive])}; echo "status $?"
-    ls "$1/images/ingest" | grep -v partial`;
+    ls "$1/images/ingest" | grep -v partial
+    ${mocker.commandLine(["import", zeros, "zeros"])}; echo "status $?"
+    ls "$1/images/ingest" | grep -v partial
+    dd if=/dev/zero of="$1/filler" bs=64k 2>/dev/null
+    ${mocker.commandLine(["tag", small, "again"])}; echo "status $?"
+    ${mocker.commandLine(["image", "prune", "-af"])}; echo "status $?"
+    rm "$1/filler"
+    ${mocker.commandLine(["system", "check"])}; echo "status $?"`;
   const mapping = process.getuid?.() === 0 ? [] : ["--map-root-user"];
   const child = spawn("unshare", [...mapping, "--mount", "sh", "-c", script, "sh", mocker.dataDir], {
     env: mocker.environment(),
@@ -278,10 +287,19 @@ test("a full disk: how much is missing, how much there is, and what to do; a sma
       stderr,
       /mocker: failed to register layer: write \S+: no space left on device: \S+big:1 needs at least [0-9.]+ MB more, [0-9.]+ MB are free\nhint: Make room, for instance with: mocker image prune/,
     );
-    assert.match(output, new RegExp(`${small}\nstatus 0\nstatus 1\n$`), output + stderr);
+    const pruned = `Deleted Images:\nuntagged: ${small}\n(untagged|deleted): [^]*\nTotal reclaimed space: [0-9.]+kB`;
+    const checked = "Checked 0 images, 0 blobs, 0 layers, 0 root disks, 0 VMs: no problems";
+    assert.match(
+      output,
+      new RegExp(
+        `${small}\nstatus 0\nstatus 1\nstatus 1\nstatus 1\n${pruned}\nstatus 0\n${checked}\nstatus 0\n$`,
+      ),
+      output + stderr,
+    );
+    // Of load, import and tag.
     assert.match(
       stderr,
-      /mocker: no space left on device: the disk that holds the images is full\nhint: Make room[^\n]*\n$/,
+      /(mocker: no space left on device: the disk that holds the images is full\nhint: Make room[^\n]*\n){3}$/,
     );
   } finally {
     await mocker.close();

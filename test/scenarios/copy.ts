@@ -31,7 +31,10 @@ export function copyScenarios(get: () => Suite): void {
       for (const path of ["/nope", "/new/nope", "/new/d/f/", "/new/escape/"]) {
         const { code, stderr } = await mocker.run(["cp", `source:${path}`, folder]);
         assert.equal(code, 1, path);
-        assert.match(stderr, new RegExp(`^mocker: No such container:path: source:${path}$`, "m"));
+        assert.match(
+          stderr,
+          new RegExp(`^mocker: Could not find the file ${path} in (container|image) source$`, "m"),
+        );
       }
       const { stdout } = await mocker.run(["container", "cp", "source:/new/d", "-"]);
       const archive = join(folder, `${name}.tar`);
@@ -62,7 +65,7 @@ export function copyScenarios(get: () => Suite): void {
     assert.equal(await mocker.ok(["ps", "-aq"]), before);
     const missing = await mocker.run(["cp", "dist:12:/nope", folder]);
     assert.equal(missing.code, 1);
-    assert.match(missing.stderr, /^mocker: No such container:path: dist:12:\/nope$/m);
+    assert.match(missing.stderr, /^mocker: Could not find the file \/nope in image dist:12$/m);
     const unknown = await mocker.run(["cp", "dist:13:/etc", folder]);
     assert.match(unknown.stderr, /^mocker: No such container: dist:13$/m);
 

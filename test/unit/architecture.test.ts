@@ -13,6 +13,7 @@ const allowed: Record<string, string[]> = {
     "engine/human-duration",
     "engine/protocol",
     "engine/paths",
+    "engine/point-in-time",
     "engine/key-value-file",
     "engine/tar",
   ],

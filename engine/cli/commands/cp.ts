@@ -65,7 +65,7 @@ export const cp = defineCommand({
       engine.openStream(stream),
     );
     if (exitCode === pathNotFoundStatus)
-      throw new MockerError("INVALID_ARGUMENT", `No such container:path: ${name}:${path}`, {
+      throw new MockerError("INVALID_ARGUMENT", `Could not find the file ${path} in container ${name}`, {
         hint: "Volumes are not looked into: what is in one is in the host's folder.",
       });
     if (exitCode !== 0) throw new CommandFailure(`mocker: ${said || "the copy is not complete"}`);

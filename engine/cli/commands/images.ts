@@ -90,7 +90,7 @@ function view(truncate: boolean, digests: boolean): ListView<NamedImage> {
       Tag: tag,
       UniqueSize: "N/A",
       get VirtualSize() {
-        return humanSize(image.sizeBytes);
+        return humanSize(image.sizeBytes, 4);
       },
     }),
   };

@@ -81,7 +81,9 @@ export function accessDenied(
       : action === "pull"
         ? `pull access denied for ${name}, repository does not exist or may require 'mocker login': ${cause}`
         : `push access denied for ${name}: ${cause}`,
-    { hint: `Check the spelling of ${what}, or log in: mocker login ${loginHost(repository)}`.trimEnd() },
+    {
+      hint: `${repository.path === "" ? "Log" : `Check the spelling of ${what}, or log`} in: mocker login ${loginHost(repository)}`.trimEnd(),
+    },
   );
 }
 

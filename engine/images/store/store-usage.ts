@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { ImageUsage, SystemUsage } from "../../protocol/system.ts";
 import { type ImageRecord, summaryOf } from "../image-records.ts";
 import type { ContentStore } from "./content-store.ts";
@@ -28,7 +30,8 @@ export async function storeUsage(
   const used = new Set<string>();
   for (const record of records) if (vmsOf(record.id) > 0) for (const key of keysOf(record)) used.add(key);
   // What is under way or left over goes with a prune, if not by itself.
-  let total = await diskBytes(store.ingestDir);
+  let total = 0;
+  for (const name of readdirSync(store.ingestDir)) total += await diskBytes(join(store.ingestDir, name));
   let reclaimable = total;
   for (const { key, path } of [...garbage.items()]) {
     const bytes = await diskBytes(path);

@@ -14,6 +14,8 @@ import {
   streamUpload,
   systemCheck,
   systemUsage,
+  vmList,
+  vmRemove,
 } from "../../../engine/protocol/index.ts";
 import { imageId, imageSummary, vmSummary } from "./fixtures.ts";
 import { runOffline, Setup } from "./harness.ts";
@@ -128,6 +130,52 @@ Build Cache     0         0         0B        0B
     assert.match(
       (await run("system", "df", "-v", "--format", "json")).stdout,
       /^\{"Images":\[\{"Containers":"1"/,
+    );
+  });
+
+  test("system prune's filters hold for VMs as for images, and their disks count", async () => {
+    const daysAgo = (days: number): string => new Date(Date.now() - days * 24 * hour).toISOString();
+    const vms = [
+      vmSummary({ id: "1".repeat(64), state: "exited", createdAt: daysAgo(3) }),
+      vmSummary({ id: "2".repeat(64), state: "exited", createdAt: daysAgo(1) }),
+      vmSummary({ id: "3".repeat(64), state: "exited", createdAt: daysAgo(3), labels: { keep: "" } }),
+      vmSummary({ id: "4".repeat(64), state: "running", createdAt: daysAgo(3) }),
+    ];
+    setup.engine
+      .handle(vmList, () => vms)
+      .handle(vmRemove, ({ vm }) => ({ id: vm }) as never)
+      .handle0(systemUsage, () => ({
+        images: { items: [], diskBytes: 0, reclaimableBytes: 0 },
+        vms: vms.map((vm) => ({ vm, diskBytes: 1_000_000 })),
+      }));
+    const filters = ["--filter", "until=48h", "--filter", "label!=keep"];
+    assert.equal(
+      (await run("system", "prune", "-af", ...filters)).stdout,
+      `Deleted Containers:\n${"1".repeat(64)}\n\nDeleted Images:\nuntagged: a:1\ndeleted: ${imageId}\n\nTotal reclaimed space: 2.982MB\n`,
+    );
+    assert.deepEqual(setup.engine.calls.at(-1)?.params, {
+      all: true,
+      filters: { until: ["48h"], "label!": ["keep"] },
+    });
+    const asked = await run("system", "prune", ...filters);
+    assert.match(
+      asked.stdout,
+      /dangling images\n\n {2}Items to be pruned will be filtered with:\n {2}- until=48h\n/,
+    );
+    assert.match(
+      (await run("system", "prune", "-f", "--volumes")).stdout,
+      /^Deleted Containers:\n1+\n2+\n3+\n\nTotal reclaimed space: 3MB\n$/,
+    );
+    const wrong = async (...args: string[]): Promise<string> =>
+      (await run("system", "prune", "-f", ...args)).stderr;
+    assert.match(await wrong("--filter", "bogus=x"), /^mocker: invalid filter 'bogus'\n/);
+    assert.match(
+      await wrong("--filter", "until=xx"),
+      /^mocker: failed to parse value as time or duration: "xx"\n/,
+    );
+    assert.equal(
+      await wrong("--volumes", "--filter", "until=1h"),
+      'ERROR: The "until" filter is not supported with "--volumes"\n',
     );
   });
 

@@ -77,6 +77,18 @@ docker.io/library/alpine:latest
     });
   });
 
+  test("what is no name gets no default tag", async () => {
+    setup.engine.handle(imagePull, () => {
+      throw new MockerError("INVALID_REFERENCE", "invalid reference format");
+    });
+    for (const wrong of ["a b", "https://x.example/y", "", "a".repeat(64), "-a/b", "Upper"]) {
+      const { code, stdout } = await setup.run(["pull", "--", wrong]);
+      assert.deepEqual([code, stdout], [1, ""], wrong);
+    }
+    for (const right of ["alpine", "localhost:5000/a/b-c_d__e.f", "[::1]:5000/a", "Host.example/a"])
+      assert.equal((await setup.run(["pull", right])).stdout, "Using default tag: latest\n", right);
+  });
+
   test("Ctrl-C cancels it in the engine and exits 130", async () => {
     let cancelled = false;
     let begun: () => void = () => undefined;

@@ -9,6 +9,7 @@ import { extract } from "tar-stream";
 import { applyChanges } from "../../../engine/images/config-changes.ts";
 import type { ImageStore } from "../../../engine/images/image-store.ts";
 import { mediaTypes } from "../../../engine/images/manifest.ts";
+import type { MockerError } from "../../../engine/protocol/errors.ts";
 import { fixtureImage } from "../../fixtures/index.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {
@@ -393,6 +394,17 @@ test("a tar of a file system becomes an image, compressed or not, with Docker's 
   );
   const evil = await makeTar([{ name: "../../evil", content: "x" }]);
   await assert.rejects(store.import(pieces(evil, 300), "-", {}), fails("IMAGE_INVALID", /evil/));
+  // Nobody has heard of layers, and the name is not to blame.
+  await assert.rejects(
+    store.import(pieces(Buffer.alloc(2048, "no tar "), 300), "-", { reference: "fs:none" }),
+    (error: unknown) => {
+      assert.equal(
+        (error as MockerError).hint?.startsWith("Give the tar archive of a root file system"),
+        true,
+      );
+      return fails("IMAGE_INVALID", /^cannot import the archive: the checksum in the tar header is /)(error);
+    },
+  );
   assert.equal((await store.list()).length, 5);
   assertClean(dir);
   assert.deepEqual((await store.check({ deep: true })).problems, []);

@@ -232,6 +232,41 @@ test("the list's filters are Docker's", async () => {
   assert.equal(globMatches("a\\*", "a*"), true);
 });
 
+test("a list by reference shows an image by those of its names alone that match", async () => {
+  const registry = await FakeRegistry.start();
+  const { store } = await makeStore();
+  const reference = registry.add("team/app", "v1", await oneFileImage("1"));
+  await store.pull({ reference });
+  for (const name of ["mine:1", "mine:2", "yours:1"]) await store.tag(reference, name);
+  const [name = ""] = /^.*(?=:)/.exec(reference) ?? [];
+  const namesOf = async (...patterns: string[]): Promise<unknown[]> =>
+    (await store.list({ reference: patterns })).map(({ repoTags, repoDigests }) => [repoTags, repoDigests]);
+  assert.deepEqual(await namesOf("mine"), [[["mine:1", "mine:2"], []]]);
+  assert.deepEqual(await namesOf("mine:2", "yours:*"), [[["mine:2", "yours:1"], []]]);
+  const [pulled] = (await store.list()).flatMap(({ repoDigests }) => repoDigests);
+  assert.deepEqual(await namesOf(name), [[[reference], [pulled]]]);
+  assert.deepEqual(await namesOf(pulled ?? ""), [[[], [pulled]]]);
+  assert.deepEqual(await namesOf("mine:3"), []);
+});
+
+test("nothing is pulled under the reserved name", async () => {
+  const { store } = await makeStore();
+  for (const reference of ["scratch", "docker.io/library/scratch:1"])
+    await assert.rejects(
+      store.pull({ reference }),
+      fails("INVALID_REFERENCE", /^'scratch' is a reserved name$/),
+    );
+});
+
+test("an empty store takes nothing of the disk that could be reclaimed; what a broken pull left is", async () => {
+  const { store, dir } = await makeStore();
+  assert.deepEqual(await store.usage(() => 0), { items: [], diskBytes: 0, reclaimableBytes: 0 });
+  writeFileSync(join(dir, "ingest", `sha256-${"ab".repeat(32)}.partial`), Buffer.alloc(8192, 1));
+  const { diskBytes, reclaimableBytes } = await store.usage(() => 0);
+  assert.ok(diskBytes >= 8192);
+  assert.equal(reclaimableBytes, diskBytes);
+});
+
 test("a tag moves to the newer image; the older one stays without it", async () => {
   const registry = await FakeRegistry.start();
   const { store, dir } = await makeStore();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseTime } from "../../../engine/vms/log-time.ts";
+import { parseTime } from "../../../engine/point-in-time.ts";
 import { checkName, generateName } from "../../../engine/vms/names.ts";
 import { signalNumber } from "../../../engine/vms/signals.ts";
 import { statusText } from "../../../engine/vms/status.ts";

@@ -1,4 +1,4 @@
-import { MockerError } from "../protocol/errors.ts";
+import { MockerError } from "./protocol/errors.ts";
 
 const unitMs: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -22,4 +22,17 @@ export function parseTime(text: string | undefined, now: number): number | undef
     });
   }
   return time;
+}
+
+/** The same for `--filter until=` of a prune, in Docker's words. @throws INVALID_ARGUMENT */
+export function parsePruneTime(text: string, now: number): number {
+  try {
+    const time = parseTime(text, now);
+    if (time !== undefined) return time;
+  } catch {
+    // Said below.
+  }
+  throw new MockerError("INVALID_ARGUMENT", `failed to parse value as time or duration: "${text}"`, {
+    hint: "Give a time (2026-01-31T12:00:00Z), Unix seconds, or a duration such as 24h.",
+  });
 }
