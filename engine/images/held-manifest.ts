@@ -1,3 +1,4 @@
+import { MockerError } from "../protocol/errors.ts";
 import type { Digest } from "./digest.ts";
 import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "./manifest.ts";
 import type { ContentStore } from "./store/content-store.ts";
@@ -16,12 +17,12 @@ export interface Held {
   layers: Descriptor[];
 }
 
-/** A manifest or index of the store; undefined when it is not there. */
+/** A manifest or index of the store; undefined when it is not there, or when what is there is none: an index may call anything so. */
 export function readManifest(store: ContentStore, digest: Digest, mediaType: string): Manifest | undefined {
   try {
     return parseManifest(store.readBlob(digest), mediaType, digest);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (error instanceof MockerError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
 }

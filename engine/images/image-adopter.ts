@@ -129,6 +129,7 @@ export class ImageAdopter {
   #parts({ digest, mediaType, size }: ForeignImage): Pick<Descriptor, "digest" | "size">[] {
     const parts = new Map<Digest, Pick<Descriptor, "digest" | "size">>();
     const read = (descriptor: Pick<Descriptor, "digest" | "size" | "mediaType">, depth: number): void => {
+      if (parts.has(descriptor.digest)) return;
       parts.set(descriptor.digest, descriptor);
       const stat = lstatSync(this.#store.blobPath(descriptor.digest), { throwIfNoEntry: false });
       // Missing parts of an index are other platforms', perhaps; what is left of a manifest says that it is missing.

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder, temporaryName } from "../atomic-file.ts";
-import { MockerError } from "../protocol/errors.ts";
+import { MockerError, scrub } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
 import { applyChanges } from "./config-changes.ts";
 import { type Digest, digestOf, shortDigest } from "./digest.ts";
@@ -60,7 +60,7 @@ export class ImageImporter {
       layer = await this.#receive(chunks, name, signal);
       this.#garbage.pin(pins, layer.digest, layer.diffId);
       const created = new Date().toISOString();
-      const comment = params.message ?? `Imported from ${name}`;
+      const comment = params.message ?? `Imported from ${scrub(name)}`;
       const image = Buffer.from(
         JSON.stringify({
           created,

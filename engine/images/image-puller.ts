@@ -17,7 +17,7 @@ import type { OnProgress } from "./progress.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
 import { openRegistry, type RegistryOptions } from "./registry/registry.ts";
 import { naming } from "./registry/registry-errors.ts";
-import { SharedReads } from "./shared-reads.ts";
+import { SharedReads, unlessAborted } from "./shared-reads.ts";
 import { type ImageSource, readSmall, resolveManifest } from "./sources/image-source.ts";
 import { dockerArchiveSources } from "./sources/source-docker-archive.ts";
 import { helloSource, helloTag } from "./sources/source-hello.ts";
@@ -194,12 +194,13 @@ export class ImagePuller {
 
   async hello(signal: AbortSignal, onProgress: OnProgress): Promise<ImageRecord> {
     this.#helloFlight ??= helloSource(this.#options.helloPath)
-      .then((source) => this.bring(source, undefined, signal, onProgress))
+      // Whoever else waits for it must not suffer from one who gives up; it takes no time.
+      .then((source) => this.bring(source, undefined, new AbortController().signal, onProgress))
       .then(({ id }) => this.#catalog.records.get(id) as ImageRecord)
       .finally(() => {
         this.#helloFlight = undefined;
       });
-    return await this.#helloFlight;
+    return await unlessAborted(this.#helloFlight, signal);
   }
 
   /** Manifest, configuration, layers, disk, record: in this order, so that a record never promises what is not there. */

@@ -89,7 +89,7 @@ export class ImageRoots {
     for (const [number, { digest, diffId, sizeBytes }] of record.layers.entries()) {
       if (this.#store.hasLayer(diffId)) continue;
       // Another version of Mocker may lay out its data otherwise: disks that refer to it are made again.
-      await this.forget(this.#records.all().filter(({ layers }) => layers.some((l) => l.diffId === diffId)));
+      this.forget(this.#records.all().filter(({ layers }) => layers.some((l) => l.diffId === diffId)));
       await this.#layers.ensure(
         {
           descriptor: { mediaType: "", digest, size: sizeBytes, platform: undefined, annotations: {} },
@@ -119,8 +119,8 @@ export class ImageRoots {
   }
 
   /** Throws images' disks away; they are made again when they are needed. VMs that run keep theirs. */
-  async forget(records: readonly ImageRecord[]): Promise<void> {
-    for (const record of records) await this.#roots.forget(recordChain(record));
+  forget(records: readonly ImageRecord[]): void {
+    for (const record of records) this.#roots.forget(recordChain(record));
   }
 
   /** The unpacked folder of an image, if there is one. */

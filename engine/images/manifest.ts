@@ -97,13 +97,18 @@ function parseJson(bytes: Uint8Array, what: string): Json {
   return parsed;
 }
 
+/** What is deep or long cannot be told as a whole. */
+function shown(value: unknown): string {
+  return typeof value === "object" ? "that is no plain value" : String(JSON.stringify(value)).slice(0, 160);
+}
+
 function descriptor(value: unknown, what: string): Descriptor {
   const json = object(value);
   if (json === undefined) throw invalidImage(what, "a descriptor is missing");
-  if (!isDigest(json.digest)) throw invalidImage(what, `invalid digest ${JSON.stringify(json.digest)}`);
+  if (!isDigest(json.digest)) throw invalidImage(what, `invalid digest ${shown(json.digest)}`);
   const size = json.size;
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0)
-    throw invalidImage(what, `invalid size ${JSON.stringify(size)}`);
+    throw invalidImage(what, `invalid size ${shown(size)}`);
   const platform = object(json.platform);
   return {
     mediaType: string(json.mediaType),
@@ -152,7 +157,8 @@ export function parseManifest(bytes: Uint8Array, contentType: string, what: stri
   if (!hasLayers) throw invalidImage(what, "it is neither an image manifest nor an index");
   if (mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerList)
     throw invalidImage(what, `it is a manifest, but is called ${mediaType}`);
-  const layers = (json.layers ?? []) as unknown[];
+  const layers: unknown = json.layers ?? [];
+  if (!Array.isArray(layers)) throw invalidImage(what, "its layers are no list");
   if (layers.length > maximumLayers) throw invalidImage(what, `it has ${layers.length} layers`);
   return {
     kind: "manifest",

@@ -75,7 +75,7 @@ export class MockerError extends Error {
 /** Removes credentials in URLs and control characters: messages quote what registries and images say. */
 export function scrub(text: string): string {
   return text
-    .replace(/\/\/[^/@\s]+@/g, "//***@")
+    .replace(/\/\/[^/\s]+@/g, "//***@")
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
 }
 

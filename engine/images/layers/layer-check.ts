@@ -23,6 +23,7 @@ export async function blobFault(
   const path = store.blobPath(digest);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return "is missing";
+  if (!stat.isFile()) return "is no file";
   if (stat.size !== size) return `has ${stat.size} bytes instead of ${size}`;
   if (!deep) return undefined;
   const hash = hasherFor(digest);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { temporaryName, writeFileAtomic } from "../../atomic-file.ts";
@@ -107,10 +107,11 @@ export class RootStore {
   }
 
   /** Throws a chain's disk away; the next start makes it again. VMs that run keep it. */
-  async forget(chain: Digest): Promise<void> {
+  forget(chain: Digest): void {
     const { vmdk, record, metadata } = this.#paths(chain);
-    for (const path of [vmdk, record, metadata, vmdk.replace(/vmdk$/, "synced")])
-      await rm(path, { force: true });
+    // At once, so that nobody makes it again in between; the mark first, which must not be that of the next one.
+    for (const path of [vmdk.replace(/vmdk$/, "synced"), vmdk, record, metadata])
+      rmSync(path, { force: true });
   }
 
   async #build(

@@ -21,9 +21,7 @@ export function runStoreJob(job: StoreJob, signal?: AbortSignal): Promise<string
       workerData: job,
       resourceLimits: { maxOldGenerationSizeMb: heapMiB },
     });
-    const abort = (): void => {
-      void worker.terminate().then(() => reject(signal?.reason));
-    };
+    const abort = (): void => void worker.terminate();
     signal?.addEventListener("abort", abort, { once: true });
     worker.once("message", (message: FromStoreWorker) => {
       if (message.op === "done") resolve(message.difference);
@@ -32,7 +30,9 @@ export function runStoreJob(job: StoreJob, signal?: AbortSignal): Promise<string
     worker.once("error", (error) => reject(new MockerError("INTERNAL", error.message, { cause: error })));
     worker.once("exit", () => {
       signal?.removeEventListener("abort", abort);
-      reject(new MockerError("INTERNAL", "the thread that unpacks images ended"));
+      reject(
+        signal?.aborted ? signal.reason : new MockerError("INTERNAL", "the thread that unpacks images ended"),
+      );
     });
   });
 }

@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { MockerError } from "../../protocol/errors.ts";
 import type { Digest } from "../digest.ts";
@@ -103,10 +104,15 @@ function attestationsOf(manifests: readonly Descriptor[], image: Digest): Descri
 export function fileBlobs(path: (digest: Digest) => string): BlobSource {
   return {
     resumable: false,
-    open: async ({ digest }, offset) => ({
-      start: offset,
-      stream: createReadStream(path(digest), { start: offset, highWaterMark: 256 * 1024 }),
-    }),
+    open: async ({ digest }, offset) => {
+      // Whoever opens a pipe waits for ever.
+      if ((await stat(path(digest)).catch(() => undefined))?.isFile() === false)
+        throw new MockerError("IMAGE_INVALID", `the blob ${digest} is no file`);
+      return {
+        start: offset,
+        stream: createReadStream(path(digest), { start: offset, highWaterMark: 256 * 1024 }),
+      };
+    },
   };
 }
 

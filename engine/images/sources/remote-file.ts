@@ -12,7 +12,7 @@ export type OnBytes = (bytes: { currentBytes: number; totalBytes?: number }) => 
 
 /**
  * A file from the network, for `import URL`, through the same proxies and with the same authorities as registries. Redirects are followed;
- * a name and password in the URL go to its own host only. @throws INVALID_ARGUMENT, REGISTRY_UNREACHABLE, REGISTRY_ERROR in Docker's words
+ * a name and password in the URL go to its own scheme, host and port only. @throws INVALID_ARGUMENT, REGISTRY_UNREACHABLE, REGISTRY_ERROR in Docker's words
  */
 export async function* remoteFile(
   source: string,
@@ -57,14 +57,13 @@ async function open(
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   let url = address(source, source);
-  const { host } = url;
-  const { username, password } = url;
+  const { origin } = url;
+  const login = `${decoded(url.username)}:${decoded(url.password)}`;
   for (let redirects = 0; ; redirects++) {
     url.username = "";
     url.password = "";
-    const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     const headers: Record<string, string> =
-      login === ":" || url.host !== host
+      login === ":" || url.origin !== origin
         ? {}
         : { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
     let response: HttpResponse;
@@ -86,6 +85,15 @@ async function open(
     if (redirects === maximumRedirects)
       throw new MockerError("REGISTRY_ERROR", `Get "${source}": stopped after ${maximumRedirects} redirects`);
     url = address(location, source, url);
+  }
+}
+
+/** What is no percent-encoding stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

@@ -24,23 +24,24 @@ export async function ociLayoutSource(text: string): Promise<ImageSource> {
     const { algorithm, hex } = splitDigest(digest);
     return join(path, "blobs", algorithm, hex);
   };
-  const readBlob = async (digest: Digest): Promise<Buffer> => {
-    const file = blobPath(digest);
-    const { size } = await stat(file).catch(() => {
-      throw new MockerError("IMAGE_INVALID", `${path}: the blob ${digest} is missing`);
+  const read = async (file: string, name: string): Promise<Buffer> => {
+    const found = await stat(file).catch(() => {
+      throw new MockerError("IMAGE_INVALID", `${path}: ${name} is missing`);
     });
-    if (size > maximumManifestBytes)
+    // Whoever opens a pipe waits for ever.
+    if (!found.isFile()) throw new MockerError("IMAGE_INVALID", `${path}: ${name} is no file`);
+    if (found.size > maximumManifestBytes)
       throw new MockerError(
         "IMAGE_INVALID",
-        `${path}: ${digest} has ${size} bytes; at most ${maximumManifestBytes} are allowed`,
+        `${path}: ${name} has ${found.size} bytes; at most ${maximumManifestBytes} are allowed`,
       );
     return await readFile(file);
   };
   return await fromLayout(
     path,
     name,
-    await readFile(join(path, "index.json")),
-    readBlob,
+    await read(join(path, "index.json"), "index.json"),
+    (digest) => read(blobPath(digest), `the blob ${digest}`),
     fileBlobs(blobPath),
   );
 }

@@ -79,15 +79,17 @@ export class ContentStore {
   }
 
   hasBlob({ digest, size }: Pick<Descriptor, "digest" | "size">): boolean {
-    return statSync(this.blobPath(digest), { throwIfNoEntry: false })?.size === size;
+    const stat = statSync(this.blobPath(digest), { throwIfNoEntry: false });
+    return stat?.isFile() === true && stat.size === size;
   }
 
   /** A small blob (manifest, configuration), verified. */
   readBlob(digest: Digest): Buffer {
     const path = this.blobPath(digest);
-    const size = statSync(path).size;
-    if (size > maximumManifestBytes)
-      throw new MockerError("IMAGE_INVALID", `the blob ${digest} is no manifest: ${size} bytes`);
+    const stat = statSync(path);
+    // Whoever opens a pipe waits for ever.
+    if (!stat.isFile() || stat.size > maximumManifestBytes)
+      throw new MockerError("IMAGE_INVALID", `the blob ${digest} is no manifest: ${stat.size} bytes`);
     const bytes = readFileSync(path);
     verifyDigest(bytes, digest, "the image store");
     return bytes;

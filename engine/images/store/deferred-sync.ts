@@ -1,8 +1,15 @@
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../atomic-file.ts";
 import type { ContentStore } from "./content-store.ts";
+
+/** Something that is derived, and which files it consists of. */
+interface Unmarked {
+  folder: string;
+  stem: string;
+  files: string;
+}
 
 /** While the disk is busy with the flush, all that must be durable at once waits for it: the next pull, the start of a VM. */
 const defaultDelayMs = 5_000;
@@ -30,7 +37,7 @@ export class DeferredSync {
     const path = join(this.#store.dir, "boot");
     const current = bootId();
     if (current !== "" && readText(path) === current) return;
-    for (const [folder, stem] of this.#unmarked()) {
+    for (const { folder, stem } of this.#unmarked()) {
       for (const name of readdirSync(folder))
         if (stemOf(name) === stem) rmSync(join(folder, name), { recursive: true, force: true });
     }
@@ -53,7 +60,7 @@ export class DeferredSync {
     }
     this.#running = true;
     this.#again = false;
-    const done = (pending: [folder: string, stem: string][]): void => {
+    const done = (pending: Unmarked[]): void => {
       try {
         this.#mark(pending);
       } catch {
@@ -79,18 +86,27 @@ export class DeferredSync {
     }
   }
 
-  #mark(flushed: [folder: string, stem: string][]): void {
-    for (const [folder, stem] of flushed)
-      if (readdirSync(folder).some((name) => stemOf(name) === stem))
-        writeFileSync(join(folder, `${stem}.synced`), "");
+  /** What has gone or was made anew during the flush gets no mark. */
+  #mark(flushed: Unmarked[]): void {
+    const still = new Map(this.#unmarked().map(({ folder, stem, files }) => [join(folder, stem), files]));
+    for (const { folder, stem, files } of flushed)
+      if (still.get(join(folder, stem)) === files)
+        writeFileSync(join(folder, `${stem}.synced`), "", { mode: 0o600 });
   }
 
-  #unmarked(): [folder: string, stem: string][] {
-    const unmarked: [string, string][] = [];
+  #unmarked(): Unmarked[] {
+    const unmarked: Unmarked[] = [];
     for (const folder of [this.#store.layersDir, this.#store.rootsDir, this.#store.rootfsDir]) {
-      const stems = new Set(readdirSync(folder).map(stemOf));
-      for (const stem of stems)
-        if (!existsSync(join(folder, `${stem}.synced`))) unmarked.push([folder, stem]);
+      const names = readdirSync(folder).sort();
+      const marked = new Set(names.filter((name) => name.endsWith(".synced")).map(stemOf));
+      const files = new Map<string, string>();
+      for (const name of names) {
+        const stem = stemOf(name);
+        if (marked.has(stem)) continue;
+        const stat = statSync(join(folder, name), { throwIfNoEntry: false });
+        files.set(stem, `${files.get(stem) ?? ""} ${stat?.ino}:${stat?.ctimeMs}`);
+      }
+      for (const [stem, stamps] of files) unmarked.push({ folder, stem, files: stamps });
     }
     return unmarked;
   }

@@ -147,9 +147,7 @@ export class Garbage {
     for (const { kind, key, path } of [...this.items()]) {
       if (live.has(key) || this.#pins.has(key) || !doomed(key, path)) continue;
       if (kind === "layer" && path.endsWith(".index")) swept.layers.push(key);
-      const grave = join(this.#store.ingestDir, temporaryName("removed"));
-      renameSync(path, grave);
-      graves.push(grave);
+      graves.push(this.#hide(path));
     }
     for (const grave of graves) {
       if (measure) swept.bytes += await diskBytes(grave);
@@ -158,15 +156,25 @@ export class Garbage {
     return swept;
   }
 
+  #hide(path: string): string {
+    const grave = join(this.#store.ingestDir, temporaryName("removed"));
+    renameSync(path, grave);
+    return grave;
+  }
+
   /** Removes beginnings of downloads that nobody goes on with; returns what that freed. */
   async sweepPartials(): Promise<number> {
-    let bytes = 0;
+    // As in a sweep: a pull that begins later must not lose what it writes.
+    const graves: string[] = [];
     for (const name of readdirSync(this.#store.ingestDir)) {
       const digest = /^([a-z0-9]+)-([0-9a-f]+)\.partial$/.exec(name);
       if (!digest || this.#pins.has(`${digest[1]}:${digest[2]}`)) continue;
-      const path = join(this.#store.ingestDir, name);
-      bytes += await diskBytes(path);
-      await rm(path, { force: true });
+      graves.push(this.#hide(join(this.#store.ingestDir, name)));
+    }
+    let bytes = 0;
+    for (const grave of graves) {
+      bytes += await diskBytes(grave);
+      await rm(grave, { force: true });
     }
     return bytes;
   }

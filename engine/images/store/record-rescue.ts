@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Digest, isDigest } from "../digest.ts";
 import type { ImageCatalog } from "../image-catalog.ts";
@@ -62,7 +62,8 @@ function tarBytes(store: ContentStore, diffId: Digest): number {
 function findManifest(store: ContentStore, id: Digest): { digest: Digest; bytes: Buffer } | undefined {
   for (const digest of store.blobs()) {
     const path = store.blobPath(digest);
-    if (statSync(path).size > maximumManifestBytes) continue;
+    const stat = lstatSync(path);
+    if (!stat.isFile() || stat.size > maximumManifestBytes) continue;
     const text = readFileSync(path);
     if (text[0] !== 0x7b || !text.includes(id)) continue;
     try {

@@ -293,11 +293,8 @@ export class StoreCheck {
     }
     if (this.#options.repair) {
       const { index, data } = store.layerPaths(diffId);
-      for (const path of [index, data, index.replace(/index$/, "synced")])
-        if (existsSync(path)) await this.#discard(path);
-      await roots.forget(
-        catalog.records.all().filter(({ layers }) => layers.some((l) => l.diffId === diffId)),
-      );
+      roots.forget(catalog.records.all().filter(({ layers }) => layers.some((l) => l.diffId === diffId)));
+      await this.#discard(index.replace(/index$/, "synced"), index, data);
     }
     this.#report(
       "error",
@@ -322,7 +319,7 @@ export class StoreCheck {
     let fault = disks.fault(chain);
     if (fault === undefined && this.#options.deep) fault = await disks.deepFault(chain, diffIds, name);
     if (fault !== undefined) {
-      if (this.#options.repair) await roots.forget([record]);
+      if (this.#options.repair) roots.forget([record]);
       this.#derived(subject, fault, true);
     }
     const folder = roots.folder(record);
@@ -333,7 +330,7 @@ export class StoreCheck {
     if (difference === undefined) return;
     // Running simulations stand on it.
     const inUse = this.#users(chain);
-    if (this.#options.repair && !inUse) await this.#discard(folder);
+    if (this.#options.repair && !inUse) await this.#discard(`${folder}.synced`, folder);
     this.#derived(unpacked, difference, !inUse);
   }
 
@@ -444,10 +441,14 @@ export class StoreCheck {
     }
   }
 
-  async #discard(path: string): Promise<void> {
-    const grave = join(this.#parts.store.ingestDir, temporaryName("removed"));
-    renameSync(path, grave);
-    await removeTree(grave);
+  /** All at once, so that nobody makes one of them again in between. */
+  async #discard(...paths: string[]): Promise<void> {
+    const graves = paths.filter(existsSync).map((path) => {
+      const grave = join(this.#parts.store.ingestDir, temporaryName("removed"));
+      renameSync(path, grave);
+      return grave;
+    });
+    for (const grave of graves) await removeTree(grave);
   }
 }
 

@@ -270,3 +270,46 @@ test("an image whose removal was interrupted does not come back", async () => {
   assert.deepEqual(await next.list(), []);
   assert.deepEqual(filesIn(join(dir, "blobs")), []);
 });
+
+/** Writes a document among the blobs and returns its descriptor. */
+function putDocument(dir: string, document: object, mediaType: string): object {
+  const bytes = Buffer.from(JSON.stringify(document));
+  writeFileSync(blob(dir, sha256(bytes)), bytes);
+  return { mediaType, digest: sha256(bytes), size: bytes.length };
+}
+
+function list(dir: string, descriptor: object): void {
+  writeFileSync(join(dir, "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }));
+}
+
+test("indexes that list the same indexes a thousand times each are read once each", async () => {
+  const { store, dir } = await makeStore();
+  store.close();
+  const config = { digest: sha256(Buffer.from("")), size: 1 };
+  let listed = putDocument(dir, { schemaVersion: 2, config }, mediaTypes.ociManifest);
+  for (let depth = 0; depth < 3; depth++)
+    listed = putDocument(
+      dir,
+      { schemaVersion: 2, manifests: Array.from({ length: 1000 }, () => listed) },
+      mediaTypes.ociIndex,
+    );
+  list(dir, listed);
+  const { store: next } = await makeStore({ dir });
+  assert.deepEqual(await next.list(), []);
+});
+
+test("a manifest that is a pipe, although its index promises some bytes, stops nobody", async () => {
+  const { store, dir } = await makeStore();
+  store.close();
+  const own = await image("own");
+  const path = blob(dir, own.manifestDigest);
+  await run("mkfifo", [path]);
+  const child = { mediaType: mediaTypes.ociManifest, digest: own.manifestDigest, size: own.manifest.length };
+  list(dir, putDocument(dir, { schemaVersion: 2, manifests: [child] }, mediaTypes.ociIndex));
+  const { store: next } = await makeStore({ dir });
+  assert.deepEqual(await next.list(), []);
+  const [problem] = (await next.check({ repair: true })).problems.filter(
+    ({ severity }) => severity === "error",
+  );
+  assert.match(line(problem as StoreProblem), /cannot be used/);
+});

@@ -410,6 +410,16 @@ test("a tar of a file system becomes an image, compressed or not, with Docker's 
   assert.deepEqual((await store.check({ deep: true })).problems, []);
 });
 
+test("where an image was imported from is in its history, without the password for it", async () => {
+  const { store } = await makeStore();
+  const tar = await makeTar([{ name: "x", content: "x" }]);
+  const id = await store.import(pieces(tar, 300), "https://me:secret@files.test/x.tar", {});
+  assert.deepEqual(
+    (await store.history(id)).map(({ comment }) => comment),
+    ["Imported from https://***@files.test/x.tar"],
+  );
+});
+
 test("changes are read as a Dockerfile's instructions", () => {
   const config = applyChanges({ Env: ["A=0", "KEEP=1"], Cmd: ["old"] }, [
     "entrypoint echo hi",

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, connect, createServer as createNetServer } from "node:net";
+import { join } from "node:path";
 import { after, test } from "node:test";
+import { promisify } from "node:util";
 import { defaultSettings } from "../../../engine/images/registry/registry-settings.ts";
 import { remoteFile } from "../../../engine/images/sources/remote-file.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { startProxy } from "../../support/proxy.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
 
 interface Server {
   host: string;
@@ -25,6 +31,8 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
   });
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
 }
+
+const direct = { ...defaultSettings, proxies: { http: "", https: "", no: "" } };
 
 const read = async (url: string, proxy?: string): Promise<string> => {
   const settings = {
@@ -67,6 +75,64 @@ test("a password goes to the host that it is for, and is in no message", async (
   assert.equal(other.seen[0]?.headers.authorization, undefined);
   await assert.rejects(read(`http://me:secret@${server.host}/x`), (error: Error) => {
     assert.match(error.message, /^failed to GET http:\/\/\*\*\*@\S+\/x with status 404$/);
+    return true;
+  });
+});
+
+test("a password is not sent over a plain connection to the same host and port that an encrypted one leads to", async () => {
+  const dir = tmpDir();
+  const options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x";
+  await promisify(execFile)("openssl", [
+    ...options.split(" "),
+    ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", join(dir, "key"), "-out", join(dir, "cert")],
+  ]);
+  const plain = await serve((_, response) => response.end("plain"));
+  const tls = createTlsServer({ key: readFileSync(join(dir, "key")), cert: readFileSync(join(dir, "cert")) });
+  const seen: (string | undefined)[] = [];
+  const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
+  // One port for both, as 443 and 80 are one to who compares names only.
+  const both = createNetServer((socket) => {
+    socket.once("data", (first) => {
+      const onward = connect(first[0] === 0x16 ? portOf(tls) : Number(plain.host.split(":")[1]), "127.0.0.1");
+      onward.write(first);
+      socket.pipe(onward).pipe(socket);
+    });
+  });
+  for (const server of [both, tls])
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(() => {
+    tls.closeAllConnections();
+    tls.close();
+    both.close();
+  });
+  const host = `127.0.0.1:${portOf(both)}`;
+  tls.on("request", (request, response) => {
+    seen.push(request.headers.authorization);
+    response.writeHead(302, { location: `http://${host}/`, connection: "close" }).end();
+  });
+  mkdirSync(join(dir, "certs.d", host), { recursive: true });
+  copyFileSync(join(dir, "cert"), join(dir, "certs.d", host, "ca.crt"));
+  const chunks: Buffer[] = [];
+  const url = `https://me:secret@${host}/`;
+  for await (const chunk of remoteFile(
+    url,
+    { configDir: dir, settings: direct },
+    new AbortController().signal,
+  ))
+    chunks.push(chunk);
+  assert.equal(Buffer.concat(chunks).toString(), "plain");
+  assert.deepEqual(seen, [`Basic ${Buffer.from("me:secret").toString("base64")}`]);
+  assert.equal(plain.seen[0]?.headers.authorization, undefined);
+});
+
+test("a password with signs that an address should not have is sent as it is, and is in no message", async () => {
+  const server = await serve((request, response) => {
+    response.end(Buffer.from((request.headers.authorization ?? "").replace("Basic ", ""), "base64"));
+  });
+  assert.equal(await read(`http://me:100%@${server.host}/`), "me:100%");
+  assert.equal(await read(`http://me:a%2fb@c@${server.host}/`), "me:a/b@c");
+  await assert.rejects(read("http://me:se@cret@127.0.0.1:1/x"), (error: Error) => {
+    assert.doesNotMatch(error.message, /se@|cret/);
     return true;
   });
 });
