@@ -12,6 +12,7 @@
 #include <exception>
 #include <filesystem>
 #include <stdexcept>
+#include <system_error>
 
 #include "../common/fd.h"
 #include "../common/sys-error.h"
@@ -20,13 +21,21 @@
 namespace mocker {
 namespace {
 
+constexpr int maxAttempts = 1000;
+
 [[noreturn]] void removeAsNamespaceRoot(int go, const std::string& path) {
   char byte = 0;
   if (::read(go, &byte, 1) != 1) ::_exit(1);  // the parent is gone
   try {
     if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) throwErrno("cannot become the namespace's root");
-    std::filesystem::remove_all(path);
-    ::_exit(0);
+    for (int attempts = 1;; ++attempts) {
+      std::error_code error;
+      std::filesystem::remove_all(path, error);
+      if (!error) ::_exit(0);
+      // What another remover takes before us is no failure: Node's rm goes on for a while after it has given up.
+      if (error != std::errc::no_such_file_or_directory || attempts == maxAttempts)
+        throw std::filesystem::filesystem_error("cannot remove", path, error);
+    }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "mocker-vmm: %s\n", error.what());
     ::_exit(1);

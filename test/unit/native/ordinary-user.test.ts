@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import {
   chownSync,
   copyFileSync,
@@ -11,6 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
+import { promisify } from "node:util";
+import { vmmPath } from "../../../native/index.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
 import { isAlive, until, Vm } from "./vm.ts";
 
 const name = `mockertest${process.pid % 10_000}`;
@@ -152,4 +155,16 @@ test("an ordinary user may not connect to another's monitor", async () => {
   assert.equal(status, 7);
   await until(() => (vm as Vm).vmmLog.includes(`refused a connection of user ${uid}`));
   assert.deepEqual(await vm.request("ping"), {});
+});
+
+test("a folder that others remove at the same time is removed, and nobody complains", async () => {
+  const folder = join(tmpDir(), "doomed");
+  for (let round = 0; round < 10; round++) {
+    for (let i = 0; i < 20; i++) {
+      mkdirSync(join(folder, `${i}`), { recursive: true });
+      for (let j = 0; j < 30; j++) writeFileSync(join(folder, `${i}`, `${j}`), "");
+    }
+    await Promise.all([1, 2, 3].map(() => promisify(execFile)(vmmPath(), ["--remove", folder])));
+    assert.ok(!existsSync(folder));
+  }
 });

@@ -121,8 +121,10 @@ test("a client that does not read holds the process back, not the monitor's memo
 test("a later client gets the last 64 KiB, and one after the exit the exit", async () => {
   vm = await Vm.configured();
   const first = vm.attach();
-  await vm.start(["sh", "-c", "seq 1 50000; echo err >&2; cat >/dev/null"]);
+  await vm.start(["sh", "-c", "seq 1 50000; read _; echo err >&2; cat >/dev/null"]);
   await first.waitFor(/\n50000\n/);
+  // Not before: two streams have no order.
+  first.write("\n");
   await until(() => first.stderr.length > 0);
   const late = vm.attach({ replayBytes: 1000 });
   await until(() => late.stderr.length > 0);
