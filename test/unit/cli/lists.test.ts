@@ -189,6 +189,22 @@ alpine                  latest    c0dec0dec0de   3 weeks ago   7.73MB
     );
   });
 
+  test("--quiet beside --format, as in Docker's images and in its ps", async () => {
+    const first = async (...args: string[]): Promise<string> =>
+      (await setup.run(args)).stdout.split("\n")[0] ?? "";
+    const id = imageId.slice("sha256:".length, "sha256:".length + 12);
+    assert.equal(await first("images", "-q"), id);
+    assert.equal(await first("images", "-q", "--format", "table"), id);
+    assert.equal(await first("images", "-q", "--format", "{{.Tag}}"), "latest");
+    assert.equal(await first("images", "-q", "--format", "table {{.Tag}}"), "TAG");
+    assert.match(await first("images", "-q", "--format", "json"), /^\{"Containers":/);
+    assert.deepEqual(await setup.run(["ps", "-q", "--format", "{{.Names}}"]), {
+      code: 0,
+      stdout: (await setup.run(["ps", "-q"])).stdout,
+      stderr: "WARNING: Ignoring custom format, because both --format and --quiet are set.\n",
+    });
+  });
+
   test("inspect --size adds up a VM's disk and its image, and is of no use for images", async () => {
     setup.engine.handle0(systemUsage, () => ({
       images: {
