@@ -12,6 +12,11 @@ export const listFormatHelp =
 export const objectFormatHelp =
   "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.";
 
+/** Docker's reading of `--quiet` beside `--format`: the table gives way to IDs, a template of one's own does not. */
+export function quietFormat(quiet: boolean, format: string | undefined): string | undefined {
+  return quiet && (format === undefined || format === "" || format === "table") ? "{{.ID}}" : format;
+}
+
 /** In a table's header, functions leave the column's title as it is. */
 const headerFunctions: TemplateFunctions = Object.fromEntries(
   ["json", "split", "join", "title", "lower", "upper", "truncate"].map((name) => [

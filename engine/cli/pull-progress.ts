@@ -12,7 +12,7 @@ const pullWords: Record<PullProgress["status"], string> = {
   waiting: "Waiting",
   downloading: "Downloading",
   verifying: "Verifying Checksum",
-  preparing: "Preparing",
+  preparing: "Download complete",
   complete: "Pull complete",
   retrying: "Retrying",
 };
@@ -67,7 +67,7 @@ function describe(
 ): string {
   const { status, currentBytes, totalBytes, message } = progress;
   const word = words[status] ?? status;
-  const isCounting = countingStates.has(status);
+  const isCounting = countingStates.has(status) && word !== pullWords.preparing;
   if (isCounting && currentBytes !== undefined) {
     return `${word} ${progressBar(currentBytes, totalBytes, columns)}`;
   }

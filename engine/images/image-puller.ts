@@ -385,7 +385,12 @@ export class ImagePuller {
       this.#roots.ahead(chainId(diffIds), diffIds, count, source.name, merge);
     };
     mergeAhead();
-    for (const layer of layers) onProgress({ layer: shortDigest(layer.digest), status: "waiting" });
+    const workersWanted = source.concurrency ?? concurrentLayers;
+    // As Docker's: all layers in their order, then which of them are not begun with yet.
+    for (const [i, { digest }] of layers.entries())
+      onProgress({ layer: shortDigest(digest), status: there[i] ? "exists" : "pulling" });
+    for (const { digest } of layers.filter((_, i) => !there[i]).slice(workersWanted))
+      onProgress({ layer: shortDigest(digest), status: "waiting" });
     const work = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const [number, descriptor] = next;
@@ -403,7 +408,7 @@ export class ImagePuller {
         mergeAhead();
       }
     };
-    const workers = Array.from({ length: source.concurrency ?? concurrentLayers }, () =>
+    const workers = Array.from({ length: workersWanted }, () =>
       work().catch((error: unknown) => {
         // The first failure is the one to report; the others stop because of it.
         if (!failed.signal.aborted) failed.abort(error);
@@ -437,6 +442,7 @@ export class ImagePuller {
       throw new MockerError(
         "NO_MATCHING_PLATFORM",
         `image with reference ${source.name} was found but does not match the specified platform: wanted ${formatPlatform(platform)}, actual: ${formatPlatform(own)}`,
+        { hint: `There is no other: leave --platform out, or give ${formatPlatform(own)}.` },
       );
     if (match(platform ?? hostPlatform(), own) === 0)
       onProgress({

@@ -1,7 +1,7 @@
 import { type ImageHistoryEntry, imageHistory } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
-import { ListFormat, type ListView, listFormatHelp } from "../list-format.ts";
+import { ListFormat, type ListView, listFormatHelp, quietFormat } from "../list-format.ts";
 import { ellipsis, shortId } from "../table.ts";
 import { rfc3339 } from "../time.ts";
 import { humanAge, humanSize } from "../units.ts";
@@ -63,7 +63,7 @@ export const history = defineCommand({
     const [image = ""] = args;
     const format = new ListFormat(
       view(flags.human, !flags["no-trunc"]),
-      flags.quiet ? "{{.ID}}" : flags.format,
+      quietFormat(flags.quiet, flags.format),
     );
     const engine = await connect();
     const platform = flags.platform ? { platform: flags.platform } : {};

@@ -2,7 +2,7 @@ import { type ImageSummary, imageList } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { filterFlag, filtersOf } from "../filters.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
-import { ListFormat, type ListView, listFormatHelp } from "../list-format.ts";
+import { ListFormat, type ListView, listFormatHelp, quietFormat } from "../list-format.ts";
 import { shortId } from "../table.ts";
 import { goTime } from "../time.ts";
 import { humanAge, humanSize } from "../units.ts";
@@ -106,7 +106,7 @@ export const images = defineCommand({
     const digests = flags.digests || flags.format?.includes("{{.Digest}}") === true;
     const format = new ListFormat(
       view(!flags["no-trunc"], flags.digests),
-      flags.quiet ? "{{.ID}}" : flags.format,
+      quietFormat(flags.quiet, flags.format),
     );
     const filters = filtersOf(flags.filter);
     const [reference] = args;

@@ -1,9 +1,10 @@
-import { imageInspect, MockerError, vmInspect } from "../../protocol/index.ts";
+import { imageInspect, MockerError, systemUsage, vmInspect } from "../../protocol/index.ts";
 import { type CommandContext, CommandFailure, defineCommand } from "../command.ts";
 import type { Engine } from "../connection.ts";
 import { describeError } from "../errors.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
 import { imageObject, vmObject } from "../inspect-object.ts";
+import type { Io } from "../io.ts";
 import { ObjectFormat, objectFormatHelp } from "../list-format.ts";
 
 const formatFlag = stringFlag("f", objectFormatHelp);
@@ -17,16 +18,31 @@ const flags = {
 type Inspector = (engine: Engine, name: string) => Promise<object>;
 
 const inspectVm: Inspector = async (engine, name) => vmObject(await engine.request(vmInspect, { vm: name }));
+
+/** With what it takes of the disk, as `system df` counts it, and with its image. */
+const inspectSizedVm: Inspector = async (engine, name) => {
+  const details = await engine.request(vmInspect, { vm: name });
+  const { vms, images } = await engine.request0(systemUsage);
+  const own = vms.find(({ vm }) => vm.id === details.id)?.diskBytes ?? 0;
+  const base = images.items.find(({ image }) => image.id === details.imageId)?.image.sizeBytes ?? 0;
+  return { ...vmObject(details), SizeRw: own, SizeRootFs: base + own };
+};
+
 const inspectImage = async (engine: Engine, name: string, platform?: string): Promise<object> =>
   imageObject(
     await engine.request(imageInspect, { image: name, ...(platform === undefined ? {} : { platform }) }),
   );
 
-const byType: Readonly<Record<string, Inspector>> = {
-  container: inspectVm,
-  vm: inspectVm,
-  image: (engine, name) => inspectImage(engine, name),
-};
+/** `--size` is of VMs: of an image nothing is left out without it. */
+function inspectors(size: boolean, io: Io): Readonly<Record<"container" | "vm" | "image", Inspector>> {
+  const vm = size ? inspectSizedVm : inspectVm;
+  const image: Inspector = async (engine, name) => {
+    const found = await inspectImage(engine, name);
+    if (size) io.stderr.write("WARNING: --size ignored for image\n");
+    return found;
+  };
+  return { container: vm, vm, image };
+}
 
 function isNotFound(error: unknown): boolean {
   return (
@@ -36,19 +52,18 @@ function isNotFound(error: unknown): boolean {
 }
 
 /** A VM or else an image of that name. */
-const inspectAny: Inspector = async (engine, name) => {
-  try {
-    return await inspectVm(engine, name);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  try {
-    return await inspectImage(engine, name);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  throw new CommandFailure(`error: no such object: ${name}`);
-};
+function inspectAny({ vm, image }: ReturnType<typeof inspectors>): Inspector {
+  return async (engine, name) => {
+    for (const inspector of [vm, image]) {
+      try {
+        return await inspector(engine, name);
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    throw new CommandFailure(`error: no such object: ${name}`);
+  };
+}
 
 /** Prints what is found, then the errors about the rest. */
 async function inspectAll(
@@ -80,11 +95,12 @@ export const inspect = defineCommand({
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run(context) {
-    const { type } = context.flags;
-    const inspector = type === undefined ? inspectAny : byType[type];
-    if (inspector === undefined) {
+    const { type, size } = context.flags;
+    const byType = inspectors(size, context.io);
+    if (type !== undefined && !Object.hasOwn(byType, type)) {
       throw new CommandFailure(`unknown type: "${type}": must be one of "container", "image", "vm"`);
     }
+    const inspector = type === undefined ? inspectAny(byType) : byType[type as keyof typeof byType];
     return inspectAll(context, new ObjectFormat(context.flags.format), inspector);
   },
 });
@@ -94,7 +110,12 @@ export const vmInspectCommand = defineCommand({
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags: { format: formatFlag, size: flags.size },
-  run: (context) => inspectAll(context, new ObjectFormat(context.flags.format), inspectVm),
+  run: (context) =>
+    inspectAll(
+      context,
+      new ObjectFormat(context.flags.format),
+      context.flags.size ? inspectSizedVm : inspectVm,
+    ),
 });
 
 export const imageInspectCommand = defineCommand({

@@ -98,6 +98,9 @@ export const ps = defineCommand({
   arguments: { min: 0, max: 0 },
   flags,
   async run({ flags, io, connect }) {
+    // Of all lists, Docker says so of this one alone.
+    if (flags.quiet && flags.format)
+      io.stderr.write("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
     const format = new ListFormat(view(!flags["no-trunc"]), flags.quiet ? "{{.ID}}" : flags.format);
     const params: VmListParams = { all: flags.all };
     if (flags.latest) params.last = 1;

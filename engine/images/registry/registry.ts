@@ -205,6 +205,7 @@ export class RegistryClient {
     const error = await refusal(repository, response, { action: "pull", what, manifest: true });
     if (error.code !== "IMAGE_NOT_FOUND" || response.status !== 404 || isDigest(tagOrDigest)) return error;
     const tags = await this.#list(endpoint, repository, signal, 1).catch(() => undefined);
+    tags?.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
     const name = familiarName(repository);
     const hint =
       tags === undefined || tags.length === 0

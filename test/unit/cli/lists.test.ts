@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { imageInspect, imageList, MockerError, vmInspect, vmList } from "../../../engine/protocol/index.ts";
+import {
+  imageInspect,
+  imageList,
+  MockerError,
+  systemUsage,
+  vmInspect,
+  vmList,
+} from "../../../engine/protocol/index.ts";
 import { imageDetails, imageId, imageSummary, vmDetails, vmId, vmSummary } from "./fixtures.ts";
 import { Setup } from "./harness.ts";
 
@@ -180,6 +187,41 @@ alpine                  latest    c0dec0dec0de   3 weeks ago   7.73MB
       (await setup.run(["inspect", "--format", "json", "web"])).stdout,
       /^\[\{"Id":"4f2a.*\}\]\n$/,
     );
+  });
+
+  test("--quiet beside --format, as in Docker's images and in its ps", async () => {
+    const first = async (...args: string[]): Promise<string> =>
+      (await setup.run(args)).stdout.split("\n")[0] ?? "";
+    const id = imageId.slice("sha256:".length, "sha256:".length + 12);
+    assert.equal(await first("images", "-q"), id);
+    assert.equal(await first("images", "-q", "--format", "table"), id);
+    assert.equal(await first("images", "-q", "--format", "{{.Tag}}"), "latest");
+    assert.equal(await first("images", "-q", "--format", "table {{.Tag}}"), "TAG");
+    assert.match(await first("images", "-q", "--format", "json"), /^\{"Containers":/);
+    assert.deepEqual(await setup.run(["ps", "-q", "--format", "{{.Names}}"]), {
+      code: 0,
+      stdout: (await setup.run(["ps", "-q"])).stdout,
+      stderr: "WARNING: Ignoring custom format, because both --format and --quiet are set.\n",
+    });
+  });
+
+  test("inspect --size adds up a VM's disk and its image, and is of no use for images", async () => {
+    setup.engine.handle0(systemUsage, () => ({
+      images: {
+        items: [{ image: imageSummary({ sizeBytes: 7_000_000 }), sharedBytes: 0, vms: 1 }],
+        diskBytes: 0,
+        reclaimableBytes: 0,
+      },
+      vms: [{ vm: vmSummary(), diskBytes: 500_000 }],
+    }));
+    const format = ["-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}"];
+    for (const verb of [["inspect"], ["container", "inspect"]])
+      assert.equal((await setup.run([...verb, ...format, "web"])).stdout, "500000 7500000\n");
+    const { code, stdout, stderr } = await setup.run(["inspect", "--size", "-f", "{{.Size}}", "alpine"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^[0-9]+\n$/);
+    assert.equal(stderr, "WARNING: --size ignored for image\n");
+    assert.doesNotMatch((await setup.run(["inspect", "web"])).stdout, /"Size/);
   });
 
   test("inspect prints what it finds, and tells what it does not", async () => {

@@ -45,7 +45,7 @@ bbbbbbbbbbbb: Waiting
 connect ECONNREFUSED; trying again in 1 s
 bbbbbbbbbbbb: Retrying: connection reset, again in 1 s
 bbbbbbbbbbbb: Verifying Checksum
-bbbbbbbbbbbb: Preparing
+bbbbbbbbbbbb: Download complete
 bbbbbbbbbbbb: Pull complete
 Digest: ${digest}
 Status: Downloaded newer image for alpine:latest

@@ -36,7 +36,8 @@ test("a pull brings the image, and another one nothing", async () => {
   });
   for (const layer of wanted.layers) {
     const statuses = progress.filter((line) => line.layer === layer.slice(7, 19)).map(({ status }) => status);
-    assert.equal(statuses[0], "waiting");
+    assert.equal(statuses[0], "pulling");
+    assert.ok(!statuses.includes("waiting"));
     assert.equal(statuses.at(-1), "complete");
     assert.ok(statuses.includes("downloading"));
   }
@@ -47,6 +48,28 @@ test("a pull brings the image, and another one nothing", async () => {
   await store.pull({ reference: `${registry.host}/some/app@${wanted.manifestDigest}` });
   assert.equal(registry.seen.length - requests, 1, "what has a known digest is not asked for");
   assertClean(dir);
+});
+
+test("layers are told in Docker's order: what is there, what is pulled, and what has to wait", async () => {
+  const registry = await FakeRegistry.start();
+  const tars = await Promise.all([..."abcdef"].map((name) => makeTar([{ name, content: name }])));
+  const base = makeImage(tars.slice(0, 1));
+  const wanted = makeImage(tars);
+  const { store } = await makeStore();
+  await store.pull({ reference: registry.add("base", "1", base) });
+  const progress: string[] = [];
+  await store.pull(
+    { reference: registry.add("app", "1", wanted) },
+    { onProgress: ({ layer, status }) => layer !== "" && progress.push(`${layer} ${status}`) },
+  );
+  const [first, ...others] = wanted.layers.map((digest) => digest.slice(7, 19));
+  // Three at a time, unless max-concurrent-downloads says otherwise.
+  assert.deepEqual(progress.slice(0, 8), [
+    `${first} exists`,
+    ...others.map((layer) => `${layer} pulling`),
+    `${others[3]} waiting`,
+    `${others[4]} waiting`,
+  ]);
 });
 
 test("a download that is cut goes on where it was cut, and finished layers are not fetched again", async () => {

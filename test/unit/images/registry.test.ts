@@ -9,6 +9,7 @@ import { hostPlatform } from "../../../engine/images/platform.ts";
 import { parseChallenges } from "../../../engine/images/registry/auth.ts";
 import { findCredential } from "../../../engine/images/registry/docker-config.ts";
 import { retryAfterMs } from "../../../engine/images/registry/http.ts";
+import type { MockerError } from "../../../engine/protocol/errors.ts";
 import type { PullProgress } from "../../../engine/protocol/image.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
@@ -69,8 +70,23 @@ test("the platform is chosen from an index; attestations are none; nesting has a
   );
   await assert.rejects(
     store.pull({ reference: `${registry.host}/multi:own`, platform: "linux/s390x" }),
-    fails("NO_MATCHING_PLATFORM", /does not match the specified platform/),
+    (error: unknown) => {
+      assert.match(
+        (error as MockerError).hint ?? "",
+        /^There is no other: leave --platform out, or give linux\//,
+      );
+      return fails("NO_MATCHING_PLATFORM", /does not match the specified platform/)(error);
+    },
   );
+  registry.behave = (request, answer) => {
+    if (!request.url?.includes("/many/tags/list")) return false;
+    answer.setHeader("content-type", "application/json").end('{"name":"many","tags":["v10","v2","v1"]}');
+    return true;
+  };
+  await assert.rejects(store.pull({ reference: `${registry.host}/many:v3` }), (error: unknown) => {
+    assert.match((error as MockerError).hint ?? "", /^Tags of \S+\/many: v1, v2, v10\.$/);
+    return fails("IMAGE_NOT_FOUND", /^manifest for \S+\/many:v3 not found/)(error);
+  });
   await assert.rejects(
     store.pull({ reference, platform: "a/b/c/d" }),
     fails("INVALID_ARGUMENT", /invalid platform/),
