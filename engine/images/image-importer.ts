@@ -1,17 +1,17 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder, temporaryName } from "../atomic-file.ts";
+import { temporaryName } from "../atomic-file.ts";
 import { MockerError, scrub } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
 import { applyChanges } from "./config-changes.ts";
 import { type Digest, digestOf } from "./digest.ts";
 import type { ImagePuller, PullOptions } from "./image-puller.ts";
-import { type BlobSource, noSpace } from "./layers/layer-store.ts";
+import { noSpace } from "./layers/layer-store.ts";
 import { mediaTypes } from "./manifest.ts";
 import { hostPlatform, parsePlatform } from "./platform.ts";
 import { canonical, parseReference } from "./reference.ts";
 import { blobDigests, compressionIn, decompress } from "./sources/decompress.ts";
-import { fileBlobs, type ImageSource, memoryBlobs } from "./sources/image-source.ts";
+import { type ImageSource, memoryBlobs } from "./sources/image-source.ts";
 import { spool } from "./sources/spool.ts";
 import type { ContentStore } from "./store/content-store.ts";
 import type { Garbage } from "./store/garbage.ts";
@@ -53,9 +53,8 @@ export class ImageImporter {
     if (reference?.digest !== undefined)
       throw new MockerError("INVALID_REFERENCE", "cannot import digest reference");
     const pins: string[] = [];
-    let layer: ReceivedLayer | undefined;
     try {
-      layer = await this.#receive(chunks, name, signal);
+      const layer = await this.#receive(chunks, name, signal);
       this.#garbage.pin(pins, layer.digest, layer.diffId);
       const created = new Date().toISOString();
       const comment = params.message ?? `Imported from ${scrub(name)}`;
@@ -72,11 +71,8 @@ export class ImageImporter {
         }),
       );
       const source = imageSource(name, image, layer, reference === undefined ? [] : [canonical(reference)]);
-      // The layer is there as if it were downloaded already: it is verified and converted where it is.
-      const partial = this.#store.partialPath(layer.digest);
-      await rename(layer.path, partial);
-      syncFolder(this.#store.ingestDir);
-      layer.path = partial;
+      // Also when the store has it: whoever reads that one goes on with it, and it may be damaged.
+      this.#store.adoptFile(layer.digest, layer.path);
       const { id } = await this.#puller.bring(source, platform, signal, options.onProgress ?? (() => {}));
       return id;
     } catch (error) {
@@ -84,7 +80,9 @@ export class ImageImporter {
       throw noSpace(error);
     } finally {
       this.#garbage.unpin(pins);
-      if (layer) await rm(layer.path, { force: true });
+      // Of what was refused nothing stays.
+      const held = new Set(pins);
+      await this.#garbage.sweep((key) => held.has(key));
     }
   }
 
@@ -129,18 +127,12 @@ function imageSource(name: string, config: Buffer, layer: ReceivedLayer, tags: s
       layers: [{ mediaType: layer.mediaType, digest: layer.digest, size: layer.size }],
     }),
   );
-  const small = memoryBlobs(new Map([[configDigest, config]]));
-  const large = fileBlobs(() => layer.path);
-  const blobs: BlobSource = {
-    resumable: false,
-    open: (descriptor, ...rest) =>
-      (descriptor.digest === configDigest ? small : large).open(descriptor, ...rest),
-  };
   return {
     name: tags[0] ?? name,
     top: { bytes: manifest, contentType: mediaTypes.ociManifest, digest: digestOf(manifest) },
     manifest: () => Promise.reject(new Error("an imported image has one manifest")),
-    blobs,
+    // The layer is in the store.
+    blobs: memoryBlobs(new Map([[configDigest, config]])),
     tags,
     repository: undefined,
   };

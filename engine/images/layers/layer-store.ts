@@ -194,7 +194,7 @@ export class LayerStore {
         }
         progress.send("preparing", { currentBytes: descriptor.size, totalBytes: descriptor.size });
         await Promise.all([handle.sync(), conversion?.job.result ?? this.#verify(handle, wish)]);
-        this.#store.adoptPartial(descriptor.digest);
+        this.#store.adoptFile(descriptor.digest);
         conversion?.publish();
       } finally {
         await conversion?.cleanUp();
