@@ -10,7 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ImageRecords } from "../../../engine/images/image-records.ts";
@@ -45,6 +45,27 @@ test("a download that begins while beginnings of downloads are swept keeps what 
     ["new", "new", "new"],
   );
   assert.equal(filesIn(store.ingestDir).length, 3);
+});
+
+test("a sweep that is killed leaves no mark of a flush without what was flushed", () => {
+  const store = new ContentStore(tmpDir());
+  const stem = "a".repeat(64);
+  const folders = {
+    layersDir: ["data", "index", "synced"],
+    rootsDir: ["erofs", "json", "synced", "vmdk"],
+    rootfsDir: ["synced"],
+  } as const;
+  for (const [folder, suffixes] of Object.entries(folders))
+    for (const suffix of suffixes)
+      writeFileSync(join(store[folder as keyof typeof folders], `${stem}.${suffix}`), "");
+  mkdirSync(join(store.rootfsDir, stem));
+  const garbage = new Garbage(store, new ImageRecords(store.recordsDir, store.ingestDir), () => new Set());
+  const items = [...garbage.items()];
+  const order = (wanted: string): string[] =>
+    items.filter(({ kind }) => kind === wanted).map(({ path }) => basename(path).slice(stem.length));
+  assert.deepEqual(order("layer"), [".synced", ".index", ".data"]);
+  assert.deepEqual(order("root"), [".synced", ".vmdk", ".json", ".erofs"]);
+  assert.deepEqual(order("folder"), [".synced", ""]);
 });
 
 test("what is made anew during a flush is not said to be flushed", async () => {
