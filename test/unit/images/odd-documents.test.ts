@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { mediaTypes, parseManifest } from "../../../engine/images/manifest.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {
@@ -17,6 +18,7 @@ import {
   writeLayout,
 } from "./support.ts";
 
+const run = promisify(execFile);
 const digest = sha256(Buffer.from(""));
 
 const odd: Record<string, string> = {
@@ -99,7 +101,7 @@ for (const what of ["manifest", "configuration", "layer"] as const)
     }[what];
     const path = join(layout, "blobs", (blob ?? "").replace(":", "/"));
     rmSync(path);
-    execFileSync("mkfifo", [path]);
+    await run("mkfifo", [path]);
     const { store } = await makeStore();
     await assert.rejects(
       store.pull({ reference: `oci:${layout}` }),
@@ -113,6 +115,6 @@ test("an OCI layout whose index.json is a pipe or huge is refused", async () => 
   writeFileSync(join(layout, "index.json"), " ".repeat(5 << 20));
   await assert.rejects(store.pull({ reference: `oci:${layout}` }), fails("IMAGE_INVALID", /bytes/));
   rmSync(join(layout, "index.json"));
-  execFileSync("mkfifo", [join(layout, "index.json")]);
+  await run("mkfifo", [join(layout, "index.json")]);
   await assert.rejects(store.pull({ reference: `oci:${layout}` }), fails("IMAGE_INVALID", /no file/));
 });
