@@ -105,20 +105,20 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
     const archive = images.save(names, platform);
     return { stream: streams.offer((socket) => engine.send(archive, socket)) };
   });
-  handle(protocol.imageLoad, ({ upload, file, name, platform, progressToken }, signal) =>
-    images.load(
-      file ? { path: seenFile(file) } : { name, chunks: engine.uploads.take(upload ?? "", signal) },
-      { platform, signal, onProgress: progress(pullProgress, progressToken) },
-    ),
-  );
+  handle(protocol.imageLoad, ({ upload, file, name, platform, progressToken }, signal) => {
+    const options = { platform, signal, onProgress: progress(pullProgress, progressToken) };
+    if (file) return images.load({ path: seenFile(file) }, options);
+    return engine.uploads.take(upload ?? "", signal, (chunks) => images.load({ name, chunks }, options));
+  });
   handle(protocol.imageImport, async ({ upload, source, progressToken, ...params }, signal) => {
     const report = progress(pullProgress, progressToken);
     const onBytes: OnBytes = (bytes) => report({ layer: "", status: "downloading", ...bytes });
-    const chunks =
-      upload === undefined
-        ? remoteFile(source, engine.registry, signal, onBytes)
-        : engine.uploads.take(upload, signal);
-    return { id: await images.import(chunks, source, params, { signal }) };
+    const take = (chunks: AsyncIterable<Buffer>): Promise<string> =>
+      images.import(chunks, source, params, { signal });
+    const id = await (upload === undefined
+      ? take(remoteFile(source, engine.registry, signal, onBytes))
+      : engine.uploads.take(upload, signal, take));
+    return { id };
   });
   handle(protocol.imageHistory, ({ image, platform }) => images.history(image, platform));
   handle(protocol.imagePrune, ({ all, filters }) =>

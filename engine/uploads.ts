@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { receiveBytes } from "./byte-stream.ts";
+import { unlessAborted } from "./images/shared-reads.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { StreamRef } from "./protocol/stream.ts";
 import type { Streams } from "./streams.ts";
@@ -34,17 +35,29 @@ export class Uploads {
     return { upload, stream };
   }
 
-  /** The bytes of an upload; each can be taken once. `signal` ends a wait for more of them. */
-  take(upload: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+  /**
+   * Gives `use` the bytes of an upload; each can be taken once. `signal` ends a wait for more of them. When `use` has ended the client's
+   * stream is closed, whether anybody has read from it or not.
+   */
+  async take<T>(
+    upload: string,
+    signal: AbortSignal,
+    use: (chunks: AsyncIterable<Buffer>) => Promise<T>,
+  ): Promise<T> {
     const socket = this.#pending.get(upload);
     if (!socket) throw new MockerError("INVALID_ARGUMENT", `there is no upload ${upload}`);
     this.#pending.delete(upload);
-    return (async function* () {
-      const opened = await socket;
-      const abort = (): void => void opened.destroy();
-      signal.addEventListener("abort", abort, { once: true });
-      if (signal.aborted) abort();
-      yield* receiveBytes(opened);
-    })();
+    const close = (): void => void socket.then((opened) => opened.destroy()).catch(() => undefined);
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      return await use(bytesOf(socket, signal));
+    } finally {
+      signal.removeEventListener("abort", close);
+      close();
+    }
   }
+}
+
+async function* bytesOf(socket: Promise<Socket>, signal: AbortSignal): AsyncGenerator<Buffer> {
+  yield* receiveBytes(await unlessAborted(socket, signal));
 }

@@ -23,7 +23,7 @@ import {
   writeSync,
 } from "node:fs";
 import { Writable } from "node:stream";
-import { MockerError } from "../protocol/errors.ts";
+import { MockerError, scrub } from "../protocol/errors.ts";
 import { type TarEntry, TarReader } from "../tar/tar-reader.ts";
 import { CommandFailure } from "./command.ts";
 
@@ -197,7 +197,7 @@ export class TarExtract extends Writable {
     if (this.#base === undefined) {
       if (clean === "" || clean === ".." || /[/\0]/.test(clean))
         throw invalid(`it begins with ${quoted(name)}`);
-      const target = this.#options.place({ name: shown(clean), isDirectory });
+      const target = this.#options.place({ name: bytes(clean).toString("utf8"), isDirectory });
       this.#target = Buffer.from(target).toString("latin1");
       this.#base = clean;
     }
@@ -225,8 +225,9 @@ function bytes(path: string): Buffer {
   return Buffer.from(path, "latin1");
 }
 
+/** For a terminal. */
 function shown(path: string): string {
-  return bytes(path).toString("utf8");
+  return scrub(bytes(path).toString("utf8"));
 }
 
 function quoted(path: string): string {

@@ -1,17 +1,17 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder, temporaryName } from "../atomic-file.ts";
+import { temporaryName } from "../atomic-file.ts";
 import { MockerError, scrub } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
 import { applyChanges } from "./config-changes.ts";
 import { type Digest, digestOf, shortDigest } from "./digest.ts";
 import type { ImagePuller, PullOptions } from "./image-puller.ts";
-import { type BlobSource, noSpace } from "./layers/layer-store.ts";
+import { noSpace } from "./layers/layer-store.ts";
 import { mediaTypes } from "./manifest.ts";
 import { hostPlatform, parsePlatform } from "./platform.ts";
 import { canonical, parseReference } from "./reference.ts";
 import { blobDigests, compressionIn, decompress } from "./sources/decompress.ts";
-import { fileBlobs, type ImageSource, memoryBlobs } from "./sources/image-source.ts";
+import { type ImageSource, memoryBlobs } from "./sources/image-source.ts";
 import { spool } from "./sources/spool.ts";
 import type { ContentStore } from "./store/content-store.ts";
 import type { Garbage } from "./store/garbage.ts";
@@ -74,11 +74,8 @@ export class ImageImporter {
         }),
       );
       const source = imageSource(shown, image, layer, reference === undefined ? [] : [canonical(reference)]);
-      // The layer is there as if it were downloaded already: it is verified and converted where it is.
-      const partial = this.#store.partialPath(layer.digest);
-      await rename(layer.path, partial);
-      syncFolder(this.#store.ingestDir);
-      layer.path = partial;
+      // Also when the store has it: whoever reads that one goes on with it, and it may be damaged.
+      this.#store.adoptFile(layer.digest, layer.path);
       const { id } = await this.#puller.bring(source, platform, signal, options.onProgress ?? (() => {}));
       return id;
     } catch (error) {
@@ -86,7 +83,9 @@ export class ImageImporter {
       throw isInvalid(error) ? refusal(error, shown, layer) : noSpace(error);
     } finally {
       this.#garbage.unpin(pins);
-      if (layer) await rm(layer.path, { force: true });
+      // Of what was refused nothing stays.
+      const held = new Set(pins);
+      await this.#garbage.sweep((key) => held.has(key));
     }
   }
 
@@ -147,18 +146,12 @@ function imageSource(name: string, config: Buffer, layer: ReceivedLayer, tags: s
       layers: [{ mediaType: layer.mediaType, digest: layer.digest, size: layer.size }],
     }),
   );
-  const small = memoryBlobs(new Map([[configDigest, config]]));
-  const large = fileBlobs(() => layer.path);
-  const blobs: BlobSource = {
-    resumable: false,
-    open: (descriptor, ...rest) =>
-      (descriptor.digest === configDigest ? small : large).open(descriptor, ...rest),
-  };
   return {
     name,
     top: { bytes: manifest, contentType: mediaTypes.ociManifest, digest: digestOf(manifest) },
     manifest: () => Promise.reject(new Error("an imported image has one manifest")),
-    blobs,
+    // The layer is in the store.
+    blobs: memoryBlobs(new Map([[configDigest, config]])),
     tags,
     repository: undefined,
   };

@@ -43,7 +43,7 @@ export class ImageLoader {
           ? await Archive.open(bytes.path, folder, signal)
           : await Archive.receive(bytes.chunks, name, folder, signal);
       const result: ImageLoadResult = { images: [], renamed: [] };
-      for (const source of await this.#sources(archive, name, signal))
+      for await (const source of this.#sources(archive, name, signal))
         await this.#loadOne(source, platform, signal, options, result);
       return result;
     } catch (error) {
@@ -57,13 +57,14 @@ export class ImageLoader {
     }
   }
 
-  async #sources(archive: Archive, name: string, signal: AbortSignal): Promise<ImageSource[]> {
+  async *#sources(archive: Archive, name: string, signal: AbortSignal): AsyncGenerator<ImageSource> {
     // Its manifests are the images' own; those for a manifest.json would be made here.
-    if (archive.has("index.json") && archive.has("oci-layout")) return await archivedLayout(archive, name);
-    if (archive.has("manifest.json")) return await archivedImages(archive, name, signal);
-    throw new MockerError("IMAGE_INVALID", `${name} has no images: neither manifest.json nor index.json`, {
-      hint: "It should be what docker save, podman save or skopeo wrote. A root file system is taken by: mocker import",
-    });
+    if (archive.has("index.json") && archive.has("oci-layout")) yield* archivedLayout(archive, name);
+    else if (archive.has("manifest.json")) yield* await archivedImages(archive, name, signal);
+    else
+      throw new MockerError("IMAGE_INVALID", `${name} has no images: neither manifest.json nor index.json`, {
+        hint: "It should be what docker save, podman save or skopeo wrote. A root file system is taken by: mocker import",
+      });
   }
 
   async #loadOne(

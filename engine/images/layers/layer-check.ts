@@ -79,6 +79,8 @@ export async function deepLayerFault(
     return (await sameFiles(dataPath, paths.data)) ? undefined : "has other data than its blob makes";
   } finally {
     signal.removeEventListener("abort", abort);
+    // Until then its thread may write them.
+    await job.ended;
     await rm(dataPath, { force: true });
     await rm(indexPath, { force: true });
   }

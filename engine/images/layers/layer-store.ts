@@ -10,6 +10,7 @@ import { backoffMs, delay } from "../registry/http.ts";
 import { readRange } from "../sources/archive.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import { freeGarbage } from "./free-garbage.ts";
+import { blobFault } from "./layer-check.ts";
 import { defaultLimits, type LayerLimits } from "./layer-converter.ts";
 import type { LayerPool } from "./layer-pool.ts";
 
@@ -151,7 +152,14 @@ export class LayerStore {
       await conversion.job.result;
       conversion.publish();
     } catch (error) {
-      if (error instanceof MockerError && error.code === "DIGEST_MISMATCH") await rm(path, { force: true });
+      // An image that lies about what is in the blob must not take it from those that do not.
+      const { descriptor } = wish;
+      if (
+        error instanceof MockerError &&
+        error.code === "DIGEST_MISMATCH" &&
+        (await blobFault(this.#store, descriptor.digest, descriptor.size, true, signal)) !== undefined
+      )
+        await rm(path, { force: true });
       throw error;
     } finally {
       await conversion.cleanUp();
@@ -186,7 +194,7 @@ export class LayerStore {
         }
         progress.send("preparing", { currentBytes: descriptor.size, totalBytes: descriptor.size });
         await Promise.all([handle.sync(), conversion?.job.result ?? this.#verify(handle, wish)]);
-        this.#store.adoptPartial(descriptor.digest);
+        this.#store.adoptFile(descriptor.digest);
         conversion?.publish();
       } finally {
         await conversion?.cleanUp();

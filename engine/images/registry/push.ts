@@ -60,8 +60,9 @@ export async function pushImage(
   const plans = tags.map((tag) => plan({ ...reference, tag }, params.platform, context));
   const result: ImagePushResult = { repository: canonicalName(reference), tags: [] };
   const seen = new Map<Digest, Promise<void>>();
-  for (const next of plans) {
+  for (const next of plans)
     context.pin([...next.blobs, ...next.children, next.top].map(({ digest }) => digest));
+  for (const next of plans) {
     result.tags.push(await push(reference, next, seen, context));
   }
   return result;

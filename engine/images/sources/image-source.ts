@@ -150,7 +150,6 @@ export async function readSmall(
         if (length > descriptor.size) break;
         chunks.push(chunk as Buffer);
       }
-      return Buffer.concat(chunks);
     } catch (error) {
       signal.throwIfAborted();
       if (!source.blobs.resumable)
@@ -161,8 +160,11 @@ export async function readSmall(
           `${source.name}: the connection was cut again and again`,
           { cause: error },
         );
+      continue;
     } finally {
       stream.destroy();
     }
+    if (length === descriptor.size) return Buffer.concat(chunks);
+    throw invalidImage(source.name, `${descriptor.digest} has ${length} bytes instead of ${descriptor.size}`);
   }
 }

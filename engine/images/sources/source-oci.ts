@@ -69,10 +69,10 @@ export async function ociArchiveSource(
 }
 
 /**
- * All images of an archive that is an OCI layout. What is listed under one name for several platforms is one image. Names are
+ * All images of an archive that is an OCI layout, one after the other: each has a manifest of some MiB in memory, perhaps. What is listed under one name for several platforms is one image. Names are
  * those that are references; an image without any has none.
  */
-export async function archivedLayout(archive: Archive, path: string): Promise<ImageSource[]> {
+export async function* archivedLayout(archive: Archive, path: string): AsyncGenerator<ImageSource> {
   const bytes = await archive.read("index.json", maximumManifestBytes);
   const parsed = parseManifest(bytes, "", path);
   if (parsed.kind !== "index") throw new MockerError("IMAGE_INVALID", `${path}: its index.json is no index`);
@@ -95,11 +95,8 @@ export async function archivedLayout(archive: Archive, path: string): Promise<Im
     if (name !== undefined) image.tags.push(name);
     images.set(first.digest, image);
   }
-  const sources: ImageSource[] = [];
-  for (const { descriptors, tags } of images.values()) {
-    sources.push(await layoutImage(path, descriptors, readBlob, blobs, tags));
-  }
-  return sources;
+  for (const { descriptors, tags } of images.values())
+    yield await layoutImage(path, descriptors, readBlob, blobs, tags);
 }
 
 /** The image behind descriptors that are one image's for several platforms, or one alone. */

@@ -105,11 +105,11 @@ export class ContentStore {
     return digest;
   }
 
-  /** Turns a finished download, already durable and verified, into a blob; its name is durable after {@link syncBlobs}. */
-  adoptPartial(digest: Digest): void {
+  /** Turns a finished download, or another file of the store, already durable and verified, into a blob; its name is durable after {@link syncBlobs}. */
+  adoptFile(digest: Digest, path = this.partialPath(digest)): void {
     const folder = join(this.dir, "blobs", splitDigest(digest).algorithm);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    renameSync(this.partialPath(digest), this.blobPath(digest));
+    renameSync(path, this.blobPath(digest));
   }
 
   /** Once for all of an image's blobs, before its record names them. */

@@ -32,8 +32,15 @@ export const ownNames = {
   rootfsDir: /^[0-9a-f]+(\.synced)?$/,
 } as const;
 
+/**
+ * In the order in which they may go, whenever that is broken off: marks of flushes first, for they must not outlive what was flushed; then
+ * what says that the rest is there, an index or a descriptor.
+ */
 function names(folder: string, pattern: RegExp): string[] {
-  return readdirSync(folder).filter((name) => pattern.test(name));
+  const isMark = (name: string): boolean => name.endsWith(".synced");
+  const all = readdirSync(folder).filter((name) => pattern.test(name));
+  const rest = all.filter((name) => !isMark(name)).sort();
+  return [...all.filter(isMark), ...rest.reverse()];
 }
 
 const graveSuffix = ".removed-record";
@@ -126,8 +133,7 @@ export class Garbage {
       yield { kind: "blob", key: digest, path: this.#store.blobPath(digest) };
     for (const name of names(this.#store.rootsDir, ownNames.rootsDir))
       yield { kind: "root", key: `sha256:${stemOf(name)}`, path: join(this.#store.rootsDir, name) };
-    // Indexes first: a layer is there when its index is.
-    for (const name of names(this.#store.layersDir, ownNames.layersDir).sort().reverse()) {
+    for (const name of names(this.#store.layersDir, ownNames.layersDir)) {
       const stem = stemOf(name);
       const key = stem.includes("-") ? stem.replace("-", ":") : `sha256:${stem}`;
       yield { kind: "layer", key, path: join(this.#store.layersDir, name) };

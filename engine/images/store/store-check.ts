@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
 import { temporaryName } from "../../atomic-file.ts";
-import { MockerError } from "../../protocol/errors.ts";
+import { MockerError, scrub } from "../../protocol/errors.ts";
 import type { StoreProblem, SystemCheckResult } from "../../protocol/system.ts";
 import { type Digest, shortDigest } from "../digest.ts";
 import type { ImageAdopter } from "../image-adopter.ts";
@@ -84,12 +84,14 @@ export class StoreCheck {
     hint: string,
     repaired = false,
   ) {
-    this.#problems.push({ severity, subject, problem, hint, repaired });
+    // They quote what images and other programs say.
+    const words = { subject: scrub(subject), problem: scrub(problem) };
+    this.#problems.push({ severity, ...words, hint, repaired });
   }
 
   #look(subject: string): void {
     this.#signal.throwIfAborted();
-    this.#options.onSubject?.(subject);
+    this.#options.onSubject?.(scrub(subject));
   }
 
   #first(key: string): boolean {

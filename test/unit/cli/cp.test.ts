@@ -175,6 +175,37 @@ describe("cp", () => {
     assert.deepEqual(readdirSync(join(dir, "dev")), ["x"]);
   });
 
+  test("names with control characters do not reach the terminal", async () => {
+    const evil = "d/\u001b]0;x\u0007\u009b31m";
+    const skipped = await copy(
+      [
+        { name: "d/", type: "directory" },
+        { name: evil, type: "fifo" },
+      ],
+      "c:/d",
+      dir,
+    );
+    const refused = await copy(
+      [
+        { name: "d/", type: "directory" },
+        { name: `${evil}/`, type: "directory" },
+        { name: evil, content: "x" },
+      ],
+      "c:/d",
+      dir,
+    );
+    const failed = await copy(
+      [{ name: `d/${evil}${"x".repeat(250)}`, content: "x" }],
+      "c:/d",
+      join(dir, "n"),
+    );
+    says(failed, /./);
+    for (const { stderr } of [skipped, refused, failed]) {
+      assert.match(stderr, /31m/);
+      assert.doesNotMatch(stderr, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    }
+  });
+
   test("with -a, and as root, owners and setuid bits are kept", {
     skip: process.getuid?.() !== 0,
   }, async () => {

@@ -313,3 +313,18 @@ test("a manifest that is a pipe, although its index promises some bytes, stops n
   );
   assert.match(line(problem as StoreProblem), /cannot be used/);
 });
+
+test("names with control characters are told without them", async () => {
+  const { store, dir } = await makeStore();
+  const own = await image("own");
+  await put(dir, "box", own);
+  writeFileSync(
+    join(dir, "index.json"),
+    readFileSync(join(dir, "index.json"), "utf8").replace('"box"', '"box\\u001b]0;x\\u0007"'),
+  );
+  const subjects: string[] = [];
+  const { problems } = await store.check({ onSubject: (subject) => subjects.push(subject) });
+  const told = [...subjects, ...problems.map(line)];
+  assert.ok(told.some((text) => text.includes("box")));
+  assert.doesNotMatch(told.join("\n"), /[\u001b\u0007]/);
+});

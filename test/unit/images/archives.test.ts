@@ -410,6 +410,23 @@ test("a tar of a file system becomes an image, compressed or not, with Docker's 
   assert.deepEqual((await store.check({ deep: true })).problems, []);
 });
 
+test("of two imports of one tar at once, each ends as if it were alone", async () => {
+  const tar = await makeTar([{ name: "x", content: randomBytes(8_000_000) }]);
+  const { store, dir } = await makeStore();
+  for (let ticks = 0; ticks < 30; ticks++) {
+    const controller = new AbortController();
+    const first = store.import(pieces(tar, 1_000_000), "first", {}, { signal: controller.signal });
+    const second = store.import(pieces(tar, 1_000_000), "second", {});
+    for (let tick = 0; tick < ticks * 24; tick++) await new Promise(setImmediate);
+    controller.abort();
+    await Promise.allSettled([first]);
+    const id = await second;
+    assertClean(dir);
+    for (const { id: image } of await store.list()) await store.remove(image, { force: true });
+    assert.match(id, /^sha256:/);
+  }
+});
+
 test("where an image was imported from is in its history, without the password for it", async () => {
   const { store } = await makeStore();
   const tar = await makeTar([{ name: "x", content: "x" }]);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { maximumManifestBytes } from "../../../engine/images/manifest.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { makeImage, makeStore, makeTar, writeLayout } from "./support.ts";
+import { makeImage, makeStore, makeTar, sha256, type TestImage, writeLayout } from "./support.ts";
 
 // This file is also the program that is measured: it brings one image into a store and says what memory it had at most.
 const { MOCKER_PULL: pulled, MOCKER_LOAD: loaded, MOCKER_INTO: into } = process.env;
@@ -49,6 +50,19 @@ else {
     });
     const kib = peakKib({ MOCKER_PULL: `oci:${layout}` });
     assert.ok(kib < 150 * 1024, `${kib} KiB`);
+  });
+
+  test("an archive of many images with manifests as large as they may be takes little memory", async () => {
+    const image = makeImage([await makeTar([{ name: "file", content: "x" }])]);
+    const images = Array.from({ length: 40 }, (_, i): [string, TestImage] => {
+      const padding = " ".repeat(maximumManifestBytes - image.manifest.length - i);
+      const manifest = Buffer.concat([image.manifest, Buffer.from(padding)]);
+      return [`app:${i}`, { ...image, manifest, manifestDigest: sha256(manifest) }];
+    });
+    const layout = writeLayout(join(tmpDir(), "layout"), Object.fromEntries(images));
+    const archive = execFileSync("tar", ["-C", layout, "-c", ...readdirSync(layout)], { maxBuffer: 1 << 30 });
+    const kib = peakKib({ MOCKER_LOAD: "archive" }, archive);
+    assert.ok(kib < 200 * 1024, `${kib} KiB`);
   });
 
   test("an archive that comes compressed takes little memory", async () => {

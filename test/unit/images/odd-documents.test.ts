@@ -1,12 +1,24 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { mediaTypes, parseManifest } from "../../../engine/images/manifest.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { FakeRegistry, fails, makeStore, oneFileImage, sha256, writeLayout } from "./support.ts";
+import {
+  assertClean,
+  FakeRegistry,
+  fails,
+  makeImage,
+  makeStore,
+  makeTar,
+  oneFileImage,
+  sha256,
+  writeLayout,
+} from "./support.ts";
 
+const run = promisify(execFile);
 const digest = sha256(Buffer.from(""));
 
 const odd: Record<string, string> = {
@@ -50,6 +62,34 @@ test("what an index lists beside the image, and is no manifest, is no obstacle f
   assert.equal((await store.get(reference, `linux/${platform.architecture}`)).id, image.configDigest);
 });
 
+test("an image that says another thing of a layer that another image has does that image no harm", async () => {
+  const registry = await FakeRegistry.start();
+  const tar = await makeTar([{ name: "file", content: "x" }]);
+  const good = makeImage([tar]);
+  const { store, dir } = await makeStore();
+  await store.pull({ reference: registry.add("good", "x", good) });
+  const lie = registry.add("lie", "x", makeImage([tar], { diffIds: [sha256(Buffer.from("another"))] }));
+  await assert.rejects(store.pull({ reference: lie }), fails("DIGEST_MISMATCH", /./));
+  assertClean(dir);
+  assert.deepEqual(
+    (await store.check({ deep: true })).problems.filter(({ severity }) => severity === "error"),
+    [],
+  );
+});
+
+test("a configuration of another size than its manifest says is refused", async () => {
+  const image = await oneFileImage("x");
+  const manifest = Buffer.from(image.manifest.toString().replace(/"size":([0-9]+)/, '"size":9$1'));
+  const lying = { ...image, manifest, manifestDigest: sha256(manifest) };
+  const reference = `oci:${writeLayout(join(tmpDir(), "layout"), { "app:x": lying })}`;
+  const { store, dir } = await makeStore();
+  await assert.rejects(
+    store.pull({ reference }),
+    fails("IMAGE_INVALID", /has [0-9]+ bytes instead of 9[0-9]+/),
+  );
+  assertClean(dir);
+});
+
 for (const what of ["manifest", "configuration", "layer"] as const)
   test(`an OCI layout whose ${what} is a pipe is refused`, async () => {
     const image = await oneFileImage("x");
@@ -61,7 +101,7 @@ for (const what of ["manifest", "configuration", "layer"] as const)
     }[what];
     const path = join(layout, "blobs", (blob ?? "").replace(":", "/"));
     rmSync(path);
-    execFileSync("mkfifo", [path]);
+    await run("mkfifo", [path]);
     const { store } = await makeStore();
     await assert.rejects(
       store.pull({ reference: `oci:${layout}` }),
@@ -75,6 +115,6 @@ test("an OCI layout whose index.json is a pipe or huge is refused", async () => 
   writeFileSync(join(layout, "index.json"), " ".repeat(5 << 20));
   await assert.rejects(store.pull({ reference: `oci:${layout}` }), fails("IMAGE_INVALID", /bytes/));
   rmSync(join(layout, "index.json"));
-  execFileSync("mkfifo", [join(layout, "index.json")]);
+  await run("mkfifo", [join(layout, "index.json")]);
   await assert.rejects(store.pull({ reference: `oci:${layout}` }), fails("IMAGE_INVALID", /no file/));
 });

@@ -226,6 +226,25 @@ describe("push", () => {
     assert.equal(client.store.count(), 2);
   });
 
+  test("of all tags, one that is removed while another is pushed is pushed all the same", async () => {
+    const images = Object.fromEntries(
+      await Promise.all(
+        ["a", "b"].map(async (tag) => [
+          `${registry.host}/going:${tag}`,
+          makeImage([await makeTar([{ name: tag, content: tag }])]),
+        ]),
+      ),
+    ) as Record<string, TestImage>;
+    const store = await storeWith(images);
+    let removal: Promise<unknown> | undefined;
+    const { result } = await push(store, { reference: `${registry.host}/going`, allTags: true }, () => {
+      removal ??= store.remove(`${registry.host}/going:b`);
+    });
+    await removal;
+    assert.equal(result.tags.length, 2);
+    assert.equal(store.count(), 1);
+  });
+
   test("a cut upload to a registry that keeps no part of it begins anew", async () => {
     const proxy = await startCuttingProxy(registry.host);
     const image = makeImage([await makeTar([{ name: "large", content: randomBytes(12 << 20) }])], plain);

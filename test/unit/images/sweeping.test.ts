@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
   chmodSync,
@@ -9,16 +10,27 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ImageRecords } from "../../../engine/images/image-records.ts";
+import { deepLayerFault } from "../../../engine/images/layers/layer-check.ts";
+import { LayerPool } from "../../../engine/images/layers/layer-pool.ts";
 import { runStoreJob } from "../../../engine/images/layers/store-thread.ts";
 import { ContentStore } from "../../../engine/images/store/content-store.ts";
 import { DeferredSync } from "../../../engine/images/store/deferred-sync.ts";
 import { Garbage } from "../../../engine/images/store/garbage.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { FakeRegistry, filesIn, hexOf, makeImage, makeStore, makeTar, sha256 } from "./support.ts";
+import {
+  assertClean,
+  FakeRegistry,
+  filesIn,
+  hexOf,
+  makeImage,
+  makeStore,
+  makeTar,
+  sha256,
+} from "./support.ts";
 
 test("a download that begins while beginnings of downloads are swept keeps what it writes", async () => {
   const store = new ContentStore(tmpDir());
@@ -33,6 +45,27 @@ test("a download that begins while beginnings of downloads are swept keeps what 
     ["new", "new", "new"],
   );
   assert.equal(filesIn(store.ingestDir).length, 3);
+});
+
+test("a sweep that is killed leaves no mark of a flush without what was flushed", () => {
+  const store = new ContentStore(tmpDir());
+  const stem = "a".repeat(64);
+  const folders = {
+    layersDir: ["data", "index", "synced"],
+    rootsDir: ["erofs", "json", "synced", "vmdk"],
+    rootfsDir: ["synced"],
+  } as const;
+  for (const [folder, suffixes] of Object.entries(folders))
+    for (const suffix of suffixes)
+      writeFileSync(join(store[folder as keyof typeof folders], `${stem}.${suffix}`), "");
+  mkdirSync(join(store.rootfsDir, stem));
+  const garbage = new Garbage(store, new ImageRecords(store.recordsDir, store.ingestDir), () => new Set());
+  const items = [...garbage.items()];
+  const order = (wanted: string): string[] =>
+    items.filter(({ kind }) => kind === wanted).map(({ path }) => basename(path).slice(stem.length));
+  assert.deepEqual(order("layer"), [".synced", ".index", ".data"]);
+  assert.deepEqual(order("root"), [".synced", ".vmdk", ".json", ".erofs"]);
+  assert.deepEqual(order("folder"), [".synced", ""]);
 });
 
 test("what is made anew during a flush is not said to be flushed", async () => {
@@ -115,6 +148,27 @@ test("a job that is given up ends with the reason for that", async () => {
   const reason = new Error("given up");
   controller.abort(reason);
   await assert.rejects(job, reason);
+});
+
+test("a deep check that is given up leaves no file of the layer that it was making again", async () => {
+  const registry = await FakeRegistry.start();
+  const tar = await makeTar([{ name: "large", content: randomBytes(8 << 20) }]);
+  const image = makeImage([tar]);
+  const { store, dir } = await makeStore();
+  await store.pull({ reference: registry.add("app", "x", image) });
+  store.close();
+  const [digest = ""] = image.layers;
+  const layer = { digest, diffId: sha256(tar), sizeBytes: image.blobs.get(digest)?.length ?? 0, tarBytes: 0 };
+  const pool = new LayerPool();
+  for (let ticks = 0; ticks < 40; ticks++) {
+    const controller = new AbortController();
+    const check = deepLayerFault(new ContentStore(dir), pool, layer, "x", controller.signal);
+    for (let tick = 0; tick < ticks; tick++) await new Promise(setImmediate);
+    controller.abort(new Error("given up"));
+    await Promise.allSettled([check]);
+    await sleep(20);
+    assertClean(dir);
+  }
 });
 
 test("whoever gives up the built-in image leaves it to the others who want it", async () => {
