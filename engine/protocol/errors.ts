@@ -74,9 +74,12 @@ export class MockerError extends Error {
 
 /** Removes credentials in URLs and control characters: messages quote what registries and images say. */
 export function scrub(text: string): string {
-  return text
-    .replace(/\/\/[^/\s]+@/g, "//***@")
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
+  return withoutControls(text.replace(/\/\/[^/\s]+@/g, "//***@"));
+}
+
+/** The text for a terminal, which it must not control; tabs and line ends stay. */
+export function withoutControls(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
 }
 
 /** JSON-RPC number for a code: one per code in the server-defined range, so that other clients can switch on it. */

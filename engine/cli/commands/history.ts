@@ -1,4 +1,4 @@
-import { type ImageHistoryEntry, imageHistory } from "../../protocol/index.ts";
+import { type ImageHistoryEntry, imageHistory, withoutControls } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { booleanFlag, stringFlag } from "../flags.ts";
 import { ListFormat, type ListView, listFormatHelp, quietFormat } from "../list-format.ts";
@@ -32,12 +32,12 @@ function view(human: boolean, truncate: boolean): ListView<ImageHistoryEntry> {
       Comment: "COMMENT",
     },
     row: ({ id, created, createdBy, sizeBytes, comment }) => ({
-      Comment: comment,
+      Comment: withoutControls(comment),
       get CreatedAt() {
         return rfc3339(created);
       },
       get CreatedBy() {
-        const text = createdBy.replaceAll("\t", " ");
+        const text = withoutControls(createdBy.replaceAll("\t", " "));
         return truncate ? ellipsis(text, createdByColumns) : text;
       },
       get CreatedSince() {

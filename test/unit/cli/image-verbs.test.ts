@@ -40,7 +40,8 @@ describe("verbs on images", () => {
           created: new Date(Date.now() - 3 * hour).toISOString(),
           createdBy: "/bin/sh -c #(nop)\tADD file:1234567890abcdef in /some/where",
           sizeBytes: 1_982_497,
-          comment: "buildkit",
+          // What an image says must not control the terminal.
+          comment: "build\u001b[2Jkit",
         },
       ])
       .handle(imageTag, () => null)
@@ -59,14 +60,14 @@ describe("verbs on images", () => {
       (await run("history", "x")).stdout,
       `IMAGE          CREATED       CREATED BY                                      SIZE      COMMENT
 c0dec0dec0de   3 hours ago   CMD ["sh"]                                      0B${" ".repeat(8)}
-<missing>      3 hours ago   /bin/sh -c #(nop) ADD file:1234567890abcdef …   1.98MB    buildkit
+<missing>      3 hours ago   /bin/sh -c #(nop) ADD file:1234567890abcdef …   1.98MB    build�[2Jkit
 `,
     );
     const { stdout } = await run("history", "-H=false", "--no-trunc", "x");
     const [header, first, second] = stdout.split("\n");
     assert.match(header ?? "", /^IMAGE +CREATED AT +CREATED BY +SIZE +COMMENT$/);
     assert.match(first ?? "", new RegExp(`^${imageId} +[0-9-]+T[0-9:]+(Z|[+-][0-9:]+) +CMD`));
-    assert.match(second ?? "", /in \/some\/where +1982497 +buildkit$/);
+    assert.match(second ?? "", /in \/some\/where +1982497 +build�\[2Jkit$/);
     assert.equal((await run("image", "history", "-q", "x")).stdout, "c0dec0dec0de\n<missing>\n");
     assert.match((await run("history", "--format", "json", "x")).stdout, /^\{"Comment":"","CreatedAt":"/);
   });
