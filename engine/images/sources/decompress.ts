@@ -103,6 +103,9 @@ function invalid(name: string, cause: TarError): MockerError {
   return new MockerError("IMAGE_INVALID", `${name} is no valid archive: ${cause.message}`, { cause });
 }
 
+/** What `xz -9` asks for is an eighth of it. */
+const limits = { xz: ["--memlimit-decompress=512MiB"], bzip2: [] };
+
 /** As dockerd, which has no decoder of its own for these either. */
 async function* byProgram(
   file: FileHandle,
@@ -112,7 +115,7 @@ async function* byProgram(
 ): AsyncGenerator<Buffer> {
   // It reads from the beginning, because whoever else reads from this handle names positions.
   const stdio: StdioOptions = [file.fd, "pipe", "pipe"];
-  const child = spawn(program, ["-d", "-c"], { stdio, signal }) as ChildProcessByStdio<
+  const child = spawn(program, ["-d", "-c", ...limits[program]], { stdio, signal }) as ChildProcessByStdio<
     null,
     Readable,
     Readable

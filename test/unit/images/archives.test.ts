@@ -290,6 +290,15 @@ test("compressed archives that are cut or damaged are refused in words, by load 
       /the zstd data needs a window of more than 134217728 bytes, which is not allowed/,
     ],
     ["tiny", Buffer.from("28b52ffd", "hex"), /the zstd data is cut/],
+    // Asks for a dictionary of 4 GiB.
+    [
+      "dictionary",
+      Buffer.from(
+        "fd377a585a000004e6d6b4460200210128000000e6a011b3010000780000000045aeef83f8ee160a00011901a52c81cc1fb6f37d010000000004595a",
+        "hex",
+      ),
+      /xz: .*Memory usage limit reached/,
+    ],
   ];
   const words: Record<string, { cut: RegExp; damaged: RegExp }> = {
     gzip: { cut: /the gzip data is cut/, damaged: /the gzip data is damaged/ },
