@@ -105,7 +105,7 @@ export class ImageCatalog {
     throw new MockerError(
       "IMAGE_NOT_FOUND",
       `No such image: ${wanted === undefined || isDigest(refOrId) ? refOrId : familiar(wanted)}`,
-      { hint: 'Pull it first, or look at the list with "mocker images".' },
+      { hint: 'See "mocker images" for what is there; what is not there yet can be pulled.' },
     );
   }
 
