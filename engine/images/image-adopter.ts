@@ -1,8 +1,8 @@
 import { lstatSync } from "node:fs";
 import { MockerError } from "../protocol/errors.ts";
 import type { Digest } from "./digest.ts";
+import type { ImageBringer } from "./image-bringer.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
-import type { ImagePuller } from "./image-puller.ts";
 import { blobFault } from "./layers/layer-check.ts";
 import { type Descriptor, maximumManifestBytes, parseManifest } from "./manifest.ts";
 import { canonical, parseReference } from "./reference.ts";
@@ -31,13 +31,13 @@ export class ImageAdopter {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
   readonly #garbage: Garbage;
-  readonly #puller: ImagePuller;
+  readonly #bringer: ImageBringer;
 
-  constructor(store: ContentStore, catalog: ImageCatalog, garbage: Garbage, puller: ImagePuller) {
+  constructor(store: ContentStore, catalog: ImageCatalog, garbage: Garbage, bringer: ImageBringer) {
     this.#store = store;
     this.#catalog = catalog;
     this.#garbage = garbage;
-    this.#puller = puller;
+    this.#bringer = bringer;
   }
 
   /** What index.json lists that is none of ours. */
@@ -101,7 +101,7 @@ export class ImageAdopter {
         this.#catalog.forgetForeign(digest);
         return;
       }
-      await this.#puller.bring(
+      await this.#bringer.bring(
         {
           name,
           top: { bytes: this.#store.readBlob(digest), contentType: mediaType, digest },

@@ -5,7 +5,8 @@ import { MockerError, scrub } from "../protocol/errors.ts";
 import type { ImageImportParams } from "../protocol/image-archive.ts";
 import { applyChanges } from "./config-changes.ts";
 import { type Digest, digestOf, shortDigest } from "./digest.ts";
-import type { ImagePuller, PullOptions } from "./image-puller.ts";
+import type { ImageBringer } from "./image-bringer.ts";
+import type { PullOptions } from "./image-puller.ts";
 import { noSpace } from "./layers/layer-store.ts";
 import { mediaTypes } from "./manifest.ts";
 import { hostPlatform, parsePlatform } from "./platform.ts";
@@ -30,12 +31,12 @@ interface ReceivedLayer {
 export class ImageImporter {
   readonly #store: ContentStore;
   readonly #garbage: Garbage;
-  readonly #puller: ImagePuller;
+  readonly #bringer: ImageBringer;
 
-  constructor(store: ContentStore, garbage: Garbage, puller: ImagePuller) {
+  constructor(store: ContentStore, garbage: Garbage, bringer: ImageBringer) {
     this.#store = store;
     this.#garbage = garbage;
-    this.#puller = puller;
+    this.#bringer = bringer;
   }
 
   /** Returns the image's ID. `name` is what the tar is called in messages and in the image's history. */
@@ -76,7 +77,7 @@ export class ImageImporter {
       const source = imageSource(shown, image, layer, reference === undefined ? [] : [canonical(reference)]);
       // Also when the store has it: whoever reads that one goes on with it, and it may be damaged.
       this.#store.adoptFile(layer.digest, layer.path);
-      const { id } = await this.#puller.bring(source, platform, signal, options.onProgress ?? (() => {}));
+      const { id } = await this.#bringer.bring(source, platform, signal, options.onProgress ?? (() => {}));
       return id;
     } catch (error) {
       if (signal.aborted) throw new MockerError("CANCELLED", `the import of ${name} was cancelled`);

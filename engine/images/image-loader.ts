@@ -1,7 +1,8 @@
 import { MockerError } from "../protocol/errors.ts";
 import type { ImageLoadResult } from "../protocol/image-archive.ts";
+import type { ImageBringer } from "./image-bringer.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
-import type { ImagePuller, PullOptions } from "./image-puller.ts";
+import type { PullOptions } from "./image-puller.ts";
 import { noSpace } from "./layers/layer-store.ts";
 import { type Platform, parsePlatform } from "./platform.ts";
 import { familiar, parseReference } from "./reference.ts";
@@ -23,12 +24,12 @@ export type ArchiveBytes = { path: string } | { name: string; chunks: AsyncItera
 export class ImageLoader {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
-  readonly #puller: ImagePuller;
+  readonly #bringer: ImageBringer;
 
-  constructor(store: ContentStore, catalog: ImageCatalog, puller: ImagePuller) {
+  constructor(store: ContentStore, catalog: ImageCatalog, bringer: ImageBringer) {
     this.#store = store;
     this.#catalog = catalog;
-    this.#puller = puller;
+    this.#bringer = bringer;
   }
 
   async load(bytes: ArchiveBytes, options: LoadOptions = {}): Promise<ImageLoadResult> {
@@ -78,7 +79,7 @@ export class ImageLoader {
       tag,
       holder: this.#catalog.records.all().find((record) => record.tags[tag] !== undefined),
     }));
-    const { id } = await this.#puller.bring(source, platform, signal, options.onProgress ?? (() => {}));
+    const { id } = await this.#bringer.bring(source, platform, signal, options.onProgress ?? (() => {}));
     for (const { tag, holder } of holders)
       if (holder && holder.id !== id)
         result.renamed.push({ reference: familiar(parseReference(tag)), oldId: holder.id });

@@ -17,6 +17,7 @@ import type { ImageLoadResult } from "../protocol/image-archive.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../protocol/registry.ts";
 import type { SystemCheckResult, SystemUsage } from "../protocol/system.ts";
 import { ImageAdopter } from "./image-adopter.ts";
+import { ImageBringer } from "./image-bringer.ts";
 import { ImageCatalog, tryParse } from "./image-catalog.ts";
 import { commentOf, historyOf } from "./image-history.ts";
 import { ImageImporter, type ImportParams } from "./image-importer.ts";
@@ -102,13 +103,14 @@ export class ImageStore {
     this.#catalog = catalog;
     this.#garbage = garbage;
     this.#sync = sync;
-    this.#puller = new ImagePuller({ store, catalog, garbage, layers, roots, sync }, options);
-    this.#adopter = new ImageAdopter(store, catalog, garbage, this.#puller);
+    const bringer = new ImageBringer({ store, catalog, garbage, layers, roots, sync });
+    this.#puller = new ImagePuller(store, catalog, bringer, options);
+    this.#adopter = new ImageAdopter(store, catalog, garbage, bringer);
     this.#pusher = new ImagePusher(store, catalog, garbage, options.registry);
     this.#remover = new ImageRemover(catalog, garbage);
     this.#saver = new ImageSaver(store, catalog, garbage);
-    this.#loader = new ImageLoader(store, catalog, this.#puller);
-    this.#importer = new ImageImporter(store, garbage, this.#puller);
+    this.#loader = new ImageLoader(store, catalog, bringer);
+    this.#importer = new ImageImporter(store, garbage, bringer);
     this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
     this.#roots = new ImageRoots(store, catalog.records, layers, roots, sync);
     this.#checkParts = {
