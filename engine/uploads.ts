@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { receiveBytes } from "./byte-stream.ts";
-import { unlessAborted } from "./images/shared-reads.ts";
 import { MockerError } from "./protocol/errors.ts";
 import type { StreamRef } from "./protocol/stream.ts";
 import type { Streams } from "./streams.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** How long a stream waits for the request that takes its bytes, and the request for the stream. */
 const waitMs = 30_000;

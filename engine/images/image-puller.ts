@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { MockerError } from "../protocol/errors.ts";
 import type { ImagePullParams, ImagePullResult } from "../protocol/image.ts";
+import { unlessAborted } from "../unless-aborted.ts";
 import type { ImageBringer } from "./image-bringer.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
@@ -10,7 +11,6 @@ import type { OnProgress } from "./progress.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
 import { openRegistry, type RegistryOptions } from "./registry/registry.ts";
 import { naming } from "./registry/registry-errors.ts";
-import { unlessAborted } from "./shared-reads.ts";
 import { dockerArchiveSources } from "./sources/source-docker-archive.ts";
 import { helloSource, helloTag } from "./sources/source-hello.ts";
 import { ociArchiveSource, ociLayoutSource } from "./sources/source-oci.ts";

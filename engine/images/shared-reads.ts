@@ -1,3 +1,4 @@
+import { unlessAborted } from "../unless-aborted.ts";
 import type { Digest } from "./digest.ts";
 
 interface Entry {
@@ -47,14 +48,4 @@ export class SharedReads {
     this.#entries.set(digest, entry);
     return entry;
   }
-}
-
-/** `promise`, unless the signal comes first. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

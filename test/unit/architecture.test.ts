@@ -23,6 +23,7 @@ const allowed: Record<string, string[]> = {
     "engine/state",
     "engine/log",
     "engine/tar",
+    "engine/unless-aborted",
     "native",
   ],
   "engine/vms": [

@@ -3,6 +3,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { temporaryName } from "../../atomic-file.ts";
 import { MockerError } from "../../protocol/errors.ts";
+import { unlessAborted } from "../../unless-aborted.ts";
 import { type Digest, digestMismatch, hasherFor, shortDigest } from "../digest.ts";
 import type { Descriptor } from "../manifest.ts";
 import { LayerProgress, type OnProgress } from "../progress.ts";
@@ -85,7 +86,7 @@ export class LayerStore {
       flight.waiters++;
       flight.progress.add(onProgress);
       try {
-        await abortable(flight.promise, signal);
+        await unlessAborted(flight.promise, signal);
         return;
       } finally {
         flight.progress.remove(onProgress);
@@ -440,14 +441,4 @@ export function noSpace(error: unknown): unknown {
         cause: error,
       })
     : error;
-}
-
-/** `promise`, unless the signal comes first. */
-function abortable(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { MockerError } from "../../protocol/errors.ts";
-import { unlessAborted } from "../shared-reads.ts";
+import { unlessAborted } from "../../unless-aborted.ts";
 import { type Authorization, authorize, parseChallenges } from "./auth.ts";
 import { certificateFolders, shortPath } from "./certificates.ts";
 import { type Credential, findCredential } from "./docker-config.ts";
