@@ -11,7 +11,7 @@ import {
 } from "vscode-jsonrpc/node";
 import { openCopySource } from "./copy-from.ts";
 import type { Engine } from "./engine.ts";
-import { noSpace } from "./images/layers/layer-store.ts";
+import { noSpace } from "./images/no-space.ts";
 import * as registryLogin from "./images/registry/login.ts";
 import { inspectManifest } from "./images/registry/manifest-inspect.ts";
 import { listTags } from "./images/registry/registry.ts";

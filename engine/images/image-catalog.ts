@@ -3,7 +3,7 @@ import { MockerError } from "../protocol/errors.ts";
 import type { ImageChange } from "../protocol/image.ts";
 import { type Digest, isDigest, shortDigest } from "./digest.ts";
 import { type ImageRecord, ImageRecords, summaryOf } from "./image-records.ts";
-import { noSpace } from "./layers/layer-store.ts";
+import { noSpace } from "./no-space.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";
 import type { ContentStore, LayoutEntry } from "./store/content-store.ts";
 

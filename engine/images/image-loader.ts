@@ -3,7 +3,7 @@ import type { ImageLoadResult } from "../protocol/image-archive.ts";
 import type { ImageBringer } from "./image-bringer.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { PullOptions } from "./image-puller.ts";
-import { noSpace } from "./layers/layer-store.ts";
+import { noSpace } from "./no-space.ts";
 import { type Platform, parsePlatform } from "./platform.ts";
 import { familiar, parseReference } from "./reference.ts";
 import { Archive } from "./sources/archive.ts";

@@ -5,7 +5,7 @@ import { unlessAborted } from "../unless-aborted.ts";
 import type { ImageBringer } from "./image-bringer.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
-import { noSpace } from "./layers/layer-store.ts";
+import { noSpace } from "./no-space.ts";
 import { match, type Platform, parsePlatform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 import { canonical, canonicalName, familiar, parseReference, type Reference } from "./reference.ts";

@@ -1,9 +1,19 @@
 import { statfsSync } from "node:fs";
 import { MockerError } from "../protocol/errors.ts";
 import type { Digest } from "./digest.ts";
-import { noSpace } from "./layers/layer-store.ts";
 import type { Descriptor } from "./manifest.ts";
 import type { ContentStore } from "./store/content-store.ts";
+
+/** The same error, or what it means for the user. */
+export function noSpace(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT"
+    ? new MockerError("NO_SPACE", "no space left on device: the disk that holds the images is full", {
+        hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi).",
+        cause: error,
+      })
+    : error;
+}
 
 /** The same error; for a full disk, how much the layers that are missing need at least, how much there is, and what to do. */
 export function spaceFor(

@@ -6,6 +6,7 @@ import { MockerError } from "../../protocol/errors.ts";
 import { unlessAborted } from "../../unless-aborted.ts";
 import { type Digest, digestMismatch, hasherFor, shortDigest } from "../digest.ts";
 import type { Descriptor } from "../manifest.ts";
+import { noSpace } from "../no-space.ts";
 import { LayerProgress, type OnProgress } from "../progress.ts";
 import { backoffMs, delay } from "../registry/http.ts";
 import { readRange } from "../sources/archive.ts";
@@ -430,15 +431,4 @@ async function writeAll(handle: FileHandle, chunks: Buffer[]): Promise<void> {
     }
     left = rest;
   }
-}
-
-/** The same error, or what it means for the user. */
-export function noSpace(error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ENOSPC" || code === "EDQUOT"
-    ? new MockerError("NO_SPACE", "no space left on device: the disk that holds the images is full", {
-        hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi).",
-        cause: error,
-      })
-    : error;
 }

@@ -4,6 +4,7 @@ import { BlobReader } from "../../../native/index.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import { TarError } from "../../tar/tar-header.ts";
 import { digestMismatch, splitDigest } from "../digest.ts";
+import { noSpace } from "../no-space.ts";
 import { decodeFault, zstdWindowLog } from "./decode-fault.ts";
 import { freeGarbage } from "./free-garbage.ts";
 import { LayerConverter, LimitError } from "./layer-converter.ts";
@@ -62,29 +63,14 @@ function send(message: FromWorker): void {
   port?.postMessage(message);
 }
 
-function failure(job: number, error: unknown): FromWorker {
+function failure(job: number, thrown: unknown): FromWorker {
+  const error = noSpace(thrown);
   if (error instanceof MockerError) {
     const { code, message, hint, details } = error;
     return { op: "failed", job, code, message, hint, details };
   }
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT")
-    return {
-      op: "failed",
-      job,
-      code: "NO_SPACE",
-      message: "no space left on device: the disk that holds the images is full",
-      hint: "Make room, for instance with: mocker image prune (or mocker rm, mocker rmi).",
-      details: undefined,
-    };
-  return {
-    op: "failed",
-    job,
-    code: "INTERNAL",
-    message: message ?? String(error),
-    hint: undefined,
-    details: undefined,
-  };
+  const message = error instanceof Error ? error.message : String(error);
+  return { op: "failed", job, code: "INTERNAL", message, hint: undefined, details: undefined };
 }
 
 /** Puts the layer's name before what is wrong with it. */

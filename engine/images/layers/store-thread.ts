@@ -2,7 +2,7 @@ import { on } from "node:events";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { MockerError } from "../../protocol/errors.ts";
-import { noSpace } from "./layer-store.ts";
+import { noSpace } from "../no-space.ts";
 import type { ArchiveJob, FromStoreWorker, StoreJob } from "./store-job.ts";
 
 const script = (): string => process.env.MOCKER_STORE_WORKER || join(__dirname, "store-worker.js");
