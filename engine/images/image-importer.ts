@@ -83,10 +83,8 @@ export class ImageImporter {
       if (signal.aborted) throw new MockerError("CANCELLED", `the import of ${name} was cancelled`);
       throw isInvalid(error) ? refusal(error, shown, layer) : noSpace(error);
     } finally {
-      this.#garbage.unpin(pins);
       // Of what was refused nothing stays.
-      const held = new Set(pins);
-      await this.#garbage.sweep((key) => held.has(key));
+      await this.#garbage.release(pins);
     }
   }
 

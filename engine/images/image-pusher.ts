@@ -49,8 +49,8 @@ export class ImagePusher {
         throw new MockerError("CANCELLED", `the push of ${params.reference} was cancelled`);
       throw naming(error, params.reference);
     } finally {
-      this.#garbage.unpin(pins);
       client.close();
+      await this.#garbage.release(pins);
     }
   }
 

@@ -126,7 +126,7 @@ export class ImageSaver {
       await written;
     } finally {
       tar.destroy();
-      this.#garbage.unpin(pins);
+      await this.#garbage.release(pins);
     }
   }
 

@@ -327,10 +327,7 @@ export class ImageStore {
     try {
       yield* work();
     } finally {
-      this.#garbage.unpin(pins);
-      // It may have been removed meanwhile.
-      const held = new Set(pins);
-      await this.#garbage.sweep((key) => held.has(key));
+      await this.#garbage.release(pins);
     }
   }
 

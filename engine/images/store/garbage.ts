@@ -60,7 +60,7 @@ export class Garbage {
     this.#records = records;
   }
 
-  /** Keeps what `keys` name until {@link unpin} is given `pins`, to which they are added. */
+  /** Keeps what `keys` name until {@link release} or {@link unpin} is given `pins`, to which they are added. */
   pin(pins: string[], ...keys: string[]): void {
     for (const key of keys) {
       pins.push(key);
@@ -68,12 +68,20 @@ export class Garbage {
     }
   }
 
+  /** What is needed no more stays, for the next pull. */
   unpin(pins: string[]): void {
     for (const key of pins) {
       const count = (this.#pins.get(key) ?? 1) - 1;
       if (count === 0) this.#pins.delete(key);
       else this.#pins.set(key, count);
     }
+  }
+
+  /** Unpins, and removes what is needed no more: its image was removed meanwhile, perhaps. */
+  async release(pins: string[]): Promise<void> {
+    this.unpin(pins);
+    const held = new Set(pins);
+    await this.sweep((key) => held.has(key));
   }
 
   /** What tells of a key whether anybody needs it now: an image, or a pull, save or check under way. */

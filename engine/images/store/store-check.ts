@@ -70,9 +70,7 @@ export class StoreCheck {
       await this.#checkOrphans();
       await this.#checkIngest();
     } finally {
-      garbage.unpin(pins);
-      const held = new Set(pins);
-      await garbage.sweep((key) => held.has(key));
+      await garbage.release(pins);
     }
     return { problems: this.#problems, checked: this.#checked };
   }

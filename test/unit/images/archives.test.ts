@@ -158,6 +158,22 @@ test("what is saved is loaded with the same digests and names", async () => {
   assert.deepEqual((await other.check({ deep: true })).problems, []);
 });
 
+test("an image that is removed while it is saved is saved whole, and gone then", async () => {
+  const image = makeImage([await makeTar([{ name: "large", content: randomBytes(2 << 20) }])]);
+  const { store, dir } = await storeWith({ "one:1": image });
+  const chunks = store.save(["one:1"]);
+  const parts = [(await chunks.next()).value as Buffer];
+  await store.remove("one:1");
+  for await (const chunk of chunks) parts.push(chunk);
+  assert.equal(
+    (await members(Buffer.concat(parts))).has(`blobs/sha256/${image.manifestDigest.slice(7)}`),
+    true,
+  );
+  assertClean(dir);
+  assert.deepEqual(filesIn(join(dir, "blobs")), []);
+  assert.deepEqual(filesIn(join(dir, "layers")), []);
+});
+
 test("skopeo takes what is saved, and load takes what skopeo writes", async () => {
   const { store } = await makeStore();
   const { id } = await store.pull({ reference: `oci:${await fixtureImage("busybox")}:latest` });
