@@ -1,8 +1,7 @@
-import { MockerError } from "../protocol/errors.ts";
 import { heldIndex } from "./held-manifest.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
-import { formatPlatform, match, parsePlatform } from "./platform.ts";
+import { fitting } from "./platform.ts";
 import type { ContentStore } from "./store/content-store.ts";
 
 /**
@@ -17,16 +16,11 @@ export function recordFor(
   platform: string | undefined,
 ): ImageRecord {
   if (platform === undefined) return record;
-  const wanted = parsePlatform(platform);
   const candidates = [record, ...siblings(store, catalog, record, text)];
-  const ranked = candidates.map((candidate) => ({ candidate, rank: match(wanted, candidate) }));
-  const [best] = ranked.sort((a, b) => b.rank - a.rank);
-  if (best !== undefined && best.rank > 0) return best.candidate;
-  const here = [...new Set(candidates.map(formatPlatform))];
-  throw new MockerError(
-    "NO_MATCHING_PLATFORM",
-    `image with reference ${text} was found but does not provide the specified platform (${formatPlatform(wanted)})`,
-    { hint: `It is here for ${here.join(", ")}; pull the other one first, with --platform.` },
+  return fitting(
+    candidates.map((value) => ({ platform: value, value })),
+    platform,
+    text,
   );
 }
 

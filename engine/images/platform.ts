@@ -75,3 +75,24 @@ export function match(wanted: Platform, offered: Platform): number {
     Number(/^v([0-9]+)/.exec(variant)?.[1] ?? (w.architecture === "arm64" ? 8 : 1));
   return level(o.variant) < level(w.variant) ? 50 + level(o.variant) : 0;
 }
+
+/**
+ * Of what is here under the name `reference`, what fits a platform (`os/arch[/variant]`) best. @throws NO_MATCHING_PLATFORM in Docker's
+ * words
+ */
+export function fitting<T>(
+  candidates: readonly { platform: Platform; value: T }[],
+  platform: string,
+  reference: string,
+): T {
+  const wanted = parsePlatform(platform);
+  const ranked = candidates.map((candidate) => ({ ...candidate, rank: match(wanted, candidate.platform) }));
+  const [best] = ranked.sort((a, b) => b.rank - a.rank);
+  if (best !== undefined && best.rank > 0) return best.value;
+  const here = [...new Set(candidates.map((candidate) => formatPlatform(candidate.platform)))];
+  throw new MockerError(
+    "NO_MATCHING_PLATFORM",
+    `image with reference ${reference} was found but does not provide the specified platform (${formatPlatform(wanted)})`,
+    { hint: `It is here for ${here.join(", ")}; pull the other one first, with --platform.` },
+  );
+}

@@ -4,7 +4,7 @@ import { type Digest, isDigest, shortDigest, verifyDigest } from "../digest.ts";
 import { type Document, type Held, heldIndex, heldManifest, wholeIndex } from "../held-manifest.ts";
 import type { ImageRecord } from "../image-records.ts";
 import type { Descriptor } from "../manifest.ts";
-import { formatPlatform, match, type Platform, parsePlatform } from "../platform.ts";
+import { fitting, type Platform } from "../platform.ts";
 import {
   canonical,
   canonicalName,
@@ -100,31 +100,14 @@ function plan(reference: Reference, platform: string | undefined, context: PushC
   // What the tag named when it was pulled; else, what the image was taken from.
   const own = heldManifest(store, named, "") ?? ownManifest(record, store);
   if (platform !== undefined) {
-    const candidates: { platform: Platform; held: Held }[] = [{ platform: record, held: own }];
+    const candidates: { platform: Platform; value: Held }[] = [{ platform: record, value: own }];
     for (const { child, held } of index?.children ?? [])
-      if (held && child.platform) candidates.push({ platform: child.platform, held });
-    return planOf(tag, [pick(reference, platform, candidates)], undefined);
+      if (held && child.platform) candidates.push({ platform: child.platform, value: held });
+    return planOf(tag, [fitting(candidates, platform, familiar(reference))], undefined);
   }
   const whole = wholeIndex(store, named);
   if (whole) return planOf(tag, whole.children, whole.document);
   return { ...planOf(tag, [own], undefined), ...(index === undefined ? {} : { instead: named }) };
-}
-
-function pick(
-  reference: Reference,
-  platform: string,
-  candidates: readonly { platform: Platform; held: Held }[],
-): Held {
-  const wanted = parsePlatform(platform);
-  const ranked = candidates.map((candidate) => ({ ...candidate, rank: match(wanted, candidate.platform) }));
-  const [best] = ranked.sort((a, b) => b.rank - a.rank);
-  if (best !== undefined && best.rank > 0) return best.held;
-  const here = [...new Set(candidates.map((candidate) => formatPlatform(candidate.platform)))];
-  throw new MockerError(
-    "NO_MATCHING_PLATFORM",
-    `image with reference ${familiar(reference)} was found but does not provide the specified platform (${formatPlatform(wanted)})`,
-    { hint: `It is here for ${here.join(", ")}; pull the other one first, with --platform.` },
-  );
 }
 
 function ownManifest(record: ImageRecord, store: ContentStore): Held {
