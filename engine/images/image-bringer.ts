@@ -4,8 +4,8 @@ import type { ImagePullResult } from "../protocol/image.ts";
 import { type AttestationRecord, bringAttestations, hasAttestations } from "./attestations.ts";
 import { chainId, type Digest, digestOf, shortDigest, verifyDigest } from "./digest.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
+import { describeImage } from "./image-description.ts";
 import { type ImageRecord, withAttestations } from "./image-records.ts";
-import { readLayerTotals } from "./layers/layer-index.ts";
 import { LayerMerge } from "./layers/layer-merge.ts";
 import type { LayerStore } from "./layers/layer-store.ts";
 import type { RootStore } from "./layers/root-store.ts";
@@ -162,7 +162,7 @@ export class ImageBringer {
   /** What is to be remembered of the image, with the names that others gave it meanwhile. */
   #record(
     { top, tags, repository }: ImageSource,
-    { digest, size }: Pick<Descriptor, "digest" | "size">,
+    self: Pick<Descriptor, "digest" | "size">,
     manifest: ImageManifest,
     config: ImageConfig,
   ): ImageRecord {
@@ -170,21 +170,9 @@ export class ImageBringer {
     const repoDigests = new Set(known?.repoDigests);
     if (repository !== undefined) repoDigests.add(`${repository}@${top.digest}`);
     return {
-      version: 1,
-      id: manifest.config.digest,
-      manifest: { digest, mediaType: manifest.mediaType, size },
+      ...describeImage(this.#store, self, manifest, config),
       tags: { ...known?.tags, ...Object.fromEntries(tags.map((tag) => [tag, top.digest])) },
       repoDigests: [...repoDigests],
-      layers: manifest.layers.map((layer, i) => ({
-        digest: layer.digest,
-        diffId: config.diffIds[i] as Digest,
-        sizeBytes: layer.size,
-        tarBytes: this.#tarBytes(config.diffIds[i] as Digest),
-      })),
-      created: config.created,
-      author: config.author,
-      ...normalizedPlatform(config),
-      config: config.run,
       ...(known?.attestations === undefined ? {} : { attestations: known.attestations }),
     };
   }
@@ -301,19 +289,10 @@ export class ImageBringer {
         message: `The image's platform (${formatPlatform(own)}) does not match this machine's (${formatPlatform(hostPlatform())})`,
       });
   }
-
-  #tarBytes(diffId: Digest): number {
-    return readLayerTotals(this.#store.layerPaths(diffId).index)?.tarBytes ?? 0;
-  }
 }
 
 /** Whether the record has all names that the source gives the image. */
 function isNamed({ tags, repoDigests }: ImageRecord, { top, ...source }: ImageSource): boolean {
   if (source.tags.length > 0) return source.tags.every((tag) => tags[tag] === top.digest);
   return source.repository === undefined || repoDigests.includes(`${source.repository}@${top.digest}`);
-}
-
-function normalizedPlatform(config: Platform): Platform {
-  const { os, architecture, variant } = normalize(config);
-  return { os, architecture, variant };
 }

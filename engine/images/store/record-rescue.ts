@@ -2,10 +2,9 @@ import { lstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Digest, isDigest } from "../digest.ts";
 import type { ImageCatalog } from "../image-catalog.ts";
+import { describeImage } from "../image-description.ts";
 import type { ImageRecord } from "../image-records.ts";
-import { readLayerTotals } from "../layers/layer-index.ts";
 import { maximumManifestBytes, parseConfig, parseManifest } from "../manifest.ts";
-import { normalize } from "../platform.ts";
 import type { ContentStore } from "./content-store.ts";
 
 /**
@@ -27,35 +26,16 @@ export function rescueRecord(
     if (manifest.kind !== "manifest") return undefined;
     const config = parseConfig(store.readBlob(id), id, manifest.layers.length);
     const names = catalog.lost.filter((entry) => entry.digest === digest);
-    const { os, architecture, variant } = normalize(config);
     return {
-      version: 1,
-      id,
-      manifest: { digest, mediaType: manifest.mediaType, size: bytes.length },
+      ...describeImage(store, { digest, size: bytes.length }, manifest, config),
       tags: Object.fromEntries(
         names.flatMap(({ canonicalName }) => (canonicalName === undefined ? [] : [[canonicalName, digest]])),
       ),
       repoDigests: [],
-      layers: manifest.layers.map((layer, i) => ({
-        digest: layer.digest,
-        diffId: config.diffIds[i] ?? "",
-        sizeBytes: layer.size,
-        tarBytes: tarBytes(store, config.diffIds[i] ?? ""),
-      })),
-      created: config.created,
-      author: config.author,
-      os,
-      architecture,
-      variant,
-      config: config.run,
     };
   } catch {
     return undefined;
   }
-}
-
-function tarBytes(store: ContentStore, diffId: Digest): number {
-  return store.hasLayer(diffId) ? (readLayerTotals(store.layerPaths(diffId).index)?.tarBytes ?? 0) : 0;
 }
 
 /** The manifest of the configuration, sound. */
