@@ -5,6 +5,7 @@ import { temporaryName, writeFileAtomic } from "../../atomic-file.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import { type Digest, isDigest, splitDigest } from "../digest.ts";
 import type { ContentStore } from "../store/content-store.ts";
+import { readText } from "../store/read-text.ts";
 import { sameFiles } from "../store/same-files.ts";
 import { dataBlockSize } from "./data-blob.ts";
 import { LayerMerge, type MergeLayer, type RootResult } from "./layer-merge.ts";
@@ -186,14 +187,6 @@ export class RootStore {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }
 
 function recordOf(diffIds: readonly Digest[], { metadataBytes, extents, inodes }: RootResult): RootRecord {

@@ -4,6 +4,7 @@ import { syncFolder, writeFileAtomic } from "../../atomic-file.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import { type Digest, digestOf, splitDigest, verifyDigest } from "../digest.ts";
 import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "../manifest.ts";
+import { readText } from "./read-text.ts";
 
 /** One line of index.json: a name for a manifest in the store. */
 export interface LayoutEntry {
@@ -182,12 +183,4 @@ function layoutText(entries: readonly LayoutEntry[]): string {
           }),
     })),
   });
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../atomic-file.ts";
 import type { ContentStore } from "./content-store.ts";
+import { readText } from "./read-text.ts";
 
 /** Something that is derived, and which files it consists of. */
 interface Unmarked {
@@ -118,13 +119,5 @@ export function stemOf(name: string): string {
 }
 
 function bootId(): string {
-  return readText("/proc/sys/kernel/random/boot_id").trim();
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
+  return readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
 }

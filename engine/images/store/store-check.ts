@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
 import { temporaryName } from "../../atomic-file.ts";
 import { MockerError, scrub } from "../../protocol/errors.ts";
@@ -16,6 +16,7 @@ import { parseConfig, parseManifest } from "../manifest.ts";
 import { familiar, parseReference } from "../reference.ts";
 import type { ContentStore } from "./content-store.ts";
 import { type Garbage, keysOf, ownNames } from "./garbage.ts";
+import { readText } from "./read-text.ts";
 import { rescueRecord } from "./record-rescue.ts";
 import { removeTree } from "./remove-tree.ts";
 
@@ -362,7 +363,7 @@ export class StoreCheck {
     const { store, catalog } = this.#parts;
     const foreign = catalog.foreign();
     const entries = [...catalog.layout(), ...foreign];
-    const isLayout = readQuietly(join(store.dir, "oci-layout")).includes('"imageLayoutVersion"');
+    const isLayout = (readText(join(store.dir, "oci-layout")) ?? "").includes('"imageLayoutVersion"');
     // Another program has its own way to write it.
     const listed = new Set(store.readLayout().map(({ digest, name }) => JSON.stringify([digest, name])));
     const isRight =
@@ -460,12 +461,4 @@ function pullHint(record: ImageRecord): string {
   return name === undefined
     ? `Bring the image ${nameOf(record)} again from where it came: mocker load, import or pull.`
     : `Run: mocker pull ${familiar(parseReference(name))}`;
-}
-
-function readQuietly(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }
