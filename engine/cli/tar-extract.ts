@@ -24,6 +24,7 @@ import {
 } from "node:fs";
 import { Writable } from "node:stream";
 import { MockerError, scrub } from "../protocol/errors.ts";
+import { fileTime } from "../tar/file-time.ts";
 import { type TarEntry, TarReader } from "../tar/tar-reader.ts";
 import { CommandFailure } from "./command.ts";
 
@@ -76,7 +77,7 @@ export class TarExtract extends Writable {
       for (const { path, entry } of this.#attributes.reverse()) {
         if (this.#keepOwners) lchownSync(bytes(path), entry.uid, entry.gid);
         chmodSync(bytes(path), this.#mode(entry));
-        lutimesSync(bytes(path), modified(entry), modified(entry));
+        lutimesSync(bytes(path), fileTime(entry), fileTime(entry));
       }
     }, done);
   }
@@ -148,7 +149,7 @@ export class TarExtract extends Writable {
         if (there) unlinkSync(bytes(path));
         symlinkSync(bytes(entry.linkName), bytes(path));
         if (this.#keepOwners) lchownSync(bytes(path), entry.uid, entry.gid);
-        lutimesSync(bytes(path), modified(entry), modified(entry));
+        lutimesSync(bytes(path), fileTime(entry), fileTime(entry));
         return;
       case "file":
         if (entry.segments !== undefined) throw invalid(`${quoted(path)} is stored in parts`);
@@ -178,7 +179,7 @@ export class TarExtract extends Writable {
       if (this.#keepOwners) fchownSync(fd, entry.uid, entry.gid);
       // After the owner: a change of owner clears the setuid bits.
       fchmodSync(fd, this.#mode(entry));
-      futimesSync(fd, modified(entry), modified(entry));
+      futimesSync(fd, fileTime(entry), fileTime(entry));
     } finally {
       this.#fd = undefined;
       this.#entry = undefined;
@@ -232,12 +233,6 @@ function shown(path: string): string {
 
 function quoted(path: string): string {
   return JSON.stringify(shown(path));
-}
-
-/** Node takes a negative number for the present time, but not a Date before 1970. */
-function modified({ mtimeSeconds, mtimeNanoseconds }: TarEntry): number | Date {
-  const seconds = mtimeSeconds + mtimeNanoseconds / 1e9;
-  return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 
 function invalid(why: string): MockerError {

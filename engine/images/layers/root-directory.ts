@@ -17,6 +17,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { copyRange, lsetxattr, mknod } from "../../../native/index.ts";
+import { fileTime } from "../../tar/file-time.ts";
 import { kind } from "./layer-index.ts";
 import { LongPaths } from "./long-paths.ts";
 import type { Inode } from "./tree.ts";
@@ -97,7 +98,7 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
             setXattrs(bytes(path), inode, options);
             // After the owner: a change of owner clears the setuid bits.
             fchmodSync(fd, inode.mode);
-            futimesSync(fd, modified(inode), modified(inode));
+            futimesSync(fd, fileTime(inode), fileTime(inode));
           } finally {
             closeSync(fd);
           }
@@ -105,7 +106,7 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
           symlinkSync(Buffer.from(inode.link, "latin1"), bytes(path));
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
           setXattrs(bytes(path), inode, options);
-          lutimesSync(bytes(path), modified(inode), modified(inode));
+          lutimesSync(bytes(path), fileTime(inode), fileTime(inode));
         } else {
           if (!privileged && inode.kind !== kind.fifo) continue;
           const name8 = utf8(bytes(path));
@@ -114,7 +115,7 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
           mknod(name8, (typeBits[inode.kind] ?? 0) | 0o600, inode.deviceMajor, inode.deviceMinor);
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
           chmodSync(bytes(path), inode.mode);
-          lutimesSync(bytes(path), modified(inode), modified(inode));
+          lutimesSync(bytes(path), fileTime(inode), fileTime(inode));
         }
         if (inode.links > 1) names.set(inode, path);
       }
@@ -125,7 +126,7 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
       if (privileged) lchownSync(directory, inode.uid, inode.gid);
       setXattrs(bytes(path), inode, options);
       chmodSync(directory, privileged ? inode.mode : inode.mode | 0o700);
-      lutimesSync(directory, modified(inode), modified(inode));
+      lutimesSync(directory, fileTime(inode), fileTime(inode));
     }
   } finally {
     for (const fd of blobs.values()) closeSync(fd);
@@ -148,16 +149,6 @@ function link(existing: Buffer, path: Buffer): boolean {
 function utf8(bytes: Buffer): string | undefined {
   const text = bytes.toString("utf8");
   return Buffer.from(text).equals(bytes) ? text : undefined;
-}
-
-/** What a Date holds, in seconds; no file system that Linux writes holds more. */
-const furthestSeconds = 8_640_000_000_000;
-
-/** Node takes a negative number for the present time, but not a Date before 1970. */
-function modified(inode: Inode): number | Date {
-  const exactly = inode.mtimeSeconds + inode.mtimeNanoseconds / 1e9;
-  const seconds = Math.max(-furthestSeconds, Math.min(furthestSeconds, exactly));
-  return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 
 /** ext4 has one block for those of a file that do not fit into its inode; then ENOSPC says nothing of the disk. */

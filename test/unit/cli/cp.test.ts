@@ -63,6 +63,14 @@ describe("cp", () => {
     assert.match(stderr, message);
   };
 
+  test("times that no file system holds do not keep a file from being copied", async () => {
+    const times = { early: "-35184372088832", late: "35184372088832" };
+    for (const [name, mtime] of Object.entries(times)) {
+      ok(await copy([{ name, content: "x", pax: { mtime } }], `c:/${name}`, dir));
+      assert.equal(readFileSync(join(dir, name), "utf8"), "x");
+    }
+  });
+
   test("a folder: into one that is there, under a new name, its contents alone", async () => {
     ok(await copy(folder, "c:/d", dir));
     assert.deepEqual(readdirSync(join(dir, "d")).sort(), ["hard", "inner", "link"]);
