@@ -11,6 +11,7 @@ import { LayerProgress, type OnProgress } from "../progress.ts";
 import { backoffMs, delay } from "../registry/http.ts";
 import { readRange } from "../sources/archive.ts";
 import type { ContentStore } from "../store/content-store.ts";
+import { batches } from "./batches.ts";
 import { freeGarbage } from "./free-garbage.ts";
 import { blobFault } from "./layer-check.ts";
 import { defaultLimits, type LayerLimits } from "./layer-converter.ts";
@@ -351,72 +352,6 @@ export class LayerStore {
 /** After how much of all downloads their buffers are freed: if more often, those still in use would soon count as old, and stay. */
 const freeEveryBytes = 4 << 20;
 let unfreed = 0;
-
-/** How much of a stream waits in memory for the disk at most, and how much is worth a write before it has waited. */
-const batchBytes = 512 * 1024;
-const worthBytes = 256 * 1024;
-const batchWaitMs = 5;
-
-/**
- * What a stream brings, each time all that has come while the last batch was dealt with: a chunk by itself costs more than
- * its bytes do. Ends when the stream does, however; a stream that fails throws after the last of its bytes.
- */
-async function* batches(stream: Readable): AsyncGenerator<Buffer[]> {
-  let waiting: Buffer[] = [];
-  let bytes = 0;
-  let over = false;
-  /** What there is has waited long enough. */
-  let due = false;
-  let timer: NodeJS.Timeout | undefined;
-  let failure: Error | undefined;
-  let wake: (() => void) | undefined;
-  const change = (): void => {
-    wake?.();
-    wake = undefined;
-  };
-  stream.on("data", (chunk: Buffer) => {
-    waiting.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= batchBytes) stream.pause();
-    if (bytes >= worthBytes) change();
-    else
-      timer ??= setTimeout(() => {
-        due = true;
-        change();
-      }, batchWaitMs);
-  });
-  stream.on("error", (error) => {
-    failure = error;
-    over = true;
-    change();
-  });
-  for (const event of ["end", "close"])
-    stream.on(event, () => {
-      over = true;
-      change();
-    });
-  // One that was destroyed before tells nothing more.
-  over ||= stream.destroyed;
-  for (;;) {
-    if (waiting.length > 0 && (bytes >= worthBytes || due || over)) {
-      const batch = waiting;
-      waiting = [];
-      bytes = 0;
-      due = false;
-      clearTimeout(timer);
-      timer = undefined;
-      if (stream.isPaused()) stream.resume();
-      yield batch;
-    } else if (over) {
-      clearTimeout(timer);
-      if (failure !== undefined) throw failure;
-      return;
-    } else
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-  }
-}
 
 /** Appends, because the file was opened so. */
 async function writeAll(handle: FileHandle, chunks: Buffer[]): Promise<void> {
