@@ -7,8 +7,8 @@ import { CommandFailure } from "../../../engine/cli/command.ts";
 import { TarExtract } from "../../../engine/cli/tar-extract.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
+import { rawEntry, repairChecksum } from "../images/hand-made-tar.ts";
 import { fuzz, type Random } from "./fuzz.ts";
-import { rawEntry, repairChecksum } from "./layers.ts";
 
 const dir = tmpDir();
 const outside = join(dir, "outside");

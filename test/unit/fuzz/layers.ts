@@ -56,24 +56,3 @@ export async function readTar(tar: Buffer, pieceBytes: number): Promise<boolean>
     if (layer) forget(layer);
   }
 }
-
-/** Makes a tar header's checksum good, so that the header is looked at further. */
-export function repairChecksum(tar: Buffer, header: number): void {
-  if (header + 512 > tar.length) return;
-  tar.write("        ", header + 148, "latin1");
-  const sum = tar.subarray(header, header + 512).reduce((a, b) => a + b, 0);
-  tar.write(`${sum.toString(8).padStart(6, "0").slice(-6)}\0 `, header + 148, "latin1");
-}
-
-/** A plain header with its contents, padded. */
-export function rawEntry(name: string, type: string, contents: Buffer): Buffer {
-  const header = Buffer.alloc(512);
-  header.write(name, 0, 100, "latin1");
-  header.write("0000644\x000000000\x000000000\0", 100);
-  header.write(`${contents.length.toString(8).padStart(11, "0")}\0`, 124);
-  header.write("00000000000\0", 136);
-  header.write(type, 156, "latin1");
-  header.write("ustar\x0000", 257);
-  repairChecksum(header, 0);
-  return Buffer.concat([header, contents, Buffer.alloc((512 - (contents.length % 512)) % 512)]);
-}

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { decodePax } from "../../../engine/tar/tar-header.ts";
+import { rawEntry } from "../images/hand-made-tar.ts";
 import { fuzz, mutate } from "./fuzz.ts";
-import { rawEntry, readTar } from "./layers.ts";
+import { readTar } from "./layers.ts";
 
 function record(key: string, value: string): string {
   const body = ` ${key}=${value}\n`;
