@@ -6,21 +6,12 @@ import { rootDir } from "../../support/paths.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { SanitizedProgram } from "./sanitized-program.ts";
 
-/** Everything that the program tests; the rest needs Node or is tested through the built programs. */
-const sources = [
-  "agent/tree-archive.cc",
-  ...["files", "krun-error", "libkrun", "process"].map((name) => `core/${name}.cc`),
-  ...["clock", "file", "frame", "json", "loop", "out-queue", "sys-error", "unix-socket"].map(
-    (name) => `common/${name}.cc`,
-  ),
-  ...["child-output", "framed-connection", "jail", "landlock", "syscall-filter"].map(
-    (name) => `vmm/${name}.cc`,
-  ),
-];
+/** What both need. */
+const common = ["file", "sys-error"].map((name) => `common/${name}.cc`);
 
-describe("native code under the sanitizers", () => {
+describe("native/core and the agent's archives under the sanitizers", () => {
   const libraries = join(tmpDir(), "libraries");
-  const program = new SanitizedProgram("native-test");
+  const program = new SanitizedProgram("core-test");
 
   before(() => {
     mkdirSync(libraries);
@@ -35,7 +26,8 @@ describe("native code under the sanitizers", () => {
       input: "int main(void) { return 0; }",
     });
     library("libkrunfw.so.5", "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
-    program.build(sources, ["-ldl"]);
+    const core = ["files", "krun-error", "libkrun", "process"].map((name) => `core/${name}.cc`);
+    program.build([...common, ...core, "agent/tree-archive.cc", "common/json.cc"], ["-ldl"]);
   });
 
   program.defineTests(() => {
@@ -43,4 +35,20 @@ describe("native code under the sanitizers", () => {
     for (const file of readdirSync(libraries)) cpSync(join(libraries, file), join(scratch, file));
     return scratch;
   });
+});
+
+describe("the monitor's parts under the sanitizers", () => {
+  const program = new SanitizedProgram("vmm-test");
+
+  before(() => {
+    const shared = ["clock", "frame", "json", "loop", "out-queue", "unix-socket"].map(
+      (name) => `common/${name}.cc`,
+    );
+    const parts = ["child-output", "framed-connection", "jail", "landlock", "syscall-filter"].map(
+      (name) => `vmm/${name}.cc`,
+    );
+    program.build([...common, ...shared, ...parts], []);
+  });
+
+  program.defineTests(() => tmpDir());
 });
