@@ -4,16 +4,9 @@ import { closeSync, existsSync, fstatSync, mkdirSync, openSync } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  dial,
-  dialStream,
-  exitAlreadyRunning,
-  lastWords,
-  maxSocketPathBytes,
-  mayComeUp,
-} from "../engine/dial.ts";
-import { engineLogPath, isPrivateDirectory, runDir, socketPath } from "../engine/paths.ts";
-import { MockerError, type StreamRef } from "../engine/protocol/index.ts";
+import { dial, dialStream, lastWords, maxSocketPathBytes, mayComeUp } from "../engine/client/dial.ts";
+import { engineLogPath, isPrivateDirectory, runDir, socketPath } from "../engine/common/paths.ts";
+import { exitAlreadyRunning, MockerError, type StreamRef } from "../engine/protocol/index.ts";
 import { l10n } from "./l10n.ts";
 import type { EngineLocation } from "./locate-engine.ts";
 

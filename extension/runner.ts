@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { KeyValueFileError, readKeyValueFile } from "../engine/key-value-file.ts";
+import { KeyValueFileError, readKeyValueFile } from "../engine/common/key-value-file.ts";
 import { MockerError, vmCreate, vmRemove } from "../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
 import { asMockerError } from "./errors.ts";

@@ -9,8 +9,6 @@ import { dirname, isAbsolute, join } from "node:path";
 import { getSystemErrorName, promisify } from "node:util";
 import { MockerError } from "../engine/protocol/errors.ts";
 
-export { checkKrunConfig, type KrunConfig } from "./krun-config.ts";
-
 /** What addon.cc exports. */
 interface Addon {
   spawnDetached(
@@ -132,7 +130,7 @@ export function helloPath(): string {
   return join(nativeDir(), "mocker-hello");
 }
 
-/** The empty file system that a VM's writable disk is made from; see native/data-disk.ts. */
+/** The empty file system that a VM's writable disk is made from; see engine/daemon/vms/runtimes/krun/data-disk.ts. */
 export function ext4TemplatePath(): string {
   return join(nativeDir(), "ext4-template.bin.gz");
 }

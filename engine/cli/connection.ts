@@ -16,10 +16,11 @@ import {
   SocketMessageReader,
   SocketMessageWriter,
 } from "vscode-jsonrpc/node.js";
-import { dial, dialStream, exitAlreadyRunning, lastWords, maxSocketPathBytes, mayComeUp } from "../dial.ts";
-import { engineLogPath, isPrivateDirectory, runDir, socketPath } from "../paths.ts";
+import { dial, dialStream, lastWords, maxSocketPathBytes, mayComeUp } from "../client/dial.ts";
+import { engineLogPath, isPrivateDirectory, runDir, socketPath } from "../common/paths.ts";
 import {
   type ErrorData,
+  exitAlreadyRunning,
   type InitializeResult,
   initialize,
   MockerError,

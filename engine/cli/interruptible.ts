@@ -1,7 +1,7 @@
 import { CommandFailure } from "./command.ts";
 import type { Engine } from "./connection.ts";
 import type { Io } from "./io.ts";
-import type { LayerLine, PullDisplay } from "./pull-progress.ts";
+import type { LayerLine, PullDisplay } from "./output/pull-progress.ts";
 
 const interrupted = 130;
 let tokens = 0;

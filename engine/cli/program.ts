@@ -1,10 +1,10 @@
 /** `main`: finds the command, parses its flags, runs it, and words every failure. */
 import { argumentsMistake, type Command, CommandFailure, commandHelp, usageLine } from "./command.ts";
+import { commonVerbs, groups, type Loader, verbs } from "./command-table.ts";
 import type { Engine } from "./connection.ts";
 import { describeError } from "./errors.ts";
 import { booleanFlag, describeFlags, FlagError, parseFlags, stringFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
-import { commonVerbs, groups, type Loader, verbs } from "./registry.ts";
 import { clientVersion } from "./version.ts";
 
 const program = "mocker";

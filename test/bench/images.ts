@@ -1,6 +1,6 @@
 import { cpSync, lstatSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ImageStore } from "../../engine/images/image-store.ts";
+import { ImageStore } from "../../engine/daemon/images/image-store.ts";
 import * as native from "../../native/index.ts";
 import { fixtureImage } from "../fixtures/index.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";

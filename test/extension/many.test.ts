@@ -4,8 +4,12 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
-import { type ImageRecord, parseRecord, recordText } from "../../engine/images/image-records.ts";
-import type { VmConfig } from "../../engine/state/vm-record.ts";
+import {
+  type ImageRecord,
+  parseRecord,
+  recordText,
+} from "../../engine/daemon/images/records/image-records.ts";
+import type { VmConfig } from "../../engine/daemon/vms/records/vm-record.ts";
 import { Mocker } from "../support/mocker.ts";
 import { killQuietly } from "../support/processes.ts";
 import { retry } from "../support/retry.ts";

@@ -7,7 +7,9 @@ import { rootDir } from "../support/paths.ts";
 /** Packages the built extension as a user gets it, or with options of `npm run package`. Returns the file's path. */
 export async function packageExtension(folder: string, options: string[] = []): Promise<string> {
   const file = join(folder, `mocker${options.length === 0 ? "" : "-published"}.vsix`);
-  await runTool(process.execPath, [join(rootDir(), ".package.mjs"), file, ...options], { cwd: rootDir() });
+  await runTool(process.execPath, [join(rootDir(), "scripts/package.mjs"), file, ...options], {
+    cwd: rootDir(),
+  });
   return file;
 }
 

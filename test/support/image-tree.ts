@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync }
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { extract } from "tar-stream";
-import type { RootDisk } from "../../engine/images/layers/root-store.ts";
+import type { RootDisk } from "../../engine/daemon/images/rootfs/root-store.ts";
 import { copyRange } from "../../native/index.ts";
 
 const run = promisify(execFile);

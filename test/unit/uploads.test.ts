@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { Streams } from "../../engine/streams.ts";
-import { Uploads } from "../../engine/uploads.ts";
+import { Streams } from "../../engine/daemon/api/rpc/streams.ts";
+import { Uploads } from "../../engine/daemon/api/rpc/uploads.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 
 /** An upload whose client has connected and sends; and the engine's end of its stream. */

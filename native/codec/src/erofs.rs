@@ -1,7 +1,7 @@
 //! Writes the metadata of an EROFS file system (Linux' fs/erofs/erofs_fs.h): superblock, inodes and directories. The
 //! contents of files are not copied: they lie in the layers' data blobs, which follow the metadata on the disk that
-//! engine/images/layers/vmdk.ts joins, and inodes point there by block number. Small files have their inodes there too, see
-//! engine/images/layers/erofs-inode.ts. Only features of the first kernels with EROFS (5.4) are used: flat inodes, plain or with
+//! engine/daemon/images/rootfs/vmdk.ts joins, and inodes point there by block number. Small files have their inodes there too, see
+//! engine/daemon/images/layers/erofs-inode.ts. Only features of the first kernels with EROFS (5.4) are used: flat inodes, plain or with
 //! an inline tail, and inline xattrs.
 
 use std::collections::{HashMap, HashSet};

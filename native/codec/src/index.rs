@@ -1,4 +1,4 @@
-//! Reads a layer's index, whose format engine/images/layers/layer-index.ts describes and writes.
+//! Reads a layer's index, whose format engine/daemon/images/layers/layer-index.ts describes and writes.
 
 pub const WHITEOUT: u8 = 0;
 pub const OPAQUE: u8 = 1;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { connect } from "../../../engine/cli/connection.ts";
-import { dataDir, isPrivateDirectory, runDir } from "../../../engine/paths.ts";
+import { dataDir, isPrivateDirectory, runDir } from "../../../engine/common/paths.ts";
 import { engineInfo, MockerError, vmList } from "../../../engine/protocol/index.ts";
 import { FakeEngine } from "./fake-engine.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { PullDisplay, progressBar } from "../../../engine/cli/output/pull-progress.ts";
 import { main } from "../../../engine/cli/program.ts";
-import { PullDisplay, progressBar } from "../../../engine/cli/pull-progress.ts";
-import { familiarReference, isUntagged, pullingFrom } from "../../../engine/cli/reference.ts";
+import { familiarReference, isUntagged, pullingFrom } from "../../../engine/docker/familiar-reference.ts";
 import { imagePull, MockerError } from "../../../engine/protocol/index.ts";
 import { Setup } from "./harness.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { alignTable, ellipsis, shortId } from "../../../engine/cli/table.ts";
-import { binarySize, humanAge, humanSize, parseMemory } from "../../../engine/cli/units.ts";
-import { humanDuration } from "../../../engine/human-duration.ts";
+import { alignTable, ellipsis, shortId } from "../../../engine/cli/output/table.ts";
+import { humanDuration } from "../../../engine/docker/human-duration.ts";
+import { binarySize, humanAge, humanSize, parseMemory } from "../../../engine/docker/units.ts";
 
 const second = 1000;
 const minute = 60 * second;

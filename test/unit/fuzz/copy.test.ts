@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { test } from "node:test";
 import { CommandFailure } from "../../../engine/cli/command.ts";
-import { TarExtract } from "../../../engine/cli/tar-extract.ts";
+import { TarExtract } from "../../../engine/cli/transfer/tar-extract.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { rawEntry, repairChecksum } from "../images/hand-made-tar.ts";

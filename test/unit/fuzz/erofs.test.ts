@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
-import { LayerMerge, type MergeLayer } from "../../../engine/images/layers/layer-merge.ts";
+import { LayerMerge, type MergeLayer } from "../../../engine/daemon/images/rootfs/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { adminPath, needPrograms } from "../../support/host.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";

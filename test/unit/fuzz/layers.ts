@@ -5,8 +5,8 @@ import {
   defaultLimits,
   LayerConverter,
   type LayerLimits,
-} from "../../../engine/images/layers/layer-converter.ts";
-import { LayerMerge, type MergeLayer } from "../../../engine/images/layers/layer-merge.ts";
+} from "../../../engine/daemon/images/layers/layer-converter.ts";
+import { LayerMerge, type MergeLayer } from "../../../engine/daemon/images/rootfs/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 

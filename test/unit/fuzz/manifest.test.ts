@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isDigest } from "../../../engine/images/digest.ts";
-import { parseConfig, parseManifest } from "../../../engine/images/manifest.ts";
+import { parseConfig, parseManifest } from "../../../engine/daemon/images/manifest.ts";
+import { isDigest } from "../../../engine/docker/digest.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { corpus, fuzz, mutate } from "./fuzz.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonical, familiar, parseReference, type Reference } from "../../../engine/images/reference.ts";
+import { canonical, familiar, parseReference, type Reference } from "../../../engine/docker/reference.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { corpus, fuzz, mutate } from "./fuzz.ts";
 

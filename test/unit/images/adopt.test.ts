@@ -12,8 +12,8 @@ import {
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import type { ImageStore } from "../../../engine/images/image-store.ts";
-import { mediaTypes } from "../../../engine/images/manifest.ts";
+import type { ImageStore } from "../../../engine/daemon/images/image-store.ts";
+import { mediaTypes } from "../../../engine/daemon/images/manifest.ts";
 import type { StoreProblem } from "../../../engine/protocol/system.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {

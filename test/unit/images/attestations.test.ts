@@ -4,10 +4,10 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import type { Digest } from "../../../engine/images/digest.ts";
-import type { ImageStore } from "../../../engine/images/image-store.ts";
-import { mediaTypes } from "../../../engine/images/manifest.ts";
-import { hostPlatform } from "../../../engine/images/platform.ts";
+import type { ImageStore } from "../../../engine/daemon/images/image-store.ts";
+import { mediaTypes } from "../../../engine/daemon/images/manifest.ts";
+import { hostPlatform } from "../../../engine/daemon/images/platform.ts";
+import type { Digest } from "../../../engine/docker/digest.ts";
 import { type Registry, startRegistry } from "../../fixtures/registry.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { ImageStore } from "../../../engine/images/image-store.ts";
-import { type TarEntry, TarReader } from "../../../engine/tar/tar-reader.ts";
+import { type TarEntry, TarReader } from "../../../engine/common/tar/tar-reader.ts";
+import type { ImageStore } from "../../../engine/daemon/images/image-store.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { assertClean, type Entry, filesIn, makeImage, makeStore, makeTar, writeLayout } from "./support.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import type { Digest } from "../../../engine/images/digest.ts";
+import type { Digest } from "../../../engine/docker/digest.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { assertClean, FakeRegistry, filesIn, makeImage, makeStore, makeTar, sha256 } from "./support.ts";
 

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ImageStore } from "../../../engine/images/image-store.ts";
+import type { ImageStore } from "../../../engine/daemon/images/image-store.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { makeImage, makeStore, makeTar, writeLayout } from "./support.ts";
 

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { mediaTypes } from "../../../engine/images/manifest.ts";
+import { mediaTypes } from "../../../engine/daemon/images/manifest.ts";
 import { type Registry, startRegistry } from "../../fixtures/registry.ts";
 import { needPrograms, runTool } from "../../support/host.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";

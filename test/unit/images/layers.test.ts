@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { constants, createGzip, gzipSync } from "node:zlib";
-import { mediaTypes } from "../../../engine/images/manifest.ts";
+import { mediaTypes } from "../../../engine/daemon/images/manifest.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {
   assertClean,

@@ -6,10 +6,10 @@ import {
   defaultLimits,
   LayerConverter,
   type LayerLimits,
-} from "../../../engine/images/layers/layer-converter.ts";
-import { kind } from "../../../engine/images/layers/layer-index.ts";
-import { LayerMerge } from "../../../engine/images/layers/layer-merge.ts";
-import type { Inode } from "../../../engine/images/layers/tree.ts";
+} from "../../../engine/daemon/images/layers/layer-converter.ts";
+import { kind } from "../../../engine/daemon/images/layers/layer-index.ts";
+import { LayerMerge } from "../../../engine/daemon/images/rootfs/layer-merge.ts";
+import type { Inode } from "../../../engine/daemon/images/rootfs/tree.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { type Entry, makeTar } from "./support.ts";

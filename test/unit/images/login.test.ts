@@ -17,8 +17,8 @@ import {
   eraseCredential,
   findCredential,
   storeCredential,
-} from "../../../engine/images/registry/docker-config.ts";
-import { login, loginDomain, loginName, logout } from "../../../engine/images/registry/login.ts";
+} from "../../../engine/daemon/images/registry/docker-config.ts";
+import { login, loginDomain, loginName, logout } from "../../../engine/daemon/images/registry/login.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { FakeRegistry, failsWith } from "./support.ts";

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { maximumManifestBytes } from "../../../engine/images/manifest.ts";
+import { maximumManifestBytes } from "../../../engine/daemon/images/manifest.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { makeImage, makeStore, makeTar, sha256, type TestImage, writeLayout } from "./support.ts";
 

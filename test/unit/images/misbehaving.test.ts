@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { after, describe, test } from "node:test";
-import { defaultSettings } from "../../../engine/images/registry/registry-settings.ts";
+import { defaultSettings } from "../../../engine/daemon/images/registry/registry-settings.ts";
 import type { ErrorCode } from "../../../engine/protocol/errors.ts";
 import type { PullProgress } from "../../../engine/protocol/image.ts";
 import * as misbehaving from "../../fixtures/misbehaving-registry.ts";

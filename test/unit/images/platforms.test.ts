@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { mediaTypes } from "../../../engine/images/manifest.ts";
-import { hostPlatform } from "../../../engine/images/platform.ts";
+import { mediaTypes } from "../../../engine/daemon/images/manifest.ts";
+import { hostPlatform } from "../../../engine/daemon/images/platform.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { FakeRegistry, makeImage, makeStore, makeTar, sha256, writeLayout } from "./support.ts";

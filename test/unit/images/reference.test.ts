@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonical, familiar, parseReference } from "../../../engine/images/reference.ts";
+import { canonical, familiar, parseReference } from "../../../engine/docker/reference.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 
 const digest = `sha256:${"a1".repeat(32)}`;

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { proxyFor } from "../../../engine/images/registry/proxy.ts";
+import { proxyFor } from "../../../engine/daemon/images/registry/proxy.ts";
 import {
   defaultSettings,
   isInsecure,
   readSettings,
-} from "../../../engine/images/registry/registry-settings.ts";
+} from "../../../engine/daemon/images/registry/registry-settings.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { runTool } from "../../support/host.ts";
 import { startProxy } from "../../support/proxy.ts";

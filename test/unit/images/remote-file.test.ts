@@ -7,8 +7,8 @@ import { type AddressInfo, connect, createServer as createNetServer } from "node
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
-import { defaultSettings } from "../../../engine/images/registry/registry-settings.ts";
-import { remoteFile } from "../../../engine/images/sources/remote-file.ts";
+import { defaultSettings } from "../../../engine/daemon/images/registry/registry-settings.ts";
+import { remoteFile } from "../../../engine/daemon/images/sources/remote-file.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { startProxy } from "../../support/proxy.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inspectManifest } from "../../../engine/images/registry/manifest-inspect.ts";
-import { listTags } from "../../../engine/images/registry/registry.ts";
-import { search } from "../../../engine/images/registry/search.ts";
+import { inspectManifest } from "../../../engine/daemon/images/registry/manifest-inspect.ts";
+import { listTags } from "../../../engine/daemon/images/registry/registry.ts";
+import { search } from "../../../engine/daemon/images/registry/search.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { FakeRegistry, makeImage, makeTar } from "./support.ts";
 

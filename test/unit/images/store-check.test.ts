@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Digest } from "../../../engine/images/digest.ts";
-import type { ImageStore } from "../../../engine/images/image-store.ts";
+import type { ImageStore } from "../../../engine/daemon/images/image-store.ts";
+import type { Digest } from "../../../engine/docker/digest.ts";
 import type { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {
@@ -271,7 +271,7 @@ test("the folder that a running VM stands on is left where it is", async () => {
 
 test("a store has one engine: the second is told", async () => {
   const { dir, store: first } = await store();
-  const { ImageStore } = await import("../../../engine/images/image-store.ts");
+  const { ImageStore } = await import("../../../engine/daemon/images/image-store.ts");
   const native = await import("../../../native/index.ts");
   const second = new ImageStore({
     dir,

@@ -13,13 +13,13 @@ import {
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ImageRecords } from "../../../engine/images/image-records.ts";
-import { deepLayerFault } from "../../../engine/images/layers/layer-check.ts";
-import { LayerPool } from "../../../engine/images/layers/layer-pool.ts";
-import { runStoreJob } from "../../../engine/images/layers/store-thread.ts";
-import { ContentStore } from "../../../engine/images/store/content-store.ts";
-import { DeferredSync } from "../../../engine/images/store/deferred-sync.ts";
-import { Garbage } from "../../../engine/images/store/garbage.ts";
+import { deepLayerFault } from "../../../engine/daemon/images/layers/layer-check.ts";
+import { LayerPool } from "../../../engine/daemon/images/layers/layer-pool.ts";
+import { ImageRecords } from "../../../engine/daemon/images/records/image-records.ts";
+import { runStoreJob } from "../../../engine/daemon/images/rootfs/store-thread.ts";
+import { ContentStore } from "../../../engine/daemon/images/store/content-store.ts";
+import { DeferredSync } from "../../../engine/daemon/images/store/deferred-sync.ts";
+import { Garbage } from "../../../engine/daemon/images/store/garbage.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import {
   assertClean,

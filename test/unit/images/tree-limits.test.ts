@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
-import type { ImageStore } from "../../../engine/images/image-store.ts";
+import type { ImageStore } from "../../../engine/daemon/images/image-store.ts";
 import { needPrograms } from "../../support/host.ts";
 import { withDisk } from "../../support/image-tree.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";

@@ -15,10 +15,11 @@ import {
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { createDataDisk } from "../../../engine/daemon/vms/runtimes/krun/data-disk.ts";
+import { checkKrunConfig, type KrunConfig } from "../../../engine/daemon/vms/runtimes/krun/krun-config.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
-import { createDataDisk } from "../../../native/data-disk.ts";
+import type { LibkrunInfo } from "../../../native/index.ts";
 import * as native from "../../../native/index.ts";
-import { checkKrunConfig, type LibkrunInfo } from "../../../native/index.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 
 test("watchProcess tells once when a process ends, and not after close()", async () => {
@@ -213,7 +214,7 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     network: "tsi" as const,
   };
   checkKrunConfig(library, config);
-  const refusal = (change: Partial<native.KrunConfig>) => {
+  const refusal = (change: Partial<KrunConfig>) => {
     try {
       checkKrunConfig(library, { ...config, ...change });
     } catch (error) {

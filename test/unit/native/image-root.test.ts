@@ -4,15 +4,15 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { defaultLimits } from "../../../engine/images/layers/layer-converter.ts";
+import { defaultLimits } from "../../../engine/daemon/images/layers/layer-converter.ts";
 import {
   type Kind,
   kind,
   type LayerEntry,
   LayerIndexWriter,
-} from "../../../engine/images/layers/layer-index.ts";
-import { LayerMerge } from "../../../engine/images/layers/layer-merge.ts";
-import type { Inode } from "../../../engine/images/layers/tree.ts";
+} from "../../../engine/daemon/images/layers/layer-index.ts";
+import { LayerMerge } from "../../../engine/daemon/images/rootfs/layer-merge.ts";
+import type { Inode } from "../../../engine/daemon/images/rootfs/tree.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { nativeDir, RootMerge } from "../../../native/index.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";

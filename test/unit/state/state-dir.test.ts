@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { writeFileAtomic } from "../../../engine/atomic-file.ts";
-import { readJsonFile } from "../../../engine/state/json-file.ts";
-import { StateDir } from "../../../engine/state/state-dir.ts";
-import type { VmConfig } from "../../../engine/state/vm-record.ts";
+import { writeFileAtomic } from "../../../engine/common/atomic-file.ts";
+import { readJsonFile } from "../../../engine/common/json-file.ts";
+import { StateDir } from "../../../engine/daemon/vms/records/state-dir.ts";
+import type { VmConfig } from "../../../engine/daemon/vms/records/vm-record.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "mocker-state-"));
 after(() => rmSync(dir, { recursive: true }));

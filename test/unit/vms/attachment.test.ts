@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Attachment } from "../../../engine/vms/attachment.ts";
+import { Attachment } from "../../../engine/daemon/vms/machine/attachment.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 
 /** Both ends of a connection. */

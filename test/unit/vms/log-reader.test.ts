@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { type LogReadOptions, readLog } from "../../../engine/vms/log-reader.ts";
+import { type LogReadOptions, readLog } from "../../../engine/daemon/vms/logs/log-reader.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "mocker-log-"));
 after(() => rmSync(dir, { recursive: true }));

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { makeVmConfig } from "../../../engine/daemon/vms/vm-config.ts";
 import type { ImageDetails } from "../../../engine/protocol/image.ts";
 import type { VmCreateParams } from "../../../engine/protocol/vm.ts";
-import { makeVmConfig } from "../../../engine/vms/vm-config.ts";
 
 const image: ImageDetails = {
   id: `sha256:${"a".repeat(64)}`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { filterVms } from "../../../engine/daemon/vms/vm-filters.ts";
 import type { VmSummary } from "../../../engine/protocol/vm.ts";
-import { filterVms } from "../../../engine/vms/vm-filters.ts";
 
 function vm(id: string, change: Partial<VmSummary>): VmSummary {
   return {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseTime } from "../../../engine/point-in-time.ts";
-import { checkName, generateName } from "../../../engine/vms/names.ts";
-import { signalNumber } from "../../../engine/vms/signals.ts";
-import { statusText } from "../../../engine/vms/status.ts";
+import { checkName, generateName } from "../../../engine/daemon/vms/names.ts";
+import { parseTime } from "../../../engine/docker/point-in-time.ts";
+import { signalNumber } from "../../../engine/docker/signals.ts";
+import { statusText } from "../../../engine/docker/status.ts";
 
 test("states read as Docker's", () => {
   const base = { startedAt: "2026-01-01T00:00:00Z", finishedAt: "2026-01-01T00:00:10Z", exitCode: 7 };

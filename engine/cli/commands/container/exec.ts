@@ -1,0 +1,69 @@
+import { execResize, type VmExecParams, vmExec } from "../../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../../command.ts";
+import { describeError, startFailureCode } from "../../errors.ts";
+import { booleanFlag, listFlag, stringFlag, textListFlag } from "../../flags.ts";
+import { brokenPipeCode } from "../../terminal/main-process.ts";
+import { detachKeysOf, lostStream, openSession, requireTerminal } from "../../terminal/session.ts";
+import { terminalSize } from "../../terminal/terminal.ts";
+import { checkVariable, collectVariables } from "./options/env-file.ts";
+
+const flags = {
+  detach: booleanFlag("d", "Detached mode: run command in the background"),
+  "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
+  env: listFlag("e", "list", "Set environment variables", checkVariable),
+  "env-file": textListFlag(undefined, "Read in a file of environment variables"),
+  interactive: booleanFlag("i", "Keep STDIN open even if not attached"),
+  tty: booleanFlag("t", "Allocate a pseudo-TTY"),
+  user: stringFlag("u", 'Username or UID (format: "<name|uid>[:<group|gid>]")'),
+  workdir: stringFlag("w", "Working directory inside the container"),
+} as const;
+
+export const exec = defineCommand({
+  summary: "Execute a command in a running container",
+  usage: "[OPTIONS] CONTAINER COMMAND [ARG...]",
+  aliases: ["container exec", "exec"],
+  arguments: { min: 2, max: Number.POSITIVE_INFINITY },
+  flags,
+  stopAtFirstArgument: true,
+  async run(context) {
+    const { io } = context;
+    const { detach, interactive, tty, user, workdir } = context.flags;
+    const [vm = "", ...command] = context.args;
+    const stdin = interactive && !detach;
+    const detachKeys = detachKeysOf(context.flags["detach-keys"]);
+    const env = collectVariables(context.flags["env-file"], context.flags.env, io.env);
+    if (!detach) requireTerminal(io, tty, stdin);
+    const params: VmExecParams = { vm, command, tty, openStdin: stdin, detach };
+    if (env.length > 0) params.env = env;
+    if (user) params.user = user;
+    if (workdir) params.workingDir = workdir;
+    if (tty) Object.assign(params, terminalSize(io));
+
+    const engine = await context.connect();
+    const { execId, stream } = await engine.request(vmExec, params).catch((error: unknown) => {
+      const code = startFailureCode(error);
+      throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
+    });
+    if (detach || stream === undefined) return 0;
+    const session = openSession({
+      io,
+      socket: await engine.openStream(stream),
+      tty,
+      stdin,
+      detachKeys,
+      resize: (size) => engine.request(execResize, { vm, execId, ...size }),
+    });
+    session.started();
+    const end = await session.end;
+    switch (end.kind) {
+      case "exit":
+        return end.exitCode;
+      case "detached":
+        throw new CommandFailure("read escape sequence");
+      case "output-closed":
+        return brokenPipeCode;
+      case "closed":
+        throw lostStream(vm);
+    }
+  },
+});

@@ -1,0 +1,42 @@
+import { type VmLogsParams, vmLogs } from "../../../protocol/index.ts";
+import { defineCommand } from "../../command.ts";
+import { booleanFlag, stringFlag } from "../../flags.ts";
+import { brokenPipeCode } from "../../terminal/main-process.ts";
+import { pumpStream } from "../../terminal/stream.ts";
+
+const flags = {
+  follow: booleanFlag("f", "Follow log output"),
+  since: stringFlag(
+    undefined,
+    'Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
+  ),
+  tail: stringFlag("n", "Number of lines to show from the end of the logs", "all"),
+  timestamps: booleanFlag("t", "Show timestamps"),
+  until: stringFlag(
+    undefined,
+    'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
+  ),
+} as const;
+
+export const logs = defineCommand({
+  summary: "Fetch the logs of a container",
+  usage: "[OPTIONS] CONTAINER",
+  aliases: ["container logs", "logs"],
+  arguments: { min: 1, max: 1 },
+  flags,
+  async run({ args, flags, io, connect }) {
+    const { follow, timestamps } = flags;
+    const params: VmLogsParams = { vm: args[0] ?? "", follow, timestamps };
+    // As in Docker, what is no number means all.
+    if (flags.tail !== undefined && /^[0-9]+$/.test(flags.tail)) params.tail = Number(flags.tail);
+    if (flags.since) params.since = flags.since;
+    if (flags.until) params.until = flags.until;
+    const engine = await connect();
+    const { stream, tty } = await engine.request(vmLogs, params);
+    const end = await pumpStream(await engine.openStream(stream), {
+      stdout: io.stdout,
+      stderr: tty ? io.stdout : io.stderr,
+    });
+    return end.kind === "output-closed" ? brokenPipeCode : 0;
+  },
+});

@@ -1,0 +1,157 @@
+/** Flags that `run` and `create` share, and the VM that they describe. */
+
+import { parseMemory } from "../../../../docker/units.ts";
+import { parseMount, parseVolume } from "../../../../docker/volume.ts";
+import { MockerError, type VmCreateParams } from "../../../../protocol/index.ts";
+import {
+  booleanFlag,
+  type FlagValues,
+  integerFlag,
+  listFlag,
+  stringFlag,
+  textListFlag,
+  valueFlag,
+} from "../../../flags.ts";
+import type { Io } from "../../../io.ts";
+import { checkLabel, checkVariable, collectLabels, collectVariables } from "./env-file.ts";
+
+function parseCpus(text: string): number {
+  const value = Number(text);
+  if (!/^[0-9.eE+-]+$/.test(text) || Number.isNaN(value)) {
+    throw new Error(`failed to parse ${text} as a rational number`);
+  }
+  return value;
+}
+
+function oneOf<const T extends string>(what: string, values: readonly T[]): (text: string) => T {
+  return (text) => {
+    const value = values.find((known) => known === text);
+    if (value === undefined) {
+      const list = values.map((known) => `"${known}"`);
+      throw new Error(`invalid ${what}: must be one of ${list.slice(0, -1).join(", ")} or ${list.at(-1)}`);
+    }
+    return value;
+  };
+}
+
+export const createFlags = {
+  attach: listFlag("a", "list", "Attach to STDIN, STDOUT or STDERR", (text) => {
+    const name = text.toLowerCase();
+    if (name !== "stdin" && name !== "stdout" && name !== "stderr") {
+      throw new Error("valid streams are STDIN, STDOUT and STDERR");
+    }
+    return name;
+  }),
+  cidfile: stringFlag(undefined, "Write the container ID to the file"),
+  cpus: valueFlag("c", "decimal", "Number of CPUs", parseCpus),
+  entrypoint: stringFlag(undefined, "Overwrite the default ENTRYPOINT of the image"),
+  env: listFlag("e", "list", "Set environment variables", checkVariable),
+  "env-file": textListFlag(undefined, "Read in a file of environment variables"),
+  hostname: stringFlag("h", "Container host name"),
+  interactive: booleanFlag("i", "Keep STDIN open even if not attached"),
+  label: listFlag("l", "list", "Set meta data on a container", checkLabel),
+  "label-file": textListFlag(undefined, "Read in a line delimited file of labels"),
+  memory: valueFlag("m", "bytes", "Memory limit", parseMemory),
+  mount: listFlag(undefined, "mount", "Attach a filesystem mount to the container", (text) => {
+    parseMount(text, "/");
+    return text;
+  }),
+  name: stringFlag(undefined, "Assign a name to the container"),
+  network: valueFlag(
+    undefined,
+    "network",
+    'Network of the VM: "tsi" (the host\'s, through libkrun) or "none"',
+    oneOf("network", ["tsi", "none"]),
+    '"tsi"',
+  ),
+  platform: stringFlag(undefined, "Set platform if server is multi-platform capable"),
+  pull: stringFlag(undefined, 'Pull image before running ("always", "missing", "never")', "missing"),
+  quiet: booleanFlag("q", "Suppress the pull output"),
+  rm: booleanFlag(undefined, "Automatically remove the container when it exits"),
+  runtime: valueFlag(
+    undefined,
+    "string",
+    'Runtime to use for this container ("auto", "krun", "simulation")',
+    oneOf("runtime", ["auto", "krun", "simulation"]),
+    '"auto"',
+  ),
+  "stop-signal": stringFlag(undefined, "Signal to stop the container"),
+  "stop-timeout": integerFlag(undefined, "Timeout (in seconds) to stop a container"),
+  tty: booleanFlag("t", "Allocate a pseudo-TTY"),
+  user: stringFlag("u", "Username or UID (format: <name|uid>[:<group|gid>])"),
+  volume: textListFlag("v", "Bind mount a volume"),
+  workdir: stringFlag("w", "Working directory inside the container"),
+} as const;
+
+export type CreateFlagValues = FlagValues<typeof createFlags>;
+
+const pullPolicies = ["always", "missing", "never"] as const;
+export type PullPolicy = (typeof pullPolicies)[number];
+
+/** Throws Error in Docker's words. */
+export function pullPolicy(text: string | undefined): PullPolicy {
+  const policy = pullPolicies.find((known) => known === (text || "missing"));
+  if (policy === undefined) {
+    throw new Error(`invalid pull option: '${text}': must be one of "always", "missing" or "never"`);
+  }
+  return policy;
+}
+
+const mebibyte = 1024 * 1024;
+
+/** What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or MockerError. */
+export function createParams(
+  flags: CreateFlagValues,
+  given: ReadonlySet<string>,
+  args: readonly string[],
+  io: Io,
+): { params: VmCreateParams; warnings: string[] } {
+  const [image, ...command] = args;
+  if (image === undefined || image === "") throw new Error("invalid reference format");
+  const warnings: string[] = [];
+  const volumes = flags.volume.flatMap((text) => {
+    const volume = parseVolume(text, io.cwd);
+    if (volume !== undefined) return [volume];
+    warnings.push(
+      `-v ${text}: anonymous volumes are not supported yet, the folder stays on the VM's own disk`,
+    );
+    return [];
+  });
+  volumes.push(...flags.mount.map((text) => parseMount(text, io.cwd)));
+  const targets = new Set<string>();
+  for (const { target } of volumes) {
+    if (targets.has(target)) throw new MockerError("MOUNT_INVALID", `Duplicate mount point: ${target}`);
+    targets.add(target);
+  }
+  const params: VmCreateParams = {
+    image,
+    tty: flags.tty,
+    openStdin: flags.interactive,
+    autoRemove: flags.rm,
+  };
+  if (flags.name) params.name = flags.name;
+  if (command.length > 0) params.command = command;
+  // `--entrypoint ""` clears the image's.
+  if (flags.entrypoint !== undefined) params.entrypoint = flags.entrypoint === "" ? [] : [flags.entrypoint];
+  const env = collectVariables(flags["env-file"], flags.env, io.env);
+  if (env.length > 0) params.env = env;
+  if (flags.workdir) params.workingDir = flags.workdir;
+  if (flags.user) params.user = flags.user;
+  if (flags.hostname) params.hostname = flags.hostname;
+  if (volumes.length > 0) params.volumes = volumes;
+  if (flags.cpus !== undefined && flags.cpus !== 0) {
+    params.cpus = Math.ceil(flags.cpus);
+    if (params.cpus !== flags.cpus) {
+      warnings.push(`--cpus ${flags.cpus}: a VM has whole CPUs, it gets ${params.cpus}`);
+    }
+  }
+  if (flags.memory !== undefined && flags.memory !== 0) params.memoryMiB = Math.ceil(flags.memory / mebibyte);
+  if (flags.runtime !== undefined) params.runtime = flags.runtime;
+  if (flags.network !== undefined) params.network = flags.network;
+  if (given.has("label") || given.has("label-file")) {
+    params.labels = collectLabels(flags["label-file"], flags.label);
+  }
+  if (flags["stop-signal"]) params.stopSignal = flags["stop-signal"];
+  if (flags["stop-timeout"] !== undefined) params.stopTimeoutSeconds = flags["stop-timeout"];
+  return { params, warnings };
+}

@@ -1,0 +1,22 @@
+import { vmStart, vmStop } from "../../../protocol/index.ts";
+import { defineCommand } from "../../command.ts";
+import { eachTarget } from "../../each-target.ts";
+import { stopFlags, stopOptions } from "./options/stop-options.ts";
+
+export const restart = defineCommand({
+  summary: "Restart one or more containers",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  aliases: ["container restart", "restart"],
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags: stopFlags,
+  async run({ args, flags, io, connect }) {
+    const engine = await connect();
+    const options = stopOptions(flags);
+    return eachTarget(io, args, async (vm) => {
+      // A VM that does not run is only started.
+      await engine.request(vmStop, { vm, ...options });
+      await engine.request(vmStart, { vm });
+      return vm;
+    });
+  },
+});

@@ -1,0 +1,79 @@
+import { vmRemove, vmStart } from "../../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../../command.ts";
+import { describeError, startFailureCode } from "../../errors.ts";
+import { booleanFlag, stringFlag } from "../../flags.ts";
+import { attendMainProcess } from "../../terminal/main-process.ts";
+import { detachKeysOf, requireTerminal } from "../../terminal/session.ts";
+import { terminalSize } from "../../terminal/terminal.ts";
+import { createFlags } from "./options/create-flags.ts";
+import { createVm, prepareCreation } from "./options/create-vm.ts";
+
+const flags = {
+  ...createFlags,
+  detach: booleanFlag("d", "Run container in background and print container ID"),
+  "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
+  "sig-proxy": booleanFlag(undefined, "Proxy received signals to the process", true),
+} as const;
+
+/** Docker's status for failures that are not the workload's. */
+function asRunFailure(error: unknown): CommandFailure {
+  return error instanceof CommandFailure ? error : new CommandFailure(describeError(error), 125);
+}
+
+export const run = defineCommand({
+  summary: "Create and run a new container from an image",
+  usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+  aliases: ["container run", "run"],
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags,
+  stopAtFirstArgument: true,
+  async run(context) {
+    const { io } = context;
+    const { attach, detach, interactive, tty, rm } = context.flags;
+    if (detach && attach.length > 0) {
+      throw new CommandFailure("conflicting options: cannot specify both --attach and --detach");
+    }
+    const wanted = attach.length > 0 ? attach : ["stdout", "stderr", ...(interactive ? ["stdin"] : [])];
+    const attached = new Set<string>(detach ? [] : wanted);
+    requireTerminal(io, tty, attached.has("stdin"));
+    const creation = prepareCreation(context, "run");
+
+    try {
+      const detachKeys = detachKeysOf(context.flags["detach-keys"]);
+      const id = await createVm(context, creation);
+      const engine = await context.connect();
+      const start = async (): Promise<void> => {
+        const size = tty ? terminalSize(io) : undefined;
+        try {
+          await engine.request(vmStart, { vm: id, ...size });
+        } catch (error) {
+          // The engine removes a VM with --rm when it ends; one that never ran may be left to us.
+          if (rm) await engine.request(vmRemove, { vm: id, force: true }).catch(() => undefined);
+          throw new CommandFailure(describeError(error), startFailureCode(error));
+        }
+      };
+      if (attached.size === 0) {
+        await start();
+        io.stdout.write(`${id}\n`);
+        return 0;
+      }
+      const outcome = await attendMainProcess({
+        engine,
+        io,
+        id,
+        name: context.flags.name || id.slice(0, 12),
+        tty,
+        stdin: attached.has("stdin"),
+        stdout: attached.has("stdout"),
+        stderr: attached.has("stderr"),
+        detachKeys,
+        condition: rm ? "removed" : "next-exit",
+        proxySignals: context.flags["sig-proxy"],
+        start,
+      });
+      return outcome === "detached" ? 0 : outcome;
+    } catch (error) {
+      throw asRunFailure(error);
+    }
+  },
+});

@@ -1,0 +1,66 @@
+import { vmInspect, vmStart } from "../../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../../command.ts";
+import { describeError, startFailureCode } from "../../errors.ts";
+import { booleanFlag, stringFlag } from "../../flags.ts";
+import { attendVm } from "../../terminal/main-process.ts";
+import { detachKeysOf } from "../../terminal/session.ts";
+import { terminalSize } from "../../terminal/terminal.ts";
+
+const flags = {
+  attach: booleanFlag("a", "Attach STDOUT/STDERR and forward signals"),
+  "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
+  interactive: booleanFlag("i", "Attach container's STDIN"),
+} as const;
+
+export const start = defineCommand({
+  summary: "Start one or more stopped containers",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  aliases: ["container start", "start"],
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags,
+  async run(context) {
+    const { io, args } = context;
+    const [name, second] = args;
+    if (!context.flags.attach && !context.flags.interactive) {
+      const engine = await context.connect();
+      const failed: string[] = [];
+      for (const vm of args) {
+        try {
+          await engine.request(vmStart, { vm });
+          io.stdout.write(`${vm}\n`);
+        } catch (error) {
+          io.stderr.write(`${describeError(error)}\n`);
+          failed.push(vm);
+        }
+      }
+      if (failed.length === 0) return 0;
+      throw new CommandFailure(`mocker: failed to start containers: ${failed.join(", ")}`);
+    }
+
+    if (name === undefined || second !== undefined) {
+      throw new CommandFailure("you cannot start and attach multiple containers at once");
+    }
+    const detachKeys = detachKeysOf(context.flags["detach-keys"]);
+    const engine = await context.connect();
+    const vm = await engine.request(vmInspect, { vm: name });
+    const outcome = await attendVm(vm, {
+      engine,
+      io,
+      name,
+      stdin: context.flags.interactive,
+      detachKeys,
+      condition: vm.config.autoRemove ? "removed" : "next-exit",
+      proxySignals: true,
+      async start() {
+        const size = vm.config.tty ? terminalSize(io) : undefined;
+        try {
+          await engine.request(vmStart, { vm: vm.id, ...size });
+        } catch (error) {
+          const code = startFailureCode(error);
+          throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
+        }
+      },
+    });
+    return outcome === "detached" ? 0 : outcome;
+  },
+});

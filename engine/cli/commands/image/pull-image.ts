@@ -1,0 +1,45 @@
+/** Pulls an image with progress on a stream, for `pull`, `run` and `create`. */
+import { resolve } from "node:path";
+import { familiarReference, isName, isUntagged, pullingFrom } from "../../../docker/familiar-reference.ts";
+import { type ImagePullParams, type ImagePullResult, imagePull } from "../../../protocol/index.ts";
+import type { Engine } from "../../connection.ts";
+import { withLayers } from "../../interruptible.ts";
+import type { Io, OutputStream } from "../../io.ts";
+import { PullDisplay } from "../../output/pull-progress.ts";
+
+/** `out` undefined: silently. Ctrl-C cancels the pull in the engine too and ends the command with status 130. */
+export async function pullImage(
+  engine: Engine,
+  io: Io,
+  given: ImagePullParams,
+  out: OutputStream | undefined,
+  options: { status?: boolean } = {},
+): Promise<ImagePullResult> {
+  const params = { ...given, ...dockerConfigOf(io) };
+  const { reference } = params;
+  const display = out === undefined ? undefined : new PullDisplay(out, pullingFrom(reference));
+  const result = await withLayers(io, engine, display, (signal, progress) =>
+    engine.request(imagePull, { ...params, ...progress }, { signal }),
+  );
+  if (out !== undefined) {
+    out.write(`Digest: ${result.digest}\n`);
+    if (options.status !== false) out.write(pullStatus(familiarReference(reference), result.upToDate));
+  }
+  return result;
+}
+
+/** Docker's last line about a pull. */
+export function pullStatus(name: string, upToDate: boolean): string {
+  return `Status: ${upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}\n`;
+}
+
+/** The folder of the credentials, where the user has named one: the engine may have been started without it. */
+export function dockerConfigOf(io: Io): { dockerConfig?: string } {
+  const { DOCKER_CONFIG: folder } = io.env;
+  return folder ? { dockerConfig: resolve(io.cwd, folder) } : {};
+}
+
+/** Docker's remark before a pull of a name alone; what is no name gets none. */
+export function defaultTagRemark(reference: string): string {
+  return isUntagged(reference) && isName(reference) ? "Using default tag: latest\n" : "";
+}

@@ -1,0 +1,174 @@
+import { goTime } from "../../../docker/time.ts";
+import { humanAge, humanSize } from "../../../docker/units.ts";
+import { type ImageUsage, type SystemUsage, systemUsage, type VmUsage } from "../../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../../command.ts";
+import { booleanFlag, stringFlag } from "../../flags.ts";
+import { ListFormat, type ListView, listFormatHelp } from "../../output/list-format.ts";
+import { ellipsis, shortId } from "../../output/table.ts";
+import { toJson } from "../../template/template-values.ts";
+
+const flags = {
+  format: stringFlag(undefined, listFormatHelp),
+  verbose: booleanFlag("v", "Show detailed information on space usage"),
+} as const;
+
+/** A line of the summary. */
+interface Kind {
+  type: string;
+  total: number;
+  active: number;
+  sizeBytes: number;
+  reclaimableBytes: number;
+  /** Docker shows a share of images alone, and of containers that have any size. */
+  share: boolean;
+}
+
+const summaryView: ListView<Kind> = {
+  typeName: "*formatter.diskUsageContext",
+  defaultTable: "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+  headers: {
+    Type: "TYPE",
+    TotalCount: "TOTAL",
+    Active: "ACTIVE",
+    Size: "SIZE",
+    Reclaimable: "RECLAIMABLE",
+  },
+  row: ({ type, total, active, sizeBytes, reclaimableBytes, share }) => ({
+    Active: String(active),
+    Reclaimable: `${humanSize(reclaimableBytes, 4)}${share && sizeBytes > 0 ? ` (${Math.trunc((reclaimableBytes * 100) / sizeBytes)}%)` : ""}`,
+    Size: humanSize(sizeBytes, 4),
+    TotalCount: String(total),
+    Type: type,
+  }),
+};
+
+const none = "<none>";
+
+interface NamedUsage extends ImageUsage {
+  repository: string;
+  tag: string;
+}
+
+const imageView: ListView<NamedUsage> = {
+  typeName: "*formatter.imageContext",
+  defaultTable:
+    "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
+  headers: {
+    Repository: "REPOSITORY",
+    Tag: "TAG",
+    ID: "IMAGE ID",
+    CreatedSince: "CREATED",
+    CreatedAt: "CREATED AT",
+    Size: "SIZE",
+    SharedSize: "SHARED SIZE",
+    UniqueSize: "UNIQUE SIZE",
+    Containers: "CONTAINERS",
+  },
+  row: ({ image, repository, tag, sharedBytes, vms }) => ({
+    Containers: String(vms),
+    CreatedAt: goTime(image.created),
+    CreatedSince: humanAge(image.created),
+    Digest: "",
+    ID: shortId(image.id),
+    Repository: repository,
+    SharedSize: humanSize(sharedBytes, 4),
+    Size: humanSize(image.sizeBytes),
+    Tag: tag,
+    UniqueSize: humanSize(image.sizeBytes - sharedBytes, 4),
+  }),
+};
+
+const vmView: ListView<VmUsage> = {
+  typeName: "*formatter.containerContext",
+  defaultTable:
+    "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
+  headers: {
+    ID: "CONTAINER ID",
+    Image: "IMAGE",
+    Command: "COMMAND",
+    LocalVolumes: "LOCAL VOLUMES",
+    Size: "SIZE",
+    RunningFor: "CREATED",
+    Status: "STATUS",
+    Names: "NAMES",
+  },
+  row: ({ vm, diskBytes }) => ({
+    Command: `"${ellipsis(vm.command.join(" "), 20)}"`,
+    CreatedAt: goTime(vm.createdAt),
+    ID: shortId(vm.id),
+    Image: vm.image,
+    LocalVolumes: "0",
+    Names: vm.name,
+    RunningFor: humanAge(vm.createdAt),
+    Size: humanSize(diskBytes),
+    State: vm.state,
+    Status: vm.status,
+  }),
+};
+
+function kinds({ images, vms }: SystemUsage): Kind[] {
+  const idle = vms.filter(({ vm }) => vm.state !== "running" && vm.state !== "paused");
+  const sum = (usages: VmUsage[]): number => usages.reduce((bytes, { diskBytes }) => bytes + diskBytes, 0);
+  return [
+    {
+      type: "Images",
+      total: images.items.length,
+      active: images.items.filter((item) => item.vms > 0).length,
+      sizeBytes: images.diskBytes,
+      reclaimableBytes: images.reclaimableBytes,
+      share: true,
+    },
+    {
+      type: "Containers",
+      total: vms.length,
+      active: vms.length - idle.length,
+      sizeBytes: sum(vms),
+      reclaimableBytes: sum(idle),
+      share: true,
+    },
+    { type: "Local Volumes", total: 0, active: 0, sizeBytes: 0, reclaimableBytes: 0, share: false },
+    { type: "Build Cache", total: 0, active: 0, sizeBytes: 0, reclaimableBytes: 0, share: false },
+  ];
+}
+
+function namesOf(usage: ImageUsage): NamedUsage[] {
+  const { repoTags } = usage.image;
+  if (repoTags.length === 0) return [{ ...usage, repository: none, tag: none }];
+  return repoTags.map((name) => {
+    const colon = name.lastIndexOf(":");
+    return { ...usage, repository: name.slice(0, colon), tag: name.slice(colon + 1) };
+  });
+}
+
+export const systemDf = defineCommand({
+  summary: "Show disk usage",
+  usage: "[OPTIONS]",
+  arguments: { min: 0, max: 0 },
+  flags,
+  async run({ flags, io, connect }) {
+    const { format, verbose } = flags;
+    if (verbose && format && format !== "table" && format !== "json")
+      throw new CommandFailure("the verbose and the format option conflict");
+    const summary = new ListFormat(summaryView, verbose ? undefined : format);
+    const usage = await (await connect()).request0(systemUsage);
+    if (!verbose) {
+      io.stdout.write(summary.print(kinds(usage)));
+      return 0;
+    }
+    const images = usage.images.items.flatMap(namesOf);
+    if (format === "json") {
+      const rows = { Images: images.map(imageView.row), Containers: usage.vms.map(vmView.row) };
+      io.stdout.write(`${toJson({ ...rows, Volumes: [], BuildCache: [] })}\n`);
+      return 0;
+    }
+    io.stdout.write(
+      [
+        `Images space usage:\n\n${new ListFormat(imageView, undefined).print(images)}`,
+        `Containers space usage:\n\n${new ListFormat(vmView, undefined).print(usage.vms)}`,
+        "Local Volumes space usage:\n\nVOLUME NAME   LINKS     SIZE\n",
+        "Build cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n",
+      ].join("\n"),
+    );
+    return 0;
+  },
+});

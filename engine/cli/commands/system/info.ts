@@ -1,0 +1,49 @@
+import { humanDuration } from "../../../docker/human-duration.ts";
+import { binarySize } from "../../../docker/units.ts";
+import { type EngineInfo, engineInfo } from "../../../protocol/index.ts";
+import { defineCommand } from "../../command.ts";
+import { stringFlag } from "../../flags.ts";
+import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
+import { clientVersion } from "../../version.ts";
+
+const flags = { format: stringFlag("f", objectFormatHelp) } as const;
+
+function engineText(info: EngineInfo): string {
+  const runtime =
+    info.simulationReason === undefined ? info.runtime : `${info.runtime} (${info.simulationReason})`;
+  return `Engine:
+ VMs: ${info.vms.total}
+  Running: ${info.vms.running}
+  Stopped: ${info.vms.total - info.vms.running}
+ Images: ${info.images}
+ Engine Version: ${info.version}
+ Engine Process: ${info.enginePid} (up ${humanDuration(info.uptimeSeconds * 1000)}, ${info.engineRssMiB}MiB)
+ Runtime: ${runtime}
+ libkrun: ${info.libkrunVersion ?? "not found"}${info.libkrunPath === null ? "" : ` (${info.libkrunPath})`}
+ Guest Kernel: ${info.guestKernelVersion ?? "not found"}
+ Kernel Version: ${info.hostKernelVersion}
+ Node Version: ${info.nodeVersion}
+ Architecture: ${info.architecture}
+ CPUs: ${info.cpus}
+ Total Memory: ${binarySize(info.memoryMiB * 1024 * 1024)}
+ Mocker Data Dir: ${info.dataDir}
+ Socket: ${info.socketPath}
+`;
+}
+
+export const info = defineCommand({
+  summary: "Display system-wide information",
+  usage: "[OPTIONS]",
+  aliases: ["system info", "info"],
+  arguments: { min: 0, max: 0 },
+  flags,
+  async run({ flags, io, connect }) {
+    const format = new ObjectFormat(flags.format);
+    const hasFormat = flags.format !== undefined && flags.format !== "";
+    if (!hasFormat) io.stdout.write(`Client:\n Version:    ${clientVersion}\n\n`);
+    const engine = await connect();
+    const result = await engine.request0(engineInfo);
+    io.stdout.write(hasFormat ? `${format.line(result)}\n` : engineText(result));
+    return 0;
+  },
+});

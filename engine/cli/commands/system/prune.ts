@@ -1,0 +1,102 @@
+import { parsePruneTime } from "../../../docker/point-in-time.ts";
+import { humanSize } from "../../../docker/units.ts";
+import {
+  type ImagePruneResult,
+  imagePrune,
+  MockerError,
+  systemUsage,
+  type VmSummary,
+  vmList,
+  vmRemove,
+} from "../../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../../command.ts";
+import type { Engine } from "../../connection.ts";
+import { filtersOf, pruneFilterFlag } from "../../filters.ts";
+import { booleanFlag } from "../../flags.ts";
+import { confirm } from "../../terminal/confirm.ts";
+import { listDeleted } from "../image/prune.ts";
+
+const flags = {
+  all: booleanFlag("a", "Remove all unused images not just dangling ones"),
+  filter: pruneFilterFlag('Provide filter values (e.g. "label=<key>=<value>")'),
+  force: booleanFlag("f", "Do not prompt for confirmation"),
+  volumes: booleanFlag(undefined, "Prune anonymous volumes (there are none)"),
+} as const;
+
+const filterKeys = ["label", "label!", "until"];
+
+export const systemPrune = defineCommand({
+  summary: "Remove unused data",
+  usage: "[OPTIONS]",
+  arguments: { min: 0, max: 0 },
+  flags,
+  async run({ flags, io, connect }) {
+    const filters = filtersOf(flags.filter);
+    const unknown = Object.keys(filters).find((key) => !filterKeys.includes(key));
+    if (unknown !== undefined)
+      throw new MockerError("INVALID_ARGUMENT", `invalid filter '${unknown}'`, {
+        hint: `Filters are: ${filterKeys.join(", ")}.`,
+      });
+    if (flags.volumes && filters.until !== undefined)
+      throw new CommandFailure('ERROR: The "until" filter is not supported with "--volumes"');
+    const isWanted = condition(filters);
+    if (!flags.force && !(await confirm(io, warning(flags.all, flags.filter)))) return 0;
+    const engine = await connect();
+    const { removed, bytes } = await removeStopped(engine, isWanted);
+    if (removed.length > 0) io.stdout.write(`Deleted Containers:\n${removed.join("\n")}\n\n`);
+    const result: ImagePruneResult = await engine.request(imagePrune, { all: flags.all, filters });
+    listDeleted(io.stdout, result);
+    io.stdout.write(`Total reclaimed space: ${humanSize(result.reclaimedBytes + bytes, 4)}\n`);
+    return 0;
+  },
+});
+
+function warning(all: boolean, filters: readonly string[]): string {
+  const images = all ? "all images without at least one container associated to them" : "all dangling images";
+  const filtered =
+    filters.length === 0
+      ? []
+      : ["", "  Items to be pruned will be filtered with:", ...filters.map((filter) => `  - ${filter}`)];
+  const lines = ["WARNING! This will remove:", "  - all stopped containers", `  - ${images}`, ...filtered];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Which VMs a prune with these filters is about, as the engine decides it of images. @throws INVALID_ARGUMENT */
+function condition(filters: Record<string, string[]>): (vm: VmSummary) => boolean {
+  const { label = [], "label!": notLabel = [], until = [] } = filters;
+  const [text, ...more] = until;
+  if (more.length > 0) throw new MockerError("INVALID_ARGUMENT", "more than one until filter specified");
+  const end = text === undefined ? Number.POSITIVE_INFINITY : parsePruneTime(text, Date.now());
+  const has = ({ labels }: VmSummary, wanted: string): boolean => {
+    const equals = wanted.indexOf("=");
+    return equals < 0 ? wanted in labels : labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
+  };
+  return (vm) =>
+    Date.parse(vm.createdAt) <= end &&
+    label.every((wanted) => has(vm, wanted)) &&
+    !notLabel.some((wanted) => has(vm, wanted));
+}
+
+/** The IDs of those that were removed, and what they took of the disk. */
+async function removeStopped(
+  engine: Engine,
+  isWanted: (vm: VmSummary) => boolean,
+): Promise<{ removed: string[]; bytes: number }> {
+  const isIdle = ({ state }: VmSummary): boolean => state !== "running" && state !== "paused";
+  const idle = (await engine.request(vmList, { all: true })).filter((vm) => isIdle(vm) && isWanted(vm));
+  if (idle.length === 0) return { removed: [], bytes: 0 };
+  const { vms } = await engine.request0(systemUsage);
+  const sizes = new Map(vms.map(({ vm, diskBytes }) => [vm.id, diskBytes]));
+  const removed: string[] = [];
+  let bytes = 0;
+  for (const { id } of idle) {
+    try {
+      removed.push((await engine.request(vmRemove, { vm: id })).id);
+      bytes += sizes.get(id) ?? 0;
+    } catch (error) {
+      // Started or removed meanwhile.
+      if (!(error instanceof MockerError && ["VM_RUNNING", "VM_NOT_FOUND"].includes(error.code))) throw error;
+    }
+  }
+  return { removed, bytes };
+}

@@ -1,0 +1,176 @@
+/** Shows a pull's or push's progress: one line per layer, redrawn on a terminal; what is worth a line, elsewhere. */
+
+import { humanSize } from "../../docker/units.ts";
+import type { PullProgress, PushProgress } from "../../protocol/index.ts";
+import type { OutputStream } from "../io.ts";
+
+const redrawMs = 50;
+
+/** Docker's words for what happens to a layer. */
+const pullWords: Record<PullProgress["status"], string> = {
+  pulling: "Pulling fs layer",
+  exists: "Already exists",
+  waiting: "Waiting",
+  downloading: "Downloading",
+  verifying: "Verifying Checksum",
+  preparing: "Download complete",
+  complete: "Pull complete",
+  retrying: "Retrying",
+};
+
+/** The same for layers of an archive. */
+export const loadWords: Record<PullProgress["status"], string> = {
+  ...pullWords,
+  pulling: "Loading layer",
+  downloading: "Loading layer",
+  verifying: "Loading layer",
+  preparing: "Loading layer",
+  complete: "Loaded",
+};
+
+export const pushWords: Record<PushProgress["status"], string> = {
+  preparing: "Preparing",
+  waiting: "Waiting",
+  pushing: "Pushing",
+  pushed: "Pushed",
+  exists: "Layer already exists",
+  mounted: "Mounted from",
+  retrying: "Retrying",
+};
+
+/** One layer's state, of whatever transfer. */
+export interface LayerLine {
+  readonly layer: string;
+  readonly status: string;
+  readonly currentBytes?: number;
+  readonly totalBytes?: number;
+  readonly message?: string;
+}
+
+/** `[=====>     ]  1.2MB/3.4MB`, fitted to a terminal of `columns`. */
+export function progressBar(current: number, total: number | undefined, columns: number): string {
+  if (total === undefined || total <= 0) return humanSize(current, 4);
+  const share = Math.min(1, current / total);
+  const numbers = `${humanSize(current, 4).padStart(8)}/${humanSize(total, 4)}`;
+  // Docker's bar has 50 characters and is left out on terminals of less than 110 columns.
+  if (columns < 110) return numbers.trimStart();
+  const filled = Math.floor(share * 50);
+  return `[${`${"=".repeat(filled)}>`.slice(0, 50).padEnd(50)}] ${numbers}`;
+}
+
+const countingStates = new Set(["downloading", "preparing", "pushing"]);
+const finalStates = new Set(["complete", "exists", "pushed", "mounted"]);
+
+function describe(
+  progress: LayerLine,
+  columns: number,
+  words: Readonly<Record<string, string | undefined>>,
+): string {
+  const { status, currentBytes, totalBytes, message } = progress;
+  const word = words[status] ?? status;
+  const isCounting = countingStates.has(status) && word !== pullWords.preparing;
+  if (isCounting && currentBytes !== undefined) {
+    return `${word} ${progressBar(currentBytes, totalBytes, columns)}`;
+  }
+  if (status === "mounted" && message) return `${word} ${message}`;
+  return status === "retrying" && message ? `${word}: ${message}` : word;
+}
+
+/** Moves the cursor to the beginning of the line `lines` above. */
+function up(lines: number): string {
+  return lines > 0 ? `\u001b[${lines}F` : "\r";
+}
+
+export class PullDisplay {
+  readonly #out: OutputStream;
+  readonly #title: string | undefined;
+  readonly #isTerminal: boolean;
+  readonly #words: Readonly<Record<string, string | undefined>>;
+  readonly #lines = new Map<string, LayerLine>();
+  readonly #printed = new Map<string, string>();
+  /** Lines that the last drawing took, counted upwards from the cursor. */
+  #drawn = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #begun = false;
+
+  /** `title` is printed before the first progress, so that a pull that fails at once shows only its error. */
+  constructor(
+    out: OutputStream,
+    title: string | undefined,
+    words: Readonly<Record<string, string | undefined>> = pullWords,
+  ) {
+    this.#words = words;
+    this.#out = out;
+    this.#title = title;
+    this.#isTerminal = out.isTTY === true;
+  }
+
+  report(progress: LayerLine): void {
+    this.#begin();
+    if (progress.layer === "") {
+      // "Pulling from …" in the engine's words; the title says so in Docker's.
+      const isTitle = progress.status === "pulling" && this.#title !== undefined;
+      if (progress.message && !isTitle) this.#print(progress.message);
+      return;
+    }
+    this.#lines.set(progress.layer, progress);
+    if (this.#isTerminal) {
+      this.#timer ??= setTimeout(() => this.#redraw(), redrawMs);
+      return;
+    }
+    // Without a terminal only what changes in kind is news.
+    const { status } = progress;
+    const isOneWord = status !== "retrying" && status !== "mounted";
+    const text = isOneWord ? (this.#words[status] ?? status) : describe(progress, 0, this.#words);
+    if (status === "downloading" || status === "pushing" || this.#printed.get(progress.layer) === text)
+      return;
+    this.#printed.set(progress.layer, text);
+    this.#out.write(`${progress.layer}: ${text}\n`);
+  }
+
+  /** Draws what has not been drawn yet; what follows is printed below. */
+  finish(): void {
+    if (this.#isTerminal && this.#lines.size > 0) this.#redraw();
+    this.#drawn = 0;
+  }
+
+  #begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    if (this.#title !== undefined) this.#out.write(`${this.#title}\n`);
+  }
+
+  #print(line: string): void {
+    this.#clear();
+    this.#out.write(`${line}\n`);
+    if (this.#isTerminal && this.#lines.size > 0) this.#redraw();
+  }
+
+  #clear(): void {
+    if (this.#drawn > 0) this.#out.write(`${up(this.#drawn)}\u001b[J`);
+    this.#drawn = 0;
+  }
+
+  #redraw(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const columns = this.#out.columns || 80;
+    const room = Math.max(1, (this.#out.rows || 24) - 2);
+    let lines = [...this.#lines];
+    // More layers than rows: those that are done make room.
+    if (lines.length > room) {
+      const isDone = ({ status }: LayerLine): boolean => finalStates.has(status);
+      lines = [...lines.filter(([, line]) => !isDone(line)), ...lines.filter(([, line]) => isDone(line))];
+      lines = lines.slice(0, room);
+    }
+    const text = lines
+      .map(
+        ([layer, line]) =>
+          `${`${layer}: ${describe(line, columns, this.#words)}`.slice(0, columns - 1)}\u001b[K\n`,
+      )
+      .join("");
+    // What is below goes too: a line that is gone, or the ^C that the terminal echoes.
+    this.#out.write(`${up(this.#drawn)}${text}\u001b[J`);
+    this.#drawn = lines.length;
+  }
+}

@@ -1,0 +1,45 @@
+import { readFile } from "node:fs/promises";
+import { MockerError } from "../protocol/errors.ts";
+import { writeFileAtomic } from "./atomic-file.ts";
+
+interface Versioned {
+  version: number;
+}
+
+/**
+ * Reads a versioned JSON record. `undefined` when the file is absent; STATE_CORRUPT when it is not JSON, is not
+ * an object or comes from a newer Mocker.
+ */
+export async function readJsonFile<T extends Versioned>(
+  path: string,
+  newestVersion: number,
+): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new MockerError("STATE_CORRUPT", `${path} is not valid JSON`, {
+      hint: "Remove the VM's folder, or restore the file from a backup.",
+      cause: error,
+    });
+  }
+  const version = (value as Partial<Versioned> | null)?.version;
+  if (typeof version !== "number") throw new MockerError("STATE_CORRUPT", `${path} carries no version`);
+  if (version > newestVersion) {
+    throw new MockerError("STATE_CORRUPT", `${path} was written by a newer Mocker (version ${version})`, {
+      hint: "Update Mocker.",
+    });
+  }
+  return value as T;
+}
+
+export function writeJsonFile(path: string, value: Versioned): void {
+  writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,71 @@
+import { MockerError } from "../../protocol/errors.ts";
+import type { ImagePruneResult } from "../../protocol/image.ts";
+import type { ImageRemover, ImageUser } from "./image-remover.ts";
+import type { ImageCatalog } from "./records/image-catalog.ts";
+import { type ImageRecord, isTrue, matchesLabel } from "./records/image-records.ts";
+import type { Garbage } from "./store/garbage.ts";
+
+export interface PruneOptions {
+  /** Also images with names. */
+  all: boolean;
+  /** Docker's: until, label, label!, dangling. */
+  filters: Record<string, string[]>;
+  inUse: (imageId: string) => ImageUser[];
+  /** Milliseconds since the epoch of what `until` says. */
+  parseTime: (text: string) => number;
+}
+
+/** Takes away the images that nobody uses, and what pulls left that were never ended. */
+export class ImagePruner {
+  readonly #catalog: ImageCatalog;
+  readonly #remover: ImageRemover;
+  readonly #garbage: Garbage;
+
+  constructor(catalog: ImageCatalog, remover: ImageRemover, garbage: Garbage) {
+    this.#catalog = catalog;
+    this.#remover = remover;
+    this.#garbage = garbage;
+  }
+
+  async prune(options: PruneOptions): Promise<ImagePruneResult> {
+    const wanted = condition(options);
+    const result: ImagePruneResult = { untagged: [], deleted: [], reclaimedBytes: 0 };
+    for (const { id } of this.#catalog.records.all()) {
+      // Looked up again: what was there a removal ago may have got a name, a user, or lost its last one.
+      const record = this.#catalog.records.get(id);
+      if (!record || !wanted(record) || options.inUse(id).length > 0) continue;
+      if (Object.keys(record.tags).some((tag) => this.#catalog.awaited.has(tag))) continue;
+      const { untagged, deleted, bytes } = await this.#remover.remove(id, { force: true, measure: true });
+      result.untagged.push(...untagged);
+      result.deleted.push(...deleted);
+      result.reclaimedBytes += bytes;
+    }
+    if (Object.keys(options.filters).length === 0) {
+      result.reclaimedBytes += (await this.#garbage.sweep(() => true, { measure: true })).bytes;
+      result.reclaimedBytes += await this.#garbage.sweepPartials();
+    }
+    return result;
+  }
+}
+
+function condition({ all, filters, parseTime }: PruneOptions): (record: ImageRecord) => boolean {
+  const tests: ((record: ImageRecord) => boolean)[] = [];
+  let onlyDangling = !all;
+  for (const [key, values] of Object.entries(filters)) {
+    if (key === "until") {
+      const [value, ...more] = values;
+      if (value === undefined || more.length > 0)
+        throw new MockerError("INVALID_ARGUMENT", "more than one until filter specified");
+      const until = parseTime(value);
+      tests.push((record) => Date.parse(record.created) <= until);
+    } else if (key === "label") tests.push((record) => values.every((value) => matchesLabel(record, value)));
+    else if (key === "label!") tests.push((record) => !values.some((value) => matchesLabel(record, value)));
+    else if (key === "dangling") onlyDangling = values.every(isTrue);
+    else
+      throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}'`, {
+        hint: "Filters are: until, label, label!, dangling.",
+      });
+  }
+  if (onlyDangling) tests.push((record) => Object.keys(record.tags).length === 0);
+  return (record) => tests.every((test) => test(record));
+}

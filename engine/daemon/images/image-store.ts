@@ -1,0 +1,365 @@
+import { statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { canonical, parseReference, type Reference } from "../../docker/reference.ts";
+import { MockerError } from "../../protocol/errors.ts";
+import type {
+  ImageChange,
+  ImageDetails,
+  ImageHistoryEntry,
+  ImagePruneResult,
+  ImagePullParams,
+  ImagePullResult,
+  ImageRemoveResult,
+  ImageSummary,
+} from "../../protocol/image.ts";
+import type { ImageLoadResult } from "../../protocol/image-archive.ts";
+import type { ImagePushParams, ImagePushResult, PushProgress } from "../../protocol/registry.ts";
+import type { SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
+import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
+import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
+import { ImageAdopter } from "./ingest/image-adopter.ts";
+import { ImageBringer } from "./ingest/image-ingester.ts";
+import { ImagePuller, type PullerOptions, type PullOptions } from "./ingest/image-puller.ts";
+import type { LayerLimits } from "./layers/layer-converter.ts";
+import { LayerPool } from "./layers/layer-pool.ts";
+import { LayerStore } from "./layers/layer-store.ts";
+import { ImageCatalog, tryParse } from "./records/image-catalog.ts";
+import { commentOf, historyOf } from "./records/image-history.ts";
+import {
+  detailsOf,
+  filterKeys,
+  type ImageRecord,
+  matchesFilters,
+  summaryOf,
+  summaryOfMatching,
+} from "./records/image-records.ts";
+import { recordFor } from "./records/platform-record.ts";
+import { ImageRoots } from "./rootfs/image-roots.ts";
+import { type RootDisk, RootStore } from "./rootfs/root-store.ts";
+import { helloTag } from "./sources/source-hello.ts";
+import { ContentStore } from "./store/content-store.ts";
+import { DeferredSync } from "./store/deferred-sync.ts";
+import { ageMs, Garbage, keysOf } from "./store/garbage.ts";
+import { removeTree } from "./store/remove-tree.ts";
+import { storeUsage } from "./store/store-usage.ts";
+import { type CheckOptions, type CheckParts, StoreCheck } from "./store-check.ts";
+import { ImageImporter, type ImportParams } from "./transfer/image-importer.ts";
+import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./transfer/image-loader.ts";
+import { ImagePusher } from "./transfer/image-pusher.ts";
+import { ImageSaver } from "./transfer/image-saver.ts";
+
+export interface ImageStoreOptions extends PullerOptions {
+  /** The store's folder, made if it is missing. One process at a time may own it. */
+  dir: string;
+  /** From native/index.ts. */
+  native: { tryLock(path: string): { release(): void } | null };
+  log: {
+    info(event: string, fields?: Record<string, unknown>): void;
+    warn(event: string, fields?: Record<string, unknown>): void;
+  };
+  limits?: LayerLimits;
+  /** How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a week. */
+  keepUnfinishedMs?: number;
+}
+
+const afterlifeMs = 1000;
+const adoptionMs = 3000;
+
+/** A week. */
+const defaultKeepUnfinishedMs = 7 * 24 * 3600 * 1000;
+
+/** All that Mocker knows about images: brings them, lists them, makes disks and folders of them, removes them. */
+export class ImageStore {
+  readonly #store: ContentStore;
+  readonly #catalog: ImageCatalog;
+  readonly #garbage: Garbage;
+  readonly #puller: ImagePuller;
+  readonly #pusher: ImagePusher;
+  readonly #adopter: ImageAdopter;
+  readonly #remover: ImageRemover;
+  readonly #pruner: ImagePruner;
+  readonly #saver: ImageSaver;
+  readonly #loader: ImageLoader;
+  readonly #importer: ImageImporter;
+  readonly #roots: ImageRoots;
+  readonly #checkParts: CheckParts;
+  readonly #sync: DeferredSync;
+  readonly #options: ImageStoreOptions;
+  #lock: { release(): void } | undefined;
+  readonly #closed = new AbortController();
+
+  constructor(options: ImageStoreOptions) {
+    this.#options = options;
+    const store = new ContentStore(options.dir);
+    const catalog = new ImageCatalog(store);
+    const garbage = new Garbage(store, catalog.records, () => this.#adopter.keys());
+    const pool = new LayerPool();
+    const layers = new LayerStore(store, pool, options.limits);
+    const roots = new RootStore(store);
+    const sync = new DeferredSync(store);
+    this.#store = store;
+    this.#catalog = catalog;
+    this.#garbage = garbage;
+    this.#sync = sync;
+    const bringer = new ImageBringer({ store, catalog, garbage, layers, roots, sync });
+    this.#puller = new ImagePuller(store, catalog, bringer, options);
+    this.#adopter = new ImageAdopter(store, catalog, garbage, bringer);
+    this.#pusher = new ImagePusher(store, catalog, garbage, options.registry);
+    this.#remover = new ImageRemover(catalog, garbage);
+    this.#saver = new ImageSaver(store, catalog, garbage);
+    this.#loader = new ImageLoader(store, catalog, bringer);
+    this.#importer = new ImageImporter(store, garbage, bringer);
+    this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
+    this.#roots = new ImageRoots(store, catalog.records, layers, roots, sync);
+    this.#checkParts = {
+      store,
+      catalog,
+      garbage,
+      pool,
+      disks: roots,
+      roots: this.#roots,
+      adopter: this.#adopter,
+    };
+  }
+
+  /** Locks the store, reads it, and puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
+  async recover(): Promise<void> {
+    const lock = await this.#takeLock();
+    if (!lock)
+      throw new MockerError("STORE_LOCKED", `the image store ${this.#store.dir} is used by another engine`, {
+        hint: "One engine at a time may use a store: end the other one, or set MOCKER_DATA_DIR to another folder.",
+      });
+    this.#lock = lock;
+    this.#catalog.load(this.#garbage.interrupted());
+    const keepMs = this.#options.keepUnfinishedMs ?? defaultKeepUnfinishedMs;
+    this.#sync.discardDoubtful();
+    for (const path of this.#catalog.records.damaged)
+      this.#options.log.warn("images.damaged-record", { path });
+    await this.#garbage.recover();
+    for (const name of await readdir(this.#store.ingestDir)) {
+      if (this.#garbage.isGrave(name)) continue;
+      const path = join(this.#store.ingestDir, name);
+      const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+      if (name.endsWith(".partial") && age < keepMs) continue;
+      await removeTree(path);
+    }
+    this.#catalog.writeLayout();
+    // What an interrupted pull has finished is left to the next one.
+    await this.#garbage.sweep((_, path) => ageMs(path) >= keepMs);
+    this.#sync.schedule();
+    // An engine that starts is waited for: what takes longer comes later.
+    await Promise.race([this.#adopt(), sleep(adoptionMs, undefined, { ref: false })]);
+  }
+
+  /** Takes over what other programs have put into the store. */
+  async #adopt(): Promise<void> {
+    for (const image of this.#adopter.images()) {
+      try {
+        await this.#adopter.adopt(image, this.#closed.signal);
+        this.#options.log.info("images.adopted", { image: image.name, digest: image.digest });
+      } catch (error) {
+        if (this.#closed.signal.aborted) return;
+        this.#options.log.warn("images.not-adopted", {
+          image: image.name,
+          digest: image.digest,
+          reason: (error as Error).message,
+        });
+      }
+    }
+  }
+
+  /** A process that has just been killed holds its lock for a moment yet. */
+  async #takeLock(): Promise<{ release(): void } | null> {
+    const path = join(this.#store.dir, "lock");
+    const deadline = performance.now() + afterlifeMs;
+    for (;;) {
+      const lock = this.#options.native.tryLock(path);
+      if (lock || performance.now() > deadline) return lock;
+      await sleep(20);
+    }
+  }
+
+  /** Lets another engine have the store; this one must not be used any more. */
+  close(): void {
+    this.#closed.abort();
+    this.#lock?.release();
+  }
+
+  count(): number {
+    return this.#catalog.records.size;
+  }
+
+  /** Called after each change; returns what ends it. */
+  onDidChange(listener: (change: ImageChange) => void): { dispose(): void } {
+    return this.#catalog.onDidChange(listener);
+  }
+
+  /** See {@link ImagePusher.push}. */
+  push(
+    params: ImagePushParams,
+    options: { signal: AbortSignal; onProgress: (progress: PushProgress) => void },
+  ): Promise<ImagePushResult> {
+    return this.#pusher.push(params, options);
+  }
+
+  /** See {@link ImagePuller.pull}. */
+  pull(params: ImagePullParams, options?: PullOptions): Promise<ImagePullResult> {
+    return this.#puller.pull(params, options);
+  }
+
+  /** Newest first; with `reference` filters, only the names that match. @throws INVALID_ARGUMENT for a filter that does not exist */
+  async list(filters: Record<string, string[]> = {}): Promise<ImageSummary[]> {
+    for (const key of Object.keys(filters))
+      if (!filterKeys.includes(key))
+        throw new MockerError("INVALID_ARGUMENT", `invalid filter "${key}"`, {
+          hint: `Filters are: ${filterKeys.join(", ")}.`,
+        });
+    const createdOf = (reference: string): number => Date.parse(this.#catalog.find(reference).created);
+    return this.#catalog.records
+      .all()
+      .filter((record) => matchesFilters(record, filters, createdOf))
+      .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1))
+      .map((record) =>
+        filters.reference === undefined ? summaryOf(record) : summaryOfMatching(record, filters.reference),
+      );
+  }
+
+  /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND, NO_MATCHING_PLATFORM */
+  async get(refOrId: string, platform?: string): Promise<ImageDetails> {
+    const record = await this.#resolve(refOrId, platform);
+    const comment = commentOf(this.#store, record.id);
+    return { ...detailsOf(record), ...(comment === "" ? {} : { comment }) };
+  }
+
+  /** Docker's `tag`: gives an image one more name, and takes the name from the image that had it. */
+  async tag(source: string, target: string): Promise<void> {
+    const reference = parseTarget(target);
+    const record = await this.#resolve(source);
+    const known = this.#catalog.referenceTo(record, source);
+    const digest = (known === undefined ? undefined : record.tags[known]) ?? record.manifest.digest;
+    const tag = canonical(reference);
+    this.#catalog.commit({ ...record, tags: { ...record.tags, [tag]: digest } }, [tag]);
+  }
+
+  /** See {@link ImageRemover.remove}. With a platform that only another image of the same index is for, that one is removed. */
+  async remove(
+    refOrId: string,
+    options: RemoveOptions & { platform?: string | undefined } = {},
+  ): Promise<ImageRemoveResult> {
+    const record = this.#catalog.find(refOrId);
+    const { id } = recordFor(this.#store, this.#catalog, record, refOrId, options.platform);
+    const { untagged, deleted } = await this.#remover.remove(id === record.id ? refOrId : id, options);
+    return { untagged, deleted };
+  }
+
+  /** Docker's `image prune`. */
+  prune(options: PruneOptions): Promise<ImagePruneResult> {
+    return this.#pruner.prune(options);
+  }
+
+  /** See {@link ImageSaver.save}. */
+  save(names: readonly string[], platform?: string): AsyncGenerator<Buffer> {
+    return this.#saver.save(names, platform);
+  }
+
+  /** See {@link ImageLoader.load}. */
+  load(bytes: ArchiveBytes, options?: LoadOptions): Promise<ImageLoadResult> {
+    return this.#loader.load(bytes, options);
+  }
+
+  /** See {@link ImageImporter.import}. */
+  import(
+    chunks: AsyncIterable<Buffer>,
+    name: string,
+    params: ImportParams,
+    options?: PullOptions,
+  ): Promise<string> {
+    return this.#importer.import(chunks, name, params, options);
+  }
+
+  /** Docker's `history`: how the image came to be, the newest step first. */
+  async history(refOrId: string, platform?: string): Promise<ImageHistoryEntry[]> {
+    const record = await this.#resolve(refOrId, platform);
+    return historyOf(record, this.#store.readBlob(record.id));
+  }
+
+  /** Proves the store, see {@link StoreCheck}. */
+  async check(options: CheckOptions = {}): Promise<SystemCheckResult> {
+    return await new StoreCheck(this.#checkParts, options).run();
+  }
+
+  /** What the store takes of the disk. */
+  async usage(vmsOf: (imageId: string) => number): Promise<SystemUsage["images"]> {
+    return await storeUsage(this.#store, this.#garbage, this.#catalog.records.all(), vmsOf);
+  }
+
+  /** The image's root file system as a read-only disk for a VM. */
+  async rootDisk(imageId: string): Promise<RootDisk> {
+    return await this.#roots.disk(await this.#resolve(imageId));
+  }
+
+  /** The image's root file system as a folder of ordinary files; nobody may write into it. */
+  async rootDirectory(imageId: string): Promise<string> {
+    return await this.#roots.directory(await this.#resolve(imageId));
+  }
+
+  /**
+   * Part of an image's root file system as a tar archive, for Docker's `cp`: what `path` (absolute, clean) names, called `name`, and what is
+   * below it. What it needs stays in the store until the generator ends. @throws IMAGE_NOT_FOUND; as it is read, an error with the code
+   * ENOENT, ENOTDIR or ELOOP for a path that leads nowhere
+   */
+  async archive(
+    refOrId: string,
+    path: string,
+    name: string,
+    followLink: boolean,
+  ): Promise<AsyncGenerator<Buffer>> {
+    const record = await this.#resolve(refOrId);
+    const binary = (text: string): string => Buffer.from(text).toString("latin1");
+    return this.#pinned(record, () => this.#roots.archive(record, binary(path), binary(name), followLink));
+  }
+
+  async *#pinned(record: ImageRecord, work: () => AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    const pins: string[] = [];
+    this.#garbage.pin(pins, ...keysOf(record));
+    try {
+      yield* work();
+    } finally {
+      await this.#garbage.release(pins);
+    }
+  }
+
+  /** The record, with the built-in image made if it is what is meant. */
+  async #resolve(refOrId: string, platform?: string): Promise<ImageRecord> {
+    try {
+      const record = this.#catalog.find(refOrId);
+      return recordFor(this.#store, this.#catalog, record, refOrId, platform);
+    } catch (error) {
+      if (!(error instanceof MockerError && error.code === "IMAGE_NOT_FOUND")) throw error;
+      const wanted = tryParse(refOrId);
+      if (wanted === undefined || canonical(wanted) !== helloTag) throw error;
+      const record = await this.#puller.hello(new AbortController().signal, () => {});
+      return recordFor(this.#store, this.#catalog, record, refOrId, platform);
+    }
+  }
+}
+
+/** What `tag` is to name. @throws INVALID_REFERENCE in Docker's words */
+function parseTarget(text: string): Reference {
+  let reference: Reference;
+  try {
+    reference = parseReference(text);
+  } catch (error) {
+    if (!(error instanceof MockerError)) throw error;
+    throw new MockerError(
+      error.code,
+      `Error parsing reference: "${text}" is not a valid repository/tag: ${error.message}`,
+      { hint: error.hint },
+    );
+  }
+  if (reference.digest !== undefined)
+    throw new MockerError("INVALID_REFERENCE", "refusing to create a tag with a digest reference");
+  return reference;
+}

@@ -1,0 +1,187 @@
+import { rm } from "node:fs/promises";
+import { unlessAborted } from "../../../common/unless-aborted.ts";
+import {
+  canonical,
+  canonicalName,
+  familiar,
+  parseReference,
+  type Reference,
+} from "../../../docker/reference.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { ImagePullParams, ImagePullResult } from "../../../protocol/image.ts";
+import { noSpace } from "../no-space.ts";
+import { match, type Platform, parsePlatform } from "../platform.ts";
+import type { ImageCatalog } from "../records/image-catalog.ts";
+import type { ImageRecord } from "../records/image-records.ts";
+import { openRegistry, type RegistryOptions } from "../registry/registry.ts";
+import { naming } from "../registry/registry-errors.ts";
+import { dockerArchiveSources } from "../sources/source-docker-archive.ts";
+import { helloSource, helloTag } from "../sources/source-hello.ts";
+import { ociArchiveSource, ociLayoutSource } from "../sources/source-oci.ts";
+import { registrySource } from "../sources/source-registry.ts";
+import { saveWithTool } from "../sources/source-tool.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import type { ImageBringer } from "./image-ingester.ts";
+import type { OnProgress } from "./progress.ts";
+
+export interface PullOptions {
+  signal?: AbortSignal | undefined;
+  onProgress?: OnProgress | undefined;
+}
+
+export interface PullerOptions {
+  /** How registries are reached. */
+  registry?: RegistryOptions;
+  /** The static program of the built-in image `hello`. */
+  helloPath: string;
+}
+
+/** Pulls images by what people call them. */
+export class ImagePuller {
+  readonly #store: ContentStore;
+  readonly #catalog: ImageCatalog;
+  readonly #bringer: ImageBringer;
+  readonly #options: PullerOptions;
+  #helloFlight: Promise<ImageRecord> | undefined;
+
+  constructor(store: ContentStore, catalog: ImageCatalog, bringer: ImageBringer, options: PullerOptions) {
+    this.#store = store;
+    this.#catalog = catalog;
+    this.#bringer = bringer;
+    this.#options = options;
+  }
+
+  /**
+   * Brings an image into the store: from a registry, a folder, an archive or another tool. What is there already is neither fetched nor
+   * converted again, and what a failed pull brought is used by the next one.
+   */
+  async pull(params: ImagePullParams, options: PullOptions = {}): Promise<ImagePullResult> {
+    const signal = options.signal ?? new AbortController().signal;
+    const onProgress = options.onProgress ?? (() => {});
+    const platform = params.platform === undefined ? undefined : parsePlatform(params.platform);
+    try {
+      signal.throwIfAborted();
+      const colon = params.reference.indexOf(":");
+      const rest = params.reference.slice(colon + 1);
+      switch (params.reference.slice(0, Math.max(colon, 0))) {
+        case "oci":
+          return await this.#bringer.bring(await ociLayoutSource(rest), platform, signal, onProgress);
+        case "oci-archive": {
+          const { source, close } = await ociArchiveSource(rest, this.#store.ingestDir, signal);
+          try {
+            return await this.#bringer.bring(source, platform, signal, onProgress);
+          } finally {
+            await close();
+          }
+        }
+        case "docker-archive":
+          return await this.#bringArchive(rest, platform, signal, onProgress);
+        case "docker-daemon":
+        case "containers-storage": {
+          const reference = familiar(parseReference(rest));
+          onProgress({ layer: "", status: "pulling", message: `Copying ${reference}` });
+          const transport = params.reference.slice(0, colon) as "docker-daemon" | "containers-storage";
+          const file = await saveWithTool(transport, reference, this.#store.ingestDir, signal);
+          try {
+            return await this.#bringArchive(file, platform, signal, onProgress);
+          } finally {
+            await rm(file, { force: true });
+          }
+        }
+      }
+      const reference = parseReference(params.reference);
+      if (canonicalName(reference) === "docker.io/library/scratch")
+        throw new MockerError("INVALID_REFERENCE", "'scratch' is a reserved name", {
+          hint: "It stands for an image with nothing in it, where images are built: there is none to pull.",
+        });
+      return await this.#pullReference(reference, platform, signal, onProgress, params.dockerConfig);
+    } catch (error) {
+      if (signal.aborted)
+        throw new MockerError("CANCELLED", `the pull of ${params.reference} was cancelled`, {
+          hint: "What is downloaded already is kept and used by the next pull.",
+        });
+      throw naming(noSpace(error), params.reference);
+    }
+  }
+
+  async #pullReference(
+    reference: Reference,
+    platform: Platform | undefined,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+    dockerConfig?: string,
+  ): Promise<ImagePullResult> {
+    const name = canonical(reference);
+    if (name === helloTag && platform === undefined) {
+      const known = this.#catalog.records.all().find((record) => record.tags[helloTag] !== undefined);
+      const record = known ?? (await this.hello(signal, onProgress));
+      return {
+        id: record.id,
+        digest: record.tags[helloTag] ?? record.manifest.digest,
+        reference: name,
+        upToDate: known !== undefined,
+      };
+    }
+    if (reference.digest !== undefined) {
+      const wanted = `${canonicalName(reference)}@${reference.digest}`;
+      const known = this.#catalog.records
+        .all()
+        .find((record) => record.repoDigests.includes(wanted) && fits(record, platform));
+      if (known) return { id: known.id, digest: reference.digest, reference: name, upToDate: true };
+    }
+    const { awaited } = this.#catalog;
+    if (reference.digest === undefined) awaited.set(name, (awaited.get(name) ?? 0) + 1);
+    const client = openRegistry(this.#options.registry, dockerConfig);
+    try {
+      const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
+      const source = await registrySource(client, reference, signal, onRetry);
+      // Not before the registry has it: a pull that fails at once shows only its error.
+      onProgress({
+        layer: "",
+        status: "pulling",
+        message: `Pulling from ${reference.domain === "docker.io" ? reference.path : canonicalName(reference)}`,
+      });
+      const result = await this.#bringer.bring(source, platform, signal, onProgress);
+      return { ...result, reference: name };
+    } finally {
+      client.close();
+      const left = (awaited.get(name) ?? 0) - 1;
+      if (left > 0) awaited.set(name, left);
+      else awaited.delete(name);
+    }
+  }
+
+  async #bringArchive(
+    text: string,
+    platform: Platform | undefined,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<ImagePullResult> {
+    const { sources, close } = await dockerArchiveSources(text, this.#store.ingestDir, signal);
+    try {
+      const results: ImagePullResult[] = [];
+      for (const source of sources)
+        results.push(await this.#bringer.bring(source, platform, signal, onProgress));
+      const [first] = results;
+      if (!first) throw new MockerError("IMAGE_NOT_FOUND", `${text} has no image`);
+      return first;
+    } finally {
+      await close();
+    }
+  }
+
+  async hello(signal: AbortSignal, onProgress: OnProgress): Promise<ImageRecord> {
+    this.#helloFlight ??= helloSource(this.#options.helloPath)
+      // Whoever else waits for it must not suffer from one who gives up; it takes no time.
+      .then((source) => this.#bringer.bring(source, undefined, new AbortController().signal, onProgress))
+      .then(({ id }) => this.#catalog.records.get(id) as ImageRecord)
+      .finally(() => {
+        this.#helloFlight = undefined;
+      });
+    return await unlessAborted(this.#helloFlight, signal);
+  }
+}
+
+function fits(record: ImageRecord, platform: Platform | undefined): boolean {
+  return platform === undefined || match(platform, record) > 0;
+}

@@ -1,0 +1,369 @@
+import { renameSync, statSync } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import { temporaryName } from "../../../common/atomic-file.ts";
+import { unlessAborted } from "../../../common/unless-aborted.ts";
+import { type Digest, digestMismatch, hasherFor, shortDigest } from "../../../docker/digest.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import { LayerProgress, type OnProgress } from "../ingest/progress.ts";
+import type { Descriptor } from "../manifest.ts";
+import { noSpace } from "../no-space.ts";
+import { backoffMs, delay } from "../registry/http.ts";
+import { readRange } from "../sources/archive.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import { batches } from "./batches.ts";
+import { freeGarbage } from "./free-garbage.ts";
+import { blobFault } from "./layer-check.ts";
+import { defaultLimits, type LayerLimits } from "./layer-converter.ts";
+import type { LayerPool } from "./layer-pool.ts";
+
+/** Where the bytes of blobs come from: a registry, a folder, an archive. */
+export interface BlobSource {
+  /** The blob from byte `offset` on; `start` is where the stream really begins, at most `offset`. */
+  open(
+    descriptor: Descriptor,
+    offset: number,
+    signal: AbortSignal,
+    onRetry: (message: string) => void,
+  ): Promise<{ start: number; stream: Readable }>;
+  /** Whether a stream that ends too early is worth another try. */
+  readonly resumable: boolean;
+}
+
+export interface LayerWish {
+  descriptor: Descriptor;
+  diffId: Digest;
+  /** For messages, e.g. `alpine:latest, layer 2 of 5 (sha256:0123456789ab)`. */
+  name: string;
+}
+
+interface Flight {
+  promise: Promise<void>;
+  controller: AbortController;
+  waiters: number;
+  diffId: Digest;
+  progress: LayerProgress;
+}
+
+/** Tries in a row that brought no byte. */
+const maximumFutileTries = 5;
+
+/** Brings layers into the store: each is downloaded once and converted in the same pass. */
+export class LayerStore {
+  readonly #store: ContentStore;
+  readonly #pool: LayerPool;
+  readonly #limits: LayerLimits;
+  readonly #flights = new Map<Digest, Flight>();
+
+  constructor(store: ContentStore, pool: LayerPool, limits: LayerLimits = defaultLimits) {
+    this.#store = store;
+    this.#pool = pool;
+    this.#limits = limits;
+  }
+
+  /**
+   * Makes sure that the store has the layer's blob, data and index. Callers that want the same layer share one download, which
+   * goes on until the last of them gives up.
+   */
+  async ensure(
+    wish: LayerWish,
+    source: BlobSource,
+    signal: AbortSignal,
+    onProgress: OnProgress,
+  ): Promise<void> {
+    const { digest } = wish.descriptor;
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#store.hasBlob(wish.descriptor) && this.#store.hasLayer(wish.diffId)) {
+        onProgress({ layer: shortDigest(digest), status: "exists" });
+        return;
+      }
+      let flight = this.#flights.get(digest);
+      if (flight && (flight.diffId !== wish.diffId || flight.controller.signal.aborted)) {
+        // Another image says otherwise about the same bytes, or the last waiter has just left: after that one.
+        await flight.promise.catch(() => {});
+        continue;
+      }
+      flight ??= this.#start(wish, source);
+      flight.waiters++;
+      flight.progress.add(onProgress);
+      try {
+        await unlessAborted(flight.promise, signal);
+        return;
+      } finally {
+        flight.progress.remove(onProgress);
+        if (--flight.waiters === 0 && signal.aborted) flight.controller.abort(signal.reason);
+        // The files are left as they should be before the caller goes on.
+        if (signal.aborted && flight.waiters === 0) await flight.promise.catch(() => {});
+      }
+    }
+  }
+
+  #start(wish: LayerWish, source: BlobSource): Flight {
+    const controller = new AbortController();
+    const progress = new LayerProgress(shortDigest(wish.descriptor.digest));
+    const promise = this.#bring(wish, source, controller.signal, progress).finally(() => {
+      this.#flights.delete(wish.descriptor.digest);
+    });
+    // Everybody who waits gets the rejection; nobody may be left.
+    promise.catch(() => {});
+    const flight = { promise, controller, waiters: 0, diffId: wish.diffId, progress };
+    this.#flights.set(wish.descriptor.digest, flight);
+    return flight;
+  }
+
+  async #bring(
+    wish: LayerWish,
+    source: BlobSource,
+    signal: AbortSignal,
+    progress: LayerProgress,
+  ): Promise<void> {
+    const { descriptor, diffId } = wish;
+    if (this.#store.hasBlob(descriptor)) {
+      await this.#convertBlob(wish, signal, progress);
+    } else {
+      const partial = this.#store.partialPath(descriptor.digest);
+      const resumed = (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0;
+      try {
+        await this.#download(wish, source, signal, progress);
+      } catch (error) {
+        const code = error instanceof MockerError ? error.code : "";
+        // On a full disk the part would leave no room for anything else.
+        if (code !== "DIGEST_MISMATCH" && code !== "IMAGE_INVALID" && code !== "NO_SPACE") throw error;
+        await rm(partial, { force: true });
+        // A part from before a power cut may be damaged: once more from the beginning.
+        if (code !== "DIGEST_MISMATCH" || !resumed || signal.aborted) throw error;
+        progress.send("retrying", { message: "the part downloaded earlier is damaged" });
+        await this.#download(wish, source, signal, progress).catch(async (again: unknown) => {
+          if (again instanceof MockerError && again.code === "DIGEST_MISMATCH")
+            await rm(partial, { force: true });
+          throw again;
+        });
+      }
+    }
+    if (!this.#store.hasLayer(diffId))
+      throw new MockerError("INTERNAL", `${wish.name}: the layer was not stored`);
+    progress.send("complete", { currentBytes: descriptor.size, totalBytes: descriptor.size });
+  }
+
+  /** The blob is there, its conversion is not: after a crash, or when the store was copied without it. */
+  async #convertBlob(wish: LayerWish, signal: AbortSignal, progress: LayerProgress): Promise<void> {
+    const path = this.#store.blobPath(wish.descriptor.digest);
+    const conversion = this.#conversion(wish, path, signal, progress);
+    conversion.job.available(wish.descriptor.size, true);
+    try {
+      await conversion.job.result;
+      conversion.publish();
+    } catch (error) {
+      // An image that lies about what is in the blob must not take it from those that do not.
+      const { descriptor } = wish;
+      if (
+        error instanceof MockerError &&
+        error.code === "DIGEST_MISMATCH" &&
+        (await blobFault(this.#store, descriptor.digest, descriptor.size, true, signal)) !== undefined
+      )
+        await rm(path, { force: true });
+      throw error;
+    } finally {
+      await conversion.cleanUp();
+    }
+  }
+
+  async #download(
+    wish: LayerWish,
+    source: BlobSource,
+    signal: AbortSignal,
+    progress: LayerProgress,
+  ): Promise<void> {
+    const { descriptor, diffId } = wish;
+    const partial = this.#store.partialPath(descriptor.digest);
+    const handle = await open(partial, "a+", 0o600);
+    try {
+      const convert = !this.#store.hasLayer(diffId);
+      const conversion = convert ? this.#conversion(wish, partial, signal, progress) : undefined;
+      try {
+        // A refused layer need not come to its end.
+        const refused = new AbortController();
+        const stop = AbortSignal.any([signal, refused.signal]);
+        conversion?.job.result.catch((error: unknown) => refused.abort(error));
+        try {
+          await this.#fill(handle, wish, source, stop, progress, (bytes, final) =>
+            conversion?.job.available(bytes, final),
+          );
+        } catch (error) {
+          // The conversion's complaint is the cause, if there is one.
+          if (refused.signal.aborted) throw refused.signal.reason;
+          throw error;
+        }
+        progress.send("preparing", { currentBytes: descriptor.size, totalBytes: descriptor.size });
+        await Promise.all([handle.sync(), conversion?.job.result ?? this.#verify(handle, wish)]);
+        this.#store.adoptFile(descriptor.digest);
+        conversion?.publish();
+      } finally {
+        await conversion?.cleanUp();
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Downloads into `handle` until it has the whole blob, over as many connections as that takes. */
+  async #fill(
+    handle: FileHandle,
+    wish: LayerWish,
+    source: BlobSource,
+    signal: AbortSignal,
+    progress: LayerProgress,
+    onBytes: (bytes: number, final: boolean) => void,
+  ): Promise<void> {
+    const { descriptor } = wish;
+    let length = (await handle.stat()).size;
+    if (length > descriptor.size) {
+      await handle.truncate(0);
+      length = 0;
+    }
+    const report = (): void => {
+      onBytes(length, length === descriptor.size);
+      progress.send("downloading", { currentBytes: length, totalBytes: descriptor.size });
+    };
+    report();
+    const onRetry = (message: string): void => progress.send("retrying", { message });
+    for (let futile = 0; length < descriptor.size; ) {
+      const before = length;
+      let cut: unknown;
+      const { start, stream } = await source.open(descriptor, length, signal, onRetry);
+      const abort = (): void => {
+        stream.destroy();
+      };
+      signal.addEventListener("abort", abort, { once: true });
+      try {
+        // A server that ignores ranges begins from the start.
+        let known = length - start;
+        for await (const batch of batches(stream)) {
+          const fresh: Buffer[] = [];
+          for (const chunk of batch) {
+            const skipped = Math.min(known, chunk.length);
+            known -= skipped;
+            if (skipped < chunk.length) fresh.push(chunk.subarray(skipped));
+          }
+          const bytes = fresh.reduce((sum, chunk) => sum + chunk.length, 0);
+          if (length + bytes > descriptor.size)
+            throw new MockerError(
+              "DIGEST_MISMATCH",
+              `${wish.name} is larger than the ${descriptor.size} bytes that the manifest says`,
+              {
+                hint: "The source's contents are damaged or tampered with.",
+              },
+            );
+          if (bytes === 0) continue;
+          await writeAll(handle, fresh);
+          length += bytes;
+          unfreed += bytes;
+          if (unfreed > freeEveryBytes) {
+            unfreed = 0;
+            freeGarbage();
+          }
+          report();
+        }
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (error instanceof MockerError || code === "ENOSPC" || code === "EDQUOT" || code === "EIO")
+          throw noSpace(error);
+        cut = error;
+      } finally {
+        signal.removeEventListener("abort", abort);
+        stream.destroy();
+      }
+      signal.throwIfAborted();
+      if (length === descriptor.size) break;
+      futile = length > before ? 0 : futile + 1;
+      if (!source.resumable)
+        throw new MockerError(
+          "IMAGE_INVALID",
+          `${wish.name} has ${length} bytes instead of ${descriptor.size}`,
+          { cause: cut },
+        );
+      if (futile >= maximumFutileTries)
+        throw new MockerError(
+          "REGISTRY_UNREACHABLE",
+          `the download of ${wish.name} was cut off at ${length} of ${descriptor.size} bytes`,
+          {
+            hint: "Pull again: it goes on where it was cut off.",
+            cause: cut,
+          },
+        );
+      onRetry("the connection was cut");
+      await delay(backoffMs(futile), signal);
+    }
+  }
+
+  async #verify(handle: FileHandle, wish: LayerWish): Promise<void> {
+    const hash = hasherFor(wish.descriptor.digest);
+    for await (const chunk of readRange(handle, 0, wish.descriptor.size)) hash.update(chunk);
+    const { digest } = wish.descriptor;
+    const actual = `${digest.slice(0, digest.indexOf(":"))}:${hash.digest("hex")}`;
+    if (actual !== digest) throw digestMismatch(wish.name, digest, actual);
+  }
+
+  #conversion(wish: LayerWish, blobPath: string, signal: AbortSignal, progress: LayerProgress) {
+    const paths = this.#store.layerPaths(wish.diffId);
+    const base = `${this.#store.ingestDir}/${temporaryName(`layer-${shortDigest(wish.diffId)}`)}`;
+    const dataPath = `${base}-data`;
+    const indexPath = `${base}-index`;
+    const { size } = wish.descriptor;
+    const job = this.#pool.convert(
+      {
+        op: "convert",
+        blobPath,
+        digest: wish.descriptor.digest,
+        diffId: wish.diffId,
+        dataPath,
+        indexPath,
+        limits: this.#limits,
+        name: wish.name,
+      },
+      (bytes) => {
+        if (bytes > 0 && bytes === size)
+          progress.send("verifying", { currentBytes: bytes, totalBytes: size });
+      },
+    );
+    job.result.catch(() => {});
+    const abort = (): void => job.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    return {
+      job,
+      /** The index comes last, because a layer is there when its index is. */
+      publish: (): void => {
+        renameSync(dataPath, paths.data);
+        renameSync(indexPath, paths.index);
+      },
+      cleanUp: async (): Promise<void> => {
+        signal.removeEventListener("abort", abort);
+        job.abort(new MockerError("CANCELLED", "the pull was cancelled"));
+        await job.ended;
+        await rm(dataPath, { force: true });
+        await rm(indexPath, { force: true });
+      },
+    };
+  }
+}
+
+/** After how much of all downloads their buffers are freed: if more often, those still in use would soon count as old, and stay. */
+const freeEveryBytes = 4 << 20;
+let unfreed = 0;
+
+/** Appends, because the file was opened so. */
+async function writeAll(handle: FileHandle, chunks: Buffer[]): Promise<void> {
+  let left = chunks;
+  while (left.length > 0) {
+    let { bytesWritten } = await handle.writev(left);
+    const rest: Buffer[] = [];
+    for (const chunk of left) {
+      const done = Math.min(bytesWritten, chunk.length);
+      bytesWritten -= done;
+      if (done < chunk.length) rest.push(chunk.subarray(done));
+    }
+    left = rest;
+  }
+}

@@ -1,0 +1,207 @@
+import { existsSync } from "node:fs";
+import { type Digest, isDigest, shortDigest } from "../../../docker/digest.ts";
+import {
+  canonical,
+  canonicalName,
+  familiar,
+  parseReference,
+  type Reference,
+} from "../../../docker/reference.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { ImageChange } from "../../../protocol/image.ts";
+import { noSpace } from "../no-space.ts";
+import type { ContentStore, LayoutEntry } from "../store/content-store.ts";
+import { type ImageRecord, ImageRecords, summaryOf } from "./image-records.ts";
+
+/** The images that there are, by name and ID; whoever listens hears of every change. */
+export class ImageCatalog {
+  readonly records: ImageRecords;
+  /** Canonical references that pulls under way will give to images, with how many of them. */
+  readonly awaited = new Map<string, number>();
+  readonly #store: ContentStore;
+  /** What index.json says of images whose records are damaged: the only place where their names are left. */
+  #lost: LayoutEntry[] = [];
+  /** What index.json lists that others have put there, and the manifests that this engine has listed itself. */
+  #foreign: LayoutEntry[] = [];
+  #listed = new Set<Digest>();
+  readonly #listeners = new Set<(change: ImageChange) => void>();
+
+  constructor(store: ContentStore) {
+    this.#store = store;
+    this.records = new ImageRecords(store.recordsDir, store.ingestDir);
+  }
+
+  /** Reads what there is. Only whoever has locked the store may. `removed`: manifests of images that a crash left half removed. */
+  load(removed: readonly Digest[] = []): void {
+    this.records.load();
+    this.#foreign = [];
+    this.#listed = new Set(removed);
+    const known = new Set(this.records.all().map(({ manifest }) => manifest.digest));
+    this.#lost =
+      this.records.damaged.length === 0
+        ? []
+        : this.#store.readLayout().filter(({ digest }) => !known.has(digest));
+  }
+
+  /** What other programs have put into index.json, and nobody has taken over yet. What has no manifest is nothing. */
+  foreign(): readonly LayoutEntry[] {
+    // Without all records it cannot be told from what is ours.
+    if (this.records.damaged.length > 0) return [];
+    const known = new Set(this.records.all().map(({ manifest }) => manifest.digest));
+    const isForeign = (entry: LayoutEntry): boolean =>
+      !known.has(entry.digest) &&
+      !this.#listed.has(entry.digest) &&
+      !isOurs(entry) &&
+      existsSync(this.#store.blobPath(entry.digest));
+    const entries = [...this.#foreign, ...this.#store.readLayout()].filter(isForeign);
+    const key = ({ digest, name, canonicalName }: LayoutEntry) =>
+      JSON.stringify([digest, name, canonicalName]);
+    this.#foreign = [...new Map(entries.map((entry) => [key(entry), entry])).values()];
+    return this.#foreign;
+  }
+
+  /** From now on index.json does not list it but as ours. */
+  forgetForeign(manifest: Digest): void {
+    this.#foreign = this.#foreign.filter(({ digest }) => digest !== manifest);
+    this.#listed.add(manifest);
+    this.writeLayout();
+  }
+
+  /** What is known of the images whose records are damaged. */
+  get lost(): readonly LayoutEntry[] {
+    return this.#lost;
+  }
+
+  /** Called after each change; returns what ends it. */
+  onDidChange(listener: (change: ImageChange) => void): { dispose(): void } {
+    this.#listeners.add(listener);
+    return { dispose: () => void this.#listeners.delete(listener) };
+  }
+
+  /** The record's tag or repository digest that `text` means, if it does. */
+  referenceTo(record: ImageRecord, text: string): string | undefined {
+    const reference = tryParse(text);
+    if (reference === undefined) return undefined;
+    if (reference.digest !== undefined) {
+      const name = `${canonicalName(reference)}@${reference.digest}`;
+      return record.repoDigests.includes(name) ? name : undefined;
+    }
+    const name = canonical(reference);
+    return record.tags[name] === undefined ? undefined : name;
+  }
+
+  find(refOrId: string): ImageRecord {
+    const records = this.records.all();
+    const byName = records.find((record) => this.referenceTo(record, refOrId) !== undefined);
+    if (byName) return byName;
+    const hex = refOrId.startsWith("sha256:") ? refOrId.slice("sha256:".length) : refOrId;
+    if (/^[0-9a-f]{1,64}$/.test(hex)) {
+      const found = records.filter(({ id }) => id.startsWith(`sha256:${hex}`));
+      if (found.length > 1)
+        throw new MockerError(
+          "INVALID_ARGUMENT",
+          `image ID ${refOrId} is ambiguous: ${found.length} images begin so`,
+          {
+            hint: "Give more of the ID.",
+          },
+        );
+      if (found[0]) return found[0];
+    }
+    const wanted = tryParse(refOrId);
+    throw new MockerError(
+      "IMAGE_NOT_FOUND",
+      `No such image: ${wanted === undefined || isDigest(refOrId) ? refOrId : familiar(wanted)}`,
+      { hint: 'See "mocker images" for what is there; what is not there yet can be pulled.' },
+    );
+  }
+
+  /** Writes the record; tags that another image had move. */
+  commit(record: ImageRecord, tags: readonly string[]): void {
+    const added = this.records.get(record.id) === undefined;
+    this.records.put(record);
+    for (const other of this.records.all()) {
+      if (other.id === record.id) continue;
+      const moved = tags.filter((tag) => other.tags[tag] !== undefined);
+      if (moved.length === 0) continue;
+      const rest = Object.fromEntries(Object.entries(other.tags).filter(([tag]) => !moved.includes(tag)));
+      this.records.put({ ...other, tags: rest });
+      this.#emit({ kind: "changed", id: other.id, image: summaryOf({ ...other, tags: rest }) });
+    }
+    this.writeLayout();
+    this.#emit({ kind: added ? "added" : "changed", id: record.id, image: summaryOf(record) });
+  }
+
+  update(old: ImageRecord, record: ImageRecord): void {
+    this.records.put(record);
+    this.writeLayout();
+    this.#emit({ kind: "changed", id: old.id, image: summaryOf(record) });
+  }
+
+  /** On a full disk index.json lags behind the records until there is room: what is removed must not need any. */
+  writeLayout(): void {
+    const foreign = this.foreign();
+    const own = this.layout();
+    try {
+      this.#store.writeLayout([...own, ...foreign]);
+    } catch (error) {
+      if (noSpace(error) === error) throw error;
+      // What the old one lists is still none of the others'.
+      for (const { digest } of own) this.#listed.add(digest);
+      return;
+    }
+    // What is not listed any more, and comes back, has been put there by somebody else.
+    this.#listed = new Set(own.map(({ digest }) => digest));
+  }
+
+  /** What index.json is to say of our own images. */
+  layout(): LayoutEntry[] {
+    if (this.records.damaged.length === 0) this.#lost = [];
+    const entries: LayoutEntry[] = [...this.#lost];
+    for (const { manifest, tags } of this.records.all()) {
+      const names: (string | undefined)[] = Object.keys(tags).sort();
+      for (const tag of names.length === 0 ? [undefined] : names)
+        entries.push({
+          ...manifest,
+          name: tag === undefined ? undefined : familiar(parseReference(tag)),
+          canonicalName: tag,
+        });
+    }
+    return entries;
+  }
+
+  #emit(change: ImageChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `grave`. */
+  delete(id: Digest, grave: string): void {
+    this.records.delete(id, grave);
+    this.writeLayout();
+  }
+
+  /** The data is gone too; that may have made room for index.json. */
+  removed(id: Digest): void {
+    this.writeLayout();
+    this.#emit({ kind: "removed", id });
+  }
+}
+
+/** Only we write both names so. Such an entry without a record is of an image that was removed: index.json may lag behind. */
+function isOurs({ name, canonicalName }: LayoutEntry): boolean {
+  const reference = canonicalName === undefined ? undefined : tryParse(canonicalName);
+  return reference !== undefined && name === familiar(reference);
+}
+
+/** What people call the image. */
+export function nameOf(record: ImageRecord): string {
+  const [tag] = Object.keys(record.tags);
+  return tag === undefined ? shortDigest(record.id) : familiar(parseReference(tag));
+}
+
+export function tryParse(text: string): Reference | undefined {
+  try {
+    return parseReference(text);
+  } catch {
+    return undefined;
+  }
+}

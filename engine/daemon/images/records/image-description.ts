@@ -1,0 +1,36 @@
+import type { Digest } from "../../../docker/digest.ts";
+import { readLayerTotals } from "../layers/layer-index.ts";
+import type { Descriptor, ImageConfig, ImageManifest } from "../manifest.ts";
+import { normalize } from "../platform.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import type { ImageRecord } from "./image-records.ts";
+
+/** What a record says of an image whose layers are in the store, apart from its names. `self`: its manifest, as it is stored. */
+export function describeImage(
+  store: ContentStore,
+  { digest, size }: Pick<Descriptor, "digest" | "size">,
+  { mediaType, config: { digest: id }, layers }: ImageManifest,
+  config: ImageConfig,
+): Omit<ImageRecord, "tags" | "repoDigests"> {
+  const { os, architecture, variant } = normalize(config);
+  return {
+    version: 2,
+    id,
+    manifest: { digest, mediaType, size },
+    layers: layers.map((layer, i) => {
+      const diffId = config.diffIds[i] ?? "";
+      return { digest: layer.digest, diffId, sizeBytes: layer.size, tarBytes: tarBytes(store, diffId) };
+    }),
+    created: config.created,
+    author: config.author,
+    os,
+    architecture,
+    variant,
+    config: config.run,
+  };
+}
+
+/** 0 for a layer that is not converted. */
+function tarBytes(store: ContentStore, diffId: Digest): number {
+  return store.hasLayer(diffId) ? (readLayerTotals(store.layerPaths(diffId).index)?.tarBytes ?? 0) : 0;
+}

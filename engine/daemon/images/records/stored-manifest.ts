@@ -1,0 +1,65 @@
+import type { Digest } from "../../../docker/digest.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "../manifest.ts";
+import type { ContentStore } from "../store/content-store.ts";
+
+/** A manifest or an index, byte for byte. */
+export interface Document {
+  digest: Digest;
+  mediaType: string;
+  bytes: Buffer;
+}
+
+/** A manifest that the store has, with all that it refers to. */
+export interface Held {
+  document: Document;
+  config: Descriptor;
+  layers: Descriptor[];
+}
+
+/** A manifest or index of the store; undefined when it is not there, or when what is there is none: an index may call anything so. */
+export function readManifest(store: ContentStore, digest: Digest, mediaType: string): Manifest | undefined {
+  try {
+    return parseManifest(store.readBlob(digest), mediaType, digest);
+  } catch (error) {
+    if (error instanceof MockerError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Undefined for what is no manifest or lacks a part. */
+export function heldManifest(store: ContentStore, digest: Digest, mediaType: string): Held | undefined {
+  const manifest = readManifest(store, digest, mediaType);
+  if (manifest?.kind !== "manifest") return undefined;
+  const { config, layers } = manifest;
+  if (![config, ...layers].every((blob) => store.hasBlob(blob))) return undefined;
+  const type = manifest.mediaType || mediaTypes.ociManifest;
+  return { document: { digest, mediaType: type, bytes: store.readBlob(digest) }, config, layers };
+}
+
+/** What an index lists, each with what the store has of it; undefined if it is no index, or not there. */
+export function heldIndex(
+  store: ContentStore,
+  digest: Digest,
+): { document: Document; children: { child: Descriptor; held: Held | undefined }[] } | undefined {
+  const index = readManifest(store, digest, "");
+  if (index?.kind !== "index") return undefined;
+  return {
+    document: { digest, mediaType: index.mediaType || mediaTypes.ociIndex, bytes: store.readBlob(digest) },
+    children: index.manifests.map((child) => ({
+      child,
+      held: heldManifest(store, child.digest, child.mediaType),
+    })),
+  };
+}
+
+/** An index with all that it lists, if the store has all of it. */
+export function wholeIndex(
+  store: ContentStore,
+  digest: Digest,
+): { document: Document; children: Held[] } | undefined {
+  const index = heldIndex(store, digest);
+  if (index === undefined || index.children.length === 0) return undefined;
+  const children = index.children.flatMap(({ held }) => (held ? [held] : []));
+  return children.length === index.children.length ? { document: index.document, children } : undefined;
+}

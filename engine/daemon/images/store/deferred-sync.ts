@@ -1,0 +1,123 @@
+import { spawn } from "node:child_process";
+import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomic } from "../../../common/atomic-file.ts";
+import type { ContentStore } from "./content-store.ts";
+import { readText } from "./read-text.ts";
+
+/** Something that is derived, and which files it consists of. */
+interface Unmarked {
+  folder: string;
+  stem: string;
+  files: string;
+}
+
+/** While the disk is busy with the flush, all that must be durable at once waits for it: the next pull, the start of a VM. */
+const defaultDelayMs = 5_000;
+
+/**
+ * What is derived from blobs (converted layers, root disks, unpacked roots) is not flushed to the disk before it is used: that
+ * would take longer than making it again. A crash of the engine cannot harm it, a crash of the machine can. So it is flushed in
+ * the background and marked with a file `NAME.synced` afterwards; what has no mark when the machine has been started anew is
+ * thrown away and made again from the blobs, which are always durable and verified.
+ */
+export class DeferredSync {
+  readonly #store: ContentStore;
+  readonly #delayMs: number;
+  #waiting: NodeJS.Timeout | undefined;
+  #running = false;
+  #again = false;
+
+  constructor(store: ContentStore, delayMs = defaultDelayMs) {
+    this.#store = store;
+    this.#delayMs = delayMs;
+  }
+
+  /** Throws away what a crash of the machine may have damaged. Called before anything else uses the store. */
+  discardDoubtful(): void {
+    const path = join(this.#store.dir, "boot");
+    const current = bootId();
+    if (current !== "" && readText(path) === current) return;
+    for (const { folder, stem } of this.#unmarked()) {
+      for (const name of readdirSync(folder))
+        if (stemOf(name) === stem) rmSync(join(folder, name), { recursive: true, force: true });
+    }
+    writeFileAtomic(path, current, this.#store.ingestDir);
+  }
+
+  /** Flushes what is not marked yet, in the background and a while later; harmless to call often. */
+  schedule(): void {
+    this.#waiting ??= setTimeout(() => {
+      this.#waiting = undefined;
+      this.#flush();
+    }, this.#delayMs).unref();
+  }
+
+  /** What goes wrong leaves things without a mark: they are made again after the next boot, which is harmless. */
+  #flush(): void {
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    this.#running = true;
+    this.#again = false;
+    const done = (pending: Unmarked[]): void => {
+      try {
+        this.#mark(pending);
+      } catch {
+        // A full disk, mostly.
+      }
+      this.#running = false;
+      if (this.#again) this.#flush();
+    };
+    try {
+      const pending = this.#unmarked();
+      if (pending.length === 0) {
+        this.#running = false;
+        return;
+      }
+      // syncfs(2): an unpacked root has too many files to flush one by one.
+      const child = spawn("sync", ["--file-system", this.#store.dir], { stdio: "ignore" });
+      child.unref();
+      child.on("error", () => done([]));
+      child.on("close", (code) => done(code === 0 ? pending : []));
+    } catch {
+      // The store is gone.
+      this.#running = false;
+    }
+  }
+
+  /** What has gone or was made anew during the flush gets no mark. */
+  #mark(flushed: Unmarked[]): void {
+    const still = new Map(this.#unmarked().map(({ folder, stem, files }) => [join(folder, stem), files]));
+    for (const { folder, stem, files } of flushed)
+      if (still.get(join(folder, stem)) === files)
+        writeFileSync(join(folder, `${stem}.synced`), "", { mode: 0o600 });
+  }
+
+  #unmarked(): Unmarked[] {
+    const unmarked: Unmarked[] = [];
+    for (const folder of [this.#store.layersDir, this.#store.rootsDir, this.#store.rootfsDir]) {
+      const names = readdirSync(folder).sort();
+      const marked = new Set(names.filter((name) => name.endsWith(".synced")).map(stemOf));
+      const files = new Map<string, string>();
+      for (const name of names) {
+        const stem = stemOf(name);
+        if (marked.has(stem)) continue;
+        const stat = statSync(join(folder, name), { throwIfNoEntry: false });
+        files.set(stem, `${files.get(stem) ?? ""} ${stat?.ino}:${stat?.ctimeMs}`);
+      }
+      for (const [stem, stamps] of files) unmarked.push({ folder, stem, files: stamps });
+    }
+    return unmarked;
+  }
+}
+
+/** The name without its last suffix. */
+export function stemOf(name: string): string {
+  return name.replace(/\.[a-z]+$/, "");
+}
+
+function bootId(): string {
+  return readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
+}

@@ -1,0 +1,157 @@
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { temporaryName } from "../../../common/atomic-file.ts";
+import { applyChanges } from "../../../docker/config-changes.ts";
+import { type Digest, digestOf, shortDigest } from "../../../docker/digest.ts";
+import { canonical, parseReference } from "../../../docker/reference.ts";
+import { MockerError, scrub } from "../../../protocol/errors.ts";
+import type { ImageImportParams } from "../../../protocol/image-archive.ts";
+import type { ImageBringer } from "../ingest/image-ingester.ts";
+import type { PullOptions } from "../ingest/image-puller.ts";
+import { mediaTypes } from "../manifest.ts";
+import { noSpace } from "../no-space.ts";
+import { hostPlatform, parsePlatform } from "../platform.ts";
+import { blobDigests, compressionIn, decompress } from "../sources/decompress.ts";
+import { type ImageSource, memoryBlobs } from "../sources/image-source.ts";
+import { spool } from "../sources/spool.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import type { Garbage } from "../store/garbage.ts";
+
+export type ImportParams = Omit<ImageImportParams, "upload" | "source" | "progressToken">;
+
+interface ReceivedLayer {
+  path: string;
+  digest: Digest;
+  diffId: Digest;
+  size: number;
+  mediaType: string;
+}
+
+/** Docker's `import`: an image of one layer from the tar of a file system. */
+export class ImageImporter {
+  readonly #store: ContentStore;
+  readonly #garbage: Garbage;
+  readonly #bringer: ImageBringer;
+
+  constructor(store: ContentStore, garbage: Garbage, bringer: ImageBringer) {
+    this.#store = store;
+    this.#garbage = garbage;
+    this.#bringer = bringer;
+  }
+
+  /** Returns the image's ID. `name` is what the tar is called in messages and in the image's history. */
+  async import(
+    chunks: AsyncIterable<Buffer>,
+    name: string,
+    params: ImportParams,
+    options: PullOptions = {},
+  ): Promise<Digest> {
+    const signal = options.signal ?? new AbortController().signal;
+    const platform = params.platform === undefined ? hostPlatform() : parsePlatform(params.platform);
+    // Mistakes are said before gigabytes are read.
+    const config = applyChanges({}, params.changes ?? []);
+    const reference = params.reference === undefined ? undefined : parseReference(params.reference);
+    if (reference?.digest !== undefined)
+      throw new MockerError("INVALID_REFERENCE", "cannot import digest reference");
+    // Docker's client sends files too as if they came through a pipe.
+    const shown = name === "-" ? "the archive" : name;
+    const pins: string[] = [];
+    let layer: ReceivedLayer | undefined;
+    try {
+      layer = await this.#receive(chunks, name, signal);
+      this.#garbage.pin(pins, layer.digest, layer.diffId);
+      const created = new Date().toISOString();
+      const comment = params.message ?? `Imported from ${scrub(name)}`;
+      const image = Buffer.from(
+        JSON.stringify({
+          created,
+          architecture: platform.architecture,
+          ...(platform.variant === "" ? {} : { variant: platform.variant }),
+          os: platform.os,
+          comment,
+          config,
+          rootfs: { type: "layers", diff_ids: [layer.diffId] },
+          history: [{ created, comment }],
+        }),
+      );
+      const source = imageSource(shown, image, layer, reference === undefined ? [] : [canonical(reference)]);
+      // Also when the store has it: whoever reads that one goes on with it, and it may be damaged.
+      this.#store.adoptFile(layer.digest, layer.path);
+      const { id } = await this.#bringer.bring(source, platform, signal, options.onProgress ?? (() => {}));
+      return id;
+    } catch (error) {
+      if (signal.aborted) throw new MockerError("CANCELLED", `the import of ${name} was cancelled`);
+      throw isInvalid(error) ? refusal(error, shown, layer) : noSpace(error);
+    } finally {
+      // Of what was refused nothing stays.
+      await this.#garbage.release(pins);
+    }
+  }
+
+  /** Writes the layer to a file as it is kept, and finds out what it is called. */
+  async #receive(chunks: AsyncIterable<Buffer>, name: string, signal: AbortSignal): Promise<ReceivedLayer> {
+    const path = join(this.#store.ingestDir, temporaryName("import"));
+    const unpacked = join(this.#store.ingestDir, temporaryName("import"));
+    let file: FileHandle | undefined;
+    try {
+      await spool(chunks, path, signal);
+      file = await open(path, "r+");
+      const received = await compressionIn(file);
+      // Layers stay compressed in the formats that registries take; others are kept as plain tars.
+      if (received === "bzip2" || received === "xz") {
+        await decompress(file, received, name, unpacked, signal);
+        await file.close();
+        await rename(unpacked, path);
+        file = await open(path, "r+");
+      }
+      const { digest, diffId, compression } = await blobDigests(file, name, signal);
+      await file.sync();
+      const { size } = await file.stat();
+      const suffix = compression === "none" ? "" : `+${compression}`;
+      return { path, digest, diffId, size, mediaType: `${mediaTypes.ociLayer}${suffix}` };
+    } catch (error) {
+      await rm(path, { force: true });
+      await rm(unpacked, { force: true });
+      throw error;
+    } finally {
+      await file?.close();
+    }
+  }
+}
+
+function isInvalid(error: unknown): error is MockerError {
+  return error instanceof MockerError && error.code === "IMAGE_INVALID";
+}
+
+/** The user knows of no image and no layers, just of an archive. */
+function refusal(error: MockerError, shown: string, layer: ReceivedLayer | undefined): MockerError {
+  const reason =
+    layer === undefined
+      ? error.message
+      : error.message.replace(`${shown}, layer 1 of 1 (${shortDigest(layer.digest)}): `, "");
+  return new MockerError("IMAGE_INVALID", `cannot import ${shown}: ${reason}`, {
+    hint: "Give the tar archive of a root file system, as it is or compressed with gzip, bzip2, xz or zstd.",
+    cause: error,
+  });
+}
+
+function imageSource(name: string, config: Buffer, layer: ReceivedLayer, tags: string[]): ImageSource {
+  const configDigest = digestOf(config);
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: { mediaType: mediaTypes.ociConfig, digest: configDigest, size: config.length },
+      layers: [{ mediaType: layer.mediaType, digest: layer.digest, size: layer.size }],
+    }),
+  );
+  return {
+    name,
+    top: { bytes: manifest, contentType: mediaTypes.ociManifest, digest: digestOf(manifest) },
+    manifest: () => Promise.reject(new Error("an imported image has one manifest")),
+    // The layer is in the store.
+    blobs: memoryBlobs(new Map([[configDigest, config]])),
+    tags,
+    repository: undefined,
+  };
+}

@@ -1,0 +1,232 @@
+import { createReadStream, statSync } from "node:fs";
+import { pack } from "tar-stream";
+import { type Digest, splitDigest } from "../../../docker/digest.ts";
+import { canonicalName, familiar, familiarName, parseReference } from "../../../docker/reference.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import { mediaTypes } from "../manifest.ts";
+import { type ImageCatalog, nameOf } from "../records/image-catalog.ts";
+import { blobsOf, type ImageRecord } from "../records/image-records.ts";
+import { recordFor } from "../records/platform-record.ts";
+import { type Document, type Held, wholeIndex } from "../records/stored-manifest.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import type { Garbage } from "../store/garbage.ts";
+
+/** An image and the names that it is saved under. */
+interface Chosen {
+  record: ImageRecord;
+  tags: Set<string>;
+  /** Of a tag that named an index when it was pulled: that, with all that it lists, if all of that is here. */
+  indexes: Map<string, Index>;
+}
+
+interface Index {
+  document: Document;
+  children: Held[];
+}
+
+/**
+ * Docker's `save`: an archive that is both an OCI layout (oci-layout, index.json) and what `docker save` always wrote (manifest.json,
+ * repositories), as Docker 25 and later write it (moby, daemon/images/tarexport). Blobs go in as they were pulled, each once; so does
+ * an index, with all the images and attestations that it lists, if all of them are here and no platform is asked for.
+ */
+export class ImageSaver {
+  readonly #store: ContentStore;
+  readonly #catalog: ImageCatalog;
+  readonly #garbage: Garbage;
+
+  constructor(store: ContentStore, catalog: ImageCatalog, garbage: Garbage) {
+    this.#store = store;
+    this.#catalog = catalog;
+    this.#garbage = garbage;
+  }
+
+  /**
+   * The archive of images by their names, which it has then, or IDs. Whatever can be wrong is said before the first byte; what is
+   * saved is kept in the store until the generator ends or is returned.
+   */
+  save(names: readonly string[], platform: string | undefined): AsyncGenerator<Buffer> {
+    const chosen = this.#choose(names, platform);
+    this.#blobs(chosen);
+    return this.#write(chosen);
+  }
+
+  #choose(names: readonly string[], platform: string | undefined): Chosen[] {
+    const chosen = new Map<Digest, Chosen>();
+    const take = (found: ImageRecord, name: string, tags: readonly string[]): void => {
+      const record = recordFor(this.#store, this.#catalog, found, name, platform);
+      const known = chosen.get(record.id) ?? { record, tags: new Set(), indexes: new Map() };
+      for (const tag of tags) {
+        known.tags.add(tag);
+        const index = platform === undefined ? wholeIndex(this.#store, record.tags[tag] ?? "") : undefined;
+        if (index) known.indexes.set(tag, index);
+      }
+      chosen.set(record.id, known);
+    };
+    for (const name of names) {
+      const repository = this.#repository(name);
+      if (repository.length > 0) {
+        for (const [record, tag] of repository) take(record, familiar(parseReference(tag)), [tag]);
+        continue;
+      }
+      const record = this.#catalog.find(name);
+      const reference = this.#catalog.referenceTo(record, name);
+      take(record, name, reference === undefined || reference.includes("@") ? [] : [reference]);
+    }
+    return [...chosen.values()];
+  }
+
+  /** A name without a tag means all tags of the repository. */
+  #repository(name: string): [ImageRecord, string][] {
+    const slash = name.lastIndexOf("/");
+    if (name.includes("@") || name.indexOf(":", slash + 1) >= 0) return [];
+    let wanted: string;
+    try {
+      wanted = canonicalName(parseReference(name));
+    } catch {
+      return [];
+    }
+    return this.#catalog.records
+      .all()
+      .flatMap((record) =>
+        Object.keys(record.tags)
+          .filter((tag) => canonicalName(parseReference(tag)) === wanted)
+          .map((tag): [ImageRecord, string] => [record, tag]),
+      )
+      .sort(([, a], [, b]) => (a < b ? -1 : 1));
+  }
+
+  /** What is to be in the archive, each blob once. Throws STATE_CORRUPT if one is missing. */
+  #blobs(chosen: readonly Chosen[]): Set<Digest> {
+    const blobs = new Set<Digest>();
+    for (const { record, indexes } of chosen)
+      for (const { digest, size } of [...blobsOf(record), ...[...indexes.values()].flatMap(blobsOfIndex)]) {
+        const stored = statSync(this.#store.blobPath(digest), { throwIfNoEntry: false });
+        if (!stored || (size !== undefined && stored.size !== size))
+          throw new MockerError(
+            "STATE_CORRUPT",
+            `${nameOf(record)}: the blob ${digest} is missing or damaged`,
+            {
+              hint: 'Pull the image again; "mocker system check" tells more.',
+            },
+          );
+        blobs.add(digest);
+      }
+    return blobs;
+  }
+
+  async *#write(chosen: readonly Chosen[]): AsyncGenerator<Buffer> {
+    const tar = pack();
+    const pins: string[] = [];
+    try {
+      // Once more: it may have been removed before anybody asked for the first byte.
+      const blobs = this.#blobs(chosen);
+      this.#garbage.pin(pins, ...blobs);
+      const written = this.#fill(tar, chosen, blobs).catch((error: Error) => tar.destroy(error));
+      for await (const chunk of tar) yield chunk as Buffer;
+      await written;
+    } finally {
+      tar.destroy();
+      await this.#garbage.release(pins);
+    }
+  }
+
+  async #fill(
+    tar: ReturnType<typeof pack>,
+    chosen: readonly Chosen[],
+    blobs: ReadonlySet<Digest>,
+  ): Promise<void> {
+    const mtime = new Date(0);
+    const add = (name: string, contents: string): Promise<void> =>
+      new Promise((resolve, reject) => {
+        tar.entry({ name, mode: 0o644, mtime }, contents, (error) => (error ? reject(error) : resolve()));
+      });
+    const repositories = repositoriesOf(chosen);
+    // What says what the rest is comes first, for whoever reads a stream.
+    await add("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
+    await add("index.json", JSON.stringify(indexOf(chosen)));
+    await add("manifest.json", JSON.stringify(chosen.map(listed)));
+    if (Object.keys(repositories).length > 0) await add("repositories", JSON.stringify(repositories));
+    const folders = new Set(["blobs/"]);
+    for (const digest of blobs) folders.add(`blobs/${splitDigest(digest).algorithm}/`);
+    for (const name of folders) tar.entry({ name, type: "directory", mode: 0o755, mtime });
+    for (const digest of blobs) await this.#addBlob(tar, digest, mtime);
+    tar.finalize();
+  }
+
+  async #addBlob(tar: ReturnType<typeof pack>, digest: Digest, mtime: Date): Promise<void> {
+    const path = this.#store.blobPath(digest);
+    const { size } = statSync(path);
+    await new Promise<void>((resolve, reject) => {
+      const entry = tar.entry({ name: memberOf(digest), mode: 0o644, mtime, size }, (error) =>
+        error ? reject(error) : resolve(),
+      );
+      const file = createReadStream(path, { highWaterMark: 256 * 1024 });
+      file.once("error", reject);
+      const abandon = (): void => void file.destroy();
+      tar.once("close", abandon);
+      file.once("close", () => tar.off("close", abandon));
+      file.pipe(entry as unknown as NodeJS.WritableStream);
+    });
+  }
+}
+
+function blobsOfIndex({ document, children }: Index): { digest: Digest; size: number }[] {
+  const documents = [document, ...children.map((child) => child.document)];
+  return [
+    ...documents.map(({ digest, bytes }) => ({ digest, size: bytes.length })),
+    ...children.flatMap(({ config, layers }) => [config, ...layers]),
+  ];
+}
+
+function memberOf(digest: Digest): string {
+  const { algorithm, hex } = splitDigest(digest);
+  return `blobs/${algorithm}/${hex}`;
+}
+
+/** The layout's index.json: a line for each name, as Docker annotates them. */
+function indexOf(chosen: readonly Chosen[]): object {
+  const manifests = chosen.flatMap(({ record: { manifest }, tags, indexes }) => {
+    const descriptor = { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.size };
+    if (tags.size === 0) return [descriptor];
+    return [...tags].sort().map((tag) => {
+      const index = indexes.get(tag)?.document;
+      return {
+        ...(index
+          ? { mediaType: index.mediaType, digest: index.digest, size: index.bytes.length }
+          : descriptor),
+        annotations: {
+          "io.containerd.image.name": tag,
+          "org.opencontainers.image.ref.name": parseReference(tag).tag ?? "latest",
+        },
+      };
+    });
+  });
+  return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+}
+
+/** manifest.json's line for an image. */
+function listed({ record, tags }: Chosen): object {
+  return {
+    Config: memberOf(record.id),
+    RepoTags: tags.size === 0 ? null : [...tags].sort().map((tag) => familiar(parseReference(tag))),
+    Layers: record.layers.map(({ digest }) => memberOf(digest)),
+  };
+}
+
+/** What readers of before Docker 1.10 know: repository → tag → top layer. */
+function repositoriesOf(chosen: readonly Chosen[]): Record<string, Record<string, string>> {
+  const repositories: Record<string, Record<string, string>> = {};
+  for (const { record, tags } of chosen) {
+    const top = record.layers.at(-1);
+    if (!top) continue;
+    for (const text of [...tags].sort()) {
+      const reference = parseReference(text);
+      const name = familiarName(reference);
+      repositories[name] = {
+        ...repositories[name],
+        [reference.tag ?? "latest"]: splitDigest(top.digest).hex,
+      };
+    }
+  }
+  return repositories;
+}

@@ -1,0 +1,129 @@
+import { readFileSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
+import * as native from "../../../native/index.ts";
+import { dataDir } from "../../common/paths.ts";
+import type { DoctorCheck, DoctorReport } from "../../protocol/engine.ts";
+import { MockerError } from "../../protocol/errors.ts";
+import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
+
+const lowSpaceMiB = 2048;
+/** What VMs of ours ask of libkrun; other features that it can be built with are nobody's loss. */
+const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "network-none"];
+
+/** Tests each thing that a microVM needs here, and says what to do about what is missing. */
+export function runDoctor(): DoctorReport {
+  const checks = [kvm(), libkrun(), tsiUploads(), guestKernel(), userNamespaces(), diskSpace()].filter(
+    (check) => check !== undefined,
+  );
+  const broken = checks.find((check) => check.status === "failed");
+  return {
+    checks,
+    summary: broken
+      ? `MicroVMs cannot run here: ${broken.name} failed. Mocker simulates with Linux namespaces, which do not isolate.`
+      : "MicroVMs can run here. Try: mocker run hello",
+  };
+}
+
+function kvm(): DoctorCheck {
+  const status = native.kvmStatus();
+  if (status.usable) return { name: "KVM", status: "ok", detail: "/dev/kvm is usable" };
+  return {
+    name: "KVM",
+    status: "failed",
+    detail: status.reason ?? "/dev/kvm cannot be used",
+    ...(status.hint ? { hint: status.hint } : {}),
+  };
+}
+
+function libkrun(): DoctorCheck {
+  const found = findKrunLibrary();
+  if (found instanceof MockerError) {
+    return {
+      name: "libkrun",
+      status: "failed",
+      detail: found.message,
+      ...(found.hint === undefined ? {} : { hint: found.hint }),
+    };
+  }
+  const missing = usedFeatures.filter((feature) => feature in found.missing);
+  const detail = `${found.path}, version ${found.version}, at most ${found.maxVcpus} CPUs`;
+  if (missing.length === 0) return { name: "libkrun", status: "ok", detail };
+  return { name: "libkrun", status: "warning", detail, hint: `Not in this library: ${missing.join(", ")}.` };
+}
+
+/** containers/libkrun#772: with older libraries and guest kernels from 6.12.68 a guest's upload stops after 256 KiB. */
+function tsiUploads(): DoctorCheck | undefined {
+  const found = findKrunLibrary();
+  if (found instanceof MockerError || !olderThan(found.version, [1, 18, 1])) return undefined;
+  return {
+    name: "guest uploads",
+    status: "warning",
+    detail: `libkrun ${found.version} stops a guest's network upload after 256 KiB`,
+    hint: "Use libkrun 1.18.1 or later (Mocker's own is newer).",
+  };
+}
+
+function guestKernel(): DoctorCheck | undefined {
+  const found = findKrunLibrary();
+  if (found instanceof MockerError) return undefined;
+  return {
+    name: "guest kernel",
+    status: "ok",
+    detail: `Linux ${found.kernelVersion ?? "(version unknown)"} from ${found.kernelPath}`,
+  };
+}
+
+function userNamespaces(): DoctorCheck {
+  const limit = readNumber("/proc/sys/user/max_user_namespaces");
+  const allowed = readNumber("/proc/sys/kernel/unprivileged_userns_clone") ?? 1;
+  if (process.getuid?.() === 0)
+    return { name: "namespaces", status: "ok", detail: "root needs no user namespace" };
+  if (limit === 0 || allowed === 0) {
+    return {
+      name: "namespaces",
+      status: "warning",
+      detail: "user namespaces are switched off: the simulation cannot run and VMs are jailed less strictly",
+      hint: "As root: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000",
+    };
+  }
+  return { name: "namespaces", status: "ok", detail: "user namespaces are allowed" };
+}
+
+function diskSpace(): DoctorCheck {
+  const path = dataDir();
+  let stats: ReturnType<typeof statfsSync>;
+  try {
+    stats = statfsSync(path);
+  } catch {
+    stats = statfsSync(dirname(path));
+  }
+  const freeMiB = Math.floor((Number(stats.bavail) * Number(stats.bsize)) / 1024 / 1024);
+  const detail = `${freeMiB} MiB free for ${path}`;
+  if (freeMiB >= lowSpaceMiB) return { name: "disk space", status: "ok", detail };
+  return {
+    name: "disk space",
+    status: "warning",
+    detail,
+    hint: "Free some space, or set MOCKER_DATA_DIR to a larger disk.",
+  };
+}
+
+function readNumber(path: string): number | undefined {
+  try {
+    return Number(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+function olderThan(version: string, than: number[]): boolean {
+  const parts = version
+    .replace(/[^\d.]/g, "")
+    .split(".")
+    .map(Number);
+  for (const [index, bound] of than.entries()) {
+    const part = parts[index] ?? 0;
+    if (part !== bound) return part < bound;
+  }
+  return false;
+}

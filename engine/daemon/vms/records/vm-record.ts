@@ -1,0 +1,119 @@
+import { join } from "node:path";
+import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
+import type { RuntimeName } from "../../../protocol/engine.ts";
+import type { VolumeMount } from "../../../protocol/vm.ts";
+
+/** `config.json`: what a VM is. Written once, when it is created. */
+export interface VmConfig {
+  version: 1;
+  /** 64 hex digits. */
+  id: string;
+  name: string;
+  /** As the user typed it. */
+  image: string;
+  imageId: string;
+  /** RFC 3339. */
+  createdAt: string;
+  runtime: RuntimeName;
+  entrypoint: string[];
+  cmd: string[];
+  /** `KEY=value`, the image's and the user's merged. */
+  env: string[];
+  workingDir: string;
+  user: string;
+  hostname: string;
+  tty: boolean;
+  openStdin: boolean;
+  autoRemove: boolean;
+  volumes: VolumeMount[];
+  cpus: number;
+  memoryMiB: number;
+  network: "tsi" | "none";
+  labels: Record<string, string>;
+  stopSignal: string;
+  stopTimeoutSeconds: number;
+}
+
+/** `runtime.json`: the monitor process of a start. Written by the monitor. */
+export interface VmRuntimeRecord {
+  version: 1;
+  pid: number;
+  /** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
+  startTimeTicks: number;
+  childPid: number;
+  /** RFC 3339. */
+  startedAt: string;
+}
+
+export type ExitReason = "exited" | "vm-died" | "boot-failed" | "start-failed" | "vmm-killed";
+
+/** `exit.json`: how the last start ended. Written by the monitor; by the engine where the monitor was killed. */
+export interface VmExitRecord {
+  version: 1;
+  exitCode: number;
+  signal: number | null;
+  reason: ExitReason;
+  /** Sentence for the user; empty for an ordinary exit. */
+  message: string;
+  /** RFC 3339, or null when the workload never ran. */
+  startedAt: string | null;
+  finishedAt: string;
+}
+
+/** The files of one VM's folder. */
+export class VmFiles {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  get configPath(): string {
+    return join(this.dir, "config.json");
+  }
+  get specPath(): string {
+    return join(this.dir, "vmm.json");
+  }
+  get runtimePath(): string {
+    return join(this.dir, "runtime.json");
+  }
+  get exitPath(): string {
+    return join(this.dir, "exit.json");
+  }
+  /** Held by the monitor for its life: the truth about whether the VM runs. */
+  get lockPath(): string {
+    return join(this.dir, "vmm.lock");
+  }
+  get logPath(): string {
+    return join(this.dir, "log");
+  }
+  /** What the monitor and libkrun say. */
+  get vmmLogPath(): string {
+    return join(this.dir, "vmm.log");
+  }
+  get consolePath(): string {
+    return join(this.dir, "console.log");
+  }
+  get diskPath(): string {
+    return join(this.dir, "disk.ext4");
+  }
+  get bootDir(): string {
+    return join(this.dir, "boot");
+  }
+
+  readConfig(): Promise<VmConfig | undefined> {
+    return readJsonFile<VmConfig>(this.configPath, 1);
+  }
+  writeConfig(config: VmConfig): void {
+    writeJsonFile(this.configPath, config);
+  }
+  readRuntime(): Promise<VmRuntimeRecord | undefined> {
+    return readJsonFile<VmRuntimeRecord>(this.runtimePath, 1);
+  }
+  readExit(): Promise<VmExitRecord | undefined> {
+    return readJsonFile<VmExitRecord>(this.exitPath, 1);
+  }
+  writeExit(record: VmExitRecord): void {
+    writeJsonFile(this.exitPath, record);
+  }
+}

@@ -1,0 +1,51 @@
+import type { LibkrunInfo } from "../../../../../native/index.ts";
+import { MockerError } from "../../../../protocol/errors.ts";
+
+/** The part of a VM's configuration that depends on what the loaded libkrun can do. */
+export interface KrunConfig {
+  cpus: number;
+  memoryMiB: number;
+  disks: { format: "raw" | "vmdk" }[];
+  shares: { readOnly: boolean }[];
+  network: "tsi" | "none";
+}
+
+/** libkrun takes the number of CPUs as one byte. */
+const cpusOfApi = 255;
+
+/**
+ * Refuses a VM that this libkrun cannot run, in the user's terms, before anything is started.
+ * Read-only shares need no support: mocker-vmm's jail enforces them too.
+ * @throws MockerError INVALID_ARGUMENT or FEATURE_UNAVAILABLE
+ */
+export function checkKrunConfig(library: LibkrunInfo, config: KrunConfig): void {
+  const most = Math.min(library.maxVcpus || cpusOfApi, cpusOfApi);
+  if (!Number.isInteger(config.cpus) || config.cpus < 1 || config.cpus > most) {
+    throw new MockerError("INVALID_ARGUMENT", `a VM can have 1 to ${most} CPUs here, not ${config.cpus}`);
+  }
+  if (!Number.isInteger(config.memoryMiB) || config.memoryMiB < 64 || config.memoryMiB > 16 * 2 ** 20) {
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `a VM needs 64 MiB to 16 TiB of memory, not ${config.memoryMiB} MiB`,
+    );
+  }
+  if (config.disks.length > 0) need(library, "disks", "block devices");
+  if (config.disks.length > 0) need(library, "blk", "block devices");
+  if (config.disks.some(({ format }) => format === "vmdk"))
+    need(library, "vmdk", "disks joined from several files");
+  if (config.shares.length > 0) need(library, "shares", "shared folders");
+  if (config.network === "none") need(library, "network-none", "VMs without network");
+}
+
+function need(library: LibkrunInfo, feature: string, what: string): void {
+  if (library.features.includes(feature)) return;
+  const needed = library.missing[feature];
+  throw new MockerError(
+    "FEATURE_UNAVAILABLE",
+    `libkrun ${library.version} (${library.path}) cannot do ${what}`,
+    {
+      ...(needed === undefined ? {} : { hint: `This needs ${needed}.` }),
+      details: { feature },
+    },
+  );
+}

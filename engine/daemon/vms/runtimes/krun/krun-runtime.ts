@@ -1,0 +1,106 @@
+import { stat } from "node:fs/promises";
+import * as native from "../../../../../native/index.ts";
+import { MockerError } from "../../../../protocol/errors.ts";
+import type { VmConfig, VmFiles } from "../../records/vm-record.ts";
+import { volumeMounts } from "../../volumes.ts";
+import type { Availability, PreparedVm, Runtime } from "../runtime.ts";
+import { checkKrunConfig } from "./krun-config.ts";
+import { findKrunLibrary, krunLibrary } from "./krun-library.ts";
+import { copyWritableDisk, ensureWritableDisk } from "./writable-disk.ts";
+
+const seeDoctor = "See: mocker doctor";
+
+interface Images {
+  rootDisk(imageId: string): Promise<{ path: string; files: string[] }>;
+}
+
+/** MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over virtio-fs. */
+export class KrunRuntime implements Runtime {
+  readonly name = "krun";
+  readonly #images: Images;
+
+  constructor(images: Images) {
+    this.#images = images;
+  }
+
+  availability(): Availability {
+    const kvm = native.kvmStatus();
+    if (!kvm.usable) {
+      return {
+        usable: false,
+        code: "KVM_UNAVAILABLE",
+        reason: kvm.reason ?? "no KVM",
+        hint: kvm.hint ?? seeDoctor,
+      };
+    }
+    const library = findKrunLibrary();
+    if (library instanceof MockerError) {
+      return { usable: false, code: library.code, reason: library.message, hint: library.hint ?? seeDoctor };
+    }
+    return { usable: true };
+  }
+
+  async prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
+    await copyWritableDisk(files.diskPath, scratch.diskPath);
+    return await this.prepare(vm, scratch);
+  }
+
+  async prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm> {
+    const available = this.availability();
+    if (!available.usable) {
+      throw new MockerError(available.code, `the krun runtime cannot run here: ${available.reason}`, {
+        hint: available.hint,
+      });
+    }
+    const library = krunLibrary();
+    checkKrunConfig(library, {
+      cpus: vm.cpus,
+      memoryMiB: vm.memoryMiB,
+      disks: [{ format: "vmdk" }, { format: "raw" }],
+      shares: vm.volumes,
+      network: vm.network,
+    });
+    const [root] = await Promise.all([this.#images.rootDisk(vm.imageId), ensureWritableDisk(files.diskPath)]);
+    const mounts = await volumeMounts(vm.volumes, (_, index) => ({
+      kind: "virtiofs",
+      source: `vol${index}`,
+    }));
+    await refuseFiles(vm);
+    return {
+      launch: {
+        krun: {
+          libkrunPath: library.path,
+          kernelPath: library.kernelPath,
+          cpus: vm.cpus,
+          memoryMiB: vm.memoryMiB,
+          disks: [
+            { id: "root", path: root.path, format: "vmdk", readOnly: true },
+            { id: "data", path: files.diskPath, format: "raw", readOnly: false },
+          ],
+          diskFiles: [root.path, ...root.files, files.diskPath],
+          shares: vm.volumes.map((volume, index) => ({
+            tag: `vol${index}`,
+            path: volume.source,
+            readOnly: volume.readOnly,
+          })),
+          network: vm.network,
+          portMap: [],
+          consolePath: files.consolePath,
+        },
+      },
+      rootfs: { kind: "disks", lower: "/dev/vda", lowerType: "erofs", upper: "/dev/vdb", upperType: "ext4" },
+      mounts,
+    };
+  }
+}
+
+/** virtio-fs shares folders. */
+async function refuseFiles(vm: VmConfig): Promise<void> {
+  for (const { source } of vm.volumes) {
+    if (!(await stat(source)).isDirectory()) {
+      throw new MockerError("MOUNT_INVALID", `cannot share ${source} with a microVM: it is not a folder`, {
+        hint: "Share the folder that holds it.",
+      });
+    }
+  }
+}

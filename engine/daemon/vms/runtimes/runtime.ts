@@ -1,0 +1,27 @@
+import type { RuntimeName } from "../../../protocol/engine.ts";
+import type { ErrorCode } from "../../../protocol/errors.ts";
+import type { GuestMount, GuestRootfs } from "../machine/monitor-client.ts";
+import type { VmConfig, VmFiles } from "../records/vm-record.ts";
+import type { LaunchSpec } from "./launch-spec.ts";
+
+export type Availability =
+  | { usable: true }
+  | { usable: false; code: ErrorCode; reason: string; hint: string };
+
+/** How a VM is to be launched and what its agent is to mount. */
+export interface PreparedVm {
+  launch: Pick<LaunchSpec, "krun" | "simulation">;
+  rootfs: GuestRootfs;
+  mounts: GuestMount[];
+}
+
+/** What boots a VM's agent. Everything above it is the same for all runtimes. */
+export interface Runtime {
+  readonly name: RuntimeName;
+  /** Tested afresh at every call: devices and libraries come and go. */
+  availability(): Availability;
+  /** Makes what a start needs on disk. May be called for a VM that has run before: it keeps its files. */
+  prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm>;
+  /** The same for a machine beside a VM that does not run: it sees the VM's files as they are now and writes into `scratch` alone. */
+  prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm>;
+}

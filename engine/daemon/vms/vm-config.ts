@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import { cpus } from "node:os";
+import { signalNumber } from "../../docker/signals.ts";
+import type { RuntimeName } from "../../protocol/engine.ts";
+import { MockerError } from "../../protocol/errors.ts";
+import type { ImageDetails, ImageRunConfig } from "../../protocol/image.ts";
+import type { VmCreateParams } from "../../protocol/vm.ts";
+import type { VmConfig } from "./records/vm-record.ts";
+import { checkVolumes } from "./volumes.ts";
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const defaultMemoryMiB = 1024;
+const minimumMemoryMiB = 64;
+
+/** Merges what the user asked for with the image's configuration, by Docker's rules. INVALID_ARGUMENT names what is wrong. */
+export function makeVmConfig(
+  params: VmCreateParams,
+  image: ImageDetails,
+  name: string,
+  runtime: RuntimeName,
+  now: Date,
+): VmConfig {
+  const id = randomBytes(32).toString("hex");
+  const volumes = params.volumes ?? [];
+  checkVolumes(volumes);
+  const command = resolveCommand(params, image.config);
+  const tty = params.tty ?? false;
+  const hostname = params.hostname ?? id.slice(0, 12);
+  if (!/^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/.test(hostname)) {
+    throw new MockerError("INVALID_ARGUMENT", `invalid hostname: ${hostname}`, {
+      hint: "A hostname has at most 63 letters, digits, dots and hyphens.",
+    });
+  }
+  const stopSignal = params.stopSignal ?? (image.config.stopSignal || "SIGTERM");
+  signalNumber(stopSignal);
+  return {
+    version: 1,
+    id,
+    name,
+    image: params.image,
+    imageId: image.id,
+    createdAt: now.toISOString(),
+    runtime,
+    ...command,
+    env: mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []),
+    workingDir: absolute(params.workingDir) ?? (image.config.workingDir || "/"),
+    user: params.user ?? image.config.user,
+    hostname,
+    tty,
+    openStdin: params.openStdin ?? false,
+    autoRemove: params.autoRemove ?? false,
+    volumes,
+    cpus: cpuCount(params.cpus),
+    memoryMiB: memory(params.memoryMiB),
+    network: params.network ?? "tsi",
+    labels: { ...image.config.labels, ...params.labels },
+    stopSignal,
+    stopTimeoutSeconds: params.stopTimeoutSeconds ?? 10,
+  };
+}
+
+/** The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran. */
+const tellRuntimeLabel = "io.mocker.tell-runtime";
+
+function baseEnv(image: ImageRunConfig, hostname: string, tty: boolean, runtime: RuntimeName): string[] {
+  return [
+    defaultPath,
+    `HOSTNAME=${hostname}`,
+    ...(tty ? ["TERM=xterm"] : []),
+    ...(tellRuntimeLabel in image.labels ? [`MOCKER_RUNTIME=${runtime}`] : []),
+  ];
+}
+
+/** Docker's rule: an entry point given by the user also drops the image's default arguments. */
+function resolveCommand(
+  params: VmCreateParams,
+  image: ImageRunConfig,
+): { entrypoint: string[]; cmd: string[] } {
+  const entrypoint = (params.entrypoint ?? image.entrypoint).filter(
+    (word, index) => index > 0 || word !== "",
+  );
+  const given = params.command ?? [];
+  const cmd = given.length > 0 || params.entrypoint !== undefined ? given : image.cmd;
+  if (entrypoint.length + cmd.length === 0) {
+    throw new MockerError("INVALID_ARGUMENT", "no command specified", {
+      hint: "The image names no command: give one after the image.",
+    });
+  }
+  for (const word of [...entrypoint, ...cmd]) {
+    if (word.includes("\0")) throw new MockerError("INVALID_ARGUMENT", "the command holds a NUL byte");
+  }
+  return { entrypoint, cmd };
+}
+
+/** Later lists win; a variable keeps the place where it first stood. */
+export function mergeEnv(...lists: string[][]): string[] {
+  const merged = new Map<string, string>();
+  for (const assignment of lists.flat()) {
+    const equals = assignment.indexOf("=");
+    if (equals <= 0 || assignment.includes("\0")) {
+      throw new MockerError("INVALID_ARGUMENT", `invalid environment variable: ${assignment}`);
+    }
+    merged.set(assignment.slice(0, equals), assignment);
+  }
+  return [...merged.values()];
+}
+
+function absolute(workingDir: string | undefined): string | undefined {
+  if (workingDir === undefined || workingDir === "") return undefined;
+  if (!workingDir.startsWith("/")) {
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `the working directory '${workingDir}' is invalid, it needs to be an absolute path`,
+    );
+  }
+  return workingDir;
+}
+
+/** A VM has whole virtual CPUs: fractions round up. */
+function cpuCount(wanted: number | undefined): number {
+  const available = cpus().length;
+  if (wanted === undefined) return Math.min(available, 2);
+  if (!(wanted > 0) || wanted > available) {
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `range of CPUs is from 0.01 to ${available}.00, as there are only ${available} CPUs available`,
+    );
+  }
+  return Math.ceil(wanted);
+}
+
+function memory(wanted: number | undefined): number {
+  if (wanted === undefined) return defaultMemoryMiB;
+  if (!Number.isFinite(wanted) || wanted < minimumMemoryMiB) {
+    throw new MockerError("INVALID_ARGUMENT", `Minimum memory limit allowed is ${minimumMemoryMiB}MB`);
+  }
+  return Math.ceil(wanted);
+}

@@ -1,0 +1,89 @@
+import { MockerError } from "../../protocol/errors.ts";
+import type { VmSummary } from "../../protocol/vm.ts";
+
+const known = ["ancestor", "before", "exited", "id", "label", "name", "runtime", "since", "status"] as const;
+type Filter = (typeof known)[number];
+
+/** What the filters that name other objects need. */
+export interface FilterContext {
+  /** Newest first. */
+  all: VmSummary[];
+  /** Image id for a reference, or undefined when there is no such image. */
+  imageId(reference: string): Promise<string | undefined>;
+  /** Finds a VM or throws VM_NOT_FOUND. */
+  find(vm: string): VmSummary;
+}
+
+/** Docker's `ps` filters: values of one key are alternatives (labels must all hold), different keys must all hold. */
+export async function filterVms(
+  vms: VmSummary[],
+  filters: Record<string, string[]>,
+  context: FilterContext,
+): Promise<VmSummary[]> {
+  let kept = vms;
+  for (const [key, values] of Object.entries(filters)) {
+    if (!(known as readonly string[]).includes(key)) {
+      throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}'`, {
+        hint: `The filters are: ${known.join(", ")}.`,
+      });
+    }
+    const tests = await Promise.all(values.map((value) => test(key as Filter, value, context)));
+    kept = kept.filter((vm) => (key === "label" ? tests.every((t) => t(vm)) : tests.some((t) => t(vm))));
+  }
+  return kept;
+}
+
+async function test(key: Filter, value: string, context: FilterContext): Promise<(vm: VmSummary) => boolean> {
+  switch (key) {
+    case "id":
+      return (vm) => vm.id.startsWith(value);
+    case "name": {
+      const pattern = regex(value);
+      return (vm) => pattern.test(vm.name) || pattern.test(`/${vm.name}`);
+    }
+    case "status":
+      if (
+        !["created", "running", "paused", "exited", "failed", "dead", "restarting", "removing"].includes(
+          value,
+        )
+      ) {
+        throw new MockerError("INVALID_ARGUMENT", `invalid filter 'status=${value}'`);
+      }
+      return (vm) => vm.state === value;
+    case "exited": {
+      if (!/^-?\d+$/.test(value))
+        throw new MockerError("INVALID_ARGUMENT", `invalid filter 'exited=${value}'`);
+      return (vm) => vm.state === "exited" && vm.exitCode === Number(value);
+    }
+    case "label": {
+      const equals = value.indexOf("=");
+      if (equals < 0) return (vm) => value in vm.labels;
+      return (vm) => vm.labels[value.slice(0, equals)] === value.slice(equals + 1);
+    }
+    case "ancestor": {
+      const imageId = await context.imageId(value);
+      return (vm) => vm.imageId === imageId || vm.image === value;
+    }
+    case "runtime":
+      return (vm) => vm.runtime === value;
+    case "before":
+    case "since": {
+      const pivot = context.all.findIndex((vm) => vm.id === context.find(value).id);
+      return (vm) => {
+        const index = context.all.findIndex((other) => other.id === vm.id);
+        return key === "before" ? index > pivot : index < pivot;
+      };
+    }
+  }
+}
+
+function regex(value: string): RegExp {
+  try {
+    return new RegExp(value);
+  } catch {
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `invalid filter 'name=${value}': it is not a regular expression`,
+    );
+  }
+}
