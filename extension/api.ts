@@ -1,7 +1,7 @@
 import type * as vscode from "vscode";
 import type { ImageSummary, VmSummary } from "../engine/protocol/index.ts";
-import type { Model } from "./model.ts";
-import { sortedImages, sortedVms } from "./store.ts";
+import type { Model } from "./engine/model.ts";
+import { sortedImages, sortedVms } from "./engine/store.ts";
 
 /** What `vscode.extensions.getExtension("mocker.mocker").exports` is. */
 export interface MockerExports {

@@ -1,28 +1,28 @@
 import * as vscode from "vscode";
 import { type MockerExports, makeExports } from "./api.ts";
-import type { CommandName } from "./command-names.ts";
-import { Connection } from "./connection.ts";
-import { ContextKeys } from "./context-keys.ts";
-import { Documents, scheme } from "./documents.ts";
-import { engineCommands } from "./engine-commands.ts";
-import { showError } from "./errors.ts";
-import { imageCommands } from "./image-commands.ts";
-import { ImageTree } from "./image-tree.ts";
+import type { CommandName } from "./commands/command-names.ts";
+import { engineCommands } from "./commands/engine-commands.ts";
+import { imageCommands } from "./commands/image-commands.ts";
+import { Pulls } from "./commands/pulls.ts";
+import { runConfigurationCommands } from "./commands/run-configuration-commands.ts";
+import { vmCommands } from "./commands/vm-commands.ts";
+import { Connection } from "./engine/connection.ts";
+import { showError } from "./engine/errors.ts";
+import { Model } from "./engine/model.ts";
 import { useTranslations } from "./l10n.ts";
-import { Model } from "./model.ts";
-import { Pulls } from "./pulls.ts";
-import { runConfigurationCommands } from "./run-configuration-commands.ts";
-import { RunConfigurationTree } from "./run-configuration-tree.ts";
-import { RunConfigurations } from "./run-configurations.ts";
-import { Runner } from "./runner.ts";
-import { Secrets } from "./secrets.ts";
+import { RunConfigurations } from "./run-configurations/run-configurations.ts";
+import { Runner } from "./run-configurations/runner.ts";
+import { Secrets } from "./run-configurations/secrets.ts";
 import type { CommandHandler, Services } from "./services.ts";
 import { onDidChangeSetting } from "./settings.ts";
-import { RunningCount } from "./status-bar.ts";
-import { VmTerminalProfile } from "./terminal-profile.ts";
-import { Terminals } from "./terminals.ts";
-import { vmCommands } from "./vm-commands.ts";
-import { VmTree } from "./vm-tree.ts";
+import { VmTerminalProfile } from "./terminals/terminal-profile.ts";
+import { Terminals } from "./terminals/terminals.ts";
+import { ContextKeys } from "./views/context-keys.ts";
+import { Documents, scheme } from "./views/documents.ts";
+import { ImageTree } from "./views/image-tree.ts";
+import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
+import { RunningCount } from "./views/status-bar.ts";
+import { VmTree } from "./views/vm-tree.ts";
 
 /** Wires the parts. No engine is started before a view is seen or a command asks for it; one that runs is joined. */
 export function activate(context: vscode.ExtensionContext): MockerExports {

@@ -1,13 +1,13 @@
 import type * as vscode from "vscode";
-import type { Connection } from "./connection.ts";
-import type { Documents } from "./documents.ts";
-import type { ImageItem, PullItem } from "./image-item.ts";
-import type { Model } from "./model.ts";
-import type { Pulls } from "./pulls.ts";
-import type { RunConfigurationItem } from "./run-configuration-tree.ts";
-import type { WizardServices } from "./run-wizard.ts";
-import type { Terminals } from "./terminals.ts";
-import type { VmItem } from "./vm-item.ts";
+import type { Pulls } from "./commands/pulls.ts";
+import type { Connection } from "./engine/connection.ts";
+import type { Model } from "./engine/model.ts";
+import type { Terminals } from "./terminals/terminals.ts";
+import type { Documents } from "./views/documents.ts";
+import type { ImageItem, PullItem } from "./views/image-item.ts";
+import type { RunConfigurationItem } from "./views/run-configuration-tree.ts";
+import type { VmItem } from "./views/vm-item.ts";
+import type { WizardServices } from "./wizard/run-wizard.ts";
 
 /** What commands work with. */
 export interface Services extends WizardServices {

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import * as vscode from "vscode";
-import type { Defaults, PlanContext } from "./run-plan.ts";
+import type { Defaults, PlanContext } from "./run-configurations/run-plan.ts";
 import { setting } from "./settings.ts";
 
 /** The folder whose `.vscode/mocker.json` counts. */

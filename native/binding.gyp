@@ -4,13 +4,13 @@
     "werror%": 0,
     # native/codec's static library, which build.mjs makes.
     "codec%": "",
-    "agent_sources": ["<!@(ls agent/*.cc common/*.cc 2>/dev/null || true)"],
-    "vmm_sources": ["<!@(ls vmm/*.cc common/*.cc 2>/dev/null || true)"],
-    "hello_sources": ["<!@(ls hello/*.cc 2>/dev/null || true)"],
-    "core_sources": ["<!@(ls core/*.cc)"],
+    "agent_sources": ["<!@(find guest/agent common -name '*.cc' | sort)"],
+    "vmm_sources": ["<!@(find host/vmm common -name '*.cc' | sort)"],
+    "hello_sources": ["guest/hello/main.cc"],
+    "core_sources": ["<!@(find host/core -name '*.cc' | sort)"],
   },
   "target_defaults": {
-    "include_dirs": ["third_party"],
+    "include_dirs": [".", "third_party"],
     "cflags": ["-Wall", "-Wextra", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
     "cflags!": ["-O3"],
     "cflags_cc": ["-std=c++20", "-O2", "-fexceptions"],
@@ -25,10 +25,10 @@
     {
       "target_name": "mocker",
       "sources": [
-        "addon/addon.cc",
-        "addon/image-root.cc",
-        "addon/layer-blob.cc",
-        "addon/process-watch.cc",
+        "host/addon/addon.cc",
+        "host/addon/image-root.cc",
+        "host/addon/layer-blob.cc",
+        "host/addon/process-watch.cc",
         "common/file.cc",
         "common/sys-error.cc",
         "<@(core_sources)",

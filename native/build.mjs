@@ -79,7 +79,7 @@ function step(
 }
 
 function sources() {
-  return ["addon", "agent", "codec", "common", "core", "hello", "third_party", "vmm"].flatMap((dir) =>
+  return ["codec", "common", "guest", "host", "third_party"].flatMap((dir) =>
     filesBelow(join(nativeDir, dir), ["target"]),
   );
 }

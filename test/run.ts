@@ -29,6 +29,7 @@ import { makeTestUser } from "./support/test-user.ts";
 const usage = `Usage: npm test [-- [SUITE…] [PATTERN] [--lab]]
   check    types, lint, import rules, unused code
   unit     test/unit
+  native   test/native: the addon, the monitor and the guest agent, as programs and under the sanitizers
   engine   test/engine: the built product on the simulation runtime, as this user and (when root) as an ordinary one
   extension  test/extension: the packaged extension in a real VS Code, on the simulation runtime; leaves screenshots
   lab      test/lab: the built product on real microVMs; in the lab where this machine's KVM cannot run them
@@ -36,7 +37,7 @@ PATTERN selects test files whose path contains it or, when there are none, tests
 --lab uses the lab even on a machine whose KVM is good.
 `;
 
-const suites = ["check", "unit", "engine", "extension", "lab"] as const;
+const suites = ["check", "unit", "native", "engine", "extension", "lab"] as const;
 type Suite = (typeof suites)[number];
 
 /** What runs when nothing is named. */
@@ -47,12 +48,13 @@ const minute = 60_000;
 const limitsMs: Record<Suite, number> = {
   check: 5 * minute,
   unit: 12 * minute,
+  native: 8 * minute,
   engine: 10 * minute,
   extension: 15 * minute,
   lab: 25 * minute,
 };
 /** For one test file of a suite that has a process for each. */
-const fileLimitMs = { unit: 4 * minute, engine: 5 * minute };
+const fileLimitMs = { unit: 4 * minute, native: 4 * minute, engine: 5 * minute };
 
 interface Selection {
   suites: Suite[];
@@ -115,10 +117,11 @@ async function runSuites(selection: Selection, folder: string): Promise<void> {
       }),
     );
   }
-  if (wants("unit")) {
-    await timed("unit", async () => {
-      const bundles = await bundlesOf("unit", selection.pattern, folder);
-      if (bundles) await runFiles("unit", "unit", bundles, selection.pattern, folder);
+  for (const suite of ["unit", "native"] as const) {
+    if (!wants(suite)) continue;
+    await timed(suite, async () => {
+      const bundles = await bundlesOf(suite, selection.pattern, folder);
+      if (bundles) await runFiles(suite, suite, bundles, selection.pattern, folder);
     });
   }
   if (!fixtures) return;
@@ -242,7 +245,7 @@ interface RunAs {
 
 /** One process per test file, two at a time. */
 async function runFiles(
-  suite: "unit" | "engine",
+  suite: "unit" | "native" | "engine",
   title: string,
   bundles: TestBundles,
   pattern: string | undefined,

@@ -5,11 +5,11 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Dockerd, startDockerd } from "../fixtures/dockerd.ts";
+import { makeTar } from "../fixtures/image-store.ts";
 import { fixtureImage } from "../fixtures/index.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
 import { retry } from "../support/retry.ts";
-import { makeTar } from "../unit/images/support.ts";
 
 /** A home with busybox under the name `box`. */
 async function withBox(): Promise<Mocker> {

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { FakeRegistry, makeImage, makeTar, writeLayout } from "../fixtures/image-store.ts";
 import { fixtureImage } from "../fixtures/index.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
-import { FakeRegistry, makeImage, makeTar, writeLayout } from "../unit/images/support.ts";
 
 function assertNothingUnderWay(mocker: Mocker): void {
   assert.deepEqual(readdirSync(join(mocker.dataDir, "images", "ingest")), []);

@@ -5,12 +5,12 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFile
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { FakeRegistry, makeImage, makeTar, writeLayout } from "../fixtures/image-store.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { startProxy } from "../support/proxy.ts";
 import { RunningProcess } from "../support/running-process.ts";
-import { FakeRegistry, makeImage, makeTar, writeLayout } from "../unit/images/support.ts";
 
 const secret = "s3cret-of-the-user";
 

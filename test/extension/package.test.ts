@@ -2,7 +2,7 @@ import { strict as assert } from "node:assert";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "mocha";
-import { installCommand } from "../../extension/install-command.ts";
+import { installCommand } from "../../extension/commands/install-command.ts";
 import { needPrograms, runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";

@@ -13,8 +13,8 @@ import {
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { copyFrom, FrameType, MockerError } from "../../../engine/protocol/index.ts";
+import { type Entry, makeTar } from "../../fixtures/image-store.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { type Entry, makeTar } from "../images/support.ts";
 import { type Result, runOffline, Setup } from "./harness.ts";
 
 describe("cp", () => {

@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { commandNames } from "../../../extension/command-names.ts";
-import { runConfigurationShape, volumeShape } from "../../../extension/run-configuration.ts";
+import { commandNames } from "../../../extension/commands/command-names.ts";
+import {
+  runConfigurationShape,
+  volumeShape,
+} from "../../../extension/run-configurations/run-configuration.ts";
 
 const root = process.env.MOCKER_TEST_ROOT ?? process.cwd();
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -44,7 +47,7 @@ interface Manifest {
 
 const { capabilities, contributes, icon } = JSON.parse(read("package.json")) as Manifest;
 const strings = JSON.parse(read("package.nls.json")) as Record<string, string>;
-const sources = readdirSync(join(root, "extension"))
+const sources = readdirSync(join(root, "extension"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .map((name) => read(`extension/${name}`))
   .join("\n");
@@ -168,7 +171,7 @@ test("conditions ask for keys that the extension sets", () => {
     conditions.flatMap((when) => [...when.matchAll(/(?<!== )\bmocker\.[a-z]\w*/g)].map(String)),
   );
   const set = new Set(
-    [...read("extension/context-keys.ts").matchAll(/#set\(\s*"([\w.]+)"/g)].map(([, key]) => key),
+    [...read("extension/views/context-keys.ts").matchAll(/#set\(\s*"([\w.]+)"/g)].map(([, key]) => key),
   );
   assert.deepEqual(
     [...asked].filter((key) => !set.has(key)),

@@ -7,7 +7,7 @@ import { CommandFailure } from "../../../engine/cli/command.ts";
 import { TarExtract } from "../../../engine/cli/transfer/tar-extract.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { rawEntry, repairChecksum } from "../images/hand-made-tar.ts";
+import { rawEntry, repairChecksum } from "../daemon/images/layers/hand-made-tar.ts";
 import { fuzz, type Random } from "./fuzz.ts";
 
 const dir = tmpDir();

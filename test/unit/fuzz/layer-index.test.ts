@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { LayerMerge, type MergeLayer } from "../../../engine/daemon/images/rootfs/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
+import { makeTar } from "../../fixtures/image-store.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { makeTar } from "../images/support.ts";
 import { fuzz, mutate } from "./fuzz.ts";
 import { convert } from "./layers.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodePax } from "../../../engine/common/tar/tar-header.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
-import { rawEntry } from "../images/hand-made-tar.ts";
+import { rawEntry } from "../daemon/images/layers/hand-made-tar.ts";
 import { fuzz, mutate } from "./fuzz.ts";
 import { readTar } from "./layers.ts";
 

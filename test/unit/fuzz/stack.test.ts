@@ -5,10 +5,10 @@ import { join, posix } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { MockerError } from "../../../engine/protocol/errors.ts";
+import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "../../fixtures/image-store.ts";
 import { needPrograms } from "../../support/host.ts";
 import { assertSame, snapshot, withDisk } from "../../support/image-tree.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
-import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "../images/support.ts";
 import { fuzz } from "./fuzz.ts";
 
 const run = promisify(execFile);

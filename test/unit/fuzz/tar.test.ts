@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { rawEntry, repairChecksum } from "../images/hand-made-tar.ts";
-import { makeTar } from "../images/support.ts";
+import { makeTar } from "../../fixtures/image-store.ts";
+import { rawEntry, repairChecksum } from "../daemon/images/layers/hand-made-tar.ts";
 import { fuzz, mutate } from "./fuzz.ts";
 import { readTar } from "./layers.ts";
 

@@ -1,0 +1,50 @@
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import * as vscode from "vscode";
+import { diagnostics } from "../engine/diagnostics.ts";
+import type { CommandHandler, Services } from "../services.ts";
+import { commandFolder, installCommand } from "./install-command.ts";
+
+const { l10n } = vscode;
+
+export function engineCommands(services: Services) {
+  const { connection, documents, context, log } = services;
+  const version = String(context.extension.packageJSON.version);
+  return {
+    async restartEngine() {
+      await vscode.window.withProgress(
+        { location: vscode.ProgressLocation.Window, title: l10n.t("Restarting the Mocker engine") },
+        () => connection.restartEngine(),
+      );
+    },
+
+    showLog: () => log.show(true),
+
+    async copyDiagnostics() {
+      await vscode.env.clipboard.writeText(await diagnostics(connection, version));
+      vscode.window.showInformationMessage(l10n.t("Mocker's diagnostics are in the clipboard."));
+    },
+
+    doctor: () => documents.showDoctor(),
+
+    async installCommand() {
+      const { path, onPath } = installCommand(
+        join(__dirname, "cli.js"),
+        process.execPath,
+        commandFolder(),
+        process.env,
+      );
+      const shown = path.replace(`${homedir()}/`, "~/");
+      if (onPath) {
+        vscode.window.showInformationMessage(l10n.t("Installed {0}.", shown));
+        return;
+      }
+      const copy = l10n.t("Copy PATH Setting");
+      const message = l10n.t("Installed {0}. Shells do not find it: its folder is not on PATH.", shown);
+      // The command is over, whenever the message is read.
+      vscode.window.showInformationMessage(message, copy).then((answer) => {
+        if (answer === copy) vscode.env.clipboard.writeText(`export PATH="${dirname(path)}:$PATH"`);
+      });
+    },
+  } satisfies Record<string, CommandHandler>;
+}

@@ -1,0 +1,110 @@
+import * as vscode from "vscode";
+import { type ErrorData, MockerError } from "../../engine/protocol/index.ts";
+import { sentences } from "./sentences.ts";
+
+/** Any failure as a MockerError: the engine's answers keep code, message and hint; a lost connection gets its own. */
+export function asMockerError(error: unknown): MockerError {
+  if (error instanceof MockerError) return error;
+  if (error instanceof vscode.CancellationError)
+    return new MockerError("CANCELLED", vscode.l10n.t("Cancelled."));
+  if (!(error instanceof Error)) return new MockerError("INTERNAL", String(error));
+  // Not instanceof ResponseError: vscode-languageclient carries its own copy of the class.
+  const { code, data } = error as Error & { code?: unknown; data?: unknown };
+  if (isErrorData(data)) {
+    return new MockerError(data.code, error.message, {
+      hint: data.hint,
+      details: data.details,
+      cause: error,
+    });
+  }
+  // vscode-jsonrpc's own codes for a connection that ended (PendingResponseRejected … ConnectionInactive).
+  if (typeof code === "number" && code <= -32096 && code >= -32099) return lostConnection(error);
+  if (/connection (got disposed|is (closed|disposed))/i.test(error.message)) return lostConnection(error);
+  return new MockerError("INTERNAL", error.message, { cause: error });
+}
+
+function isErrorData(data: unknown): data is ErrorData {
+  return typeof data === "object" && data !== null && "code" in data && typeof data.code === "string";
+}
+
+export function lostConnection(cause?: unknown): MockerError {
+  return new MockerError(
+    "ENGINE_UNREACHABLE",
+    vscode.l10n.t("The connection to the Mocker engine was lost."),
+    {
+      hint: vscode.l10n.t("Running VMs are not affected."),
+      cause,
+    },
+  );
+}
+
+/** What a click can do about an error. */
+export interface ErrorAction {
+  title: string;
+  run(): unknown;
+}
+
+function command(title: string, id: string, ...args: unknown[]): ErrorAction {
+  return { title, run: () => vscode.commands.executeCommand(id, ...args) };
+}
+
+const doctor = () => command(vscode.l10n.t("Run Doctor"), "mocker.doctor");
+const log = () => command(vscode.l10n.t("Show Log"), "mocker.showLog");
+const settings = (name: string) =>
+  command(vscode.l10n.t("Open Settings"), "workbench.action.openSettings", name);
+
+/** Takes the cause away: the first button, the one that Enter presses. */
+function remedies({ code, details }: MockerError): ErrorAction[] {
+  if (details?.source === "setting" || details?.source === "environment") {
+    return [settings("mocker.engine.path")];
+  }
+  switch (code) {
+    case "KVM_UNAVAILABLE":
+    case "LIBKRUN_UNAVAILABLE":
+    case "RUNTIME_UNAVAILABLE":
+    case "FEATURE_UNAVAILABLE":
+      return [doctor()];
+    case "NO_SPACE":
+      return [command(vscode.l10n.t("Prune Images…"), "mocker.pruneImages")];
+    default:
+      return [];
+  }
+}
+
+/** Offered where the caller has nothing better. */
+function fallbacks({ code, details }: MockerError): ErrorAction[] {
+  if (code === "IMAGE_NOT_FOUND") return [command(vscode.l10n.t("Pull Image…"), "mocker.pullImage")];
+  if (code === "INTERNAL") return [log()];
+  if (code !== "ENGINE_UNREACHABLE" || details?.source === "setting") return [];
+  return details?.source === "environment"
+    ? [log()]
+    : [command(vscode.l10n.t("Restart Engine"), "mocker.restartEngine"), log()];
+}
+
+/** Where no VM can run, the engine speaks of a flag of the command line; here it is a setting. */
+function hintOf({ code, hint }: MockerError): string | undefined {
+  if (code !== "KVM_UNAVAILABLE" && code !== "LIBKRUN_UNAVAILABLE" && code !== "RUNTIME_UNAVAILABLE")
+    return hint;
+  return vscode.l10n.t(
+    "The doctor says what is missing. To simulate VMs instead, without isolation, set the runtime of the run configuration, or mocker.run.runtime, to auto",
+  );
+}
+
+/** Message and hint, one text. */
+export function describe(error: MockerError): string {
+  return sentences(error.message, hintOf(error));
+}
+
+/** One message with the buttons that help; `actions` are the caller's. Nothing is shown for a cancellation. */
+export async function showError(
+  failure: unknown,
+  channel: vscode.LogOutputChannel,
+  actions: ErrorAction[] = [],
+): Promise<void> {
+  const error = asMockerError(failure);
+  if (error.code === "CANCELLED") return;
+  channel.error(`${error.code}: ${sentences(error.message, error.hint)}`);
+  const all = [...remedies(error), ...actions, ...(actions.length === 0 ? fallbacks(error) : [])];
+  const title = await vscode.window.showErrorMessage(describe(error), ...all.map((action) => action.title));
+  await all.find((action) => action.title === title)?.run();
+}

@@ -1,0 +1,92 @@
+import type { Socket } from "node:net";
+import { Writable } from "node:stream";
+import type * as vscode from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  type InitializeParams,
+  LanguageClient,
+  type StaticFeature,
+  type StreamInfo,
+} from "vscode-languageclient/node";
+import { protocolVersion } from "../../engine/protocol/index.ts";
+import { redactTrace } from "./redact.ts";
+
+/**
+ * vscode-languageclient over a socket that is connected already: framing, cancellation, progress and trace are its.
+ * It lives as long as the socket; reconnecting, and telling the user, is the business of connection.ts.
+ */
+export class EngineLanguageClient extends LanguageClient {
+  readonly #log: vscode.LogOutputChannel;
+
+  constructor(socket: Socket, log: vscode.LogOutputChannel, version: string, onClose: () => void) {
+    super("mocker", "Mocker", () => Promise.resolve(streams(socket)), {
+      outputChannel: log,
+      traceOutputChannel: redacted(log),
+      // start() rejects: that is enough.
+      initializationFailedHandler: () => false,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => {
+          onClose();
+          return { action: CloseAction.DoNotRestart, handled: true, message: "The connection was closed." };
+        },
+      },
+    });
+    this.#log = log;
+    this.registerFeature(handshake(version));
+  }
+
+  /** Nothing pops up: whoever asked for something hears of its failure. */
+  override error(message: string, data?: unknown): void {
+    this.#log.debug(data === undefined ? message : `${message} ${String(data)}`);
+  }
+
+  override info(message: string): void {
+    this.#log.debug(message);
+  }
+
+  /** Only after a failed start, where the base class would leave a rejection that nobody handles. */
+  override stop(timeout?: number): Promise<void> {
+    return super.stop(timeout).catch(() => undefined);
+  }
+}
+
+/** A failed write ends the socket and so all requests, instead of a rejection inside vscode-jsonrpc 8 that nobody sees. */
+function streams(socket: Socket): StreamInfo {
+  const writer = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      socket.write(chunk, (error) => {
+        if (error) socket.destroy();
+        done();
+      });
+    },
+  });
+  return { reader: socket, writer, detached: true };
+}
+
+/** Adds to LSP's `initialize` what the engine wants to know. */
+function handshake(version: string): StaticFeature {
+  return {
+    fillInitializeParams(params: InitializeParams) {
+      Object.assign(params, { protocolVersion, client: { name: "vscode", version } });
+    },
+    fillClientCapabilities() {},
+    initialize() {},
+    getState: () => ({ kind: "static" }),
+    clear() {},
+  };
+}
+
+/** The channel, for vscode-languageclient's trace. */
+function redacted(log: vscode.LogOutputChannel): vscode.OutputChannel {
+  return new Proxy(log, {
+    get(target, property) {
+      if (property === "append" || property === "appendLine") {
+        return (text: string) => target.info(redactTrace(text).trimEnd());
+      }
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,67 @@
+/** What the views show, as pure data: immutable maps and the reducers that the engine's events go through. */
+import type { ImageChange, ImageSummary, VmChange, VmSummary } from "../../engine/protocol/index.ts";
+
+export interface Snapshot {
+  /** By ID. */
+  vms: ReadonlyMap<string, VmSummary>;
+  images: ReadonlyMap<string, ImageSummary>;
+}
+
+export const emptySnapshot: Snapshot = { vms: new Map(), images: new Map() };
+
+export function snapshotOf(vms: readonly VmSummary[], images: readonly ImageSummary[]): Snapshot {
+  return {
+    vms: new Map(vms.map((vm) => [vm.id, vm])),
+    images: new Map(images.map((image) => [image.id, image])),
+  };
+}
+
+export function applyVmChange(snapshot: Snapshot, { kind, id, vm }: VmChange): Snapshot {
+  const vms = new Map(snapshot.vms);
+  if (kind === "removed") vms.delete(id);
+  else if (vm !== undefined) vms.set(id, vm);
+  return { ...snapshot, vms };
+}
+
+export function applyImageChange(snapshot: Snapshot, { kind, id, image }: ImageChange): Snapshot {
+  const images = new Map(snapshot.images);
+  if (kind === "removed") images.delete(id);
+  else if (image !== undefined) images.set(id, image);
+  return { ...snapshot, images };
+}
+
+export function isRunning(vm: VmSummary): boolean {
+  return vm.state === "running" || vm.state === "paused";
+}
+
+/** Running VMs first, the newest of each group on top, as `mocker ps` lists them. */
+export function sortedVms(snapshot: Snapshot): VmSummary[] {
+  return [...snapshot.vms.values()].sort(
+    (a, b) => Number(isRunning(b)) - Number(isRunning(a)) || compareText(b.createdAt, a.createdAt),
+  );
+}
+
+/** By their first tag; untagged images last, newest first. */
+export function sortedImages(snapshot: Snapshot): ImageSummary[] {
+  return [...snapshot.images.values()].sort((a, b) => {
+    const [tagA, tagB] = [a.repoTags[0], b.repoTags[0]];
+    if (tagA !== undefined && tagB !== undefined) return compareText(tagA, tagB);
+    if (tagA === undefined && tagB === undefined) return compareText(b.created, a.created);
+    return tagA === undefined ? 1 : -1;
+  });
+}
+
+/** Names of the VMs made from an image. */
+export function usersOf(snapshot: Snapshot, imageId: string): string[] {
+  return [...snapshot.vms.values()].filter((vm) => vm.imageId === imageId).map((vm) => vm.name);
+}
+
+export function runningCount(snapshot: Snapshot): number {
+  let count = 0;
+  for (const vm of snapshot.vms.values()) if (isRunning(vm)) count++;
+  return count;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,157 @@
+/** From a run configuration to what the engine is asked for, and to what one would type. */
+import { basename, isAbsolute, join, normalize, posix } from "node:path";
+import type { VmCreateParams, VolumeMount } from "../../engine/protocol/index.ts";
+import type { RunConfiguration, RunVolume } from "./run-configuration.ts";
+
+export interface PlanContext {
+  /** Absent without a workspace. */
+  workspaceFolder: string | undefined;
+  userHome: string;
+}
+
+/** Replaces `${workspaceFolder}`, `${workspaceFolderBasename}` and `${userHome}`, and makes the path absolute. */
+export function resolvePath(path: string, { workspaceFolder, userHome }: PlanContext): string {
+  const replaced = path
+    .replaceAll(/\$\{workspaceFolder\}/g, () => workspaceFolder ?? "")
+    .replaceAll(/\$\{workspaceFolderBasename\}/g, () => basename(workspaceFolder ?? ""))
+    .replaceAll(/\$\{userHome\}/g, () => userHome)
+    .replace(/^~(?=\/|$)/, () => userHome);
+  return normalize(isAbsolute(replaced) ? replaced : join(workspaceFolder ?? userHome, replaced));
+}
+
+/** A folder's path as the file names it: what lies in the workspace is named from there. */
+export function portablePath(path: string, { workspaceFolder }: PlanContext): string {
+  if (workspaceFolder === undefined) return path;
+  if (path === workspaceFolder) return `\${workspaceFolder}`;
+  return path.startsWith(`${workspaceFolder}/`)
+    ? `\${workspaceFolder}${path.slice(workspaceFolder.length)}`
+    : path;
+}
+
+/** Where a folder goes in the VM unless one says otherwise: under its own name, which is not taken yet. */
+export function suggestTarget(source: string, taken: readonly string[], isWorkspace: boolean): string {
+  const name = basename(source) || "data";
+  const base = isWorkspace ? posix.join("/workspaces", name) : posix.join("/mnt", name);
+  let target = base;
+  for (let number = 2; taken.includes(target); number++) target = `${base}-${number}`;
+  return target;
+}
+
+export function mountOf({ source, target, readOnly }: RunVolume, context: PlanContext): VolumeMount {
+  return {
+    source: resolvePath(source, context),
+    target: posix.normalize(target),
+    readOnly: readOnly ?? false,
+  };
+}
+
+export interface Defaults {
+  cpus: number;
+  memoryMiB: number;
+  runtime: "auto" | "krun" | "simulation";
+  network: "tsi" | "none";
+  autoRemove: boolean;
+}
+
+/**
+ * The VM of a configuration. `fileEnv` are the variables of its files, `secretEnv` its secrets, both `KEY=value`;
+ * of one name the last counts: files, then `env`, then secrets. Zero CPUs or memory leave it to the engine.
+ */
+export function createParams(
+  configuration: RunConfiguration,
+  options: {
+    context: PlanContext;
+    defaults: Defaults;
+    fileEnv: readonly string[];
+    secretEnv: readonly string[];
+  },
+): VmCreateParams {
+  const { context, defaults } = options;
+  const { command, entrypoint, vmName, workingDir, user, hostname, volumes } = configuration;
+  const ownEnv = Object.entries(configuration.env ?? {}).map(([key, value]) => `${key}=${value}`);
+  const env = [...options.fileEnv, ...ownEnv, ...options.secretEnv];
+  const cpus = configuration.cpus ?? defaults.cpus;
+  const memoryMiB = configuration.memoryMiB ?? defaults.memoryMiB;
+  return {
+    image: configuration.image,
+    tty: true,
+    openStdin: true,
+    autoRemove: configuration.autoRemove ?? defaults.autoRemove,
+    runtime: configuration.runtime ?? defaults.runtime,
+    network: configuration.network ?? defaults.network,
+    ...(vmName ? { name: vmName } : {}),
+    ...(command ? { command } : {}),
+    ...(entrypoint ? { entrypoint } : {}),
+    ...(workingDir ? { workingDir } : {}),
+    ...(user ? { user } : {}),
+    ...(hostname ? { hostname } : {}),
+    ...(volumes?.length ? { volumes: volumes.map((volume) => mountOf(volume, context)) } : {}),
+    ...(env.length > 0 ? { env } : {}),
+    ...(cpus > 0 ? { cpus } : {}),
+    ...(memoryMiB > 0 ? { memoryMiB } : {}),
+  };
+}
+
+/** The configuration as a `mocker run` command for a POSIX shell. Secrets come from the shell's environment. */
+export function commandLine(
+  configuration: RunConfiguration,
+  context: PlanContext,
+  defaults: Defaults,
+): string {
+  const args = ["mocker", "run", "-it"];
+  const { vmName, volumes, envFiles, env, secrets, workingDir, user, hostname, entrypoint, command } =
+    configuration;
+  if (configuration.autoRemove ?? defaults.autoRemove) args.push("--rm");
+  if (vmName) args.push("--name", vmName);
+  for (const volume of volumes ?? []) args.push(...volumeArgs(mountOf(volume, context)));
+  for (const file of envFiles ?? []) args.push("--env-file", resolvePath(file, context));
+  for (const [key, value] of Object.entries(env ?? {})) args.push("-e", `${key}=${value}`);
+  for (const key of secrets ?? []) args.push("-e", key);
+  const cpus = configuration.cpus ?? defaults.cpus;
+  const memoryMiB = configuration.memoryMiB ?? defaults.memoryMiB;
+  if (cpus > 0) args.push("--cpus", String(cpus));
+  if (memoryMiB > 0) args.push("-m", `${memoryMiB}m`);
+  const runtime = configuration.runtime ?? defaults.runtime;
+  if (runtime !== "auto") args.push("--runtime", runtime);
+  const network = configuration.network ?? defaults.network;
+  if (network !== "tsi") args.push("--network", network);
+  if (workingDir) args.push("-w", workingDir);
+  if (user) args.push("-u", user);
+  if (hostname) args.push("-h", hostname);
+  // The flag takes one word; the rest of an entry point are the first arguments.
+  if (entrypoint) args.push("--entrypoint", entrypoint[0] ?? "");
+  args.push(configuration.image, ...(entrypoint?.slice(1) ?? []), ...(command ?? []));
+  return args.map(quote).join(" ");
+}
+
+/** `-v` cuts at colons; a path that has one needs `--mount`. */
+function volumeArgs({ source, target, readOnly }: VolumeMount): string[] {
+  if (!source.includes(":") && !target.includes(":")) {
+    return ["-v", `${source}:${target}${readOnly ? ":ro" : ""}`];
+  }
+  return ["--mount", `type=bind,source=${source},target=${target}${readOnly ? ",readonly" : ""}`];
+}
+
+/** One word of a POSIX shell. */
+export function quote(word: string): string {
+  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Splits what one types as a command into words, as a POSIX shell would, without expanding anything. */
+export function splitWords(text: string): string[] | undefined {
+  const words: string[] = [];
+  let word: string | undefined;
+  const pattern = /\s+|'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^\s'"\\]+)|(.)/gsu;
+  for (const [whole, single, double, escaped, plain, stray] of text.matchAll(pattern)) {
+    if (stray !== undefined) return undefined;
+    if (/^\s+$/.test(whole) && escaped === undefined && single === undefined && double === undefined) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+      continue;
+    }
+    word = (word ?? "") + (single ?? double?.replace(/\\(["\\$`])/g, "$1") ?? escaped ?? plain ?? "");
+  }
+  if (word !== undefined) words.push(word);
+  return words;
+}

@@ -1,0 +1,61 @@
+import * as vscode from "vscode";
+import type { Connection } from "../engine/connection.ts";
+import type { Model } from "../engine/model.ts";
+import { isRunning } from "../engine/store.ts";
+import type { RunConfigurations } from "../run-configurations/run-configurations.ts";
+
+/** Keys for `when` clauses: which welcome a view shows and which commands there are. */
+export class ContextKeys implements vscode.Disposable {
+  readonly #connection: Connection;
+  readonly #model: Model;
+  readonly #known = new Map<string, unknown>();
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(connection: Connection, model: Model, configurations: RunConfigurations) {
+    this.#connection = connection;
+    this.#model = model;
+    const update = () => this.#update();
+    const read = async (): Promise<void> => {
+      const entries = vscode.workspace.isTrusted ? await configurations.entries() : [];
+      this.#set("mocker.hasConfigurations", entries.length > 0);
+    };
+    this.#subscriptions = [
+      model.onDidChange(update),
+      connection.onDidChangeState(update),
+      configurations.onDidChange(read),
+    ];
+    update();
+    read();
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  #update(): void {
+    const { state } = this.#connection;
+    const { vms, images } = this.#model.snapshot;
+    const loaded = state.kind === "connected" && this.#model.loaded;
+    this.#set("mocker.state", state.kind === "failed" ? "failed" : loaded ? "ready" : "starting");
+    // Which of its causes a failure has: the button in the welcome is the one that helps.
+    this.#set("mocker.failure", state.kind === "failed" ? failureOf(state.error.details?.source) : "");
+    this.#set("mocker.runtime", state.kind === "connected" ? state.info.runtime : "");
+    this.#set("mocker.hasImages", images.size > 0);
+    this.#set("mocker.hasRunning", [...vms.values()].some(isRunning));
+    this.#set(
+      "mocker.hasStopped",
+      [...vms.values()].some((vm) => !isRunning(vm)),
+    );
+  }
+
+  #set(key: string, value: unknown): void {
+    if (this.#known.get(key) === value) return;
+    this.#known.set(key, value);
+    vscode.commands.executeCommand("setContext", key, value);
+  }
+}
+
+function failureOf(source: unknown): string {
+  if (source === "version") return "version";
+  return source === "setting" || source === "environment" ? "path" : "engine";
+}

@@ -1,0 +1,388 @@
+#include "agent.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+
+#include "common/clock.h"
+#include "common/sys-error.h"
+#include "configure.h"
+#include "power.h"
+#include "stats.h"
+
+namespace mocker {
+namespace {
+
+constexpr size_t maxWriteBytes = 32768;
+constexpr size_t maxControlQueueBytes = 1 << 20;
+constexpr int64_t ackTimeoutMs = 5000;
+/** Everything that could still hold a pipe of the main process is killed with it, so this only bounds the absurd. */
+constexpr int mainDrainMs = 2000;
+constexpr int execDrainMs = 1000;
+constexpr int64_t haltMs = 2000;
+const std::string mainId = "main";
+
+char scratch[65536];
+
+class RequestError : public std::runtime_error {
+ public:
+  RequestError(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+  const std::string& code() const { return code_; }
+
+ private:
+  std::string code_;
+};
+
+std::string kernelRelease() {
+  utsname names{};
+  ::uname(&names);
+  return names.release;
+}
+
+int64_t bootMs() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
+}
+
+std::vector<std::string> stringsOf(const Json& params, const char* key) {
+  std::vector<std::string> strings;
+  const auto it = params.find(key);
+  if (it == params.end()) return strings;
+  if (!it->is_array()) throw RequestError("INTERNAL", std::string(key) + ": must be an array");
+  for (const auto& value : *it) {
+    if (!value.is_string()) throw RequestError("INTERNAL", std::string(key) + ": must be an array of strings");
+    strings.push_back(value.get<std::string>());
+    if (strings.back().find('\0') != std::string::npos) {
+      throw RequestError("INTERNAL", std::string(key) + ": must not contain a NUL byte");
+    }
+  }
+  return strings;
+}
+
+unsigned short sizeOf(const Json& params, const char* key, int64_t fallback) {
+  return static_cast<unsigned short>(std::clamp<int64_t>(integerOr(params, key, fallback), 0, 65535));
+}
+
+SpawnRequest spawnRequest(const Json& params, bool isMain) {
+  SpawnRequest request;
+  request.argv = stringsOf(params, "argv");
+  if (request.argv.empty()) throw RequestError("INTERNAL", "argv: must not be empty");
+  request.env = stringsOf(params, "env");
+  request.cwd = stringOr(params, "cwd", "");
+  if (request.cwd.empty()) request.cwd.push_back('/');
+  if (request.cwd[0] != '/') throw RequestError("BAD_CWD", "the working directory \"" + request.cwd + "\" is not an absolute path");
+  request.createCwd = isMain;
+  request.user = stringOr(params, "user", "");
+  request.tty = flagOr(params, "tty", false);
+  request.rows = sizeOf(params, "rows", 24);
+  request.cols = sizeOf(params, "cols", 80);
+  request.stdinOpen = flagOr(params, "stdin", false);
+  request.detach = !isMain && flagOr(params, "detach", false);
+  request.idle = isMain && flagOr(params, "idle", false);
+  request.archive = !isMain && flagOr(params, "archive", false);
+  const auto limits = params.find("rlimits");
+  if (limits != params.end()) request.rlimits = parseLimits(*limits);
+  return request;
+}
+
+}  // namespace
+
+Agent::Agent(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
+
+Agent::Agent(std::unique_ptr<Transport> transport, IdMap uids, IdMap gids) : transport_(std::move(transport)) {
+  machine_.simulation = true;
+  machine_.uids = std::move(uids);
+  machine_.gids = std::move(gids);
+}
+
+void Agent::run() {
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  childSignals_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  loop_.add(childSignals_.get(), EPOLLIN, [this](uint32_t) {
+    signalfd_siginfo info[16];
+    while (::read(childSignals_.get(), info, sizeof info) > 0) {
+    }
+    reap();
+  });
+  loop_.beforeSleep([this] {
+    sweep();
+    advanceHalt();
+  });
+  connectControl();
+  loop_.run();
+  powerOff(machine_);
+}
+
+// --- the control connection ---
+
+void Agent::connectControl() {
+  control_ = transport_->dialControl();
+  if (!control_) {
+    // The host listens before the guest boots; only a restart of the other side makes this wait.
+    loop_.after(redialMs_, [this] { connectControl(); });
+    redialMs_ = std::min<int64_t>(redialMs_ * 2, 100);
+    return;
+  }
+  redialMs_ = 1;
+  decoder_ = FrameDecoder();
+  loop_.add(control_.get(), EPOLLIN, [this](uint32_t events) { onControl(events); });
+  sendControl({{"hello",
+                {{"role", "control"},
+                 {"protocol", 1},
+                 {"kernel", kernelRelease()},
+                 {"bootMs", machine_.simulation ? 0 : bootMs()},
+                 {"pid", ::getpid()}}}});
+}
+
+void Agent::loseControl() {
+  loop_.remove(control_.get());
+  control_.reset();
+  controlOut_.clear();
+  if (!transport_->canRedial()) powerOff(machine_);  // the monitor is gone, and with it whoever could ask for anything
+  connectControl();
+}
+
+void Agent::onControl(uint32_t events) {
+  if ((events & EPOLLOUT) && !controlOut_.flush(control_.get(), maxWriteBytes)) return loseControl();
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) readControl();
+  updateControl();
+}
+
+void Agent::readControl() {
+  const ssize_t got = ::recv(control_.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return loseControl();
+  struct {
+    Agent& self;
+    bool onData(FrameType, std::string_view) { return true; }
+    bool onJson(std::string&& text) {
+      self.handle(text);
+      return true;
+    }
+  } handler{*this};
+  try {
+    decoder_.feed(std::string_view(scratch, static_cast<size_t>(got)), handler);
+  } catch (const ProtocolError&) {
+    loseControl();
+  }
+}
+
+void Agent::sendControl(const Json& message) {
+  if (!control_) return;
+  controlOut_.append(jsonFrame(message));
+  // A broken connection shows up as an event, too; there it is handled.
+  controlOut_.flush(control_.get(), maxWriteBytes);
+  updateControl();
+}
+
+void Agent::updateControl() {
+  if (!control_) return;
+  const bool readable = controlOut_.size() < maxControlQueueBytes;
+  loop_.modify(control_.get(), (readable ? EPOLLIN : 0u) | (controlOut_.empty() ? 0u : EPOLLOUT));
+}
+
+void Agent::handle(const std::string& text) {
+  const auto request = parseObject(text);
+  if (!request) return;
+  const auto id = request->find("id");
+  if (id == request->end()) return;
+  Json reply{{"id", *id}};
+  const auto refuse = [&](const std::string& code, const char* message) {
+    reply["error"] = {{"code", code}, {"message", message}};
+  };
+  try {
+    const Json* params = objectOrNull(*request, "params");
+    reply["result"] = call(stringOr(*request, "method", ""), params ? *params : Json::object());
+  } catch (const SpawnError& error) {
+    refuse(error.code(), error.what());
+  } catch (const RequestError& error) {
+    refuse(error.code(), error.what());
+  } catch (const std::exception& error) {
+    refuse("INTERNAL", error.what());
+  }
+  sendControl(reply);
+  if (auto action = std::exchange(afterReply_, nullptr)) action();
+}
+
+Json Agent::call(const std::string& method, const Json& params) {
+  if (method == "ping") return Json::object();
+  if (halting_) throw RequestError("NOT_RUNNING", "the machine is going down");
+  if (method == "configure") {
+    configure(params, machine_);
+    return {{"kernel", kernelRelease()}};
+  }
+  if (method == "start" || method == "exec") return runProcess(params, method == "start");
+  if (method == "signal") {
+    const int64_t signal = integerOr(params, "signal", 0);
+    if (signal < 1 || signal > 64) throw RequestError("INTERNAL", "signal: must be a number from 1 to 64");
+    if (::kill(findRunning(params).pid(), static_cast<int>(signal)) != 0) throwErrno("kill");
+    return Json::object();
+  }
+  if (method == "resize") {
+    if (!findRunning(params).resize(sizeOf(params, "rows", 24), sizeOf(params, "cols", 80))) {
+      throw RequestError("INTERNAL", "the process has no terminal");
+    }
+    return Json::object();
+  }
+  if (method == "stop") return stop(params);
+  if (method == "stats") {
+    if (!machine_.configured) throw RequestError("INTERNAL", "the machine is not configured yet");
+    return readStats(machine_);
+  }
+  throw RequestError("INTERNAL", "method \"" + method + "\" is not known");
+}
+
+// --- processes ---
+
+Json Agent::runProcess(const Json& params, bool isMain) {
+  if (!machine_.configured) throw RequestError("INTERNAL", "the machine is not configured yet");
+  if (isMain && mainStarted_) throw RequestError("INTERNAL", "the main process was started already");
+  if (mainEnded_) throw RequestError("NOT_RUNNING", "the main process has ended");
+  const auto id = isMain ? mainId : stringOr(params, "stream", "");
+  if (id.empty() || id.size() > 128 || (!isMain && id == mainId)) throw RequestError("INTERNAL", "stream: is not usable");
+  if (sessions_.count(id)) throw RequestError("INTERNAL", "stream \"" + id + "\" is in use");
+  const SpawnRequest request = spawnRequest(params, isMain);
+
+  Fd stream;
+  if (!request.detach) {
+    // A descriptor may travel with the control connection: it must be at a frame's boundary.
+    while (!controlOut_.empty()) {
+      pollfd wait{control_.get(), POLLOUT, 0};
+      if (::poll(&wait, 1, 5000) <= 0 || !controlOut_.flush(control_.get(), maxWriteBytes)) {
+        throw RequestError("INTERNAL", "the control connection is stuck");
+      }
+    }
+    stream = transport_->dialStream(control_.get());
+    const auto hello = jsonFrame({{"hello", {{"role", "stream"}, {"id", id}}}});
+    if (writeSome(stream.get(), hello) != static_cast<long>(hello.size())) throwErrno("cannot reach the monitor");
+  }
+  Session::Events events;
+  if (isMain) {
+    mainStarted_ = true;
+    events.ended = [this] { mainEnded(); };
+    events.acknowledged = [this] { beginHalt(); };
+  } else {
+    events.ended = [this, id] {
+      const auto session = sessions_.find(id);
+      const int code = session == sessions_.end() ? 0 : session->second->exitCode();
+      const auto report = [this, id, code] { sendControl({{"event", "execExited"}, {"params", {{"id", id}, {"code", code}}}}); };
+      // A failed start is answered first.
+      if (session != sessions_.end() && session->second->failedToStart()) {
+        afterReply_ = report;
+      } else {
+        report();
+      }
+    };
+  }
+  auto session = std::make_unique<Session>(loop_, id, std::move(stream), std::move(events));
+  Session& running = *session;
+  sessions_[id] = std::move(session);
+  try {
+    running.start(spawn(request, machine_), request.stdinOpen);
+  } catch (const SpawnError& error) {
+    running.startFailed(error);
+    throw;
+  }
+  return {{"pid", running.pid()}};
+}
+
+Session& Agent::findRunning(const Json& params) {
+  const auto target = stringOr(params, "target", "main");
+  const auto it = sessions_.find(target);
+  if (it == sessions_.end() || !it->second->running()) {
+    throw RequestError("NOT_RUNNING", "no process \"" + target + "\" is running");
+  }
+  return *it->second;
+}
+
+Json Agent::stop(const Json& params) {
+  const auto main = sessions_.find(mainId);
+  if (main == sessions_.end() || !main->second->running()) {
+    if (!mainStarted_) afterReply_ = [this] { beginHalt(); };
+    return Json::object();
+  }
+  const int64_t signal = std::clamp<int64_t>(integerOr(params, "signal", SIGTERM), 1, 64);
+  const int64_t graceMs = integerOr(params, "graceMs", 10000);
+  ::kill(main->second->pid(), static_cast<int>(signal));
+  if (graceMs >= 0) loop_.after(graceMs, [this] { killAll(); });
+  return Json::object();
+}
+
+bool Agent::reap() {
+  for (;;) {
+    int status = 0;
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid <= 0) return pid < 0 && errno == ECHILD;
+    for (auto& [id, session] : sessions_) {
+      if (session->pid() != pid) continue;
+      const bool isMain = id == mainId;
+      // Docker's rule, there made by the kernel: when the main process ends, so does everything else.
+      if (isMain) killAll();
+      session->exited(status, isMain ? mainDrainMs : execDrainMs);
+      break;
+    }
+  }
+}
+
+void Agent::sweep() {
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    if (!it->second->done()) {
+      ++it;
+      continue;
+    }
+    const bool isMain = it->first == mainId;
+    it = sessions_.erase(it);
+    // The main stream was lost: nobody will acknowledge.
+    if (isMain) beginHalt();
+  }
+}
+
+void Agent::killAll() {
+  ::kill(-1, SIGKILL);
+}
+
+// --- the end ---
+
+void Agent::mainEnded() {
+  mainEnded_ = true;
+  // Behind the exit: the monitor may end the machine as soon as it has recorded that. A failed start is answered first.
+  const bool alone = sessions_.size() == 1 && !sessions_.begin()->second->failedToStart();
+  if (machine_.disposable && alone) sessions_.begin()->second->sendNext({{"halt", true}});
+  loop_.after(ackTimeoutMs, [this] { beginHalt(); });
+}
+
+void Agent::beginHalt() {
+  if (halting_) return;
+  halting_ = true;
+  killAll();
+  haltDeadlineMs_ = monotonicMs() + haltMs;
+  loop_.after(haltMs, [] {});
+}
+
+void Agent::advanceHalt() {
+  if (!halting_) return;
+  const bool childless = reap();
+  const bool late = monotonicMs() >= haltDeadlineMs_;
+  const bool flushed = std::all_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
+    return entry.first == mainId || entry.second->flushed();
+  });
+  if (!late && !(childless && flushed)) return;
+  settleFileSystems(machine_);
+  const auto main = sessions_.find(mainId);
+  if (main != sessions_.end()) main->second->sendLast({{"halt", true}});
+  powerOff(machine_);
+}
+
+}  // namespace mocker

@@ -1,0 +1,27 @@
+// What the agent keeps of the configured machine: descriptors that the workload cannot replace under it.
+#pragma once
+
+#include <string>
+
+#include "common/fd.h"
+#include "process/id-map.h"
+
+namespace mocker {
+
+struct Machine {
+  bool simulation = false;
+  bool configured = false;
+  /** Nothing that was written in here is wanted after the main process's end. */
+  bool disposable = false;
+  /** The machine's own /proc, its devpts and /dev/null. */
+  Fd proc;
+  Fd devPts;
+  Fd devNull;
+  /** krun: the mounted writable disk; to be made read-only before power goes. */
+  Fd upperDisk;
+  /** simulation: which users and groups exist in our user namespace. */
+  IdMap uids = IdMap::all();
+  IdMap gids = IdMap::all();
+};
+
+}  // namespace mocker

@@ -1,0 +1,12 @@
+// Volumes: shared folders, binds and tmpfs that the user asked for.
+#pragma once
+
+#include "common/json.h"
+#include "root-tree.h"
+
+namespace mocker {
+
+/** Mounts the `mounts` of configure inside `root`, in their order. Throws std::runtime_error naming the target. */
+void mountVolumes(const Json& mounts, const RootTree& root);
+
+}  // namespace mocker

@@ -1,0 +1,118 @@
+// mocker-vmm: the monitor of one VM. `mocker-vmm <absolute path of vmm.json>`; see spec.h.
+// `mocker-vmm --remove <absolute path>` removes a VM's folder; see remove-tree.h.
+
+#include <linux/close_range.h>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <string>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/sys-error.h"
+#include "child/child.h"
+#include "monitor/monitor.h"
+#include "notice.h"
+#include "records/records.h"
+#include "records/remove-tree.h"
+#include "spec.h"
+
+namespace {
+
+constexpr int exitUsage = 64;
+constexpr int exitLocked = 75;
+
+void prepareSignals() {
+  ::signal(SIGHUP, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&wanted, signal);
+  ::sigprocmask(SIG_SETMASK, &wanted, nullptr);
+}
+
+/** Raises the monitor's own limit on open files; returns what it was. */
+rlimit raiseOpenFiles() {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  return limit;
+}
+
+int watch(const mocker::VmSpec& spec) {
+  const auto lock = mocker::tryLockFile(spec.stateDir + "/vmm.lock");
+  if (!lock) {
+    std::fprintf(stderr, "mocker-vmm: another monitor has this VM (%s/vmm.lock)\n", spec.stateDir.c_str());
+    return exitLocked;
+  }
+  const rlimit openFiles = raiseOpenFiles();
+  const std::string startedAt = mocker::rfc3339Now();
+  if (::mkdir(spec.runDir.c_str(), 0700) != 0 && errno != EEXIST) mocker::throwErrno(spec.runDir);
+  // The record of an earlier run must not be taken for this one's.
+  ::unlink((spec.stateDir + "/exit.json").c_str());
+  mocker::Monitor monitor(spec, startedAt);
+  mocker::Child child;
+  try {
+    child = mocker::launchChild(spec, openFiles);
+  } catch (const std::exception& error) {
+    mocker::notice(error.what());
+    mocker::writeRuntimeRecord(spec.stateDir, 0, startedAt);
+    monitor.runFailed(error.what());
+    return 0;
+  }
+  mocker::writeRuntimeRecord(spec.stateDir, child.pid, startedAt);
+  try {
+    monitor.run(std::move(child));
+  } catch (const std::exception& error) {
+    // Out of memory or of descriptors: the VM ends with this process.
+    mocker::notice(error.what());
+    if (!monitor.recorded()) {
+      mocker::writeExitRecord(spec, {137, std::nullopt, "vm-died", std::string("the VM's monitor failed: ") + error.what()}, startedAt);
+    }
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "--remove") == 0 && argv[2][0] == '/') {
+    try {
+      mocker::removeTree(argv[2]);
+      return 0;
+    } catch (const std::exception& error) {
+      mocker::notice(error.what());
+      return 1;
+    }
+  }
+  if (argc != 2 || argv[1][0] != '/') {
+    std::fputs("usage: mocker-vmm <absolute path of vmm.json>\n", stderr);
+    return exitUsage;
+  }
+  ::close_range(3, ~0u, 0);
+  // Big buffers are rare: give them back to the system at once.
+  ::mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+  prepareSignals();
+  try {
+    const mocker::VmSpec spec = mocker::loadVmSpec(argv[1]);
+    try {
+      return watch(spec);
+    } catch (const std::exception& error) {
+      mocker::notice(error.what());
+      mocker::writeExitRecord(spec, {125, std::nullopt, "boot-failed", error.what()}, mocker::rfc3339Now());
+    }
+  } catch (const std::exception& error) {
+    mocker::notice(error.what());
+  }
+  return 1;
+}

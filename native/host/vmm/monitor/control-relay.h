@@ -1,0 +1,73 @@
+// The control conversation between the engine and the guest's agent, which come and go independently.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/loop.h"
+#include "host/vmm/streams/framed-connection.h"
+
+namespace mocker {
+
+/** What the engine says before the agent is there waits for it. Each end is read only while the other one takes it. */
+class ControlRelay {
+ public:
+  struct Events {
+    /** The agent has said hello. */
+    std::function<void()> agentCame;
+    /** The guest's end is closed. */
+    std::function<void()> guestGone;
+    /** A descriptor of the guest's; null: such are refused. */
+    std::function<void(Fd fd)> descriptor;
+    /** An engine listens; it has been told nothing yet. */
+    std::function<void()> engineCame;
+    /** The engine asks the agent to stop the VM, with this call or one that follows. */
+    std::function<void()> stopAsked;
+    /** Takes what must be destroyed, but not within its own call. */
+    std::function<void(std::shared_ptr<void> ended)> bury;
+  };
+
+  ControlRelay(Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
+  ControlRelay(const ControlRelay&) = delete;
+  ControlRelay& operator=(const ControlRelay&) = delete;
+
+  /** `hello` is null if the guest's hello is still to come. `rest` was read from the connection already. */
+  void takeGuest(Fd fd, const Json* hello, std::string rest);
+  /** An engine that comes takes the place of the one before. */
+  void takeEngine(Fd fd, std::string rest);
+
+  void tellEngine(const Json& message);
+  /** Asks the agent to stop the VM; its answer is for nobody. */
+  void askToStop(int64_t graceMs);
+
+  /** What a dead guest has sent is read, whether the engine takes it or not. */
+  void hearGuestOut();
+  void dropGuest();
+
+  bool hasGuest() const { return static_cast<bool>(guest_); }
+  bool agentIsHere() const { return !agentHello_.is_null(); }
+  /** What the agent said of itself, cut down to what the engine is told; null before. */
+  const Json& agentHello() const { return agentHello_; }
+
+ private:
+  void fromGuest(std::string&& text);
+  void fromEngine(std::string&& text);
+  void toGuest(std::string_view text);
+  void update();
+
+  Loop& loop_;
+  Events events_;
+  std::unique_ptr<FramedConnection> guest_;
+  std::unique_ptr<FramedConnection> engine_;
+  /** Whether the guest has said hello on its present connection. */
+  bool greeted_ = false;
+  Json agentHello_;
+  std::vector<std::string> waiting_;
+  size_t waitingBytes_ = 0;
+  bool guestDead_ = false;
+};
+
+}  // namespace mocker

@@ -1,0 +1,72 @@
+#include "handshake.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace mocker {
+namespace {
+
+constexpr size_t maxHelloBytes = 4096;
+constexpr int64_t helloTimeoutMs = 10000;
+
+}  // namespace
+
+Greeting::Greeting(Loop& loop, Fd fd, Done done)
+    : loop_(loop), fd_(std::move(fd)), done_(std::move(done)), decoder_(maxHelloBytes) {
+  loop_.add(fd_.get(), EPOLLIN, [this](uint32_t) { read(); });
+  timer_ = loop_.after(helloTimeoutMs, [this] { drop(); });
+}
+
+Greeting::~Greeting() {
+  loop_.cancel(timer_);
+  if (fd_) loop_.remove(fd_.get());
+}
+
+void Greeting::read() {
+  char bytes[4096];
+  const ssize_t got = ::recv(fd_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return drop();
+  struct {
+    Json hello;
+    bool wrong = false;
+    bool onData(FrameType, std::string_view) {
+      wrong = true;
+      return false;
+    }
+    bool onJson(std::string&& text) {
+      const auto message = parseObject(text);
+      const Json* inner = message ? objectOrNull(*message, "hello") : nullptr;
+      wrong = !inner;
+      if (inner) hello = *inner;
+      return false;
+    }
+  } handler;
+  size_t used = 0;
+  try {
+    used = decoder_.feed(std::string_view(bytes, static_cast<size_t>(got)), handler);
+  } catch (const ProtocolError&) {
+    return drop();
+  }
+  if (handler.wrong) return drop();
+  if (handler.hello.is_object()) give(handler.hello, std::string(bytes + used, static_cast<size_t>(got) - used));
+}
+
+void Greeting::give(const Json& hello, std::string rest) {
+  loop_.remove(fd_.get());
+  // Moved out: the callback may let go of this object.
+  const Done done = std::move(done_);
+  Fd fd = std::move(fd_);
+  done(*this, std::move(fd), hello, std::move(rest));
+}
+
+void Greeting::drop() {
+  loop_.remove(fd_.get());
+  fd_.reset();
+  const Done done = std::move(done_);
+  done(*this, Fd(), Json(), std::string());
+}
+
+}  // namespace mocker

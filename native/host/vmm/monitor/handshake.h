@@ -1,0 +1,35 @@
+// A new connection that has not said yet what it is.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "common/frame.h"
+#include "common/loop.h"
+
+namespace mocker {
+
+/** Reads a connection's first frame, the hello, with bounds on its size and time. */
+class Greeting {
+ public:
+  /** `hello` is the hello's object, `rest` what came after it; or `fd` is empty: the connection was closed. */
+  using Done = std::function<void(Greeting& self, Fd fd, const Json& hello, std::string rest)>;
+
+  Greeting(Loop& loop, Fd fd, Done done);
+  ~Greeting();
+  Greeting(const Greeting&) = delete;
+  Greeting& operator=(const Greeting&) = delete;
+
+ private:
+  void read();
+  void give(const Json& hello, std::string rest);
+  void drop();
+
+  Loop& loop_;
+  Fd fd_;
+  Done done_;
+  FrameDecoder decoder_;
+  Loop::Timer timer_;
+};
+
+}  // namespace mocker

@@ -1,0 +1,433 @@
+#include "monitor.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "common/clock.h"
+#include "common/sys-error.h"
+#include "common/unix-socket.h"
+#include "host/vmm/child/krun-child.h"
+#include "host/vmm/notice.h"
+
+namespace mocker {
+namespace {
+
+/** While a client has more than this queued, the guest has to wait with its output. */
+constexpr size_t maxClientQueueBytes = 1 << 20;
+/** In a stopping VM the output goes on; a client that falls back further than this is let go. */
+constexpr size_t maxStoppingQueueBytes = 8 << 20;
+constexpr size_t maxInputQueueBytes = 1 << 20;
+constexpr size_t maxClients = 64;
+constexpr size_t maxStreamIdBytes = 128;
+constexpr size_t maxMainJsonBytes = 65536;
+/** What a guest may make the host keep of its kernel's console and of libkrun's messages about it. */
+constexpr uint64_t maxConsoleBytes = 1 << 20;
+constexpr uint64_t maxErrorBytes = 256 << 10;
+constexpr int64_t partialMs = 100;
+/** How long a guest may take from its exit to the power-off. */
+constexpr int64_t haltMs = 15000;
+constexpr int64_t stopGraceMs = 10000;
+/** How long the rest of a dead guest's bytes is waited for. */
+constexpr int64_t drainMs = 2000;
+/** How long a client may take nothing of what is left for it after the VM's end. */
+constexpr int64_t goodbyeMs = 60000;
+
+bool isStreamSocket(int fd) {
+  int domain = 0, type = 0;
+  socklen_t size = sizeof(int);
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
+std::string deathOf(int status) {
+  if (WIFSIGNALED(status)) {
+    const char* name = ::sigabbrev_np(WTERMSIG(status));
+    return "was killed by SIG" + std::string(name ? name : "?");
+  }
+  return "ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+Monitor::Monitor(const VmSpec& spec, std::string startedAt)
+    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles),
+      greetings_(
+          loop_, [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); },
+          [this](Fd fd, const Json& hello, std::string rest, Side side) {
+            if (fd) welcome(std::move(fd), hello, std::move(rest), side);
+            settleDead();
+          }),
+      control_(loop_, controlEvents()),
+      execStreams_(loop_, [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); }) {
+  monitorSocket_ = listenUnix(spec.monitorSocketPath());
+  greetings_.listen(monitorSocket_, Side::engine);
+  if (spec.runtime == Runtime::krun) {
+    agentSocket_ = listenUnix(spec.agentSocketPath());
+    greetings_.listen(agentSocket_, Side::guest);
+  }
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&wanted, signal);
+  signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) throwErrno("signalfd");
+  loop_.add(signals_.get(), EPOLLIN, [this](uint32_t) { onSignal(); });
+  loop_.beforeSleep([this] {
+    buried_.clear();
+    log_.flush();
+    if (log_.hasPartial() && partialTimer_ == 0) {
+      partialTimer_ = loop_.after(partialMs, [this] {
+        partialTimer_ = 0;
+        log_.flushPartial();
+      });
+    }
+    advanceGoodbye();
+  });
+}
+
+Monitor::~Monitor() {
+  ::unlink(spec_.monitorSocketPath().c_str());
+  ::unlink(spec_.agentSocketPath().c_str());
+}
+
+void Monitor::run(Child child) {
+  child_ = child.pid;
+  bootTimer_ = loop_.after(spec_.bootTimeoutMs, [this] {
+    record({125, std::nullopt, "boot-failed",
+            "the VM's agent did not answer within " + std::to_string(spec_.bootTimeoutMs / 1000) + " s"});
+    killChild();
+  });
+  followOutput(child);
+  if (child.control) control_.takeGuest(std::move(child.control), nullptr, {});
+  loop_.run();
+}
+
+void Monitor::followOutput(Child& child) {
+  if (child.errors) {
+    Fd log(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
+    errors_ = std::make_unique<ChildOutput>(loop_, std::move(child.errors), std::move(log), maxErrorBytes,
+                                            ChildOutput::WhenFull::stop);
+  }
+  if (child.console) {
+    const auto path = spec_.krun->consolePath.value_or("/dev/null");
+    Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file) notice(path + ": " + errnoWords(errno));
+    console_ = std::make_unique<ChildOutput>(loop_, std::move(child.console), std::move(file), maxConsoleBytes,
+                                             ChildOutput::WhenFull::restart, "Kernel panic");
+  }
+}
+
+void Monitor::runFailed(const std::string& message) {
+  childDead_ = true;
+  record({125, std::nullopt, "boot-failed", message});
+  loop_.run();
+}
+
+template <typename T>
+void Monitor::bury(std::unique_ptr<T>& object) {
+  if (object) buried_.emplace_back(std::shared_ptr<T>(std::move(object)));
+}
+
+// --- connections ---
+
+void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
+  const auto role = stringOr(hello, "role", "");
+  if (role == "control") {
+    if (side == Side::guest) return control_.takeGuest(std::move(fd), &hello, std::move(rest));
+    return control_.takeEngine(std::move(fd), std::move(rest));
+  }
+  if (role == "attach" && side == Side::engine) return takeAttach(std::move(fd), hello, std::move(rest));
+  if (role != "stream") return;
+  const auto id = stringOr(hello, "id", "");
+  if (id.empty() || id.size() > maxStreamIdBytes) return;
+  if (id != "main") return execStreams_.take(std::move(fd), id, std::move(rest), side);
+  if (side == Side::guest) takeMainStream(std::move(fd), std::move(rest));
+}
+
+// --- control ---
+
+ControlRelay::Events Monitor::controlEvents() {
+  ControlRelay::Events events;
+  events.agentCame = [this] {
+    loop_.cancel(bootTimer_);
+    announce();
+    if (stopping_) requestStop();
+  };
+  events.guestGone = [this] { settleDead(); };
+  if (spec_.runtime == Runtime::simulation) {
+    events.descriptor = [this](Fd passed) {
+      if (isStreamSocket(passed.get())) greetings_.take(std::move(passed), Side::guest);
+    };
+  }
+  events.engineCame = [this] { announce(); };
+  // From here on the main process's end must not depend on a client that has stopped reading.
+  events.stopAsked = [this] {
+    stopping_ = true;
+    updateMain();
+  };
+  events.bury = [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); };
+  return events;
+}
+
+void Monitor::announce() {
+  const char* main = main_ == Main::none ? "none" : main_ == Main::running ? "running" : "exited";
+  control_.tellEngine({{"event", "monitor"}, {"params", {{"agent", control_.agentHello()}, {"main", main}}}});
+}
+
+void Monitor::requestStop() {
+  stopping_ = true;
+  updateMain();
+  if (!control_.agentIsHere()) {
+    // Nobody inside to be asked.
+    deathMessage_ = "the VM was stopped before it had booted";
+    return killChild();
+  }
+  control_.askToStop(stopGraceMs);
+  if (stopTimer_ == 0) stopTimer_ = loop_.after(stopGraceMs + 5000, [this] { killChild(); });
+}
+
+// --- the main process ---
+
+void Monitor::takeMainStream(Fd fd, std::string rest) {
+  if (main_ != Main::none || exit_) return;
+  FramedConnection::Events events;
+  events.data = [this](FrameType stream, std::string_view bytes) {
+    if (stream != FrameType::in && !bytes.empty()) mainOutput(stream, bytes);
+  };
+  events.message = [this](std::string&& text) {
+    if (const auto message = parseObject(text)) mainMessage(*message);
+  };
+  events.drained = [this] { updateMain(); };
+  events.closed = [this] { mainClosed(); };
+  main_ = Main::running;
+  mainStream_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxMainJsonBytes, std::move(events));
+  announce();
+  if (!waitingInput_.empty()) {
+    mainStream_->sendFrames(waitingInput_);
+    std::string().swap(waitingInput_);
+  }
+  mainStream_->begin();
+  updateMain();
+}
+
+void Monitor::takeAttach(Fd fd, const Json& hello, std::string rest) {
+  if (clients_.size() >= maxClients) return;
+  const bool takesInput = flagOr(hello, "stdin", false);
+  const int64_t replayBytes = std::max<int64_t>(0, integerOr(hello, "replayBytes", 0));
+  AttachClient::Events events;
+  events.input = [this](std::string_view bytes) { mainInput(bytes); };
+  events.drained = [this] { updateMain(); };
+  events.closed = [this] {
+    for (auto it = clients_.begin(); it != clients_.end(); ++it) {
+      if ((*it)->isOpen()) continue;
+      bury(*it);
+      clients_.erase(it);
+      break;
+    }
+    updateMain();
+  };
+  clients_.push_back(std::make_unique<AttachClient>(loop_, std::move(fd), takesInput, std::move(events)));
+  AttachClient& client = *clients_.back();
+  client.raw(ring_.frames(static_cast<size_t>(replayBytes)));
+  if (exit_) return client.end(exit_->frame());
+  client.begin(rest);
+  updateMain();
+}
+
+void Monitor::mainOutput(FrameType stream, std::string_view bytes) {
+  if (exit_) return;
+  log_.write(stream, bytes);
+  ring_.add(stream, bytes);
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    AttachClient& client = *clients_[i];
+    client.output(stream, bytes);
+    if (stopping_ && client.queuedBytes() > maxStoppingQueueBytes) {
+      notice("let go of a client that does not read");
+      client.close();
+      --i;
+    }
+  }
+  updateMain();
+}
+
+void Monitor::mainInput(std::string_view bytes) {
+  if (exit_) return;
+  if (mainStream_) {
+    mainStream_->send(FrameType::in, bytes);
+  } else {
+    waitingInput_ += frame(FrameType::in, bytes);
+  }
+  updateMain();
+}
+
+void Monitor::updateMain() {
+  const size_t input = mainStream_ ? mainStream_->queuedBytes() : waitingInput_.size();
+  bool full = false;
+  for (auto& client : clients_) {
+    client->setReadingInput(input < maxInputQueueBytes);
+    full = full || client->queuedBytes() > maxClientQueueBytes;
+  }
+  if (mainStream_) mainStream_->setReading(!full || stopping_ || childDead_);
+}
+
+void Monitor::mainMessage(const Json& message) {
+  if (const Json* exit = objectOrNull(message, "exit"); exit && !exit_) {
+    ExitRecord end;
+    end.exitCode = static_cast<int>(std::clamp<int64_t>(integerOr(*exit, "code", 0), 0, 255));
+    const int64_t signal = integerOr(*exit, "signal", 0);
+    if (signal >= 1 && signal <= 64) end.signal = static_cast<int>(signal);
+    if (stringOr(*exit, "reason", "") == "start-failed") {
+      end.reason = "start-failed";
+      end.message = stringOr(*exit, "message", "").substr(0, 4096);
+    }
+    record(end);
+    mainStream_->send(FrameType::json, toText({{"ack", "exit"}}));
+    loop_.after(haltMs, [this] { killChild(); });
+    return;
+  }
+  // A guest that says so has nothing left to lose: no need to wait for its kernel's way down.
+  if (exit_ && flagOr(message, "halt", false)) killChild();
+}
+
+void Monitor::mainClosed() {
+  bury(mainStream_);
+  if (!exit_ && !childDead_) {
+    // Either the VM is dying, and its death will say more, or its agent is broken.
+    loop_.after(drainMs, [this] {
+      if (childDead_ || exit_) return;
+      deathMessage_ = "the VM's agent closed the main process's stream";
+      killChild();
+    });
+  }
+  settleDead();
+}
+
+// --- the end ---
+
+void Monitor::onSignal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    if (info.ssi_signo == SIGCHLD) {
+      int status = 0;
+      if (child_ > 0 && ::waitpid(child_, &status, WNOHANG) == child_) childDied(status);
+    } else if (!stopping_) {
+      notice("asked to stop by signal " + std::to_string(info.ssi_signo));
+      requestStop();
+    }
+  }
+}
+
+/** What a VM that died by itself said last: its kernel's panic, or libkrun's error. */
+std::string Monitor::lastWords() const {
+  if (console_ && !console_->lastLine().empty()) {
+    const auto& panic = console_->lastLine();
+    return panic.substr(panic.find("Kernel panic"), 300);
+  }
+  if (!errors_) return {};
+  // "[2026-11-24T08:33:09.603955Z ERROR krun_vmm::linux::vstate] Received …"
+  const auto& line = errors_->lastLine();
+  const auto end = line.find("] ");
+  if (line.find(" ERROR ") > end || end == std::string::npos) return {};
+  return "libkrun: " + line.substr(end + 2, 300);
+}
+
+void Monitor::childDied(int status) {
+  childDead_ = true;
+  child_ = -1;
+  if (errors_) errors_->drain();
+  if (console_) console_->drain();
+  if (deathMessage_.empty() && errors_ && WIFEXITED(status) && WEXITSTATUS(status) == exitVmNotEntered) {
+    deathMessage_ = errors_->lastLine();
+    // Its own words say what it was; that it did not get far is no news then.
+    const std::string_view prefix = "mocker-vmm: ";
+    if (deathMessage_.starts_with(prefix)) deathMessage_.erase(0, prefix.size());
+    if (!exit_ && !deathMessage_.empty()) record({125, std::nullopt, "boot-failed", deathMessage_});
+  }
+  if (deathMessage_.empty()) {
+    deathMessage_ = "the VM's process " + deathOf(status);
+    if (!control_.agentIsHere()) deathMessage_ += " before its agent had answered";
+    if (const auto words = lastWords(); !words.empty()) deathMessage_ += ": " + words;
+  }
+  // What it sent is still in its sockets; they are read to their end first.
+  loop_.after(drainMs, [this] {
+    bury(mainStream_);
+    control_.dropGuest();
+    settleDead();
+  });
+  updateMain();
+  control_.hearGuestOut();
+  settleDead();
+}
+
+/** When the child is dead and has been heard out. */
+void Monitor::settleDead() {
+  if (!childDead_) return;
+  const bool heardOut = !mainStream_ && !control_.hasGuest() && greetings_.waiting(Side::guest) == 0;
+  if (exit_) return beginGoodbye();
+  if (!heardOut) return;
+  const bool booted = control_.agentIsHere();
+  record({booted ? 137 : 125, std::nullopt, booted ? "vm-died" : "boot-failed", deathMessage_});
+}
+
+void Monitor::record(const ExitRecord& exit) {
+  if (exit_) return;
+  loop_.cancel(bootTimer_);
+  log_.flushPartial();
+  exit_ = exit;
+  main_ = Main::exited;
+  try {
+    writeExitRecord(spec_, exit, startedAt_);
+  } catch (const std::exception& error) {
+    notice(std::string("cannot record the exit: ") + error.what());
+  }
+  const Json frame = exit.frame();
+  // Ending a client may take it out of the list.
+  std::vector<AttachClient*> all;
+  for (const auto& client : clients_) all.push_back(client.get());
+  for (AttachClient* client : all) client->end(frame);
+  announce();
+  if (childDead_) beginGoodbye();
+}
+
+void Monitor::killChild() {
+  if (child_ > 0) ::kill(child_, SIGKILL);
+}
+
+void Monitor::beginGoodbye() {
+  if (goodbye_) return;
+  goodbye_ = true;
+  // No new connection may find a socket of a VM that is over.
+  ::unlink(spec_.monitorSocketPath().c_str());
+  ::unlink(spec_.agentSocketPath().c_str());
+  goodbyeProgressMs_ = monotonicMs();
+  loop_.after(goodbyeMs, [this] { wakeForGoodbye(); });
+}
+
+/** advanceGoodbye runs whenever the loop wakes up; this makes it wake when nothing happens any more. */
+void Monitor::wakeForGoodbye() {
+  loop_.after(1000, [this] { wakeForGoodbye(); });
+}
+
+/** Ends the loop once everything that is left has been taken, or nobody takes it. */
+void Monitor::advanceGoodbye() {
+  if (!goodbye_) return;
+  size_t left = execStreams_.joined();
+  for (const auto& client : clients_) left += client->queuedBytes();
+  // Who has come already is told the end, too.
+  left += greetings_.waiting(Side::engine);
+  const int64_t now = monotonicMs();
+  if (left != goodbyeBytes_) {
+    goodbyeBytes_ = left;
+    goodbyeProgressMs_ = now;
+  }
+  if ((left == 0 && clients_.empty()) || now - goodbyeProgressMs_ > goodbyeMs) loop_.stop();
+}
+
+}  // namespace mocker

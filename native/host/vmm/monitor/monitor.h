@@ -1,0 +1,115 @@
+// The monitor of one VM: its log, its exit record, and everything that passes between the guest and the engine.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/loop.h"
+#include "host/vmm/streams/attach-client.h"
+#include "host/vmm/streams/child-output.h"
+#include "host/vmm/child/child.h"
+#include "control-relay.h"
+#include "host/vmm/streams/framed-connection.h"
+#include "pending-connections.h"
+#include "host/vmm/records/log-writer.h"
+#include "host/vmm/records/records.h"
+#include "host/vmm/streams/replay-ring.h"
+#include "host/vmm/spec.h"
+#include "host/vmm/streams/stream-pairs.h"
+
+namespace mocker {
+
+/** The guest is hostile: every queue, frame and number of connections that it can cause is bounded. */
+class Monitor {
+ public:
+  /** Binds the VM's sockets. SIGCHLD, SIGTERM and SIGINT must be blocked. Throws SysError. */
+  Monitor(const VmSpec& spec, std::string startedAt);
+  ~Monitor();
+
+  /** Follows `child` to its end. Returns when the exit is on record and everybody has been told. */
+  void run(Child child);
+
+  /** Records an end that came before there was a child, and tells who is attached already. */
+  void runFailed(const std::string& message);
+
+  /** Whether the exit is on record. */
+  bool recorded() const { return exit_.has_value(); }
+
+ private:
+  enum class Main { none, running, exited };
+
+  void welcome(Fd fd, const Json& hello, std::string rest, Side side);
+
+  // control
+  ControlRelay::Events controlEvents();
+  void announce();
+  void requestStop();
+
+  // the main process
+  void takeMainStream(Fd fd, std::string rest);
+  void takeAttach(Fd fd, const Json& hello, std::string rest);
+  void mainOutput(FrameType stream, std::string_view bytes);
+  void mainMessage(const Json& message);
+  void mainClosed();
+  void mainInput(std::string_view bytes);
+  void updateMain();
+
+  // the end
+  void onSignal();
+  void childDied(int status);
+  std::string lastWords() const;
+  void settleDead();
+  void record(const ExitRecord& exit);
+  void killChild();
+  void beginGoodbye();
+  void wakeForGoodbye();
+  void advanceGoodbye();
+
+  template <typename T>
+  void bury(std::unique_ptr<T>& object);
+
+  const VmSpec& spec_;
+  const std::string startedAt_;
+  Loop loop_;
+  Fd monitorSocket_;
+  Fd agentSocket_;
+  Fd signals_;
+
+  void followOutput(Child& child);
+
+  pid_t child_ = -1;
+  std::unique_ptr<ChildOutput> errors_;
+  std::unique_ptr<ChildOutput> console_;
+  bool childDead_ = false;
+  std::string deathMessage_;
+  Main main_ = Main::none;
+  std::optional<ExitRecord> exit_;
+  bool stopping_ = false;
+  Loop::Timer stopTimer_ = 0;
+  bool goodbye_ = false;
+  int64_t goodbyeProgressMs_ = 0;
+  size_t goodbyeBytes_ = 0;
+
+  LogWriter log_;
+  Loop::Timer partialTimer_ = 0;
+  ReplayRing ring_;
+
+  Greetings greetings_;
+  ControlRelay control_;
+  Loop::Timer bootTimer_ = 0;
+
+  std::unique_ptr<FramedConnection> mainStream_;
+  std::string waitingInput_;
+  std::vector<std::unique_ptr<AttachClient>> clients_;
+
+  StreamPairs execStreams_;
+
+  /** Connections that ended within one of their own calls; destroyed when nobody is inside any more. */
+  std::vector<std::shared_ptr<void>> buried_;
+};
+
+}  // namespace mocker

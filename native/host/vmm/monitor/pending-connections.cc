@@ -1,0 +1,60 @@
+#include "pending-connections.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/unix-socket.h"
+#include "host/vmm/notice.h"
+
+namespace mocker {
+namespace {
+
+constexpr size_t maxGreetings = 64;
+
+}  // namespace
+
+void Greetings::listen(const Fd& listener, Side side) {
+  const int fd = listener.get();
+  loop_.add(fd, EPOLLIN, [this, fd, side](uint32_t) {
+    Fd accepted = acceptUnix(fd);
+    if (!accepted) {
+      // Out of descriptors: without a pause the waiting connection would wake us for ever.
+      if (errno != EAGAIN) {
+        loop_.modify(fd, 0);
+        loop_.after(100, [this, fd] { loop_.modify(fd, EPOLLIN); });
+      }
+      return;
+    }
+    if (side == Side::engine) {
+      const uid_t peer = peerUid(accepted.get());
+      if (peer != ::geteuid() && peer != 0) {
+        notice("refused a connection of user " + std::to_string(peer));
+        return;
+      }
+    }
+    take(std::move(accepted), side);
+  });
+}
+
+void Greetings::take(Fd fd, Side side) {
+  if (waiting(side) >= maxGreetings) return;
+  auto greeting = std::make_unique<Greeting>(
+      loop_, std::move(fd), [this, side](Greeting& self, Fd taken, const Json& hello, std::string rest) {
+        const auto it = greetings_.find(&self);
+        bury_(std::move(it->second.second));
+        greetings_.erase(it);
+        welcome_(std::move(taken), hello, std::move(rest), side);
+      });
+  Greeting* key = greeting.get();
+  greetings_[key] = {side, std::move(greeting)};
+}
+
+size_t Greetings::waiting(Side side) const {
+  return static_cast<size_t>(
+      std::count_if(greetings_.begin(), greetings_.end(), [&](const auto& entry) { return entry.second.first == side; }));
+}
+
+}  // namespace mocker

@@ -1,0 +1,33 @@
+// The monitor's records in the VM's state folder: runtime.json and exit.json.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "common/json.h"
+#include "host/vmm/spec.h"
+
+namespace mocker {
+
+/** How a VM ended. */
+struct ExitRecord {
+  int exitCode = 0;
+  std::optional<int> signal;
+  /** "exited", "start-failed", "vm-died" or "boot-failed". */
+  std::string reason = "exited";
+  std::string message;
+
+  /** The exit frame for attached clients. */
+  Json frame() const;
+};
+
+/** Field 22 of /proc/<pid>/stat: with the pid it names a process for good. 0 when it cannot be read. */
+unsigned long long startTimeTicks(pid_t pid);
+
+/** Names processes, and so is not made to outlive them. */
+void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::string& startedAt);
+void writeExitRecord(const VmSpec& spec, const ExitRecord& record, const std::string& startedAt);
+
+}  // namespace mocker

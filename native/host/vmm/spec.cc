@@ -1,0 +1,195 @@
+#include "spec.h"
+
+#include <limits>
+#include <set>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include "common/file.h"
+
+namespace mocker {
+namespace {
+
+using nlohmann::json;
+
+[[noreturn]] void fail(const std::string& where, const std::string& what) {
+  throw std::runtime_error("vmm.json: " + where + ": " + what);
+}
+
+/** A JSON object with the path that leads to it, so that every complaint names the member. */
+class Reader {
+ public:
+  Reader(const json& value, std::string path) : value_(value), path_(std::move(path)) {
+    if (!value_.is_object()) fail(path_.empty() ? "(top)" : path_, "must be an object");
+  }
+
+  std::string where(const char* key) const { return path_.empty() ? key : path_ + "." + key; }
+
+  const json* find(const char* key) const {
+    auto it = value_.find(key);
+    return it == value_.end() || it->is_null() ? nullptr : &*it;
+  }
+
+  const json& need(const char* key) const {
+    const json* value = find(key);
+    if (!value) fail(where(key), "is missing");
+    return *value;
+  }
+
+  std::string text(const char* key) const { return asText(need(key), where(key)); }
+
+  std::string path(const char* key) const { return asPath(need(key), where(key)); }
+
+  std::optional<std::string> optionalPath(const char* key) const {
+    const json* value = find(key);
+    if (!value) return std::nullopt;
+    return asPath(*value, where(key));
+  }
+
+  bool flag(const char* key, bool fallback) const {
+    const json* value = find(key);
+    if (!value) return fallback;
+    if (!value->is_boolean()) fail(where(key), "must be true or false");
+    return value->get<bool>();
+  }
+
+  uint64_t number(const char* key, uint64_t min, uint64_t max) const {
+    const json& value = need(key);
+    const auto range = "must be a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+    if (!value.is_number_integer() || (!value.is_number_unsigned() && value.get<int64_t>() < 0)) {
+      fail(where(key), range);
+    }
+    const auto number = value.get<uint64_t>();
+    if (number < min || number > max) fail(where(key), range);
+    return number;
+  }
+
+  uint64_t number(const char* key, uint64_t min, uint64_t max, uint64_t fallback) const {
+    return find(key) ? number(key, min, max) : fallback;
+  }
+
+  template <typename Each>
+  void each(const char* key, Each visit) const {
+    const json* value = find(key);
+    if (!value) return;
+    if (!value->is_array()) fail(where(key), "must be an array");
+    for (size_t i = 0; i < value->size(); ++i) visit((*value)[i], where(key) + "[" + std::to_string(i) + "]");
+  }
+
+  static std::string asText(const json& value, const std::string& where) {
+    if (!value.is_string()) fail(where, "must be a string");
+    auto text = value.get<std::string>();
+    if (text.find('\0') != std::string::npos) fail(where, "must not contain a NUL byte");
+    return text;
+  }
+
+  static std::string asPath(const json& value, const std::string& where) {
+    auto text = asText(value, where);
+    if (text.empty() || text[0] != '/') fail(where, "must be an absolute path");
+    return text;
+  }
+
+ private:
+  const json& value_;
+  std::string path_;
+};
+
+KrunSpec readKrun(const json& value) {
+  const Reader in(value, "krun");
+  KrunSpec krun;
+  krun.libkrunPath = in.optionalPath("libkrunPath");
+  krun.kernelPath = in.optionalPath("kernelPath");
+  krun.cpus = static_cast<uint32_t>(in.number("cpus", 1, 255));
+  krun.memoryMiB = static_cast<uint32_t>(in.number("memoryMiB", 16, 16u << 20));
+  std::set<std::string> names;
+  in.each("disks", [&](const json& item, const std::string& where) {
+    const Reader disk(item, where);
+    DiskSpec out{disk.text("id"), disk.path("path"), DiskSpec::Format::raw, disk.flag("readOnly", false)};
+    const auto format = disk.text("format");
+    if (format == "vmdk") {
+      out.format = DiskSpec::Format::vmdk;
+    } else if (format != "raw") {
+      fail(disk.where("format"), "must be \"raw\" or \"vmdk\"");
+    }
+    if (!names.insert(out.id).second) fail(disk.where("id"), "\"" + out.id + "\" is used twice");
+    krun.disks.push_back(std::move(out));
+  });
+  in.each("diskFiles", [&](const json& item, const std::string& where) {
+    krun.diskFiles.push_back(Reader::asPath(item, where));
+  });
+  names.clear();
+  in.each("shares", [&](const json& item, const std::string& where) {
+    const Reader share(item, where);
+    ShareSpec out{share.text("tag"), share.path("path"), share.flag("readOnly", false)};
+    if (!names.insert(out.tag).second) fail(share.where("tag"), "\"" + out.tag + "\" is used twice");
+    krun.shares.push_back(std::move(out));
+  });
+  const auto network = in.text("network");
+  if (network == "tsi") {
+    krun.network = KrunSpec::Network::tsi;
+  } else if (network != "none") {
+    fail("krun.network", "must be \"tsi\" or \"none\"");
+  }
+  in.each("portMap", [&](const json& item, const std::string& where) {
+    krun.portMap.push_back(Reader::asText(item, where));
+  });
+  krun.consolePath = in.optionalPath("consolePath");
+  return krun;
+}
+
+SimulationSpec readSimulation(const json& value) {
+  const Reader in(value, "simulation");
+  SimulationSpec simulation;
+  const auto network = in.text("network");
+  if (network == "none") {
+    simulation.network = SimulationSpec::Network::none;
+  } else if (network != "host") {
+    fail("simulation.network", "must be \"host\" or \"none\"");
+  }
+  in.each("paths", [&](const json& item, const std::string& where) {
+    simulation.paths.push_back(Reader::asPath(item, where));
+  });
+  return simulation;
+}
+
+}  // namespace
+
+VmSpec parseVmSpec(const std::string& text) {
+  const json value = json::parse(text, nullptr, false);
+  if (value.is_discarded()) throw std::runtime_error("vmm.json: is not valid JSON");
+  const Reader in(value, "");
+  if (in.number("version", 0, std::numeric_limits<uint32_t>::max()) != 1) fail("version", "must be 1");
+  VmSpec spec;
+  spec.vmId = in.text("vmId");
+  if (spec.vmId.size() != 64 || spec.vmId.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    fail("vmId", "must be 64 hexadecimal digits");
+  }
+  spec.stateDir = in.path("stateDir");
+  spec.runDir = in.path("runDir");
+  spec.agentPath = in.path("agentPath");
+  spec.bootTimeoutMs = static_cast<uint32_t>(in.number("bootTimeoutMs", 1, 24u * 3600 * 1000, 60000));
+  spec.autoRemove = in.flag("autoRemove", false);
+  if (const json* log = in.find("log")) {
+    const Reader logIn(*log, "log");
+    spec.log.maxBytes = logIn.number("maxBytes", 4096, 1ull << 50, spec.log.maxBytes);
+    spec.log.maxFiles = static_cast<uint32_t>(logIn.number("maxFiles", 1, 1000, spec.log.maxFiles));
+  }
+  const auto runtime = in.text("runtime");
+  if (runtime == "krun") {
+    spec.runtime = Runtime::krun;
+    spec.krun = readKrun(in.need("krun"));
+  } else if (runtime == "simulation") {
+    spec.runtime = Runtime::simulation;
+    spec.simulation = readSimulation(in.need("simulation"));
+  } else {
+    fail("runtime", "must be \"krun\" or \"simulation\"");
+  }
+  return spec;
+}
+
+VmSpec loadVmSpec(const std::string& path) {
+  return parseVmSpec(readFile(path, 4u << 20));
+}
+
+}  // namespace mocker

@@ -1,0 +1,342 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FrameType } from "../../engine/protocol/stream.ts";
+import { encodeFrame, isAlive, jsonFrame, member, until, Vm } from "./vm.ts";
+
+// The monitor's krun child loads a library that boots nothing; the guest's side of agent.sock is played here.
+let libraryDir = "";
+before(() => {
+  libraryDir = mkdtempSync("/tmp/mocker-fake-krun-");
+  const source = join("test", "native", "fake-libkrun.c");
+  execFileSync("cc", ["-shared", "-fPIC", "-o", join(libraryDir, "libkrun.so.1"), source]);
+});
+after(() => rmSync(libraryDir, { recursive: true }));
+
+let vm: Vm | undefined;
+afterEach(async () => {
+  await vm?.dispose();
+  vm = undefined;
+});
+
+function boot(): Vm {
+  vm = new Vm({ libkrunPath: join(libraryDir, "libkrun.so.1") });
+  return vm;
+}
+
+/** A connection as the guest makes them, with its first bytes. */
+async function dial(box: Vm, ...bytes: Uint8Array[]): Promise<Socket> {
+  const path = join(box.runDir, "agent.sock");
+  await until(() => existsSync(path));
+  const socket = connect({ path, allowHalfOpen: true });
+  socket.on("error", () => {});
+  for (const piece of bytes) socket.write(piece);
+  return socket;
+}
+
+const controlHello = jsonFrame({
+  hello: { role: "control", protocol: 1, kernel: "6.12.0", bootMs: 12, pid: 1 },
+});
+const streamHello = (id: string): Buffer => jsonFrame({ hello: { role: "stream", id } });
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((done) =>
+    socket
+      .on("end", () => socket.end())
+      .on("close", () => done())
+      .resume(),
+  );
+
+/** A guest that has said hello, and the engine's view of it. */
+async function booted(): Promise<{ box: Vm; control: Socket }> {
+  const box = boot();
+  await box.connect();
+  const control = await dial(box, controlHello);
+  await until(
+    () => box.monitorEvents.some((event) => member(event, "agent")),
+    10_000,
+    () => box.vmmLog,
+  );
+  return { box, control };
+}
+
+test("a guest that behaves: hello, output, exit, acknowledgement, halt", async () => {
+  const { box } = await booted();
+  assert.deepEqual(member(box.monitorEvents.at(-1), "agent"), {
+    role: "control",
+    protocol: 1,
+    kernel: "6.12.0",
+    bootMs: 12,
+    pid: 1,
+  });
+  const client = box.attach();
+  const main = await dial(box, streamHello("main"), encodeFrame(FrameType.stdout, "hello\n"));
+  await client.waitFor(/hello/);
+  client.write("input");
+  const [input] = (await new Promise((done) => main.once("data", (...data) => done(data)))) as [Buffer];
+  assert.deepEqual(input, encodeFrame(FrameType.stdin, "input"));
+  const answer = new Promise<Buffer>((done) => main.once("data", done));
+  main.write(jsonFrame({ exit: { code: 7 } }));
+  assert.deepEqual(await answer, jsonFrame({ ack: "exit" }));
+  // The record is written before the acknowledgement is sent.
+  assert.equal(box.exitRecord().exitCode, 7);
+  assert.deepEqual(await client.exit, { code: 7 });
+  const { childPid } = box.runtimeRecord();
+  assert.ok(isAlive(childPid));
+  main.write(jsonFrame({ halt: true }));
+  assert.equal(await box.monitorExit, 0);
+  assert.ok(!isAlive(childPid));
+});
+
+test("requests sent before the guest has booted wait for it", async () => {
+  const box = boot();
+  await box.connect();
+  const answer = box.request("ping");
+  await sleep(50);
+  const control = await dial(box, controlHello);
+  const [frame] = (await new Promise((done) => control.once("data", (...data) => done(data)))) as [Buffer];
+  const request = JSON.parse(frame.subarray(8).toString()) as { id: string; method: string };
+  assert.equal(request.method, "ping");
+  control.write(jsonFrame({ id: request.id, result: { pong: true } }));
+  assert.deepEqual(await answer, { pong: true });
+});
+
+test("a guest may dial its control connection anew", async () => {
+  const { box, control } = await booted();
+  control.destroy();
+  await sleep(20);
+  const again = await dial(box, controlHello);
+  const answer = box.request("ping");
+  const [frame] = (await new Promise((done) => again.once("data", (...data) => done(data)))) as [Buffer];
+  const { id } = JSON.parse(frame.subarray(8).toString()) as { id: string };
+  again.write(jsonFrame({ id, result: {} }));
+  assert.deepEqual(await answer, {});
+});
+
+test("a guest that says hello again and again is announced once", async () => {
+  const { box, control } = await booted();
+  const announced = box.monitorEvents.length;
+  for (let i = 0; i < 1000; i++) control.write(controlHello);
+  const answer = box.request("ping");
+  const [frame] = (await new Promise((done) => control.once("data", (...data) => done(data)))) as [Buffer];
+  const { id } = JSON.parse(frame.subarray(8).toString()) as { id: string };
+  control.write(jsonFrame({ id, result: {} }));
+  assert.deepEqual(await answer, {});
+  assert.equal(box.monitorEvents.length, announced);
+});
+
+const garbage: [name: string, bytes: Uint8Array][] = [
+  ["random bytes", randomBytes(100_000)],
+  ["zeros", Buffer.alloc(100_000)],
+  ["an HTTP request", Buffer.from("GET / HTTP/1.1\r\n\r\n")],
+  ["a frame of 4 GiB", Buffer.from("03000000ffffffff", "hex")],
+  ["a hello of 1 MiB", jsonFrame({ hello: { role: "control", x: "x".repeat(1 << 20) } })],
+  ["no JSON", encodeFrame(FrameType.json, "{nope")],
+  ["JSON that is no object", encodeFrame(FrameType.json, "[1]")],
+  ["deep JSON", encodeFrame(FrameType.json, "[".repeat(4000))],
+  ["a hello that is none", jsonFrame({ hello: 1 })],
+  ["an unknown role", jsonFrame({ hello: { role: "boss" } })],
+  ["a stream without a name", jsonFrame({ hello: { role: "stream" } })],
+  ["a stream with an endless name", jsonFrame({ hello: { role: "stream", id: "x".repeat(1000) } })],
+  ["the attach role", jsonFrame({ hello: { role: "attach" } })],
+];
+for (const [name, bytes] of garbage) {
+  test(`garbage from a guest closes that connection only: ${name}`, async () => {
+    const { box } = await booted();
+    await closed(await dial(box, bytes));
+    const client = box.attach();
+    await dial(box, streamHello("main"), encodeFrame(FrameType.stderr, "alive"));
+    await until(() => client.stderr.toString() === "alive");
+  });
+  if (name === "the attach role") continue;
+  test(`garbage from a client closes that connection only: ${name}`, async () => {
+    const { box } = await booted();
+    const socket = connect(join(box.runDir, "monitor.sock"));
+    socket.on("error", () => {});
+    socket.write(bytes);
+    await closed(socket);
+    const client = box.attach();
+    await dial(box, streamHello("main"), encodeFrame(FrameType.stderr, "alive"));
+    await until(() => client.stderr.toString() === "alive");
+  });
+}
+
+test("garbage on established connections: control, main, attach", async () => {
+  const { box, control } = await booted();
+  const attached = box.connection({ role: "attach" });
+  await sleep(20);
+  attached.write(randomBytes(1000).fill(255, 0, 1));
+  await closed(attached);
+  control.write(Buffer.from("ff".repeat(100), "hex"));
+  await closed(control);
+  await dial(box, controlHello);
+  const main = await dial(
+    box,
+    streamHello("main"),
+    encodeFrame(FrameType.stdout, "last\n"),
+    Buffer.from("ee".repeat(50), "hex"),
+  );
+  await closed(main);
+  // A VM whose main stream is broken is beyond help: it ends, with a reason, and with what it had said.
+  assert.equal(await box.monitorExit, 0);
+  assert.equal(box.exitRecord().reason, "vm-died");
+  assert.equal(box.exitRecord().message, "the VM's agent closed the main process's stream");
+  assert.equal(box.logged("stdout").toString(), "last\n");
+});
+
+test("odd exits are brought into bounds", async () => {
+  const { box } = await booted();
+  const client = box.attach();
+  const main = await dial(
+    box,
+    streamHello("main"),
+    jsonFrame({ exit: { code: 1e15, signal: -4, reason: "exited-by-magic", message: { a: 1 } } }),
+    jsonFrame({ exit: { code: 3 } }),
+    encodeFrame(FrameType.stdout, "after the end"),
+  );
+  assert.deepEqual(await client.exit, { code: 255 });
+  main.write(jsonFrame({ halt: true }));
+  assert.equal(await box.monitorExit, 0);
+  const record = box.exitRecord();
+  assert.deepEqual(
+    [record.exitCode, record.signal, record.reason, record.message],
+    [255, null, "exited", ""],
+  );
+  assert.equal(box.logged("stdout").length, 0);
+});
+
+test("a halt without an exit is not believed", async () => {
+  const { box } = await booted();
+  const main = await dial(
+    box,
+    streamHello("main"),
+    jsonFrame({ halt: true }),
+    encodeFrame(FrameType.stdout, "on\n"),
+  );
+  await until(() => box.logged("stdout").length > 0);
+  assert.ok(isAlive(box.runtimeRecord().childPid));
+  main.destroy();
+});
+
+test("log lines cannot be forged", async () => {
+  const { box } = await booted();
+  await dial(
+    box,
+    streamHello("main"),
+    encodeFrame(FrameType.stdout, "x\n2026-01-01T00:00:00.000000000Z stderr F forged\n"),
+  );
+  await until(() => box.logEntries().length === 2);
+  assert.deepEqual(
+    box.logEntries().map((entry) => entry.stream),
+    ["stdout", "stdout"],
+  );
+});
+
+test("floods of connections, waiting streams and messages stay bounded", async () => {
+  const { box, control } = await booted();
+  const rss = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${box.monitor.pid}/status`, "utf8"))?.[1]);
+  const sockets: Socket[] = [];
+  for (let i = 0; i < 500; i++) sockets.push(await dial(box, streamHello(`s${i}`), Buffer.alloc(10_000)));
+  for (let i = 0; i < 300; i++) sockets.push(await dial(box, Buffer.from([3, 0])));
+  // Messages to an engine that does not read them.
+  const deaf = box.connection({ role: "control" });
+  deaf.pause();
+  const message = jsonFrame({ event: "x", params: { text: "y".repeat(500_000) } });
+  let stuck = false;
+  for (let i = 0; i < 60 && !stuck; i++) stuck = !(await written(control, message));
+  assert.ok(stuck);
+  const sanitized = readFileSync(`/proc/${box.monitor.pid}/maps`, "utf8").includes("libasan");
+  assert.ok(rss() < (sanitized ? 300_000 : 16_000), `${rss()} KiB`);
+  const descriptors = execFileSync("ls", [`/proc/${box.monitor.pid}/fd`], { encoding: "utf8" }).split(
+    "\n",
+  ).length;
+  assert.ok(descriptors < 200, `${descriptors} descriptors`);
+  for (const socket of sockets) socket.destroy();
+  deaf.destroy();
+  const client = box.attach();
+  await dial(box, streamHello("main"), encodeFrame(FrameType.stderr, "alive"));
+  await until(() => client.stderr.toString() === "alive");
+});
+
+/** False when the other end takes no more. */
+async function written(socket: Socket, bytes: Uint8Array): Promise<boolean> {
+  if (socket.write(bytes)) return true;
+  const drained = new Promise<boolean>((done) => socket.once("drain", () => done(true)));
+  return Promise.race([drained, sleep(500, false)]);
+}
+
+test("streams are joined in either order, with half-close", async () => {
+  const { box } = await booted();
+  const client = box.connection({ role: "stream", id: "e1" });
+  const guest = await dial(box, streamHello("e1"), Buffer.from("from the guest"));
+  const text = (socket: Socket): Promise<string> =>
+    new Promise((done) => {
+      let all = "";
+      socket.on("data", (chunk) => {
+        all += chunk.toString();
+      });
+      socket.on("end", () => done(all));
+    });
+  client.end("from the client");
+  const heard = text(guest);
+  const got = text(client);
+  await sleep(50);
+  guest.end(" and more");
+  assert.equal(await heard, "from the client");
+  assert.equal(await got, "from the guest and more");
+  const early = await dial(box, streamHello("e2"));
+  const late = box.connection({ role: "stream", id: "e2" });
+  early.end("x");
+  assert.equal(await text(late), "x");
+});
+
+test("many MiB through a joined stream, both ways at once", async () => {
+  const { box } = await booted();
+  const client = box.connection({ role: "stream", id: "e1" });
+  const guest = await dial(box, streamHello("e1"));
+  const count = (socket: Socket): Promise<number> =>
+    new Promise((done) => {
+      let bytes = 0;
+      socket.on("data", (chunk) => {
+        bytes += chunk.length;
+      });
+      socket.on("end", () => done(bytes));
+    });
+  const counts = Promise.all([count(client), count(guest)]);
+  client.end(Buffer.alloc(20 << 20));
+  guest.end(Buffer.alloc(30 << 20));
+  assert.deepEqual(await counts, [30 << 20, 20 << 20]);
+});
+
+test("output that came with the exit is at the client before it", async () => {
+  const { box } = await booted();
+  const client = box.attach();
+  const bytes = randomBytes(900_000);
+  await dial(
+    box,
+    Buffer.concat([
+      streamHello("main"),
+      encodeFrame(FrameType.stdout, bytes),
+      jsonFrame({ exit: { code: 0 } }),
+    ]),
+  );
+  await client.exit;
+  assert.ok(client.stdout.equals(bytes));
+  assert.ok(box.logged("stdout").equals(bytes));
+});
+
+test("a guest that dies after its output is heard out", async () => {
+  const { box } = await booted();
+  const client = box.attach();
+  const bytes = randomBytes(150_000);
+  const main = await dial(box, streamHello("main"), encodeFrame(FrameType.stdout, bytes));
+  process.kill(box.runtimeRecord().childPid, "SIGKILL");
+  main.end();
+  assert.equal((await client.exit).reason, "vm-died");
+  assert.ok(client.stdout.equals(bytes));
+});

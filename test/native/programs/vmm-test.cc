@@ -1,0 +1,307 @@
+// Tests of the monitor's parts: output, connections, jail. A program of its own, so that it can be built with the sanitizers.
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "common/loop.h"
+#include "common/unix-socket.h"
+#include "host/vmm/streams/child-output.h"
+#include "host/vmm/streams/framed-connection.h"
+#include "host/vmm/jail/jail.h"
+#include "host/vmm/jail/landlock.h"
+#include "host/vmm/jail/syscall-filter.h"
+#include "scratch.h"
+
+namespace {
+
+using namespace mocker;
+
+// --- a VM's output ---
+
+struct OutputPipe {
+  Fd reading;
+  Fd writing;
+};
+
+OutputPipe outputPipe() {
+  int fds[2];
+  expect(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0, "a pipe");
+  return {Fd(fds[0]), Fd(fds[1])};
+}
+
+void outputStops() {
+  Loop loop;
+  auto pipe = outputPipe();
+  const auto path = fill("output", "before\n");
+  ChildOutput output(loop, std::move(pipe.reading), Fd(open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)), 20,
+                     ChildOutput::WhenFull::stop);
+  writeFully(pipe.writing.get(), "first\n");
+  output.drain();
+  writeFully(pipe.writing.get(), "far too much for this file\n");
+  output.drain();
+  writeFully(pipe.writing.get(), "last\x1b[1m\n");
+  pipe.writing.reset();
+  output.drain();
+  expectEqual(readFile(path, 1000), "before\nfirst\nmocker-vmm: too many messages; the rest is dropped\n");
+  expectEqual(output.lastLine(), "last[1m");
+}
+
+void outputRestarts() {
+  Loop loop;
+  auto pipe = outputPipe();
+  const auto path = fill("console", "");
+  ChildOutput output(loop, std::move(pipe.reading), Fd(open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)), 10,
+                     ChildOutput::WhenFull::restart);
+  for (const char* text : {"12345678", "abcdef", "gh"}) {
+    writeFully(pipe.writing.get(), text);
+    output.drain();
+  }
+  expectEqual(readFile(path, 1000), "abcdefgh");
+}
+
+// --- framed connections ---
+
+/** What a connection has told, a line for each event. */
+FramedConnection::Events telling(std::string& told, Loop& loop) {
+  FramedConnection::Events events;
+  events.data = [&told](FrameType type, std::string_view bytes) {
+    told += std::to_string(static_cast<int>(type)) + " " + std::string(bytes) + "\n";
+  };
+  events.message = [&told](std::string&& text) { told += text + "\n"; };
+  events.drained = [] {};
+  events.closed = [&told, &loop] {
+    told += "closed\n";
+    loop.stop();
+  };
+  return events;
+}
+
+void deafPeerIsHeard() {
+  Loop loop;
+  std::string told;
+  auto [own, peer] = socketPair();
+  const auto said = frame(FrameType::out, "last") + frame(FrameType::json, "{}");
+  // A few bytes came with the hello.
+  FramedConnection connection(loop, std::move(own), said.substr(0, 5), 64, telling(told, loop));
+  connection.begin();
+  expect(shutdown(peer.get(), SHUT_RD) == 0, "a peer that reads no more");
+  connection.send(FrameType::json, "{}");
+  expect(connection.queuedBytes() == 0 && connection.isOpen(), "nothing is kept for it");
+  expect(writeFully(peer.get(), said.substr(5)), "its words");
+  peer.reset();
+  loop.run();
+  expectEqual(told, "1 last\n{}\nclosed\n");
+  expect(!connection.isOpen(), "its end");
+}
+
+void slowPeerIsWaitedFor() {
+  Loop loop;
+  std::string told, taken;
+  auto [own, peer] = socketPair();
+  FramedConnection connection(loop, std::move(own), {}, 64, telling(told, loop));
+  const std::string payload(1 << 20, 'x');
+  connection.send(FrameType::in, payload);
+  expect(connection.queuedBytes() > 0, "more than a socket takes");
+  loop.add(peer.get(), EPOLLIN, [&, fd = peer.get()](uint32_t) {
+    char bytes[65536];
+    const ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (got > 0) taken.append(bytes, static_cast<size_t>(got));
+    // Longer than a message of this connection may be.
+    if (taken.size() == payload.size() + frameHeaderBytes) writeFully(fd, frame(FrameType::json, std::string(65, ' ')));
+  });
+  loop.run();
+  expect(taken == frame(FrameType::in, payload), "all that was sent");
+  expectEqual(told, "closed\n");
+  loop.remove(peer.get());
+}
+
+void connectionEndsWithinItsCall() {
+  Loop loop;
+  auto [own, peer] = socketPair();
+  std::unique_ptr<FramedConnection> connection;
+  std::shared_ptr<FramedConnection> buried;
+  int messages = 0;
+  FramedConnection::Events events;
+  events.message = [&](std::string&&) {
+    if (++messages < 2) return;
+    writeFully(peer.get(), "no frame");
+  };
+  events.drained = [] {};
+  // As the monitor does.
+  events.closed = [&] { buried = std::move(connection); };
+  loop.beforeSleep([&] {
+    if (buried) loop.stop();
+    buried.reset();
+  });
+  connection = std::make_unique<FramedConnection>(loop, std::move(own), std::string(), 64, std::move(events));
+  writeFully(peer.get(), frame(FrameType::json, "1") + frame(FrameType::err, "ignored") + frame(FrameType::json, "2"));
+  loop.run();
+  expect(messages == 2 && !connection, "two messages, and an end");
+}
+
+// --- the jail ---
+
+constexpr const char* outside = "/etc/passwd";
+
+JailPlan somePlan() {
+  JailPlan plan;
+  plan.attachPoint = scratch;
+  plan.folders = {"/boot/dev"};
+  using Kind = JailEntry::Kind;
+  plan.entries.push_back({fill("program", "#!/bin/sh\n"), "/boot/init", Kind::program, true});
+  plan.entries.push_back({fill("disk", "disk"), scratch + "/disk", Kind::disk, false});
+  plan.entries.push_back({fill("image", "image"), scratch + "/image", Kind::disk, true});
+  for (const char* name : {"/writable", "/readonly"}) {
+    expect(mkdir((scratch + name).c_str(), 0755) == 0 || errno == EEXIST, "a folder");
+    plan.entries.push_back({scratch + name, std::string("/share") + name, Kind::share, name[1] == 'r'});
+  }
+  plan.entries.push_back({"/dev/null", "/dev/null", Kind::device, false});
+  return plan;
+}
+
+int creating(const std::string& path) {
+  return failure([&] { return open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600); });
+}
+
+int opening(const std::string& path, int flags) {
+  return failure([&] { return open(path.c_str(), flags | O_CLOEXEC); });
+}
+
+void jailContains() {
+  const auto plan = somePlan();
+  expectExit(inChild([&] {
+               Jail jail(plan);
+               expect(jail.enterNamespaces(), "namespaces: " + jail.summary());
+               jail.restrict("/boot");
+               expectContains(jail.summary(), "own root");
+               expectContains(jail.summary(), "seccomp");
+
+               expect(opening(outside, O_RDONLY) != 0, "the host's files to be out of reach");
+               expect(opening("/boot/init", O_RDONLY) == 0, "the program to be there");
+               expect(opening("/boot/init", O_WRONLY) != 0, "the program to be read-only");
+               expect(creating("/boot/x") != 0 && creating("/x") != 0, "the root to be read-only");
+               expect(opening(scratch + "/disk", O_RDWR) == 0, "the disk to be writable");
+               expect(opening(scratch + "/image", O_RDONLY) == 0, "the image to be readable");
+               expect(opening(scratch + "/image", O_RDWR) != 0, "the image not to be writable");
+               expect(opening(scratch + "/program", O_RDONLY) == ENOENT, "nothing else of that folder to be there");
+               expect(creating("/share/writable/new") == 0, "the writable share to be writable");
+               expect(creating("/share/readonly/new") != 0, "the read-only share not to be");
+               expect(opening("/dev/null", O_RDWR) == 0, "/dev/null to work");
+               expect(opening("/proc/self/fd", O_RDONLY | O_DIRECTORY) == 0, "our descriptors to be listed");
+               expect(opening("/proc/1/environ", O_RDONLY) == ENOENT, "no other process to be seen");
+               expect(opening("/proc/self/fd/../../../etc/passwd", O_RDONLY) != 0, "no way up");
+               if (geteuid() == 0) {
+                 expect(failure([] { return mknod("/share/writable/device", S_IFCHR | 0666, 0x103); }) == EPERM, "no devices");
+               }
+               return 0;
+             }),
+             0);
+  expect(opening(scratch + "/writable/new", O_RDONLY) == 0, "what was written to be on the host");
+}
+
+void jailNamesWhatIsMissing() {
+  auto plan = somePlan();
+  plan.entries.push_back({scratch + "/missing.img", scratch + "/missing.img", JailEntry::Kind::disk, true});
+  expectExit(inChild([&] {
+               Jail jail(plan);
+               expectEqual(messageOf([&] { jail.enterNamespaces(); }), scratch + "/missing.img: no such file or directory");
+               return 0;
+             }),
+             0);
+}
+
+void jailWithoutNamespaces() {
+  const auto plan = somePlan();
+  const auto boot = scratch + "/bootfolder";
+  expect(mkdir(boot.c_str(), 0755) == 0, "a folder");
+  expectExit(inChild([&] {
+               // As on a host that allows none: the layers that need no namespace still hold.
+               Jail jail(plan);
+               jail.restrict(boot);
+               const bool landlocked = jail.summary().find("NOT active: Landlock") == std::string::npos;
+               if (landlocked) {
+                 expect(opening(outside, O_RDONLY) == EACCES, "Landlock to keep the host's files out of reach");
+                 expect(creating(scratch + "/readonly/new2") == EACCES, "the read-only share to be so");
+                 expect(opening(scratch + "/image", O_WRONLY) == EACCES, "the image not to be writable");
+               }
+               expect(creating(scratch + "/writable/new2") == 0, "the writable share to be writable");
+               expect(opening(scratch + "/disk", O_RDWR) == 0, "the disk to be writable");
+               expect(opening(boot, O_RDONLY | O_DIRECTORY) == 0, "the boot folder to be readable");
+               return 0;
+             }),
+             0);
+}
+
+int filtered(bool withoutNetwork) {
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  return enterSyscallFilter(withoutNetwork);
+}
+
+void filterRefuses() {
+  expectExit(inChild([] {
+               expect(filtered(true) == 0, "the filter to be taken");
+               expect(failure([] { return unshare(CLONE_NEWUSER); }) == EPERM, "no namespaces");
+               expect(failure([] { return mount("x", "/", "tmpfs", 0, nullptr); }) == EPERM, "no mounts");
+               expect(failure([] { return kill(getppid(), 0); }) == EPERM, "no signals to others");
+               expect(failure([] { return kill(getpid(), 0); }) == 0, "signals to ourselves");
+               expect(failure([] { return socket(AF_INET, SOCK_STREAM, 0); }) == EAFNOSUPPORT, "no IPv4");
+               expect(failure([] { return socket(AF_NETLINK, SOCK_RAW, 0); }) == EAFNOSUPPORT, "no netlink");
+               expect(failure([] { return socket(AF_UNIX, SOCK_STREAM, 0); }) == 0, "unix sockets");
+               bool ran = false;
+               std::thread([&] { ran = true; }).join();
+               expect(ran, "threads");
+               return 0;
+             }),
+             0);
+  expectExit(inChild([] {
+               expect(filtered(false) == 0, "the filter to be taken");
+               expect(failure([] { return socket(AF_INET6, SOCK_DGRAM, 0); }) == 0, "IPv6");
+               expect(failure([] { return socket(AF_PACKET, SOCK_RAW, 0); }) == EAFNOSUPPORT, "no raw packets");
+               return 0;
+             }),
+             0);
+}
+
+void filterEndsAttackers() {
+  const int status = inChild([] {
+    filtered(true);
+    char* const arguments[] = {const_cast<char*>("true"), nullptr};
+    execv("/bin/true", arguments);
+    return 1;
+  });
+  expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "execve to be the end");
+}
+
+const std::map<std::string, void (*)()> tests = {
+    {"a VM's messages stop at their limit", outputStops},
+    {"a VM's console starts over at its limit", outputRestarts},
+    {"a peer that reads no more is heard to its end", deafPeerIsHeard},
+    {"what a slow peer does not take is kept for it, and what is too long ends it", slowPeerIsWaitedFor},
+    {"a connection that breaks the protocol ends, and may be destroyed then", connectionEndsWithinItsCall},
+    {"the jail shows what was planned and nothing else", jailContains},
+    {"the jail names what does not exist", jailNamesWhatIsMissing},
+    {"the jail's other layers hold without namespaces", jailWithoutNamespaces},
+    {"the system call filter refuses", filterRefuses},
+    {"the system call filter ends what starts programs", filterEndsAttackers},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) { return runInScratch(tests, argc, argv); }

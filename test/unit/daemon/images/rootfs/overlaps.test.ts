@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { before, test } from "node:test";
+import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "../../../../fixtures/image-store.ts";
+import { needPrograms } from "../../../../support/host.ts";
+import { withDisk } from "../../../../support/image-tree.ts";
+import { tmpDir } from "../../../../support/tmp-dir.ts";
+import { compareLayers, privileged } from "./against-umoci.ts";
+
+before(() => needPrograms({ umoci: "umoci", "fsck.erofs": "erofs-utils" }));
+
+const at = { mtime: new Date("2021-01-02T03:04:05Z") };
+const file = (name: string, content = name, more: Partial<Entry> = {}): Entry => ({
+  name,
+  content,
+  ...at,
+  ...more,
+});
+const folder = (name: string, mode = 0o755): Entry => ({ name: `${name}/`, type: "directory", mode, ...at });
+const symlink = (name: string, linkname: string): Entry => ({ name, type: "symlink", linkname, ...at });
+const link = (name: string, linkname: string): Entry => ({ name, type: "link", linkname, ...at });
+
+/** Layers whose order or meaning tricked somebody once. Each has an entry for every folder, so that umoci gives it a time. */
+const stacks: [what: string, ...layers: Entry[][]][] = [
+  [
+    "a folder replaced by a link to the host's, then written through (CVE-2021-32803)",
+    [folder("etc"), file("etc/passwd"), folder("d"), file("d/x")],
+    [symlink("d", "/etc")],
+    [folder("etc"), file("d/passwd", "inside")],
+  ],
+  [
+    "a link replaced by a folder, and its target left alone",
+    [folder("target"), file("target/kept"), symlink("l", "target")],
+    [folder("l", 0o700), file("l/new")],
+  ],
+  [
+    "a hard link to a file that a later layer replaces keeps the old contents",
+    [file("a", "old"), link("b", "a"), file("small", "s"), link("small-too", "small")],
+    [file("a", "new"), file("small", "S", { mode: 0o600 })],
+    [link("c", "a"), link("d", "b"), file("b", "third")],
+  ],
+  [
+    "a hard link to a symbolic link is one, and is not followed",
+    [symlink("s", "/etc/shadow"), link("h", "s")],
+    [folder("d"), link("d/h", "h")],
+  ],
+  [
+    "a file twice in a layer, in two kinds: the last one counts",
+    [
+      file("a", "1"),
+      symlink("a", "b"),
+      file("a", "3", { mode: 0o4711, uid: 7 }),
+      folder("b"),
+      file("b", "file"),
+    ],
+  ],
+  [
+    "a folder twice, with other attributes",
+    [folder("d", 0o700), file("d/x"), folder("d", 0o1777)],
+    [folder("d", 0o711)],
+  ],
+  [
+    "a whiteout of the folder that other entries of its layer are in, before and after them",
+    [folder("p"), file("p/old"), folder("q"), file("q/old")],
+    [
+      folder("p"),
+      file("p/new"),
+      file(".wh.p", ""),
+      folder("p"),
+      file(".wh.q", ""),
+      folder("q"),
+      file("q/new"),
+    ],
+  ],
+  [
+    "an opaque mark after, before and twice among its folder's entries",
+    [folder("a"), file("a/old"), folder("a/sub"), file("a/sub/old"), folder("b"), file("b/old")],
+    [
+      folder("a"),
+      file("a/new"),
+      file("a/.wh..wh..opq", ""),
+      folder("b"),
+      file("b/.wh..wh..opq", ""),
+      file("b/new"),
+      file("b/.wh..wh..opq", "with contents"),
+    ],
+  ],
+  ["an opaque root", [file("old"), folder("d"), file("d/old")], [file(".wh..wh..opq", ""), file("new")]],
+  [
+    "a whiteout through a link hides what the link leads to, inside",
+    [folder("real"), file("real/x"), file("real/y"), symlink("l", "/real")],
+    [folder("real"), file("l/.wh.x", "")],
+  ],
+  [
+    "a whiteout of a link does not touch its target",
+    [folder("real"), file("real/x"), symlink("l", "real")],
+    [file(".wh.l", "")],
+  ],
+  [
+    "a whiteout of what never was, and of what the layer itself has",
+    [file("a")],
+    [file(".wh.b", ""), file("c"), file(".wh.c", "")],
+  ],
+  [
+    "hidden and made again as another kind, two layers later",
+    [folder("d"), file("d/x")],
+    [file(".wh.d", "")],
+    [file("d", "a file now")],
+    [file(".wh.d", "")],
+    [symlink("d", "nowhere")],
+  ],
+];
+
+for (const [what, ...layers] of stacks)
+  test(`as umoci: ${what}`, { skip: !privileged && "owners need root" }, async () => {
+    const root: Entry = { name: "./", type: "directory", ...at };
+    await compareLayers(await Promise.all(layers.map((entries) => makeTar([root, ...entries]))));
+  });
+
+test("what is written through links to a folder of the host is in the image, at that path", async () => {
+  const outside = join(tmpDir(), "outside");
+  mkdirSync(outside);
+  const up = `${"../".repeat(30)}${outside.slice(1)}`;
+  const layout = writeLayout(join(tmpDir(), "layout"), {
+    x: makeImage([
+      await makeTar([symlink("absolute", outside), symlink("relative", up)]),
+      await makeTar([file("absolute/x"), file("relative/y"), link("relative/z", "absolute/x")]),
+    ]),
+  });
+  const { store } = await makeStore();
+  const { id } = await store.pull({ reference: `oci:${layout}` });
+  const look = async (root: string): Promise<void> =>
+    assert.deepEqual(readdirSync(join(root, outside)).sort(), ["x", "y", "z"]);
+  await withDisk(await store.rootDisk(id), tmpDir(), look);
+  await look(await store.rootDirectory(id));
+  assert.deepEqual(readdirSync(outside), []);
+});

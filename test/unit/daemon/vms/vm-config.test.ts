@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { makeVmConfig } from "../../../../engine/daemon/vms/vm-config.ts";
+import type { ImageDetails } from "../../../../engine/protocol/image.ts";
+import type { VmCreateParams } from "../../../../engine/protocol/vm.ts";
+
+const image: ImageDetails = {
+  id: `sha256:${"a".repeat(64)}`,
+  repoTags: ["web:latest"],
+  repoDigests: [],
+  created: "2026-01-01T00:00:00Z",
+  sizeBytes: 1,
+  architecture: "amd64",
+  os: "linux",
+  manifestDigest: `sha256:${"b".repeat(64)}`,
+  layers: [],
+  author: "",
+  config: {
+    env: ["PATH=/bin", "LANG=C"],
+    entrypoint: ["/entry"],
+    cmd: ["serve"],
+    workingDir: "/srv",
+    user: "app",
+    stopSignal: "SIGQUIT",
+    exposedPorts: [],
+    volumes: [],
+    labels: { a: "image" },
+  },
+};
+
+function config(params: Partial<VmCreateParams> = {}): ReturnType<typeof makeVmConfig> {
+  return makeVmConfig({ image: "web", ...params }, image, "name", "simulation", new Date(0));
+}
+
+test("the image's configuration is the default", () => {
+  const made = config();
+  assert.deepEqual([...made.entrypoint, ...made.cmd], ["/entry", "serve"]);
+  assert.equal(made.workingDir, "/srv");
+  assert.equal(made.user, "app");
+  assert.equal(made.stopSignal, "SIGQUIT");
+  assert.deepEqual(made.env, ["PATH=/bin", `HOSTNAME=${made.id.slice(0, 12)}`, "LANG=C"]);
+});
+
+test("arguments replace the image's, an entry point drops them", () => {
+  assert.deepEqual(config({ command: ["x"] }).cmd, ["x"]);
+  const replaced = config({ entrypoint: ["/sh"] });
+  assert.deepEqual([replaced.entrypoint, replaced.cmd], [["/sh"], []]);
+  const cleared = config({ entrypoint: [""], command: ["/bin/true"] });
+  assert.deepEqual([cleared.entrypoint, cleared.cmd], [[], ["/bin/true"]]);
+});
+
+test("the user's variables win and arrive unchanged", () => {
+  const made = config({ env: ["LANG=de", 'A=b c"d$e', "EMPTY="] });
+  assert.deepEqual(made.env.slice(2), ["LANG=de", 'A=b c"d$e', "EMPTY="]);
+});
+
+for (const [what, params, message] of [
+  ["a relative working directory", { workingDir: "srv" }, /working directory 'srv' is invalid/],
+  [
+    "a relative volume",
+    { volumes: [{ source: "data", target: "/d", readOnly: false }] },
+    /volume source "data"/,
+  ],
+  [
+    "the root as a volume target",
+    { volumes: [{ source: "/d", target: "/", readOnly: false }] },
+    /target "\/"/,
+  ],
+  ["no command at all", { entrypoint: [""] }, /no command specified/],
+  ["an unknown signal", { stopSignal: "SIGNOPE" }, /Invalid signal: SIGNOPE/],
+  ["too little memory", { memoryMiB: 4 }, /Minimum memory limit/],
+  ["too many CPUs", { cpus: 10_000 }, /range of CPUs/],
+  ["a bad hostname", { hostname: "a b" }, /invalid hostname: a b/],
+] as [string, Partial<VmCreateParams>, RegExp][]) {
+  test(`${what} is refused by name`, () => {
+    assert.throws(() => config(params), { message });
+  });
+}
+
+test("two volumes on one target are refused", () => {
+  const volume = { source: "/d", target: "/data", readOnly: false };
+  assert.throws(() => config({ volumes: [volume, { ...volume, target: "/data/" }] }), {
+    message: /Duplicate mount point/,
+  });
+});
