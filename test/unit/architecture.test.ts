@@ -19,7 +19,15 @@ const allowed: Record<string, string[]> = {
     "engine/protocol",
     "native",
   ],
-  "engine/daemon/vms": ["engine/common", "engine/daemon/log", "engine/docker", "engine/protocol", "native"],
+  "engine/daemon/events": [],
+  "engine/daemon/vms": [
+    "engine/common",
+    "engine/daemon/events",
+    "engine/daemon/log",
+    "engine/docker",
+    "engine/protocol",
+    "native",
+  ],
   "engine/daemon/system": [
     "engine/common",
     "engine/daemon/images",
@@ -31,6 +39,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/daemon": [
     "engine/common",
+    "engine/daemon/events",
     "engine/daemon/images",
     "engine/daemon/system",
     "engine/daemon/vms",
