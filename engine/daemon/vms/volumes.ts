@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { isAbsolute, normalize } from "node:path";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VolumeMount } from "../../protocol/vm.ts";
-import type { GuestMount } from "./machine/monitor-client.ts";
+import type { GuestMount } from "./machine/agent-protocol.ts";
 
 /** Refuses what Docker refuses: relative paths, the root as target, one target twice. */
 export function checkVolumes(volumes: VolumeMount[]): void {
