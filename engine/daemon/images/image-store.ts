@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonical, parseReference, type Reference } from "../../docker/reference.ts";
+import { canonical, parseReference, type Reference, tryParseReference } from "../../docker/reference.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
   ImageChange,
@@ -27,7 +27,7 @@ import { ImagePruner, type PruneOptions } from "./maintenance/image-pruner.ts";
 import { ImageRemover, type RemoveOptions } from "./maintenance/image-remover.ts";
 import { type CheckOptions, StoreCheck, type StoreCheckDeps } from "./maintenance/store-check.ts";
 import { storeUsage } from "./maintenance/store-usage.ts";
-import { ImageCatalog, tryParse } from "./records/image-catalog.ts";
+import { ImageCatalog } from "./records/image-catalog.ts";
 import { filterKeys, matchesFilters, summaryOfMatching } from "./records/image-filters.ts";
 import { commentOf, historyOf } from "./records/image-history.ts";
 import { type ImageRecord, keysOf } from "./records/image-records.ts";
@@ -350,7 +350,7 @@ export class ImageStore {
       return recordFor(this.#store, this.#catalog, record, refOrId, platform);
     } catch (error) {
       if (!(error instanceof MockerError && error.code === "IMAGE_NOT_FOUND")) throw error;
-      const wanted = tryParse(refOrId);
+      const wanted = tryParseReference(refOrId);
       if (wanted === undefined || canonical(wanted) !== helloTag) throw error;
       const record = await this.#puller.hello(new AbortController().signal, () => {});
       return recordFor(this.#store, this.#catalog, record, refOrId, platform);

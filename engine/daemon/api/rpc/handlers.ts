@@ -9,7 +9,7 @@ import {
   type RequestType0,
   ResponseError,
 } from "vscode-jsonrpc/node";
-import { parsePruneTime, parseTime } from "../../../docker/point-in-time.ts";
+import { parsePruneTime, parseTime } from "../../../docker/times.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { PullProgress } from "../../../protocol/image.ts";
 import * as protocol from "../../../protocol/index.ts";

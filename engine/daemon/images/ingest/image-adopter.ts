@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
 import type { Digest } from "../../../docker/digest.ts";
-import { canonical, parseReference } from "../../../docker/reference.ts";
+import { canonical, tryParseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { blobFault } from "../layers/layer-check.ts";
 import { fileBlobs } from "../oci/blob-source.ts";
@@ -156,12 +156,8 @@ export class ImageAdopter {
 function tagOf({ name, canonicalName }: LayoutEntry): string | undefined {
   for (const text of [canonicalName, name]) {
     if (text === undefined) continue;
-    try {
-      const reference = parseReference(text);
-      if (reference.digest === undefined) return canonical(reference);
-    } catch {
-      // Anything is allowed there.
-    }
+    const reference = tryParseReference(text);
+    if (reference !== undefined && reference.digest === undefined) return canonical(reference);
   }
   return undefined;
 }

@@ -6,6 +6,7 @@ import {
   familiar,
   parseReference,
   type Reference,
+  splitTransport,
 } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImagePullParams, ImagePullResult } from "../../../protocol/image.ts";
@@ -61,9 +62,8 @@ export class ImagePuller {
     const platform = params.platform === undefined ? undefined : parsePlatform(params.platform);
     try {
       signal.throwIfAborted();
-      const colon = params.reference.indexOf(":");
-      const rest = params.reference.slice(colon + 1);
-      switch (params.reference.slice(0, Math.max(colon, 0))) {
+      const { transport, rest } = splitTransport(params.reference) ?? { rest: "" };
+      switch (transport) {
         case "oci":
           return await this.#ingester.ingest(await ociLayoutSource(rest), platform, signal, onProgress);
         case "oci-archive": {
@@ -80,7 +80,6 @@ export class ImagePuller {
         case "containers-storage": {
           const reference = familiar(parseReference(rest));
           onProgress({ layer: "", status: "pulling", message: `Copying ${reference}` });
-          const transport = params.reference.slice(0, colon) as "docker-daemon" | "containers-storage";
           const file = await saveWithTool(transport, reference, this.#store.ingestDir, signal);
           try {
             return await this.#ingestArchive(file, platform, signal, onProgress);

@@ -1,7 +1,7 @@
+import { type Filters, parseFilterBoolean, pruneCondition } from "../../../docker/filters.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImagePruneResult } from "../../../protocol/image.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
-import { isTrue, matchesLabel } from "../records/image-filters.ts";
 import type { ImageRecord } from "../records/image-records.ts";
 import type { Garbage } from "../store/garbage.ts";
 import type { ImageRemover, ImageUser } from "./image-remover.ts";
@@ -10,7 +10,7 @@ export interface PruneOptions {
   /** Also images with names. */
   all: boolean;
   /** Docker's: until, label, label!, dangling. */
-  filters: Record<string, string[]>;
+  filters: Filters;
   inUse: (imageId: string) => ImageUser[];
   /** Milliseconds since the epoch of what `until` says. */
   parseTime: (text: string) => number;
@@ -49,24 +49,19 @@ export class ImagePruner {
   }
 }
 
+const filterKeys = ["until", "label", "label!", "dangling"];
+
 function condition({ all, filters, parseTime }: PruneOptions): (record: ImageRecord) => boolean {
-  const tests: ((record: ImageRecord) => boolean)[] = [];
-  let onlyDangling = !all;
-  for (const [key, values] of Object.entries(filters)) {
-    if (key === "until") {
-      const [value, ...more] = values;
-      if (value === undefined || more.length > 0)
-        throw new MockerError("INVALID_ARGUMENT", "more than one until filter specified");
-      const until = parseTime(value);
-      tests.push((record) => Date.parse(record.created) <= until);
-    } else if (key === "label") tests.push((record) => values.every((value) => matchesLabel(record, value)));
-    else if (key === "label!") tests.push((record) => !values.some((value) => matchesLabel(record, value)));
-    else if (key === "dangling") onlyDangling = values.every(isTrue);
-    else
-      throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}'`, {
-        hint: "Filters are: until, label, label!, dangling.",
-      });
-  }
-  if (onlyDangling) tests.push((record) => Object.keys(record.tags).length === 0);
-  return (record) => tests.every((test) => test(record));
+  const unknown = Object.keys(filters).find((key) => !filterKeys.includes(key));
+  if (unknown !== undefined)
+    throw new MockerError("INVALID_ARGUMENT", `invalid filter '${unknown}'`, {
+      hint: `Filters are: ${filterKeys.join(", ")}.`,
+    });
+  const matches = pruneCondition(filters, parseTime);
+  const onlyDangling =
+    filters.dangling === undefined
+      ? !all
+      : filters.dangling.every((value) => parseFilterBoolean("dangling", value));
+  return ({ config: { labels }, created, tags }) =>
+    matches({ labels, created }) && !(onlyDangling && Object.keys(tags).length > 0);
 }

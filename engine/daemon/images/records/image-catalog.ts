@@ -5,7 +5,7 @@ import {
   canonicalName,
   familiar,
   parseReference,
-  type Reference,
+  tryParseReference,
 } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageChange } from "../../../protocol/image.ts";
@@ -81,7 +81,7 @@ export class ImageCatalog {
 
   /** The record's tag or repository digest that `text` means, if it does. */
   referenceTo(record: ImageRecord, text: string): string | undefined {
-    const reference = tryParse(text);
+    const reference = tryParseReference(text);
     if (reference === undefined) return undefined;
     if (reference.digest !== undefined) {
       const name = `${canonicalName(reference)}@${reference.digest}`;
@@ -108,7 +108,7 @@ export class ImageCatalog {
         );
       if (found[0]) return found[0];
     }
-    const wanted = tryParse(refOrId);
+    const wanted = tryParseReference(refOrId);
     throw new MockerError(
       "IMAGE_NOT_FOUND",
       `No such image: ${wanted === undefined || isDigest(refOrId) ? refOrId : familiar(wanted)}`,
@@ -189,7 +189,7 @@ export class ImageCatalog {
 
 /** Only we write both names so. Such an entry without a record is of an image that was removed: index.json may lag behind. */
 function isOurs({ name, canonicalName }: LayoutEntry): boolean {
-  const reference = canonicalName === undefined ? undefined : tryParse(canonicalName);
+  const reference = canonicalName === undefined ? undefined : tryParseReference(canonicalName);
   return reference !== undefined && name === familiar(reference);
 }
 
@@ -197,12 +197,4 @@ function isOurs({ name, canonicalName }: LayoutEntry): boolean {
 export function nameOf(record: ImageRecord): string {
   const [tag] = Object.keys(record.tags);
   return tag === undefined ? shortDigest(record.id) : familiar(parseReference(tag));
-}
-
-export function tryParse(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch {
-    return undefined;
-  }
 }

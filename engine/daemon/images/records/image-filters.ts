@@ -1,5 +1,5 @@
+import { type Filters, globMatches, matchesLabel, parseFilterBoolean } from "../../../docker/filters.ts";
 import { familiar, familiarName, parseReference, type Reference } from "../../../docker/reference.ts";
-import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageSummary } from "../../../protocol/image.ts";
 import type { ImageRecord } from "./image-records.ts";
 import { summaryOf } from "./image-summary.ts";
@@ -7,7 +7,7 @@ import { summaryOf } from "./image-summary.ts";
 /** Docker's filters of `image ls`; values of one key are alternatives, keys must all hold. */
 export function matchesFilters(
   record: ImageRecord,
-  filters: Record<string, string[]>,
+  filters: Filters,
   createdOf: (reference: string) => number,
 ): boolean {
   const names = Object.keys(record.tags).map(parseReference);
@@ -19,9 +19,9 @@ export function matchesFilters(
             matchesReference(name, [value]),
           );
         case "dangling":
-          return (names.length === 0) === isTrue(value);
+          return (names.length === 0) === parseFilterBoolean("dangling", value);
         case "label":
-          return matchesLabel(record, value);
+          return matchesLabel(record.config.labels, value);
         case "before":
           return Date.parse(record.created) < createdOf(value);
         case "since":
@@ -33,45 +33,7 @@ export function matchesFilters(
   );
 }
 
-/** `KEY` or `KEY=VALUE` */
-export function matchesLabel({ config: { labels } }: ImageRecord, wanted: string): boolean {
-  const equals = wanted.indexOf("=");
-  if (equals < 0) return labels[wanted] !== undefined;
-  return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
-}
-
-/** Docker's reading of a yes or no. @throws INVALID_ARGUMENT */
-export function isTrue(value: string): boolean {
-  if (/^(true|1)$/i.test(value)) return true;
-  if (/^(false|0)$/i.test(value)) return false;
-  throw new MockerError("INVALID_ARGUMENT", `invalid filter 'dangling=[${value}]'`, {
-    hint: "Give true or false.",
-  });
-}
-
 export const filterKeys = ["reference", "dangling", "label", "before", "since"];
-
-/** Go's path.Match, as Docker uses it: `*` and `?` stop at slashes. */
-export function globMatches(pattern: string, text: string): boolean {
-  const source = pattern.replace(
-    /\\(.)|(\*)|(\?)|(\[\^?[^\]]+\])|([.+^${}()|[\]\\])/g,
-    (whole, escaped, star, question, set) =>
-      escaped !== undefined
-        ? escaped.replace(/[.+^${}()|[\]\\*?]/, "\\$&")
-        : star
-          ? "[^/]*"
-          : question
-            ? "[^/]"
-            : set
-              ? whole
-              : `\\${whole}`,
-  );
-  try {
-    return new RegExp(`^${source}$`).test(text);
-  } catch {
-    return false;
-  }
-}
 
 /** The summary with only those names that a filter of references asks for, as Docker's `images NAME` shows them. */
 export function summaryOfMatching(record: ImageRecord, patterns: readonly string[]): ImageSummary {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Digest, splitDigest, verifyDigest } from "../../../docker/digest.ts";
-import { canonical, parseReference } from "../../../docker/reference.ts";
+import { canonical, parseReference, tryParseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { fileBlobs } from "../oci/blob-source.ts";
 import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "../oci/manifest.ts";
@@ -130,13 +130,9 @@ async function layoutImage(
 function wholeName({ annotations }: Descriptor): string | undefined {
   const name = annotations["io.containerd.image.name"] ?? annotations[refName] ?? "";
   if (!/[/:]/.test(name)) return undefined;
-  try {
-    const reference = parseReference(name);
-    return reference.digest === undefined ? canonical(reference) : undefined;
-  } catch {
-    // Anything is allowed there.
-    return undefined;
-  }
+  // The specification allows any text there.
+  const reference = tryParseReference(name);
+  return reference !== undefined && reference.digest === undefined ? canonical(reference) : undefined;
 }
 
 function membersOf(archive: Archive): {

@@ -1,7 +1,14 @@
 import { createReadStream, statSync } from "node:fs";
 import { pack } from "tar-stream";
 import { type Digest, splitDigest } from "../../../docker/digest.ts";
-import { canonicalName, familiar, familiarName, parseReference } from "../../../docker/reference.ts";
+import {
+  canonicalName,
+  familiar,
+  familiarName,
+  isNameOnly,
+  parseReference,
+  tryParseReference,
+} from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { mediaTypes } from "../oci/manifest.ts";
 import { type ImageCatalog, nameOf } from "../records/image-catalog.ts";
@@ -77,14 +84,9 @@ export class ImageSaver {
 
   /** A name without a tag means all tags of the repository. */
   #repository(name: string): [ImageRecord, string][] {
-    const slash = name.lastIndexOf("/");
-    if (name.includes("@") || name.indexOf(":", slash + 1) >= 0) return [];
-    let wanted: string;
-    try {
-      wanted = canonicalName(parseReference(name));
-    } catch {
-      return [];
-    }
+    const reference = isNameOnly(name) ? tryParseReference(name) : undefined;
+    if (reference === undefined) return [];
+    const wanted = canonicalName(reference);
     return this.#catalog.records
       .all()
       .flatMap((record) =>

@@ -1,13 +1,4 @@
-/** Ages and sizes in Docker's words (go-units). */
-import { humanDuration } from "./human-duration.ts";
-
-/** `<duration> ago` for an RFC 3339 time; "N/A" for none. */
-export function humanAge(time: string, now: number = Date.now()): string {
-  const then = Date.parse(time);
-  // Reproducible images have no creation time, or the epoch's.
-  if (Number.isNaN(then) || then <= 0) return "N/A";
-  return `${humanDuration(now - then)} ago`;
-}
+/** Sizes in Docker's words (go-units). */
 
 const decimalUnits = ["B", "kB", "MB", "GB", "TB", "PB"];
 
@@ -38,7 +29,7 @@ export function binarySize(bytes: number): string {
 
 const binaryPowers: Record<string, number> = { k: 1, m: 2, g: 3, t: 4, p: 5 };
 
-/** Bytes of `512m`, `1.5g`, `64KiB`, `1024` (units are powers of 1024). Throws Error in go-units' words. */
+/** Bytes of `512m`, `1.5g`, `64KiB`, `1024` (units are powers of 1024). @throws Error in go-units' words */
 export function parseMemory(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?) ?([a-z]*)$/i.exec(text);
   if (match === null) throw new Error(`invalid size: '${text}'`);
