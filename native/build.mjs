@@ -150,7 +150,7 @@ async function withLock(/** @type {string} */ path, /** @type {() => void} */ bo
       rmSync(path, { force: true });
       continue;
     }
-    if (!told) console.log("native: waiting for another build of this checkout");
+    if (!told) console.error("native: waiting for another build of this checkout");
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   try {

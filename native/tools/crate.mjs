@@ -30,7 +30,7 @@ export function buildCrate({ dir, name, version, product, target: triple, env = 
   const target = join(cacheDir, `${name}-${version}-${key}`);
   const cached = join(target, product);
   if (existsSync(cached)) return cached;
-  console.log(`native: building ${name} ${version} (once per toolchain; cached in ${cacheDir})`);
+  console.error(`native: building ${name} ${version} (once per toolchain; cached in ${cacheDir})`);
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "building-"));
   try {

@@ -1,4 +1,5 @@
-// Running other programs during the build.
+// Running other programs during the build. What the build tells people goes to stderr: the stdout of a script that uses
+// its tools, as the benchmark and tests do, is that script's.
 
 import { spawnSync } from "node:child_process";
 
