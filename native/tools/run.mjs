@@ -21,6 +21,10 @@ export function run(command, args, options = {}) {
     stdio: show ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
     ...rest,
   });
+  if (/** @type {NodeJS.ErrnoException | undefined} */ (result.error)?.code === "ETIMEDOUT")
+    throw new BuildError(
+      `${command} ${args.join(" ")} took more than ${(rest.timeout ?? 0) / 60_000} minutes`,
+    );
   if (result.error) throw new BuildError(`${command}: ${result.error.message}`);
   if (result.status !== 0) {
     const output = show ? "" : `\n${result.stdout}${result.stderr}`;
