@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 
-/** What the build needs that is found under one name in every release. @typedef {"compiler" | "static-libc" | "static-libstdc++" | "make" | "python" | "mke2fs" | "certificates" | "curl"} Tool */
+/** What the build needs that is found under one name in every release. @typedef {"compiler" | "static-libc" | "static-libstdc++" | "make" | "python" | "pip" | "mke2fs" | "certificates" | "curl"} Tool */
 /**
  * @typedef {object} Family distributions that share a package manager and names
  * @property {string} install the command, without the packages' names and without sudo
@@ -27,6 +27,7 @@ const debian = {
     "static-libstdc++": ["g++"],
     make: ["make"],
     python: ["python3"],
+    pip: ["python3-pip"],
     mke2fs: ["e2fsprogs"],
     certificates: ["ca-certificates"],
     curl: ["curl"],
@@ -45,6 +46,7 @@ const fedora = {
     "static-libstdc++": ["libstdc++-static"],
     make: ["make"],
     python: ["python3"],
+    pip: ["python3-pip"],
     mke2fs: ["e2fsprogs"],
     certificates: ["ca-certificates"],
     curl: ["curl"],
@@ -62,6 +64,7 @@ const arch = {
     "static-libstdc++": ["gcc"],
     make: ["make"],
     python: ["python"],
+    pip: ["python-pip"],
     mke2fs: ["e2fsprogs"],
     certificates: ["ca-certificates"],
     curl: ["curl"],
@@ -79,6 +82,7 @@ const suse = {
     "static-libstdc++": ["gcc-c++"],
     make: ["make"],
     python: ["python3"],
+    pip: ["python3-pip"],
     mke2fs: ["e2fsprogs"],
     certificates: ["ca-certificates-mozilla"],
     curl: ["curl"],
@@ -96,6 +100,7 @@ const alpine = {
     "static-libstdc++": ["libstdc++-dev"],
     make: ["make"],
     python: ["python3"],
+    pip: ["py3-pip"],
     mke2fs: ["e2fsprogs"],
     certificates: ["ca-certificates"],
     curl: ["curl"],

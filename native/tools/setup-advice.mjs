@@ -25,6 +25,7 @@ const names = {
   "static-libstdc++": "the static libstdc++.a",
   make: "make",
   python: "Python 3",
+  pip: "pip for Python 3",
   mke2fs: "mke2fs (e2fsprogs)",
   certificates: "the authorities' certificates (ca-certificates)",
   curl: "curl",
