@@ -14,12 +14,12 @@ import { MockerError } from "../../../protocol/errors.ts";
 import type { PullProgress } from "../../../protocol/image.ts";
 import * as protocol from "../../../protocol/index.ts";
 import type { Engine } from "../../engine.ts";
-import { noSpace } from "../../images/no-space.ts";
 import * as registryLogin from "../../images/registry/login.ts";
 import { inspectManifest } from "../../images/registry/manifest-inspect.ts";
 import { listTags } from "../../images/registry/registry.ts";
 import { search } from "../../images/registry/search.ts";
 import { type OnBytes, remoteFile } from "../../images/sources/remote-file.ts";
+import { translateNoSpace } from "../../images/store/no-space.ts";
 import { openCopySource } from "../../system/copy-from.ts";
 import { checkSystem, systemUsage } from "../../system/store-report.ts";
 
@@ -239,7 +239,7 @@ function abortSignal(token: CancellationToken): AbortSignal {
 
 /** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
 function responseError(thrown: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
-  const error = noSpace(thrown);
+  const error = translateNoSpace(thrown);
   if (error instanceof MockerError) {
     engine.log.debug("request.failed", { method, code: error.code, message: error.message });
     return new ResponseError(protocol.jsonRpcCode(error.code), error.message, error.toData());

@@ -9,9 +9,10 @@ import {
 } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageChange } from "../../../protocol/image.ts";
-import { noSpace } from "../no-space.ts";
 import type { ContentStore, LayoutEntry } from "../store/content-store.ts";
-import { type ImageRecord, ImageRecords, summaryOf } from "./image-records.ts";
+import { translateNoSpace } from "../store/no-space.ts";
+import { type ImageRecord, ImageRecords } from "./image-records.ts";
+import { summaryOf } from "./image-summary.ts";
 
 /** The images that there are, by name and ID; whoever listens hears of every change. */
 export class ImageCatalog {
@@ -144,7 +145,7 @@ export class ImageCatalog {
     try {
       this.#store.writeLayout([...own, ...foreign]);
     } catch (error) {
-      if (noSpace(error) === error) throw error;
+      if (translateNoSpace(error) === error) throw error;
       // What the old one lists is still none of the others'.
       for (const { digest } of own) this.#listed.add(digest);
       return;
@@ -173,9 +174,9 @@ export class ImageCatalog {
     for (const listener of this.#listeners) listener(change);
   }
 
-  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `grave`. */
-  delete(id: Digest, grave: string): void {
-    this.records.delete(id, grave);
+  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `tombstone`. */
+  delete(id: Digest, tombstone: string): void {
+    this.records.delete(id, tombstone);
     this.writeLayout();
   }
 

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { extract } from "tar-stream";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import { applyChanges } from "../../../../../engine/docker/config-changes.ts";
 import type { MockerError } from "../../../../../engine/protocol/errors.ts";
 import {
@@ -125,10 +125,10 @@ test("what is saved is loaded with the same digests and names", async () => {
   const { store } = await storeWith({ "one:1": one, "a/two:2": two });
   const tar = await saved(store, ["one:1", "a/two", one.configDigest]);
   const { store: other, dir } = await makeStore();
-  const folder = tmpDir();
+  const directory = tmpDir();
   const forms = { plain: tar, ...(await compressedBy(["gzip", "zstd", "xz", "bzip2"], tar)) };
   for (const [form, bytes] of Object.entries(forms)) {
-    const path = join(folder, form);
+    const path = join(directory, form);
     writeFileSync(path, bytes);
     for (const source of [{ path }, { name: form, chunks: pieces(bytes, 777) }]) {
       assert.deepEqual(
@@ -149,9 +149,9 @@ test("what is saved is loaded with the same digests and names", async () => {
     }
   }
   // A name that another image has moves, and that is said.
-  await other.load({ path: join(folder, "plain") });
+  await other.load({ path: join(directory, "plain") });
   await other.tag("a/two:2", "one:1");
-  assert.deepEqual((await other.load({ path: join(folder, "plain") })).renamed, [
+  assert.deepEqual((await other.load({ path: join(directory, "plain") })).renamed, [
     { reference: "one:1", oldId: two.configDigest },
   ]);
   assert.equal((await other.get("one:1")).id, one.configDigest);
@@ -179,17 +179,17 @@ test("skopeo takes what is saved, and load takes what skopeo writes", async () =
   const { id } = await store.pull({ reference: `oci:${await fixtureImage("busybox")}:latest` });
   await store.tag(id, "some/box:1");
   const archive = await saveTo(store, ["some/box:1"]);
-  const folder = tmpDir();
+  const directory = tmpDir();
   for (const [source, name] of [
     [`docker-archive:${archive}:some/box:1`, "docker"],
     [`oci-archive:${archive}`, "oci"],
   ] as const) {
-    const copy = join(folder, name);
+    const copy = join(directory, name);
     await run("skopeo", ["--insecure-policy", "copy", "-q", source, `dir:${copy}`]);
     assert.ok(existsSync(join(copy, id.replace("sha256:", ""))), `${name}: another configuration`);
   }
   for (const transport of ["docker-archive", "oci-archive"] as const) {
-    const path = join(folder, `${transport}.tar`);
+    const path = join(directory, `${transport}.tar`);
     const from = `oci:${await fixtureImage("busybox")}:latest`;
     await run("skopeo", ["--insecure-policy", "copy", "-q", from, `${transport}:${path}:some/name:1.2`]);
     const { store: other } = await makeStore();
@@ -217,18 +217,18 @@ test("of an image for several platforms the wanted one is loaded", async () => {
       })),
     }),
   );
-  const folder = writeLayout(join(tmpDir(), "layout"), images);
-  writeFileSync(join(folder, "blobs", sha256(index).replace(":", "/")), index);
+  const directory = writeLayout(join(tmpDir(), "layout"), images);
+  writeFileSync(join(directory, "blobs", sha256(index).replace(":", "/")), index);
   const top = (annotations: object | undefined): object => ({
     schemaVersion: 2,
     manifests: [{ mediaType: mediaTypes.ociIndex, digest: sha256(index), size: index.length, annotations }],
   });
   writeFileSync(
-    join(folder, "index.json"),
+    join(directory, "index.json"),
     JSON.stringify(top({ "org.opencontainers.image.ref.name": "docker.io/library/multi:1" })),
   );
   const path = join(tmpDir(), "multi.tar");
-  await run("tar", ["-C", folder, "-cf", path, "."]);
+  await run("tar", ["-C", directory, "-cf", path, "."]);
   for (const architecture of ["amd64", "arm64"] as const) {
     const { store } = await makeStore();
     const { images: loaded } = await store.load({ path }, { platform: `linux/${architecture}` });
@@ -242,10 +242,10 @@ test("of an image for several platforms the wanted one is loaded", async () => {
   assertClean(dir);
   // A tag alone is no name.
   writeFileSync(
-    join(folder, "index.json"),
+    join(directory, "index.json"),
     JSON.stringify(top({ "org.opencontainers.image.ref.name": "latest" })),
   );
-  await run("tar", ["-C", folder, "-cf", path, "."]);
+  await run("tar", ["-C", directory, "-cf", path, "."]);
   const [unnamed] = (await store.load({ path }, { platform: "linux/arm64" })).images;
   assert.deepEqual(unnamed, { id: images.arm64.configDigest, references: [] });
 });

@@ -1,10 +1,10 @@
-import { chainId, type Digest, shortDigest } from "../../docker/digest.ts";
-import { canonicalName, familiar, parseReference } from "../../docker/reference.ts";
-import { MockerError } from "../../protocol/errors.ts";
-import type { ImageRemoveResult } from "../../protocol/image.ts";
-import type { ImageCatalog } from "./records/image-catalog.ts";
-import type { ImageRecord } from "./records/image-records.ts";
-import type { Garbage } from "./store/garbage.ts";
+import { chainId, type Digest, shortDigest } from "../../../docker/digest.ts";
+import { canonicalName, familiar, parseReference } from "../../../docker/reference.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { ImageRemoveResult } from "../../../protocol/image.ts";
+import type { ImageCatalog } from "../records/image-catalog.ts";
+import type { ImageRecord } from "../records/image-records.ts";
+import type { Tombstones } from "../records/tombstones.ts";
 
 /** A VM that was made from an image. */
 export interface ImageUser {
@@ -29,11 +29,11 @@ export interface Removed extends ImageRemoveResult {
 /** Takes images out of the store. */
 export class ImageRemover {
   readonly #catalog: ImageCatalog;
-  readonly #garbage: Garbage;
+  readonly #tombstones: Tombstones;
 
-  constructor(catalog: ImageCatalog, garbage: Garbage) {
+  constructor(catalog: ImageCatalog, tombstones: Tombstones) {
     this.#catalog = catalog;
-    this.#garbage = garbage;
+    this.#tombstones = tombstones;
   }
 
   /**
@@ -66,8 +66,10 @@ export class ImageRemover {
       return result;
     }
     // The record first: from then on the rest is garbage, whatever happens.
-    this.#catalog.delete(record.id, this.#garbage.grave(record.id));
-    const { layers, bytes } = await this.#garbage.bury(record, { measure: options.measure ?? false });
+    this.#catalog.delete(record.id, this.#tombstones.path(record.id));
+    const { layers, bytes } = await this.#tombstones.collectRemoved(record, {
+      measure: options.measure ?? false,
+    });
     result.deleted = [record.id, ...chainIds(record, new Set(layers))];
     result.bytes = bytes;
     this.#catalog.removed(record.id);

@@ -1,11 +1,11 @@
 import { statfsSync } from "node:fs";
-import type { Digest } from "../../docker/digest.ts";
-import { MockerError } from "../../protocol/errors.ts";
-import type { Descriptor } from "./manifest.ts";
-import type { ContentStore } from "./store/content-store.ts";
+import type { Digest } from "../../../docker/digest.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import type { ContentStore } from "./content-store.ts";
 
 /** The same error, or what it means for the user. */
-export function noSpace(error: unknown): unknown {
+export function translateNoSpace(error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return code === "ENOSPC" || code === "EDQUOT"
     ? new MockerError("NO_SPACE", "no space left on device: the disk that holds the images is full", {
@@ -16,14 +16,14 @@ export function noSpace(error: unknown): unknown {
 }
 
 /** The same error; for a full disk, how much the layers that are missing need at least, how much there is, and what to do. */
-export function spaceFor(
+export function withSpaceNeeded(
   error: unknown,
   store: ContentStore,
   name: string,
   layers: readonly Descriptor[],
   diffIds: readonly Digest[],
 ): unknown {
-  const known = noSpace(error);
+  const known = translateNoSpace(error);
   if (!(known instanceof MockerError) || known.code !== "NO_SPACE") return error;
   let needed = 0;
   for (const [number, layer] of layers.entries()) {

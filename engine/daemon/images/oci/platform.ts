@@ -1,5 +1,5 @@
 import { arch } from "node:os";
-import { MockerError } from "../../protocol/errors.ts";
+import { MockerError } from "../../../protocol/errors.ts";
 
 /** image-spec image-index.md, `platform`. */
 export interface Platform {

@@ -1,30 +1,30 @@
 import { existsSync, lstatSync, readdirSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
-import { temporaryName } from "../../common/atomic-file.ts";
-import { type Digest, shortDigest } from "../../docker/digest.ts";
-import { familiar, parseReference } from "../../docker/reference.ts";
-import { MockerError, scrub } from "../../protocol/errors.ts";
-import type { StoreProblem, SystemCheckResult } from "../../protocol/system.ts";
-import type { ImageAdopter } from "./ingest/image-adopter.ts";
-import { blobFault, deepLayerFault, layerFault } from "./layers/layer-check.ts";
-import type { LayerPool } from "./layers/layer-pool.ts";
-import { parseConfig, parseManifest } from "./manifest.ts";
-import { type ImageCatalog, nameOf } from "./records/image-catalog.ts";
-import { type ImageRecord, recordChain } from "./records/image-records.ts";
-import type { ImageRoots } from "./rootfs/image-roots.ts";
-import type { RootStore } from "./rootfs/root-store.ts";
-import { runStoreJob } from "./rootfs/store-thread.ts";
-import type { ContentStore } from "./store/content-store.ts";
-import { type Garbage, keysOf, ownNames } from "./store/garbage.ts";
-import { readText } from "./store/read-text.ts";
-import { rescueRecord } from "./store/record-rescue.ts";
-import { removeTree } from "./store/remove-tree.ts";
+import { temporaryName } from "../../../common/atomic-file.ts";
+import { type Digest, shortDigest } from "../../../docker/digest.ts";
+import { familiar, parseReference } from "../../../docker/reference.ts";
+import { MockerError, scrub } from "../../../protocol/errors.ts";
+import type { StoreProblem, SystemCheckResult } from "../../../protocol/system.ts";
+import type { ImageAdopter } from "../ingest/image-adopter.ts";
+import { blobFault, deepLayerFault, layerFault } from "../layers/layer-check.ts";
+import type { LayerConversionQueue } from "../layers/layer-conversion-queue.ts";
+import { parseConfig, parseManifest } from "../oci/manifest.ts";
+import { type ImageCatalog, nameOf } from "../records/image-catalog.ts";
+import { type ImageRecord, keysOf, recordChain } from "../records/image-records.ts";
+import { rescueRecord } from "../records/record-rescue.ts";
+import { isTombstone } from "../records/tombstones.ts";
+import type { ImageRoots } from "../rootfs/image-roots.ts";
+import type { RootStore } from "../rootfs/root-store.ts";
+import { runStoreJob } from "../rootfs/store-thread.ts";
+import { type ContentStore, readText } from "../store/content-store.ts";
+import { type Garbage, ownNames } from "../store/garbage.ts";
+import { removeTree } from "../store/remove-tree.ts";
 
-export interface CheckParts {
+export interface StoreCheckDeps {
   store: ContentStore;
   catalog: ImageCatalog;
   garbage: Garbage;
-  pool: LayerPool;
+  conversions: LayerConversionQueue;
   disks: RootStore;
   roots: ImageRoots;
   adopter: ImageAdopter;
@@ -44,21 +44,21 @@ export interface CheckOptions {
  * that nothing is there for no reason. Each thing is looked at once, whichever images have it.
  */
 export class StoreCheck {
-  readonly #parts: CheckParts;
+  readonly #deps: StoreCheckDeps;
   readonly #options: CheckOptions;
   readonly #signal: AbortSignal;
   readonly #seen = new Set<string>();
   readonly #problems: StoreProblem[] = [];
   readonly #checked = { images: 0, blobs: 0, layers: 0, roots: 0, vms: 0 };
 
-  constructor(parts: CheckParts, options: CheckOptions) {
-    this.#parts = parts;
+  constructor(deps: StoreCheckDeps, options: CheckOptions) {
+    this.#deps = deps;
     this.#options = options;
     this.#signal = options.signal ?? new AbortController().signal;
   }
 
   async run(): Promise<SystemCheckResult> {
-    const { catalog, garbage } = this.#parts;
+    const { catalog, garbage } = this.#deps;
     this.#rescueRecords();
     await this.#checkForeign();
     // What is removed meanwhile stays until it has been looked at: its absence is no damage.
@@ -100,7 +100,7 @@ export class StoreCheck {
   }
 
   #rescueRecords(): void {
-    const { catalog, store } = this.#parts;
+    const { catalog, store } = this.#deps;
     for (const path of catalog.records.damaged) {
       const subject = `record ${path}`;
       const record = rescueRecord(store, catalog, path);
@@ -128,7 +128,7 @@ export class StoreCheck {
 
   /** What other programs have put into the store. */
   async #checkForeign(): Promise<void> {
-    const { adopter } = this.#parts;
+    const { adopter } = this.#deps;
     const { deep = false, repair = false } = this.#options;
     for (const image of adopter.images()) {
       const subject = `image ${image.name}${image.name === image.digest ? "" : ` (${shortDigest(image.digest)})`}`;
@@ -187,7 +187,7 @@ export class StoreCheck {
 
   /** What the engine knows is good; its file may have been damaged since. */
   #checkRecord(record: ImageRecord, name: string): void {
-    const { records } = this.#parts.catalog;
+    const { records } = this.#deps.catalog;
     // Another one by now, or none: the catalogue has just written that.
     if (records.get(record.id) !== record || records.isIntact(record)) return;
     if (this.#options.repair) records.put(record);
@@ -202,7 +202,7 @@ export class StoreCheck {
 
   /** Manifest and configuration: always read, they are small. */
   async #checkDocuments(record: ImageRecord, name: string): Promise<boolean> {
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const size = existsSync(store.blobPath(record.id)) ? lstatSync(store.blobPath(record.id)).size : 0;
     const found = [
       await this.#checkBlob(
@@ -249,7 +249,7 @@ export class StoreCheck {
   ): Promise<boolean> {
     const known = this.#soundBlobs.get(digest);
     if (known !== undefined) return known;
-    const { store } = this.#parts;
+    const { store } = this.#deps;
     const subject = `blob ${digest} ${where}`;
     this.#look(subject);
     this.#checked.blobs++;
@@ -271,7 +271,7 @@ export class StoreCheck {
     called: string,
     blobSound: boolean,
   ): Promise<boolean> {
-    const { store, pool, catalog, roots } = this.#parts;
+    const { store, conversions, catalog, roots } = this.#deps;
     const { diffId } = layer;
     if (!this.#first(diffId)) return store.hasLayer(diffId);
     const subject = `converted layer ${shortDigest(diffId)} (${called})`;
@@ -279,10 +279,12 @@ export class StoreCheck {
     this.#checked.layers++;
     let fault = layerFault(store, diffId);
     if (fault === undefined && this.#options.deep && blobSound)
-      fault = await deepLayerFault(store, pool, layer, called, this.#signal).catch((error: unknown) => {
-        this.#signal.throwIfAborted();
-        return `cannot be made of its blob: ${(error as Error).message}`;
-      });
+      fault = await deepLayerFault(store, conversions, layer, called, this.#signal).catch(
+        (error: unknown) => {
+          this.#signal.throwIfAborted();
+          return `cannot be made of its blob: ${(error as Error).message}`;
+        },
+      );
     if (fault === undefined) {
       if (!store.hasLayer(diffId) && !blobSound)
         this.#report("error", subject, "is missing, and so is what it is made of", pullHint(record));
@@ -310,7 +312,7 @@ export class StoreCheck {
   }
 
   async #checkRoot(record: ImageRecord, name: string): Promise<void> {
-    const { disks, roots } = this.#parts;
+    const { disks, roots } = this.#deps;
     const chain = recordChain(record);
     if (!this.#first(`root ${chain}`)) return;
     const subject = `root disk ${shortDigest(chain)} of ${name}`;
@@ -323,15 +325,15 @@ export class StoreCheck {
       if (this.#options.repair) roots.forget([record]);
       this.#derived(subject, fault, true);
     }
-    const folder = roots.folder(record);
-    if (folder === undefined || !this.#options.deep) return;
-    const unpacked = `unpacked root ${folder} of ${name}`;
+    const directory = roots.unpacked(record);
+    if (directory === undefined || !this.#options.deep) return;
+    const unpacked = `unpacked root ${directory} of ${name}`;
     this.#look(unpacked);
-    const difference = await runStoreJob({ op: "compare", folder, ...roots.treeOf(record) }, this.#signal);
+    const difference = await runStoreJob({ op: "compare", directory, ...roots.treeOf(record) }, this.#signal);
     if (difference === undefined) return;
     // Running simulations stand on it.
     const inUse = this.#users(chain);
-    if (this.#options.repair && !inUse) await this.#discard(`${folder}.synced`, folder);
+    if (this.#options.repair && !inUse) await this.#discard(`${directory}.synced`, directory);
     this.#derived(unpacked, difference, !inUse);
   }
 
@@ -353,14 +355,14 @@ export class StoreCheck {
   /** Whether a running VM uses an image with the chain. */
   #users(chain: Digest): boolean {
     const running = this.#options.running ?? new Set();
-    return this.#parts.catalog.records
+    return this.#deps.catalog.records
       .all()
       .some((record) => running.has(record.id) && recordChain(record) === chain);
   }
 
   /** What other tools read of the store. */
   #checkLayout(): void {
-    const { store, catalog } = this.#parts;
+    const { store, catalog } = this.#deps;
     const foreign = catalog.foreign();
     const entries = [...catalog.layout(), ...foreign];
     const isLayout = (readText(join(store.dir, "oci-layout")) ?? "").includes('"imageLayoutVersion"');
@@ -384,13 +386,13 @@ export class StoreCheck {
   }
 
   async #checkOrphans(): Promise<void> {
-    const { store, garbage, catalog } = this.#parts;
-    for (const folder of ["layersDir", "rootsDir", "rootfsDir"] as const)
-      for (const name of readdirSync(store[folder]))
-        if (!ownNames[folder].test(name))
+    const { store, garbage, catalog } = this.#deps;
+    for (const directory of ["layersDir", "rootsDir", "rootfsDir"] as const)
+      for (const name of readdirSync(store[directory]))
+        if (!ownNames[directory].test(name))
           this.#report(
             "note",
-            `file ${join(store[folder], name)}`,
+            `file ${join(store[directory], name)}`,
             "is none of Mocker's",
             "Remove it if you like.",
           );
@@ -399,7 +401,7 @@ export class StoreCheck {
     const orphans = new Map<string, string>();
     const isNeeded = garbage.needs();
     for (const { kind, key, path } of garbage.items())
-      if (!isNeeded(key)) orphans.set(`${kind === "folder" ? "unpacked root" : kind} ${key}`, path);
+      if (!isNeeded(key)) orphans.set(`${kind === "directory" ? "unpacked root" : kind} ${key}`, path);
     if (orphans.size === 0) return;
     if (this.#options.repair) await garbage.sweep(() => true);
     for (const subject of orphans.keys())
@@ -413,7 +415,7 @@ export class StoreCheck {
   }
 
   async #checkIngest(): Promise<void> {
-    const { store, garbage } = this.#parts;
+    const { store, garbage } = this.#deps;
     const isNeeded = garbage.needs();
     for (const name of readdirSync(store.ingestDir)) {
       const path = join(store.ingestDir, name);
@@ -430,7 +432,7 @@ export class StoreCheck {
       }
       // Names tell whose they are: this engine's are in use.
       const owner = /\.([0-9]+)-[0-9]+\.tmp/.exec(name)?.[1];
-      if (garbage.isGrave(name) || owner === String(process.pid)) continue;
+      if (isTombstone(name) || owner === String(process.pid)) continue;
       if (this.#options.repair) await this.#discard(path);
       this.#report(
         "note",
@@ -444,12 +446,12 @@ export class StoreCheck {
 
   /** All at once, so that nobody makes one of them again in between. */
   async #discard(...paths: string[]): Promise<void> {
-    const graves = paths.filter(existsSync).map((path) => {
-      const grave = join(this.#parts.store.ingestDir, temporaryName("removed"));
-      renameSync(path, grave);
-      return grave;
+    const hidden = paths.filter(existsSync).map((path) => {
+      const target = join(this.#deps.store.ingestDir, temporaryName("removed"));
+      renameSync(path, target);
+      return target;
     });
-    for (const grave of graves) await removeTree(grave);
+    for (const path of hidden) await removeTree(path);
   }
 }
 

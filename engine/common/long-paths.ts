@@ -1,13 +1,13 @@
 import { closeSync, constants, openSync } from "node:fs";
 
-/** Linux takes 4,095 bytes in one call; what is appended to a folder's path goes on top. */
+/** Linux takes 4,095 bytes in one call; what is appended to a directory's path goes on top. */
 const longest = 3800;
 /** Enough for two paths in one call. */
 const maximumAnchors = 4;
 
 /**
  * Paths of any length: a tree of an image may be deeper than one system call can say. Beyond some length a path begins at an open
- * folder, in /proc. Nothing on the way may be a symbolic link that somebody else can change.
+ * directory, in /proc. Nothing on the way may be a symbolic link that somebody else can change.
  */
 export class LongPaths {
   readonly #anchors: { prefix: string; fd: number }[] = [];

@@ -10,13 +10,13 @@ let collect: Collect | null | undefined;
  * lies outside of it: tens of MiB of network buffers are waiting there before it wakes up. Takes less than a
  * millisecond, because only the young generation is looked at.
  */
-export function freeGarbage(): void {
-  collect ??= findCollect();
+export function minorGc(): void {
+  collect ??= findCollector();
   collect?.({ type: "minor" });
 }
 
 /** Null where this V8 has no such thing; then memory is freed later. */
-function findCollect(): Collect | null {
+function findCollector(): Collect | null {
   setFlagsFromString("--expose-gc");
   const found: unknown = runInNewContext("globalThis.gc");
   setFlagsFromString("--no-expose-gc");

@@ -1,12 +1,12 @@
 import { lstatSync, readdirSync, type Stats } from "node:fs";
-import { LongPaths } from "../rootfs/long-paths.ts";
+import { LongPaths } from "./long-paths.ts";
 
 const blockBytes = 512;
 /** Entries looked at in a row: some milliseconds. */
 const sliceEntries = 500;
 
 /**
- * What a file, or a folder with all in it, takes of the disk, in bytes: blocks, as du(1) counts them, hard links once. What is not
+ * What a file, or a directory with all in it, takes of the disk, in bytes: blocks, as du(1) counts them, hard links once. What is not
  * there, or may not be read, counts nothing.
  */
 export async function diskBytes(path: string): Promise<number> {
@@ -42,9 +42,9 @@ function look(paths: LongPaths, path: string): Stats | undefined {
   }
 }
 
-function list(paths: LongPaths, folder: string): string[] {
+function list(paths: LongPaths, directory: string): string[] {
   try {
-    return readdirSync(Buffer.from(paths.reach(folder), "latin1"), { encoding: "latin1" });
+    return readdirSync(Buffer.from(paths.reach(directory), "latin1"), { encoding: "latin1" });
   } catch {
     return [];
   }

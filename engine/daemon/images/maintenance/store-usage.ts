@@ -1,10 +1,11 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { diskBytes } from "../../../common/disk-bytes.ts";
 import type { ImageUsage, SystemUsage } from "../../../protocol/system.ts";
-import { type ImageRecord, summaryOf } from "../records/image-records.ts";
-import type { ContentStore } from "./content-store.ts";
-import { diskBytes } from "./disk-bytes.ts";
-import { type Garbage, keysOf } from "./garbage.ts";
+import { type ImageRecord, keysOf } from "../records/image-records.ts";
+import { summaryOf } from "../records/image-summary.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import type { Garbage } from "../store/garbage.ts";
 
 /** What the store takes of the disk, and each image of it. */
 export async function storeUsage(

@@ -34,7 +34,7 @@ export class LayerProgress {
       this.#emit(progress);
       return;
     }
-    // Held back, but not dropped: a download that stalls shows how far it came.
+    // StoredManifest back, but not dropped: a download that stalls shows how far it came.
     this.#held = progress;
     this.#timer ??= setTimeout(() => {
       if (this.#held) this.#emit(this.#held);

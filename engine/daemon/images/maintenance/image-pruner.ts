@@ -1,9 +1,10 @@
-import { MockerError } from "../../protocol/errors.ts";
-import type { ImagePruneResult } from "../../protocol/image.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { ImagePruneResult } from "../../../protocol/image.ts";
+import type { ImageCatalog } from "../records/image-catalog.ts";
+import { isTrue, matchesLabel } from "../records/image-filters.ts";
+import type { ImageRecord } from "../records/image-records.ts";
+import type { Garbage } from "../store/garbage.ts";
 import type { ImageRemover, ImageUser } from "./image-remover.ts";
-import type { ImageCatalog } from "./records/image-catalog.ts";
-import { type ImageRecord, isTrue, matchesLabel } from "./records/image-records.ts";
-import type { Garbage } from "./store/garbage.ts";
 
 export interface PruneOptions {
   /** Also images with names. */

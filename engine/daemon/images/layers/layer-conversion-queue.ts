@@ -4,7 +4,7 @@ import { MockerError } from "../../../protocol/errors.ts";
 import type { ConvertJob, ConvertResult, FromWorker, ToWorker } from "./layer-job.ts";
 
 /** A job given to the pool. */
-export interface PoolJob {
+export interface ConversionJob {
   readonly result: Promise<ConvertResult>;
   /** Resolves when the job touches no file any more, however it went. */
   readonly ended: Promise<void>;
@@ -40,7 +40,7 @@ const heapMiB = 2_048;
 const youngMiB = 2;
 
 /** The thread that converts layers; at most `size` jobs are under way in it, the others wait. */
-export class LayerPool {
+export class LayerConversionQueue {
   readonly #size: number;
   readonly #script: string;
   readonly #queue: Waiting[] = [];
@@ -54,7 +54,7 @@ export class LayerPool {
     this.#script = process.env.MOCKER_LAYER_WORKER || join(__dirname, "layer-worker.js");
   }
 
-  convert(job: ConvertJob, onProgress?: (bytes: number) => void): PoolJob {
+  convert(job: ConvertJob, onProgress?: (bytes: number) => void): ConversionJob {
     let end = (): void => {};
     const ended = new Promise<void>((resolve) => {
       end = resolve;

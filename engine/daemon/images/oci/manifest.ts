@@ -1,6 +1,6 @@
-import { type Digest, isDigest } from "../../docker/digest.ts";
-import { MockerError } from "../../protocol/errors.ts";
-import type { ImageRunConfig } from "../../protocol/image.ts";
+import { type Digest, isDigest } from "../../../docker/digest.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { ImageRunConfig } from "../../../protocol/image.ts";
 import type { Platform } from "./platform.ts";
 
 export const mediaTypes = {

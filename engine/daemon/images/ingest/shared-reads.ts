@@ -1,5 +1,5 @@
-import { unlessAborted } from "../../common/unless-aborted.ts";
-import type { Digest } from "../../docker/digest.ts";
+import { unlessAborted } from "../../../common/abort.ts";
+import type { Digest } from "../../../docker/digest.ts";
 
 interface Entry {
   bytes: Promise<Buffer>;

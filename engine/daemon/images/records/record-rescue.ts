@@ -1,11 +1,11 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Digest, isDigest } from "../../../docker/digest.ts";
-import { maximumManifestBytes, parseConfig, parseManifest } from "../manifest.ts";
-import type { ImageCatalog } from "../records/image-catalog.ts";
-import { describeImage } from "../records/image-description.ts";
-import type { ImageRecord } from "../records/image-records.ts";
-import type { ContentStore } from "./content-store.ts";
+import { maximumManifestBytes, parseConfig, parseManifest } from "../oci/manifest.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import type { ImageCatalog } from "./image-catalog.ts";
+import { describeImage } from "./image-description.ts";
+import type { ImageRecord } from "./image-records.ts";
 
 /**
  * Makes a damaged record again from what else the store has: the image's configuration, its manifest, and the names in index.json.

@@ -10,9 +10,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { ImageStore } from "../../../../engine/daemon/images/image-store.ts";
-import type { Digest } from "../../../../engine/docker/digest.ts";
-import type { MockerError } from "../../../../engine/protocol/errors.ts";
+import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
+import type { Digest } from "../../../../../engine/docker/digest.ts";
+import type { MockerError } from "../../../../../engine/protocol/errors.ts";
 import {
   FakeRegistry,
   filesIn,
@@ -23,8 +23,8 @@ import {
   sha256,
   type TestImage,
   writeLayout,
-} from "../../../fixtures/image-store.ts";
-import { tmpDir } from "../../../support/tmp-dir.ts";
+} from "../../../../fixtures/image-store.ts";
+import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 interface Damaged {
   store: ImageStore;
@@ -35,7 +35,7 @@ interface Damaged {
   chain: string;
 }
 
-/** A store with an image of two layers from a registry, its disk and its folder. */
+/** A store with an image of two layers from a registry, its disk and its directory. */
 async function store(): Promise<Damaged> {
   const registry = await FakeRegistry.start();
   const tars = [
@@ -259,7 +259,7 @@ test("what belongs to no image is noted, and removed by repair", async () => {
   assert.doesNotMatch((await images.check()).problems.map(line).join("\n"), /download/);
 });
 
-test("the folder that a running VM stands on is left where it is", async () => {
+test("the directory that a running VM stands on is left where it is", async () => {
   const { dir, chain, image, store: images } = await store();
   flip(join(dir, "rootfs", chain, "upper"));
   const running = new Set([image.configDigest]);
@@ -271,8 +271,8 @@ test("the folder that a running VM stands on is left where it is", async () => {
 
 test("a store has one engine: the second is told", async () => {
   const { dir, store: first } = await store();
-  const { ImageStore } = await import("../../../../engine/daemon/images/image-store.ts");
-  const native = await import("../../../../native/index.ts");
+  const { ImageStore } = await import("../../../../../engine/daemon/images/image-store.ts");
+  const native = await import("../../../../../native/index.ts");
   const second = new ImageStore({
     dir,
     native,

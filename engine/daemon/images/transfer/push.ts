@@ -14,15 +14,21 @@ import type {
   PushedTag,
   PushProgress,
 } from "../../../protocol/registry.ts";
-import type { Descriptor } from "../manifest.ts";
-import { fitting, type Platform } from "../platform.ts";
+import type { Descriptor } from "../oci/manifest.ts";
+import { fitting, type Platform } from "../oci/platform.ts";
 import type { ImageRecord } from "../records/image-records.ts";
-import { type Document, type Held, heldIndex, heldManifest, wholeIndex } from "../records/stored-manifest.ts";
+import {
+  completeIndex,
+  type Document,
+  type StoredManifest,
+  storedIndex,
+  storedManifest,
+} from "../records/stored-manifest.ts";
+import { BlobUpload, pushScope } from "../registry/blob-upload.ts";
+import { discard } from "../registry/http.ts";
+import type { RegistryClient } from "../registry/registry.ts";
+import { refusal } from "../registry/registry-errors.ts";
 import type { ContentStore } from "../store/content-store.ts";
-import { BlobUpload, pushScope } from "./blob-upload.ts";
-import { discard } from "./http.ts";
-import type { RegistryClient } from "./registry.ts";
-import { refusal } from "./registry-errors.ts";
 
 export interface PushContext {
   store: ContentStore;
@@ -101,23 +107,23 @@ function plan(reference: Reference, platform: string | undefined, context: PushC
   if (record === undefined || named === undefined)
     throw new MockerError("IMAGE_NOT_FOUND", `tag does not exist: ${familiar(reference)}`);
   const tag = reference.tag ?? "latest";
-  const index = heldIndex(store, named);
+  const index = storedIndex(store, named);
   // What the tag named when it was pulled; else, what the image was taken from.
-  const own = heldManifest(store, named, "") ?? ownManifest(record, store);
+  const own = storedManifest(store, named, "") ?? ownManifest(record, store);
   if (platform !== undefined) {
-    const candidates: { platform: Platform; value: Held }[] = [{ platform: record, value: own }];
-    for (const { child, held } of index?.children ?? [])
-      if (held && child.platform) candidates.push({ platform: child.platform, value: held });
+    const candidates: { platform: Platform; value: StoredManifest }[] = [{ platform: record, value: own }];
+    for (const { child, stored } of index?.children ?? [])
+      if (stored && child.platform) candidates.push({ platform: child.platform, value: stored });
     return planOf(tag, [fitting(candidates, platform, familiar(reference))], undefined);
   }
-  const whole = wholeIndex(store, named);
+  const whole = completeIndex(store, named);
   if (whole) return planOf(tag, whole.children, whole.document);
   return { ...planOf(tag, [own], undefined), ...(index === undefined ? {} : { instead: named }) };
 }
 
-function ownManifest(record: ImageRecord, store: ContentStore): Held {
+function ownManifest(record: ImageRecord, store: ContentStore): StoredManifest {
   const { digest, mediaType } = record.manifest;
-  const own = heldManifest(store, digest, mediaType);
+  const own = storedManifest(store, digest, mediaType);
   if (own !== undefined) return own;
   throw new MockerError(
     "STATE_CORRUPT",
@@ -128,7 +134,7 @@ function ownManifest(record: ImageRecord, store: ContentStore): Held {
   );
 }
 
-function planOf(tag: string, manifests: readonly Held[], index: Document | undefined): Plan {
+function planOf(tag: string, manifests: readonly StoredManifest[], index: Document | undefined): Plan {
   const layers = new Map(manifests.flatMap((one) => one.layers).map((layer) => [layer.digest, layer]));
   const configs = new Map(manifests.map(({ config }) => [config.digest, config]));
   const documents = [...new Map(manifests.map(({ document }) => [document.digest, document])).values()];
