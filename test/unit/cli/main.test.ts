@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { vmExec } from "../../../engine/protocol/index.ts";
+import { type VmExecParams, vmExec } from "../../../engine/protocol/index.ts";
 import { rootDir } from "../../support/paths.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { type Result, Setup } from "./harness.ts";
@@ -19,6 +19,7 @@ describe("mocker as a process", () => {
   });
   after(() => setup.close());
 
+  const lastExec = () => setup.engine.calls.at(-1)?.params as VmExecParams | undefined;
   const run = (program: string, args: string[]): Promise<Result> =>
     new Promise((resolve, reject) => {
       const PATH = `${dirname(process.execPath)}:/usr/bin:/bin`;
@@ -38,7 +39,7 @@ describe("mocker as a process", () => {
   test("an --env-file after the command belongs to the command", async () => {
     const command = ["node", "--env-file=.env", "app.js"];
     assert.deepEqual(await run(cli, ["exec", "-d", "web", ...command]), { code: 0, stdout: "", stderr: "" });
-    assert.deepEqual((setup.engine.calls.at(-1)?.params as { command: string[] }).command, command);
+    assert.deepEqual(lastExec()?.command, command);
   });
 
   test("an --env-file that is not there is Mocker's error", async () => {
@@ -56,9 +57,7 @@ describe("mocker as a process", () => {
       stdout: "",
       stderr: "",
     });
-    assert.deepEqual((setup.engine.calls.at(-1)?.params as { env: string[] }).env, [
-      `NODE_OPTIONS=--require ${script}`,
-    ]);
+    assert.deepEqual(lastExec()?.env, [`NODE_OPTIONS=--require ${script}`]);
   });
 
   test("through a link, as npm installs it", async () => {
