@@ -14,8 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { provideCodeServer } from "./extension/code-server.ts";
-import { screenshotFolder } from "./extension/screenshots.ts";
+import { provideCodeServer } from "./extension/harness/code-server.ts";
+import { screenshotFolder } from "./extension/harness/screenshots.ts";
 import { usualImages } from "./fixtures/index.ts";
 import { startRegistry } from "./fixtures/registry.ts";
 import { Lab, labUserCheckout } from "./lab/lab.ts";
