@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Import, importsOf, roomOf } from "../support/imports.ts";
+import { type Import, importsOf, reachableFrom, roomOf } from "../../scripts/imports.ts";
 
 /**
  * What each room may import from, beside itself. A room is the longest of these names that a file's path begins with.
@@ -12,6 +12,7 @@ const allowed: Record<string, string[]> = {
   "engine/common": ["engine/protocol"],
   "engine/client": ["engine/common", "engine/docker", "engine/protocol"],
   "engine/cli": ["engine/client", "engine/common", "engine/docker", "engine/protocol"],
+  "engine/daemon/log": ["engine/common", "engine/protocol"],
   "engine/daemon/images": [
     "engine/common",
     "engine/daemon/log",
@@ -31,6 +32,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/daemon": [
     "engine/common",
+    "engine/daemon/log",
     "engine/daemon/images",
     "engine/daemon/system",
     "engine/daemon/vms",
@@ -49,16 +51,19 @@ test("each room imports only what the architecture allows", () => {
   const isForbidden = ({ from, to }: Import): boolean => {
     const own = roomOf(from, rooms);
     const target = roomOf(to, rooms);
-    const may = allowed[own] ?? [];
-    return (
-      target !== own &&
-      to !== "package.json" &&
-      !may.includes(target) &&
-      !may.includes(to.replace(/\.ts$/, ""))
-    );
+    return target !== own && to !== "package.json" && !allowed[own]?.includes(target);
   };
   assert.deepEqual(
     imports.filter(isForbidden).map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
+test("clients do not reach the daemon or native code, through any number of imports", () => {
+  const reached = reachableFrom(["engine/cli/main.ts", "extension/extension.ts"], imports);
+  assert.ok(reached.some((file) => file.startsWith("engine/client/")));
+  assert.deepEqual(
+    reached.filter((file) => /^(engine\/daemon|native)\//.test(file)),
     [],
   );
 });
