@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type Import, importsOf, reachableFrom, roomOf } from "../../scripts/imports.ts";
+import { rootDir } from "../support/paths.ts";
 
 /**
  * What each room may import from, beside itself. A room is the longest of these names that a file's path begins with.
@@ -78,4 +81,23 @@ test("only the extension imports vscode, and the protocol imports nothing but vs
     packages.filter(({ from, to }) => from.startsWith("engine/protocol/") && to !== "vscode-jsonrpc"),
     [],
   );
+});
+
+/** More files than these side by side in one directory want to be parted. */
+const mostFiles = 22;
+
+test(`no directory has more than ${mostFiles} files of its own`, () => {
+  const crowded: string[] = [];
+  const walk = (directory: string): void => {
+    const entries = readdirSync(join(rootDir(), directory), { withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    if (files.length > mostFiles) crowded.push(`${directory}: ${files.length}`);
+    for (const entry of entries) {
+      // Others' sources, products of builds, inputs of fuzz targets.
+      const isOurs = !/^(third_party|node_modules|build|target|corpus)$/.test(entry.name);
+      if (entry.isDirectory() && isOurs) walk(join(directory, entry.name));
+    }
+  };
+  for (const directory of ["engine", "extension", "native", "test"]) walk(directory);
+  assert.deepEqual(crowded, []);
 });
