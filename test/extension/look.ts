@@ -8,8 +8,8 @@ import { parseArgs } from "node:util";
 import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
-import { Editor } from "./editor.ts";
-import { screenshotFolder } from "./screenshots.ts";
+import { Editor } from "./harness/editor.ts";
+import { screenshotFolder } from "./harness/screenshots.ts";
 
 async function look(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -2,7 +2,7 @@ import { type SpawnOptions, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { rootDir } from "./paths.ts";
+import { cacheDir, rootDir } from "./paths.ts";
 
 /** A failure that is the machine's, not a bug: shown without a stack trace. */
 export class SetupError extends Error {
@@ -78,10 +78,13 @@ export async function needPrograms(wanted: Record<string, string>): Promise<void
   process.stderr.write(`installing ${packages.join(" ")}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", PATH: adminPath };
   const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
-  // A fresh machine has no package lists; an old list may name files that are gone.
-  await runTool("apt-get", install, { env }).catch(async () => {
-    await runTool("apt-get", ["update", "-qq"], { env });
-    await runTool("apt-get", install, { env });
+  // apt does not wait for another that runs.
+  await withLock(join(cacheDir(), "locks", "apt"), async () => {
+    // A fresh machine has no package lists; an old list may name files that are gone.
+    await runTool("apt-get", install, { env }).catch(async () => {
+      await runTool("apt-get", ["update", "-qq"], { env });
+      await runTool("apt-get", install, { env });
+    });
   });
 }
 

@@ -67,7 +67,8 @@ export class Mocker {
 
   /** Program and arguments of `mocker ARGS`. */
   argv(args: string[]): [string, ...string[]] {
-    return [process.execPath, join(rootDir(), "dist", "cli.js"), ...args];
+    // As its first lines do.
+    return [process.execPath, "--", join(rootDir(), "dist", "cli.js"), ...args];
   }
 
   /** `mocker ARGS` as a line for a shell. */

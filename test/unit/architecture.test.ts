@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { type Import, importsOf, roomOf } from "../support/imports.ts";
+import { type Import, importsOf, reachableFrom, roomOf } from "../../scripts/imports.ts";
+import { rootDir } from "../support/paths.ts";
 
 /**
  * What each room may import from, beside itself. A room is the longest of these names that a file's path begins with.
@@ -12,6 +15,7 @@ const allowed: Record<string, string[]> = {
   "engine/common": ["engine/protocol"],
   "engine/client": ["engine/common", "engine/docker", "engine/protocol"],
   "engine/cli": ["engine/client", "engine/common", "engine/docker", "engine/protocol"],
+  "engine/daemon/log": ["engine/common", "engine/protocol"],
   // The floors of images, from the ground up.
   "engine/daemon/images/oci": ["engine/docker", "engine/protocol"],
   "engine/daemon/images/store": [
@@ -121,6 +125,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/daemon": [
     "engine/common",
+    "engine/daemon/log",
     "engine/daemon/images",
     "engine/daemon/images/registry",
     "engine/daemon/images/sources",
@@ -142,16 +147,19 @@ test("each room imports only what the architecture allows", () => {
   const isForbidden = ({ from, to }: Import): boolean => {
     const own = roomOf(from, rooms);
     const target = roomOf(to, rooms);
-    const may = allowed[own] ?? [];
-    return (
-      target !== own &&
-      to !== "package.json" &&
-      !may.includes(target) &&
-      !may.includes(to.replace(/\.ts$/, ""))
-    );
+    return target !== own && to !== "package.json" && !allowed[own]?.includes(target);
   };
   assert.deepEqual(
     imports.filter(isForbidden).map(({ from, to }) => `${from} imports ${to}`),
+    [],
+  );
+});
+
+test("clients do not reach the daemon or native code, through any number of imports", () => {
+  const reached = reachableFrom(["engine/cli/main.ts", "extension/extension.ts"], imports);
+  assert.ok(reached.some((file) => file.startsWith("engine/client/")));
+  assert.deepEqual(
+    reached.filter((file) => /^(engine\/daemon|native)\//.test(file)),
     [],
   );
 });
@@ -166,4 +174,23 @@ test("only the extension imports vscode, and the protocol imports nothing but vs
     packages.filter(({ from, to }) => from.startsWith("engine/protocol/") && to !== "vscode-jsonrpc"),
     [],
   );
+});
+
+/** More files than these side by side in one directory want to be parted. */
+const mostFiles = 22;
+
+test(`no directory has more than ${mostFiles} files of its own`, () => {
+  const crowded: string[] = [];
+  const walk = (directory: string): void => {
+    const entries = readdirSync(join(rootDir(), directory), { withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    if (files.length > mostFiles) crowded.push(`${directory}: ${files.length}`);
+    for (const entry of entries) {
+      // Others' sources, products of builds, inputs of fuzz targets.
+      const isOurs = !/^(third_party|node_modules|build|target|corpus)$/.test(entry.name);
+      if (entry.isDirectory() && isOurs) walk(join(directory, entry.name));
+    }
+  };
+  for (const directory of ["engine", "extension", "native", "test"]) walk(directory);
+  assert.deepEqual(crowded, []);
 });

@@ -9,7 +9,7 @@ import {
   type RequestType0,
   ResponseError,
 } from "vscode-jsonrpc/node";
-import { parsePruneTime, parseTime } from "../../../docker/times.ts";
+import { parsePruneTime } from "../../../docker/times.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { PullProgress } from "../../../protocol/image.ts";
 import * as protocol from "../../../protocol/index.ts";
@@ -142,55 +142,34 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   });
 
   handle(protocol.vmCreate, (params) => vms.create(params));
-  handle(protocol.vmStart, async ({ vm: name, rows, columns }) => {
-    const vm = vms.find(name);
-    await vm.start({ rows: rows ?? 24, columns: columns ?? 80 });
-    return { id: vm.id };
-  });
-  handle(protocol.vmStop, async ({ vm: name, signal, timeoutSeconds }) => {
-    const vm = vms.find(name);
-    await vm.stop(signal, timeoutSeconds);
-    return { id: vm.id, exitCode: vm.exit?.exitCode ?? 0 };
-  });
-  handle(protocol.vmKill, async ({ vm: name, signal }) => {
-    const vm = vms.find(name);
-    await vm.kill(signal);
-    return { id: vm.id };
-  });
-  handle(protocol.vmRemove, async ({ vm, force }) => ({ id: await vms.remove(vm, force ?? false) }));
+  handle(protocol.vmStart, (params) => vms.start(params));
+  handle(protocol.vmStop, (params) => vms.stop(params));
+  handle(protocol.vmKill, (params) => vms.kill(params));
+  handle(protocol.vmRemove, (params) => vms.remove(params));
   handle(protocol.vmList, (params) => vms.list(params));
-  handle(protocol.vmInspect, ({ vm }) => vms.find(vm).details());
+  handle(protocol.vmInspect, (params) => vms.inspect(params));
   handle(protocol.vmWait, (params) => vms.wait(params));
-  handle(protocol.vmAttach, async ({ vm: name, stdin, replayBytes }) => {
-    const vm = vms.find(name);
-    const attachment = await vm.attach(Math.min(replayBytes ?? 0, 64 * 1024), stdin ?? false);
-    return { stream: streams.offer((socket) => attachment.claim(socket)), tty: vm.config.tty };
+  handle(protocol.vmAttach, async (params) => {
+    const { attachment, tty } = await vms.attach(params);
+    return { stream: streams.offer((socket) => attachment.claim(socket)), tty };
   });
-  handle(protocol.vmResize, async ({ vm, rows, columns }) => {
-    await vms.find(vm).resize("main", { rows, columns });
+  handle(protocol.vmResize, async (params) => {
+    await vms.resize(params);
     return null;
   });
   handle(protocol.vmLogs, (params) => {
-    const vm = vms.find(params.vm);
-    const now = Date.now();
-    const options = {
-      tail: params.tail,
-      timestamps: params.timestamps ?? false,
-      sinceMs: parseTime(params.since, now),
-      untilMs: parseTime(params.until, now),
-      follow: params.follow && vm.running ? { ended: vm.ended } : undefined,
-    };
-    return { stream: streams.offer((socket) => engine.sendLogs(vm, socket, options)), tty: vm.config.tty };
+    const { log, tty } = vms.logs(params);
+    return { stream: streams.offer((socket) => log.send(socket)), tty };
   });
   handle(protocol.vmExec, async (params) => {
-    const { execId, attachment } = await vms.find(params.vm).exec(params);
+    const { execId, attachment } = await vms.exec(params);
     return {
       execId,
       ...(attachment ? { stream: streams.offer((socket) => attachment.claim(socket)) } : {}),
     };
   });
-  handle(protocol.vmExport, async ({ vm }) => {
-    const attachment = await vms.export(vm);
+  handle(protocol.vmExport, async (params) => {
+    const attachment = await vms.export(params);
     return { stream: streams.offer((socket) => attachment.claim(socket)) };
   });
   handle(protocol.copyFrom, async ({ source: text, followLink }) => {
@@ -200,12 +179,12 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
     );
     return { stream, name: source.name, path: source.path };
   });
-  handle(protocol.execResize, async ({ vm, execId, rows, columns }) => {
-    await vms.find(vm).resize(execId, { rows, columns });
+  handle(protocol.execResize, async (params) => {
+    await vms.execResize(params);
     return null;
   });
-  handle(protocol.execSignal, async ({ vm, execId, signal }) => {
-    await vms.find(vm).signalExec(execId, signal);
+  handle(protocol.execSignal, async (params) => {
+    await vms.execSignal(params);
     return null;
   });
 

@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
-import { runTool, SetupError } from "../support/host.ts";
-import { killQuietly } from "../support/processes.ts";
+import { runTool, SetupError } from "../../support/host.ts";
+import { killQuietly } from "../../support/processes.ts";
 import { provideCodeServer } from "./code-server.ts";
 import { cleanEnvironment, type EditorSetup, type StockEditor } from "./stock-editor.ts";
 

@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { SuiteTally, Tally } from "../../runner/tally.ts";
 import { rootDir } from "../../support/paths.ts";
-import { SuiteTally, Tally } from "../../support/tally.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 
 const header = `const { test, describe } = require("node:test");\n`;
@@ -36,7 +36,7 @@ function count(names: string[], oneProcess: boolean): Tally {
     all,
     `for (const [name, file] of ${each}) require("node:test").describe(name, () => void require(file));`,
   );
-  const reporter = `--test-reporter=${join(rootDir(), "test/support/reporter.mjs")}`;
+  const reporter = `--test-reporter=${join(rootDir(), "test/runner/reporter.mjs")}`;
   // This test runs under node --test itself, which tells its children so.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const child = spawnSync(process.execPath, [reporter, ...(oneProcess ? [all] : ["--test", ...paths])], {

@@ -1,4 +1,5 @@
 import { type Outcome, recordReader, type TestRecord } from "./test-record.ts";
+import { formatMs, Times } from "./times.ts";
 
 interface Failure {
   title: string;
@@ -7,6 +8,7 @@ interface Failure {
 
 /** What all suites of a test run came to. */
 export class Tally {
+  readonly times = new Times();
   passed = 0;
   readonly failures: Failure[] = [];
   readonly skipped: { title: string; reason: string }[] = [];
@@ -26,7 +28,7 @@ export class Tally {
     print("skipped", `${title}: ${reason}`);
   }
 
-  /** Prints failures, reasons of skips and, as the very last line, the totals. Returns the exit code. */
+  /** Prints failures, reasons of skips, times and, as the very last line, the totals. Returns the exit code. */
   report(): number {
     for (const { title, detail } of this.failures) {
       process.stdout.write(`\n=== FAILED: ${title}\n${detail.trimEnd()}\n`);
@@ -35,6 +37,7 @@ export class Tally {
       process.stdout.write("\nSkipped:\n");
       for (const { title, reason } of this.skipped) process.stdout.write(`  ${title}: ${reason}\n`);
     }
+    process.stdout.write(`\n${this.times.lines().join("\n")}\n`);
     const ran = this.passed + this.failures.length;
     if (ran === 0) process.stdout.write("\nNo test ran.\n");
     const skipped = this.skipped.length === 0 ? "" : `, ${this.skipped.length} skipped`;
@@ -46,10 +49,6 @@ export class Tally {
 function print(state: string, title: string, durationMs?: number): void {
   const time = durationMs === undefined ? "" : ` (${formatMs(durationMs)})`;
   process.stdout.write(`  ${state} ${title}${time}\n`);
-}
-
-export function formatMs(milliseconds: number): string {
-  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 const maxOutput = 20_000;
@@ -142,10 +141,16 @@ export class SuiteTally {
       this.#path[record.nesting] = isFile ? file : record.name;
       return;
     }
+    if (record.nesting === 0) this.#addTime(file, record);
     const open = this.#open.get(key);
     if (open !== undefined && --open.count === 0) this.#open.delete(key);
     if (isFile) this.#onFile(file, record);
     else this.#onTest(file, record);
+  }
+
+  /** A file's time is its own or, where each file has a process, that of the tests and suites at its top. */
+  #addTime(file: string, { durationMs = 0 }: Outcome): void {
+    this.#tally.times.addFile(`${this.#suite}: ${file}`, durationMs);
   }
 
   #onFile(file: string, record: Outcome): void {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import { rootDir } from "./paths.ts";
+import { rootDir } from "../test/support/paths.ts";
 
 /** One import of one file: static, of types only, or dynamic. Paths are relative to the checkout. */
 export interface Import {
@@ -37,8 +37,17 @@ export function importsOf(directories: string[], what: "files" | "packages" = "f
   return imports;
 }
 
-/** The longest of `rooms` that `path` lies in; its first directory when there is none. */
+/** The longest of `rooms` (directories, or files without ".ts") that `path` lies in; its first directory if none. */
 export function roomOf(path: string, rooms: string[]): string {
-  const holding = rooms.filter((room) => path.startsWith(`${room}/`));
+  const holding = rooms.filter((room) => path.startsWith(`${room}/`) || path === `${room}.ts`);
   return holding.sort((a, b) => b.length - a.length)[0] ?? (path.split("/")[0] as string);
+}
+
+/** All files that `entries` import, directly or through others; themselves included. */
+export function reachableFrom(entries: string[], imports: Import[]): string[] {
+  const reached = new Set(entries);
+  for (const file of reached) {
+    for (const { from, to } of imports) if (from === file) reached.add(to);
+  }
+  return [...reached].sort();
 }

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { runTool } from "../support/host.ts";
-import { rootDir } from "../support/paths.ts";
+import { runTool } from "../../support/host.ts";
+import { rootDir } from "../../support/paths.ts";
 
 /** Packages the built extension as a user gets it, or with options of `npm run package`. Returns the file's path. */
 export async function packageExtension(folder: string, options: string[] = []): Promise<string> {
@@ -18,7 +18,7 @@ export async function packageHelper(folder: string): Promise<string> {
   const source = join(folder, "helper");
   mkdirSync(source);
   await build({
-    entryPoints: [join(rootDir(), "test/extension/helper.ts")],
+    entryPoints: [join(rootDir(), "test/extension/harness/helper.ts")],
     outfile: join(source, "helper.js"),
     bundle: true,
     platform: "node",

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { cacheDir } from "../support/paths.ts";
+import { cacheDir } from "../../support/paths.ts";
 
 /** Where screenshots go: outside the checkout. */
 export function screenshotFolder(): string {

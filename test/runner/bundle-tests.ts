@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
-import { rootDir } from "./paths.ts";
+import { rootDir } from "../support/paths.ts";
 
 export interface TestBundles {
   /** One CommonJS file per test file. */
@@ -47,7 +47,7 @@ export async function bundleTests(tests: string[], folder: string): Promise<Test
     ...options,
   });
   const reporter = join(folder, "reporter.mjs");
-  copyFileSync(join(rootDir(), "test/support/reporter.mjs"), reporter);
+  copyFileSync(join(rootDir(), "test/runner/reporter.mjs"), reporter);
   const files = tests.map((path) => join(folder, path.replace(/\.ts$/, ".cjs")));
   const sources = new Map<string, string>();
   for (const [index, path] of tests.entries()) sources.set(files[index] ?? "", path).set(path, path);

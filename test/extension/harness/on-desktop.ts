@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { downloadAndUnzipVSCode, resolveCliArgsFromVSCodeExecutablePath } from "@vscode/test-electron";
 import { _electron } from "playwright-core";
-import { SetupError } from "../support/host.ts";
-import { cacheDir } from "../support/paths.ts";
+import { SetupError } from "../../support/host.ts";
+import { cacheDir } from "../../support/paths.ts";
 import { cleanEnvironment, type EditorSetup, type StockEditor } from "./stock-editor.ts";
 
 /** VS Code for the desktop, downloaded from its vendor into the cache. Needs a display, such as Xvfb's. */

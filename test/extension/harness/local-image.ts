@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { imageTag } from "../fixtures/image.ts";
-import { fixtureImage, type ImageName } from "../fixtures/index.ts";
-import { needPrograms, runTool } from "../support/host.ts";
-import type { Mocker } from "../support/mocker.ts";
+import { imageTag } from "../../fixtures/image.ts";
+import { fixtureImage, type ImageName } from "../../fixtures/index.ts";
+import { needPrograms, runTool } from "../../support/host.ts";
+import type { Mocker } from "../../support/mocker.ts";
 
 /** Brings a fixture image into the store under a name without a registry, as people know images. */
 export async function importImage(mocker: Mocker, image: ImageName, name: string): Promise<void> {
