@@ -1,7 +1,7 @@
 /** What every client does to reach the engine, and to learn why one that it started has ended. */
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { type StreamRef, streamGreeting } from "../protocol/index.ts";
+import { type StreamRef, streamHandshakePrefix } from "../protocol/index.ts";
 
 /** sun_path's 108 bytes less the final NUL (unix(7)). */
 export const maxSocketPathBytes = 107;
@@ -20,7 +20,7 @@ export function dial(path: string): Promise<Socket> {
 /** Opens the stream that a reply named: a second connection, on which frames are exchanged (protocol/stream.ts). */
 export async function dialStream(path: string, stream: StreamRef): Promise<Socket> {
   const socket = await dial(path);
-  socket.write(`${streamGreeting}${stream.token}\n`);
+  socket.write(`${streamHandshakePrefix}${stream.token}\n`);
   return socket;
 }
 

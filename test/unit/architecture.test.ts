@@ -164,14 +164,16 @@ test("clients do not reach the daemon or native code, through any number of impo
   );
 });
 
-test("only the extension imports vscode, and the protocol imports nothing but vscode-jsonrpc", () => {
+test("only the extension imports vscode, and the protocol imports nothing but vscode-jsonrpc and, for params, valibot", () => {
   const packages = importsOf(["engine", "native"], "packages");
   assert.deepEqual(
     packages.filter(({ to }) => to === "vscode").map(({ from }) => from),
     [],
   );
+  const allowedPackage = (from: string): string =>
+    from.startsWith("engine/protocol/params/") ? "valibot" : "vscode-jsonrpc";
   assert.deepEqual(
-    packages.filter(({ from, to }) => from.startsWith("engine/protocol/") && to !== "vscode-jsonrpc"),
+    packages.filter(({ from, to }) => from.startsWith("engine/protocol/") && to !== allowedPackage(from)),
     [],
   );
 });
