@@ -1,3 +1,4 @@
+import type { EngineClient } from "../../../client/engine-client.ts";
 import { parsePruneTime } from "../../../docker/point-in-time.ts";
 import { humanSize } from "../../../docker/units.ts";
 import {
@@ -10,7 +11,6 @@ import {
   vmRemove,
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import type { Engine } from "../../connection.ts";
 import { filtersOf, pruneFilterFlag } from "../../filters.ts";
 import { booleanFlag } from "../../flags.ts";
 import { confirm } from "../../terminal/confirm.ts";
@@ -79,7 +79,7 @@ function condition(filters: Record<string, string[]>): (vm: VmSummary) => boolea
 
 /** The IDs of those that were removed, and what they took of the disk. */
 async function removeStopped(
-  engine: Engine,
+  engine: EngineClient,
   isWanted: (vm: VmSummary) => boolean,
 ): Promise<{ removed: string[]; bytes: number }> {
   const isIdle = ({ state }: VmSummary): boolean => state !== "running" && state !== "paused";
