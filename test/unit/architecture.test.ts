@@ -13,7 +13,7 @@ const allowed: Record<string, string[]> = {
   "engine/protocol": [],
   "engine/docker": ["engine/protocol"],
   "engine/common": ["engine/protocol"],
-  "engine/client": ["engine/common", "engine/docker", "engine/protocol"],
+  "engine/client": ["engine/common", "engine/docker", "engine/protocol", "native"],
   "engine/cli": ["engine/client", "engine/common", "engine/docker", "engine/protocol"],
   "engine/daemon/log": ["engine/common", "engine/protocol"],
   // The floors of images, from the ground up.
