@@ -12,7 +12,8 @@ const entries = {
 };
 const present = Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 
-// vscode-jsonrpc loads all of crypto for a function that nobody here calls: a tenth of the time of a short command.
+// vscode-jsonrpc loads all of crypto for a function that nobody here calls: a tenth of the time of a short
+// command.
 /** @type {import("esbuild").Plugin} */
 const lazyCrypto = {
   name: "lazy-crypto",

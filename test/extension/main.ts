@@ -1,4 +1,6 @@
-/** Runs the suite with mocha: `main.cjs [--grep PATTERN] FILE…`; one record a test, as test/run.ts reads them. */
+/**
+ * Runs the suite with mocha: `main.cjs [--grep PATTERN] FILE…`; one record a test, as test/run.ts reads them.
+ */
 import { inspect, parseArgs } from "node:util";
 import Mocha from "mocha";
 import type { TestRecord } from "../runner/test-record.ts";

@@ -75,8 +75,8 @@ interface Run {
 
 /**
  * A QEMU guest without hardware acceleration whose own /dev/kvm works, over this machine's file system: real
- * microVMs boot in it where the machine itself cannot boot any. Its /run and /tmp are its own; HOME, TMPDIR and the
- * XDG folders are on a fresh ext4 disk.
+ * microVMs boot in it where the machine itself cannot boot any. Its /run and /tmp are its own; HOME, TMPDIR
+ * and the XDG folders are on a fresh ext4 disk.
  */
 export class Lab {
   /** From the start of QEMU to the guest's first word. */
@@ -90,7 +90,10 @@ export class Lab {
     this.bootMs = bootMs;
   }
 
-  /** Boots a lab; sets it up first where that was never done. Throws with the console's tail if it does not come up. */
+  /**
+   * Boots a lab; sets it up first where that was never done. Throws with the console's tail if it does not
+   * come up.
+   */
   static async boot(options: LabOptions = {}): Promise<Lab> {
     const files = await labFiles(options.onProgress ?? ((text) => process.stderr.write(`${text}\n`)));
     const started = performance.now();

@@ -59,7 +59,8 @@ export async function bundleTests(tests: string[], folder: string): Promise<Test
 for (const [name, file] of ${JSON.stringify(pairs)}) describe(name, () => void require(file));
 `,
   );
-  // Not --enable-source-maps: tests would be reported under the source file of their definition, which may be shared.
+  // Not --enable-source-maps: tests would be reported under the source file of their definition, which may be
+  // shared.
   const sourceMaps = join(folder, "source-maps.cjs");
   writeFileSync(sourceMaps, "process.setSourceMapsEnabled(true);\n");
   const reporterArgs = [

@@ -41,8 +41,8 @@ export class SetUp {
   }
 
   /**
-   * Takes a step, unless that has begun. Resolves to false when the machine lacks something, which has been counted as a
-   * failure: other suites run all the same.
+   * Takes a step, unless that has begun. Resolves to false when the machine lacks something, which has been
+   * counted as a failure: other suites run all the same.
    */
   take(step: Step): Promise<boolean> {
     const begun = this.#taken.get(step);

@@ -3,7 +3,10 @@ import { basename, dirname, join } from "node:path";
 
 const keptMs = 14 * 24 * 3600 * 1000;
 
-/** Notes that a folder of the cache, `NAME-KEY`, is in use; removes others of that name that nobody used for two weeks. */
+/**
+ * Notes that a folder of the cache, `NAME-KEY`, is in use; removes others of that name that nobody used for
+ * two weeks.
+ */
 export function keepCached(folder: string): void {
   const parent = dirname(folder);
   const name = basename(folder).replace(/-[0-9a-f]+$/, "-");

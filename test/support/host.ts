@@ -56,8 +56,8 @@ export async function runTool(
 }
 
 /**
- * Makes sure that programs are there. `wanted` maps a program to the Debian package that has it. Installs what is
- * missing when root on a machine with apt; else throws SetupError with the command to run.
+ * Makes sure that programs are there. `wanted` maps a program to the Debian package that has it. Installs
+ * what is missing when root on a machine with apt; else throws SetupError with the command to run.
  */
 export async function needPrograms(wanted: Record<string, string>): Promise<void> {
   const missing = Object.entries(wanted).filter(([program]) => !hasProgram(program));
@@ -89,8 +89,8 @@ export async function needPrograms(wanted: Record<string, string>): Promise<void
 }
 
 /**
- * Runs `work` while holding an exclusive lock on `file` against other processes. flock(1) holds it for us (Node has
- * no flock), and ends with us whatever happens, since its stdin closes.
+ * Runs `work` while holding an exclusive lock on `file` against other processes. flock(1) holds it for us
+ * (Node has no flock), and ends with us whatever happens, since its stdin closes.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   mkdirSync(dirname(file), { recursive: true });

@@ -12,7 +12,10 @@ import { copyRange } from "../../native/index.ts";
 const run = promisify(execFile);
 const privileged = process.getuid?.() === 0;
 
-/** What a folder holds, as GNU tar and tar-stream see it: one line for each entry. Times are rounded unless `exact`. */
+/**
+ * What a folder holds, as GNU tar and tar-stream see it: one line for each entry. Times are rounded unless
+ * `exact`.
+ */
 export async function snapshot(dir: string, exact = true): Promise<string[]> {
   const args = [
     "--sort=name",
@@ -84,7 +87,10 @@ function joined(disk: RootDisk, target: string): void {
   assert.equal(disk.format, "vmdk");
 }
 
-/** Calls `look` with a folder, inside of `folder`, that shows the disk's file system: mounted by the kernel as root, unpacked by erofs-utils else. */
+/**
+ * Calls `look` with a folder, inside of `folder`, that shows the disk's file system: mounted by the kernel as
+ * root, unpacked by erofs-utils else.
+ */
 export async function withDisk(
   disk: RootDisk,
   folder: string,

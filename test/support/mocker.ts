@@ -32,8 +32,9 @@ export const defaultTimeoutMs = inLab ? 600_000 : 60_000;
 const instances = new Set<Mocker>();
 
 /**
- * The built command line in a home of its own (HOME, XDG folders, TMPDIR): nothing of this user's Mocker is touched.
- * Its engine starts by itself with the first command. Ends with {@link close}, or after the test file.
+ * The built command line in a home of its own (HOME, XDG folders, TMPDIR): nothing of this user's Mocker is
+ * touched. Its engine starts by itself with the first command. Ends with {@link close}, or after the test
+ * file.
  */
 export class Mocker {
   /** A folder for the test's own files too. */
@@ -123,7 +124,10 @@ export class Mocker {
     }
   }
 
-  /** Starts `mocker ARGS`, to be talked to while it runs. Its stdin is a pipe when `stdin` is given, even empty. */
+  /**
+   * Starts `mocker ARGS`, to be talked to while it runs. Its stdin is a pipe when `stdin` is given, even
+   * empty.
+   */
   start(args: string[], options: RunOptions = {}): RunningProcess {
     const [program, ...rest] = this.argv(args);
     const child = spawn(program, rest, {

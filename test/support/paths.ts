@@ -6,7 +6,9 @@ export function rootDir(): string {
   return process.env.MOCKER_TEST_ROOT ?? process.cwd();
 }
 
-/** Where kernels, images and other things that are slow to make are kept between runs, outside the checkout. */
+/**
+ * Where kernels, images and other things that are slow to make are kept between runs, outside the checkout.
+ */
 export function cacheDir(): string {
   const configured = process.env.MOCKER_CACHE_DIR;
   if (configured) return configured;

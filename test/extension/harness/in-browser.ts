@@ -90,7 +90,9 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
   }
 }
 
-/** The command line that runs code-server as the set-up's user, who may not be able to reach the cache folder. */
+/**
+ * The command line that runs code-server as the set-up's user, who may not be able to reach the cache folder.
+ */
 async function asUser(
   { folder, user }: EditorSetup,
   node: string,
