@@ -9,12 +9,12 @@ export class SetupError extends Error {
   override readonly name = "SetupError";
 }
 
-/** True when `program` is on PATH or in an sbin folder (ordinary users lack those). */
+/** True when `program` is on PATH or in an sbin directory (ordinary users lack those). */
 export function hasProgram(program: string): boolean {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
-  return folders.some((folder) => {
+  const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  return directories.some((directory) => {
     try {
-      accessSync(join(folder, program), constants.X_OK);
+      accessSync(join(directory, program), constants.X_OK);
       return true;
     } catch {
       return false;
@@ -22,7 +22,7 @@ export function hasProgram(program: string): boolean {
   });
 }
 
-/** PATH with the sbin folders, for tools such as mkfs.ext4. */
+/** PATH with the sbin directories, for tools such as mkfs.ext4. */
 export const adminPath = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
 
 /** Runs a program to its end. Throws SetupError with its output when it fails. */

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** The folder that holds `dist/`: the checkout, or a copy that an ordinary user can read. */
+/** The directory that holds `dist/`: the checkout, or a copy that an ordinary user can read. */
 export function rootDir(): string {
   return process.env.MOCKER_TEST_ROOT ?? process.cwd();
 }
