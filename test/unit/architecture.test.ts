@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Import, importsOf, reachableFrom, roomOf } from "../../scripts/imports.ts";
+import { notOurs } from "../../scripts/sources.ts";
 import { rootDir } from "../support/paths.ts";
 
 /**
@@ -188,9 +189,7 @@ test(`no directory has more than ${mostFiles} files of its own`, () => {
     const files = entries.filter((entry) => entry.isFile());
     if (files.length > mostFiles) crowded.push(`${directory}: ${files.length}`);
     for (const entry of entries) {
-      // Others' sources, products of builds, inputs of fuzz targets.
-      const isOurs = !/^(third_party|node_modules|build|target|corpus)$/.test(entry.name);
-      if (entry.isDirectory() && isOurs) walk(join(directory, entry.name));
+      if (entry.isDirectory() && !notOurs.test(entry.name)) walk(join(directory, entry.name));
     }
   };
   for (const directory of ["engine", "extension", "native", "test"]) walk(directory);
