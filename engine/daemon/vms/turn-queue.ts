@@ -1,4 +1,4 @@
-import { unlessAborted } from "../../common/unless-aborted.ts";
+import { unlessAborted } from "../../common/abort.ts";
 
 /** Tasks that have their turns one after another, in the order of the calls; some of them can be cancelled. */
 export class TurnQueue {

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
-import { parseTime } from "../../docker/point-in-time.ts";
 import { signalNumber } from "../../docker/signals.ts";
+import { parseTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
 import type {

@@ -9,17 +9,17 @@ import {
   type RequestType0,
   ResponseError,
 } from "vscode-jsonrpc/node";
-import { parsePruneTime } from "../../../docker/point-in-time.ts";
+import { parsePruneTime } from "../../../docker/times.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { PullProgress } from "../../../protocol/image.ts";
 import * as protocol from "../../../protocol/index.ts";
 import type { Engine } from "../../engine.ts";
-import { noSpace } from "../../images/no-space.ts";
 import * as registryLogin from "../../images/registry/login.ts";
 import { inspectManifest } from "../../images/registry/manifest-inspect.ts";
 import { listTags } from "../../images/registry/registry.ts";
 import { search } from "../../images/registry/search.ts";
 import { type OnBytes, remoteFile } from "../../images/sources/remote-file.ts";
+import { translateNoSpace } from "../../images/store/no-space.ts";
 import { openCopySource } from "../../system/copy-from.ts";
 import { checkSystem, systemUsage } from "../../system/store-report.ts";
 
@@ -218,7 +218,7 @@ function abortSignal(token: CancellationToken): AbortSignal {
 
 /** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
 function responseError(thrown: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
-  const error = noSpace(thrown);
+  const error = translateNoSpace(thrown);
   if (error instanceof MockerError) {
     engine.log.debug("request.failed", { method, code: error.code, message: error.message });
     return new ResponseError(protocol.jsonRpcCode(error.code), error.message, error.toData());
