@@ -12,7 +12,10 @@ const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
 const defaultMemoryMiB = 1024;
 const minimumMemoryMiB = 64;
 
-/** Merges what the user asked for with the image's configuration, by Docker's rules. INVALID_ARGUMENT names what is wrong. */
+/**
+ * Merges what the user asked for with the image's configuration, by Docker's rules. INVALID_ARGUMENT names
+ * what is wrong.
+ */
 export function makeVmConfig(
   params: VmCreateParams,
   image: ImageDetails,
@@ -59,7 +62,9 @@ export function makeVmConfig(
   };
 }
 
-/** The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran. */
+/**
+ * The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran.
+ */
 const tellRuntimeLabel = "io.mocker.tell-runtime";
 
 function baseEnv(image: ImageRunConfig, hostname: string, tty: boolean, runtime: RuntimeName): string[] {

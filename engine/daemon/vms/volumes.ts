@@ -32,7 +32,10 @@ export function checkVolumes(volumes: VolumeMount[]): void {
   }
 }
 
-/** Makes missing host folders, as Docker's `-v` does, and turns volumes into what the agent mounts. Outer targets come first. */
+/**
+ * Makes missing host directories, as Docker's `-v` does, and turns volumes into what the agent mounts. Outer
+ * targets come first.
+ */
 export async function volumeMounts(
   volumes: VolumeMount[],
   sourceOf: (volume: VolumeMount, index: number) => { kind: "virtiofs" | "bind"; source: string },

@@ -1,4 +1,7 @@
-/** `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a message. */
+/**
+ * `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a
+ * message.
+ */
 export interface LaunchSpec {
   version: 1;
   vmId: string;
@@ -38,6 +41,6 @@ export interface KrunLaunch {
 
 export interface SimulationLaunch {
   network: "host" | "none";
-  /** Host folders that the agent mounts. */
+  /** Host directories that the agent mounts. */
   paths: string[];
 }

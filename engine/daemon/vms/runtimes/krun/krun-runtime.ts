@@ -14,7 +14,10 @@ interface Images {
   rootDisk(imageId: string): Promise<{ path: string; files: string[] }>;
 }
 
-/** MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over virtio-fs. */
+/**
+ * MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over
+ * virtio-fs.
+ */
 export class KrunRuntime implements Runtime {
   readonly name = "krun";
   readonly #images: Images;
@@ -97,7 +100,7 @@ export class KrunRuntime implements Runtime {
   }
 }
 
-/** virtio-fs shares folders. */
+/** virtio-fs shares directories. */
 async function refuseFiles(request: BootRequest): Promise<void> {
   for (const { source } of request.volumes) {
     if (!(await stat(source)).isDirectory()) {
