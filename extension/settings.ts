@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { RuntimeName } from "../engine/protocol/index.ts";
+import type { NetworkMode, RuntimeName } from "../engine/protocol/index.ts";
 
 /** The settings of `contributes.configuration`, typed. `mocker.trace.server` is read by vscode-languageclient. */
 export interface Settings {
@@ -7,7 +7,7 @@ export interface Settings {
   "run.cpus": number;
   "run.memoryMiB": number;
   "run.runtime": "auto" | RuntimeName;
-  "run.network": "tsi" | "none";
+  "run.network": NetworkMode;
   "run.autoRemove": boolean;
   "console.restore": boolean;
   confirmRemove: boolean;

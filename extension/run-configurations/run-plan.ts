@@ -1,6 +1,6 @@
 /** From a run configuration to what the engine is asked for, and to what one would type. */
 import { basename, isAbsolute, join, normalize, posix } from "node:path";
-import type { VmCreateParams, VolumeMount } from "../../engine/protocol/index.ts";
+import type { Mount, NetworkMode, VmCreateParams } from "../../engine/protocol/index.ts";
 import type { RunConfiguration, RunVolume } from "./run-configuration.ts";
 
 export interface PlanContext {
@@ -37,8 +37,11 @@ export function suggestTarget(source: string, taken: readonly string[], isWorksp
   return target;
 }
 
-export function mountOf({ source, target, readOnly }: RunVolume, context: PlanContext): VolumeMount {
+type BindMount = Mount & { type: "bind" };
+
+export function mountOf({ source, target, readOnly }: RunVolume, context: PlanContext): BindMount {
   return {
+    type: "bind",
     source: resolvePath(source, context),
     target: posix.normalize(target),
     readOnly: readOnly ?? false,
@@ -49,7 +52,7 @@ export interface Defaults {
   cpus: number;
   memoryMiB: number;
   runtime: "auto" | "krun" | "simulation";
-  network: "tsi" | "none";
+  network: NetworkMode;
   autoRemove: boolean;
 }
 
@@ -78,14 +81,14 @@ export function createParams(
     openStdin: true,
     autoRemove: configuration.autoRemove ?? defaults.autoRemove,
     runtime: configuration.runtime ?? defaults.runtime,
-    network: configuration.network ?? defaults.network,
+    network: { mode: configuration.network ?? defaults.network },
     ...(vmName ? { name: vmName } : {}),
     ...(command ? { command } : {}),
     ...(entrypoint ? { entrypoint } : {}),
     ...(workingDir ? { workingDir } : {}),
     ...(user ? { user } : {}),
     ...(hostname ? { hostname } : {}),
-    ...(volumes?.length ? { volumes: volumes.map((volume) => mountOf(volume, context)) } : {}),
+    ...(volumes?.length ? { mounts: volumes.map((volume) => mountOf(volume, context)) } : {}),
     ...(env.length > 0 ? { env } : {}),
     ...(cpus > 0 ? { cpus } : {}),
     ...(memoryMiB > 0 ? { memoryMiB } : {}),
@@ -125,7 +128,7 @@ export function commandLine(
 }
 
 /** `-v` cuts at colons; a path that has one needs `--mount`. */
-function volumeArgs({ source, target, readOnly }: VolumeMount): string[] {
+function volumeArgs({ source, target, readOnly }: BindMount): string[] {
   if (!source.includes(":") && !target.includes(":")) {
     return ["-v", `${source}:${target}${readOnly ? ":ro" : ""}`];
   }

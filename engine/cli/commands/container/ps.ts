@@ -1,3 +1,4 @@
+import { mountSource } from "../../../docker/mount.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
 import { type VmListParams, type VmSummary, vmList } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
@@ -76,7 +77,10 @@ function view(truncate: boolean): ListView<VmSummary> {
       },
       Label: (name: string) => vm.labels[name] ?? "",
       get Mounts() {
-        return vm.mounts.map(({ source }) => (truncate ? ellipsis(source, 15) : source)).join(",");
+        return vm.mounts
+          .map(mountSource)
+          .map((source) => (truncate ? ellipsis(source, 15) : source))
+          .join(",");
       },
       LocalVolumes: "0",
       Networks: "",
