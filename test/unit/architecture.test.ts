@@ -114,7 +114,15 @@ const allowed: Record<string, string[]> = {
     "engine/docker",
     "engine/protocol",
   ],
-  "engine/daemon/vms": ["engine/common", "engine/daemon/log", "engine/docker", "engine/protocol", "native"],
+  "engine/daemon/events": [],
+  "engine/daemon/vms": [
+    "engine/common",
+    "engine/daemon/events",
+    "engine/daemon/log",
+    "engine/docker",
+    "engine/protocol",
+    "native",
+  ],
   "engine/daemon/system": [
     "engine/common",
     "engine/daemon/images",

@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { isAbsolute, normalize } from "node:path";
 import { MockerError } from "../../protocol/errors.ts";
 import type { Mount } from "../../protocol/vm.ts";
-import type { GuestMount } from "./machine/monitor-client.ts";
+import type { GuestMount } from "./machine/agent-protocol.ts";
 
 export type BindMount = Mount & { type: "bind" };
 

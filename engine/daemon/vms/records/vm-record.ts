@@ -79,7 +79,7 @@ export interface VmExitRecord {
   finishedAt: string;
 }
 
-/** The files of one VM's folder. */
+/** The files of one VM's directory, or of a helper machine's, which has no `config.json`. */
 export class VmFiles {
   readonly dir: string;
 
