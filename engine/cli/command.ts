@@ -1,4 +1,7 @@
-/** Commands as data: what the parser, the help and the dispatcher need to know of one, and the function that runs it. */
+/**
+ * Commands as data: what the parser, the help and the dispatcher need to know of one, and the function that
+ * runs it.
+ */
 import type { EngineClient } from "../client/engine-client.ts";
 import { describeFlags, type Flags, type FlagValues } from "./flags.ts";
 import type { Io } from "./io.ts";

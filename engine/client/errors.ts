@@ -1,4 +1,7 @@
-/** How clients see failures: the engine's error responses, a connection that ended, an engine that cannot be reached. */
+/**
+ * How clients see failures: the engine's error responses, a connection that ended, an engine that cannot be
+ * reached.
+ */
 import { ConnectionError, ErrorCodes, ResponseError } from "vscode-jsonrpc/node.js";
 import { type ErrorData, MockerError } from "../protocol/index.ts";
 
@@ -34,7 +37,10 @@ export type UnreachableReason =
   | { kind: "start"; failure: FailedStart; logPath: string; elsewhere: boolean }
   | { kind: "lost" };
 
-/** ENGINE_UNREACHABLE, with the reason as data for clients that word it themselves, as those that translate do. */
+/**
+ * ENGINE_UNREACHABLE, with the reason as data for clients that word it themselves, as those that translate
+ * do.
+ */
 export class EngineUnreachable extends MockerError {
   readonly reason: UnreachableReason;
 

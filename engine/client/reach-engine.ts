@@ -46,8 +46,8 @@ export async function reachRunning<T>({ env, connected }: ReachOptions<T>): Prom
 }
 
 /**
- * Connects to this user's engine and starts it if none runs. Several clients may do so at once: the engine's own lock
- * lets one of the processes live, and all clients end up connected to that one. Throws MockerError.
+ * Connects to this user's engine and starts it if none runs. Several clients may do so at once: the engine's
+ * own lock lets one of the processes live, and all clients end up connected to that one. Throws MockerError.
  */
 export async function reachOrStart<T>(options: StartOptions<T>): Promise<T> {
   const running = await reachRunning(options);
@@ -92,8 +92,8 @@ export async function reachOrStart<T>(options: StartOptions<T>): Promise<T> {
 }
 
 /**
- * Ends the engine, whatever protocol it speaks; VMs go on running. Resolves when it is gone, or was not there.
- * Throws EngineUnreachable, of the kind "end" if it does not.
+ * Ends the engine, whatever protocol it speaks; VMs go on running. Resolves when it is gone, or was not
+ * there. Throws EngineUnreachable, of the kind "end" if it does not.
  */
 export async function endEngine(env: Environment): Promise<void> {
   const path = socketPath(env);

@@ -13,8 +13,8 @@ import type { InitializeResult } from "../../engine/protocol/index.ts";
 import { redactTrace } from "./redact.ts";
 
 /**
- * vscode-languageclient over a socket that engine/client made: framing, cancellation, progress and trace are its. It
- * lives as long as the socket; reconnecting, and telling the user, is the business of connection.ts.
+ * vscode-languageclient over a socket that engine/client made: framing, cancellation, progress and trace are
+ * its. It lives as long as the socket; reconnecting, and telling the user, is the business of connection.ts.
  */
 export class EngineLanguageClient extends LanguageClient {
   readonly #log: vscode.LogOutputChannel;

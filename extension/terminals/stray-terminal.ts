@@ -70,7 +70,10 @@ function ageSeconds(pid: number): number {
   }
 }
 
-/** Of the default profile, as the editor makes it by itself. Terminals of tasks and of restored sessions have a name. */
+/**
+ * Of the default profile, as the editor makes it by itself. Terminals of tasks and of restored sessions have
+ * a name.
+ */
 function isUntouchedShell(terminal: vscode.Terminal): boolean {
   const { creationOptions: options, state, exitStatus } = terminal;
   if (isExtensions(terminal) || state.isInteractedWith || exitStatus !== undefined) return false;

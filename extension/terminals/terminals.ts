@@ -25,8 +25,8 @@ interface OpenConsole {
 }
 
 /**
- * The terminals of this window. The editor does not keep an extension's terminals over a reload, so the consoles that
- * are open are remembered in the workspace's state, and opened again.
+ * The terminals of this window. The editor does not keep an extension's terminals over a reload, so the
+ * consoles that are open are remembered in the workspace's state, and opened again.
  */
 export class Terminals implements vscode.Disposable {
   readonly #connection: Connection;

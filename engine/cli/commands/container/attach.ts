@@ -1,8 +1,8 @@
 import { vmInspect } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { attendVm } from "../../terminal/main-process.ts";
-import { detachKeysOf } from "../../terminal/session.ts";
+import { attachToVm } from "../../terminal/main-process.ts";
+import { detachKeysOf } from "../../terminal/process-session.ts";
 
 const flags = {
   "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
@@ -30,7 +30,7 @@ export const attach = defineCommand({
         `mocker: cannot attach to a stopped container, start it first\nhint: mocker start -ai ${name}`,
       );
     }
-    const outcome = await attendVm(vm, {
+    const outcome = await attachToVm(vm, {
       engine,
       io,
       name,

@@ -2,7 +2,7 @@ import { vmExport } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { stringFlag } from "../../flags.ts";
 import { openOutput } from "../../output/output-file.ts";
-import { download } from "../../transfer/transfer.ts";
+import { download } from "../../transfer/download.ts";
 
 const flags = { output: stringFlag("o", "Write to a file, instead of STDOUT") } as const;
 

@@ -1,7 +1,7 @@
 import { vmKill } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { eachTarget } from "../../each-target.ts";
 import { stringFlag } from "../../flags.ts";
+import { eachTarget } from "../each-target.ts";
 
 const flags = { signal: stringFlag("s", "Signal to send to the container") } as const;
 

@@ -2,7 +2,7 @@ import { type VmLogsParams, vmLogs } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import { brokenPipeCode } from "../../terminal/main-process.ts";
-import { pumpStream } from "../../terminal/stream.ts";
+import { pumpStream } from "../../terminal/pump-stream.ts";
 
 const flags = {
   follow: booleanFlag("f", "Follow log output"),

@@ -1,7 +1,7 @@
 import { MockerError, vmRemove } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { eachTarget } from "../../each-target.ts";
 import { booleanFlag } from "../../flags.ts";
+import { eachTarget } from "../each-target.ts";
 
 const flags = {
   force: booleanFlag("f", "Force the removal of a running container (uses SIGKILL)"),

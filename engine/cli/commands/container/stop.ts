@@ -1,6 +1,6 @@
 import { vmStop } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { eachTarget } from "../../each-target.ts";
+import { eachTarget } from "../each-target.ts";
 import { stopFlags, stopOptions } from "./options/stop-options.ts";
 
 export const stop = defineCommand({

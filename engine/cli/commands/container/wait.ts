@@ -1,6 +1,6 @@
 import { vmWait } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { eachTarget } from "../../each-target.ts";
+import { eachTarget } from "../each-target.ts";
 
 export const wait = defineCommand({
   summary: "Block until one or more containers stop, then print their exit codes",

@@ -4,10 +4,10 @@ import type { EngineClient } from "../../../client/engine-client.ts";
 import { type ImageImportParams, imageImport, type PullProgress } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { stringFlag, textListFlag } from "../../flags.ts";
-import { interruptible } from "../../interruptible.ts";
 import type { Io } from "../../io.ts";
 import { ByteProgress } from "../../output/byte-progress.ts";
-import { upload } from "../../transfer/transfer.ts";
+import { interruptible } from "../../terminal/interruptible.ts";
+import { upload } from "../../transfer/upload.ts";
 
 const flags = {
   change: textListFlag("c", "Apply Dockerfile instruction to the created image"),

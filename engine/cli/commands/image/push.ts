@@ -2,8 +2,8 @@ import { canonicalRepository, isNameOnly } from "../../../docker/familiar-refere
 import { imagePush } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { withLayers } from "../../interruptible.ts";
 import { PullDisplay, pushWords } from "../../output/pull-progress.ts";
+import { withLayerProgress } from "./layer-progress.ts";
 import { dockerConfigOf } from "./pull-image.ts";
 
 const flags = {
@@ -30,7 +30,7 @@ export const push = defineCommand({
     if (!allTags && isNameOnly(reference)) out?.write("Using default tag: latest\n");
     out?.write(`The push refers to repository [${canonicalRepository(reference)}]\n`);
     const display = out && new PullDisplay(out, undefined, pushWords);
-    const result = await withLayers(io, engine, display, (signal, progress) =>
+    const result = await withLayerProgress(io, engine, display, (signal, progress) =>
       engine.request(
         imagePush,
         {

@@ -99,7 +99,10 @@ export function pullPolicy(text: string | undefined): PullPolicy {
 
 const mebibyte = 1024 * 1024;
 
-/** What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or MockerError. */
+/**
+ * What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or
+ * MockerError.
+ */
 export function createParams(
   flags: CreateFlagValues,
   given: ReadonlySet<string>,
@@ -113,7 +116,7 @@ export function createParams(
     const volume = parseVolume(text, io.cwd);
     if (volume !== undefined) return [volume];
     warnings.push(
-      `-v ${text}: anonymous volumes are not supported yet, the folder stays on the VM's own disk`,
+      `-v ${text}: anonymous volumes are not supported yet, the directory stays on the VM's own disk`,
     );
     return [];
   });
