@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { Writable } from "node:stream";
-import { type StreamRef, streamGreeting } from "../protocol/index.ts";
+import { type StreamRef, streamHandshakePrefix } from "../protocol/index.ts";
 import { EngineUnreachable } from "./errors.ts";
 import { checkRunDirectory } from "./run-directory.ts";
 
@@ -50,7 +50,7 @@ export async function dial(path: string): Promise<Socket | undefined> {
  */
 export async function dialStream(path: string, stream: StreamRef): Promise<Socket | undefined> {
   const socket = await dial(path);
-  socket?.write(`${streamGreeting}${stream.token}\n`);
+  socket?.write(`${streamHandshakePrefix}${stream.token}\n`);
   return socket;
 }
 

@@ -3,7 +3,7 @@
  * elsewhere.
  */
 
-import { humanSize } from "../../docker/units.ts";
+import { humanSize } from "../../docker/sizes.ts";
 import type { PullProgress, PushProgress } from "../../protocol/index.ts";
 import type { OutputStream } from "../io.ts";
 

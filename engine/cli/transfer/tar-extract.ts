@@ -24,7 +24,7 @@ import {
   writeSync,
 } from "node:fs";
 import { Writable } from "node:stream";
-import { fileTime } from "../../common/tar/file-time.ts";
+import { fileTime } from "../../common/tar/tar-header.ts";
 import { type TarEntry, TarReader } from "../../common/tar/tar-reader.ts";
 import { MockerError, scrub } from "../../protocol/errors.ts";
 import { CommandFailure } from "../command.ts";

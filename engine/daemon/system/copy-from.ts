@@ -25,7 +25,7 @@ export async function openCopySource(
     try {
       if (isVm) {
         vms.find(name);
-        return { name, path, attachment: await vms.export(name, wanted) };
+        return { name, path, attachment: await vms.copy({ vm: name, copy: wanted }) };
       }
       const chunks = await images.archive(name, wanted.path, wanted.name, followLink);
       return { name, path, chunks: worded(chunks, name, path) };

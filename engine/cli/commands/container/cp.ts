@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { copiedName } from "../../../docker/copied-name.ts";
-import { humanSize } from "../../../docker/units.ts";
+import { humanSize } from "../../../docker/sizes.ts";
 import { copyFrom, MockerError, pathNotFoundStatus } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag } from "../../flags.ts";

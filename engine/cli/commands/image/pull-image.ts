@@ -1,7 +1,7 @@
 /** Pulls an image with progress on a stream, for `pull`, `run` and `create`. */
 import { resolve } from "node:path";
 import type { EngineClient } from "../../../client/engine-client.ts";
-import { familiarReference, isName, isUntagged, pullingFrom } from "../../../docker/familiar-reference.ts";
+import { familiarReference, isUntagged, pullingFrom } from "../../../docker/reference.ts";
 import { type ImagePullParams, type ImagePullResult, imagePull } from "../../../protocol/index.ts";
 import type { Io, OutputStream } from "../../io.ts";
 import { PullDisplay } from "../../output/pull-progress.ts";
@@ -43,5 +43,5 @@ export function dockerConfigOf(io: Io): { dockerConfig?: string } {
 
 /** Docker's remark before a pull of a name alone; what is no name gets none. */
 export function defaultTagRemark(reference: string): string {
-  return isUntagged(reference) && isName(reference) ? "Using default tag: latest\n" : "";
+  return isUntagged(reference) ? "Using default tag: latest\n" : "";
 }

@@ -1,7 +1,7 @@
 /** Creates the VM of `run` and `create`, pulling its image if it is not there. */
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { createVm } from "../../../../client/create-vm.ts";
-import { familiarReference } from "../../../../docker/familiar-reference.ts";
+import { familiarReference } from "../../../../docker/reference.ts";
 import type { VmCreateParams } from "../../../../protocol/index.ts";
 import { type CommandContext, CommandFailure } from "../../../command.ts";
 import { describeError } from "../../../errors.ts";
