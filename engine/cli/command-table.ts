@@ -4,39 +4,39 @@ import type { Command } from "./command.ts";
 export type Loader = () => Promise<Command>;
 
 /**
- * One line per verb, by the ways to call it: `VERB`, `GROUP VERB`, or both. Of `ls|list` the first is the
- * name and the others are aliases, which the help does not list.
+ * One line per verb, by the ways to call it: `GROUP VERB`, `VERB`, or both, in the order of its help page. Of
+ * `ls|list` the first is the name and the others are aliases, which the group's help does not list.
  */
 const commands: Readonly<Record<string, Loader>> = {
-  "attach, container attach": async () => (await import("./commands/container/attach.ts")).attach,
-  "cp, container cp": async () => (await import("./commands/container/cp.ts")).cp,
-  "create, container create": async () => (await import("./commands/container/create.ts")).create,
-  "exec, container exec": async () => (await import("./commands/container/exec.ts")).exec,
-  "export, container export": async () => (await import("./commands/container/export.ts")).exportCommand,
+  "container attach, attach": async () => (await import("./commands/container/attach.ts")).attach,
+  "container cp, cp": async () => (await import("./commands/container/cp.ts")).cp,
+  "container create, create": async () => (await import("./commands/container/create.ts")).create,
+  "container exec, exec": async () => (await import("./commands/container/exec.ts")).exec,
+  "container export, export": async () => (await import("./commands/container/export.ts")).exportCommand,
   "container inspect": async () => (await import("./commands/system/inspect.ts")).vmInspectCommand,
-  "kill, container kill": async () => (await import("./commands/container/kill.ts")).kill,
-  "logs, container logs": async () => (await import("./commands/container/logs.ts")).logs,
-  "ps, container ls|ps|list": async () => (await import("./commands/container/ps.ts")).ps,
-  "restart, container restart": async () => (await import("./commands/container/restart.ts")).restart,
-  "rm, container rm|remove": async () => (await import("./commands/container/rm.ts")).rm,
-  "run, container run": async () => (await import("./commands/container/run.ts")).run,
-  "start, container start": async () => (await import("./commands/container/start.ts")).start,
-  "stop, container stop": async () => (await import("./commands/container/stop.ts")).stop,
-  "wait, container wait": async () => (await import("./commands/container/wait.ts")).wait,
+  "container kill, kill": async () => (await import("./commands/container/kill.ts")).kill,
+  "container logs, logs": async () => (await import("./commands/container/logs.ts")).logs,
+  "container ls|list|ps, ps": async () => (await import("./commands/container/ps.ts")).ps,
+  "container restart, restart": async () => (await import("./commands/container/restart.ts")).restart,
+  "container rm|remove, rm": async () => (await import("./commands/container/rm.ts")).rm,
+  "container run, run": async () => (await import("./commands/container/run.ts")).run,
+  "container start, start": async () => (await import("./commands/container/start.ts")).start,
+  "container stop, stop": async () => (await import("./commands/container/stop.ts")).stop,
+  "container wait, wait": async () => (await import("./commands/container/wait.ts")).wait,
 
-  "history, image history": async () => (await import("./commands/image/history.ts")).history,
-  "images, image ls|list": async () => (await import("./commands/image/images.ts")).images,
-  "import, image import": async () => (await import("./commands/image/import.ts")).importCommand,
+  "image history, history": async () => (await import("./commands/image/history.ts")).history,
+  "image ls|list, images": async () => (await import("./commands/image/images.ts")).images,
+  "image import, import": async () => (await import("./commands/image/import.ts")).importCommand,
   "image inspect": async () => (await import("./commands/system/inspect.ts")).imageInspectCommand,
-  "load, image load": async () => (await import("./commands/image/load.ts")).load,
+  "image load, load": async () => (await import("./commands/image/load.ts")).load,
   "manifest inspect": async () =>
     (await import("./commands/image/manifest-inspect.ts")).manifestInspectCommand,
   "image prune": async () => (await import("./commands/image/prune.ts")).imagePruneCommand,
-  "pull, image pull": async () => (await import("./commands/image/pull.ts")).pull,
-  "push, image push": async () => (await import("./commands/image/push.ts")).push,
-  "rmi, image rm|remove": async () => (await import("./commands/image/rmi.ts")).rmi,
-  "save, image save": async () => (await import("./commands/image/save.ts")).save,
-  "tag, image tag": async () => (await import("./commands/image/tag.ts")).tag,
+  "image pull, pull": async () => (await import("./commands/image/pull.ts")).pull,
+  "image push, push": async () => (await import("./commands/image/push.ts")).push,
+  "image rm|remove, rmi": async () => (await import("./commands/image/rmi.ts")).rmi,
+  "image save, save": async () => (await import("./commands/image/save.ts")).save,
+  "image tag, tag": async () => (await import("./commands/image/tag.ts")).tag,
 
   login: async () => (await import("./commands/registry/login.ts")).login,
   logout: async () => (await import("./commands/registry/logout.ts")).logout,
@@ -45,7 +45,7 @@ const commands: Readonly<Record<string, Loader>> = {
   "system check": async () => (await import("./commands/system/check.ts")).systemCheckCommand,
   "system df": async () => (await import("./commands/system/df.ts")).systemDf,
   doctor: async () => (await import("./commands/system/doctor.ts")).doctor,
-  "info, system info": async () => (await import("./commands/system/info.ts")).info,
+  "system info, info": async () => (await import("./commands/system/info.ts")).info,
   inspect: async () => (await import("./commands/system/inspect.ts")).inspect,
   "system prune": async () => (await import("./commands/system/prune.ts")).systemPrune,
   version: async () => (await import("./commands/system/version.ts")).version,
@@ -67,27 +67,39 @@ export const commonVerbs: ReadonlySet<string> = new Set([
   "doctor",
 ]);
 
-interface WayToCall {
-  group: string | undefined;
-  name: string;
-  aliases: string[];
-  load: Loader;
+/** A command that was found by the words that call it. */
+export interface Found {
+  /** The last of those words; an alias is replaced by what it stands for. */
+  readonly name: string;
+  /** All ways to call it, without `mocker`: `container ls`, `container list`, `ps`. */
+  readonly calls: readonly string[];
+  readonly load: Loader;
 }
 
-const ways: readonly WayToCall[] = Object.entries(commands).flatMap(([texts, load]) =>
-  texts.split(", ").map((text) => {
-    const words = text.split(" ");
-    const [name = "", ...aliases] = words.at(-1)?.split("|") ?? [];
-    return { group: words.length > 1 ? words[0] : undefined, name, aliases, load };
-  }),
-);
+interface Way extends Found {
+  readonly group: string | undefined;
+  readonly words: readonly string[];
+}
+
+const ways: readonly Way[] = Object.entries(commands).flatMap(([texts, load]) => {
+  const parsed = texts.split(", ").map((text) => {
+    const [first = "", second] = text.split(" ");
+    return second === undefined
+      ? { group: undefined, words: first.split("|") }
+      : { group: first, words: second.split("|") };
+  });
+  const calls = parsed.flatMap(({ group, words }) =>
+    words.map((word) => (group === undefined ? word : `${group} ${word}`)),
+  );
+  return parsed.map(({ group, words }) => ({ group, words, name: words[0] ?? "", calls, load }));
+});
 
 /** Verbs by the words that call them. */
 export class VerbGroup {
   readonly summary: string;
   /** By name, without aliases. */
   readonly listed: ReadonlyMap<string, Loader>;
-  readonly #ways: readonly WayToCall[];
+  readonly #ways: readonly Way[];
 
   /** @param key what the table calls the group; undefined for the verbs without one */
   constructor(key: string | undefined, summary: string) {
@@ -96,9 +108,9 @@ export class VerbGroup {
     this.listed = new Map(this.#ways.map(({ name, load }) => [name, load]));
   }
 
-  /** The command that `word` calls, by name or alias, and that name. */
-  find(word: string): { name: string; load: Loader } | undefined {
-    return this.#ways.find(({ name, aliases }) => name === word || aliases.includes(word));
+  /** The command that `word` calls, by name or alias. */
+  find(word: string): Found | undefined {
+    return this.#ways.find(({ words }) => words.includes(word));
   }
 }
 

@@ -56,10 +56,17 @@ async function groupHelp(name: string, group: VerbGroup): Promise<string> {
   ].join("\n\n");
 }
 
-async function runCommand(command: Command, path: string, argv: readonly string[], io: Io): Promise<number> {
+/** @param calls all ways to call the command */
+async function runCommand(
+  command: Command,
+  path: string,
+  calls: readonly string[],
+  argv: readonly string[],
+  io: Io,
+): Promise<number> {
   const { values, given, help, args } = parseFlags(argv, command.flags, command.stopAtFirstArgument === true);
   if (help) {
-    io.stdout.write(commandHelp(command, path, columns(io)));
+    io.stdout.write(commandHelp(command, path, calls, columns(io)));
     return 0;
   }
   const mistake = argumentsMistake(command, path, args.length);
@@ -123,14 +130,14 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       const command = await found.load();
       path = `${path} ${found.name}`;
       usage = command.usage;
-      return await runCommand(command, path, args, io);
+      return await runCommand(command, path, found.calls, args, io);
     }
     const found = verbs.find(verb);
     if (found === undefined) throw new CommandFailure(unknownCommand(`${program} ${verb}`, undefined));
     const command = await found.load();
     path = `${program} ${verb}`;
     usage = command.usage;
-    return await runCommand(command, path, rest, io);
+    return await runCommand(command, path, found.calls, rest, io);
   } catch (error) {
     if (error instanceof FlagError) {
       const line = usageLine(path, usage);

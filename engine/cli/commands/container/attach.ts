@@ -13,7 +13,6 @@ const flags = {
 export const attach = defineCommand({
   summary: "Attach local standard input, output, and error streams to a running container",
   usage: "[OPTIONS] CONTAINER",
-  aliases: ["container attach", "attach"],
   arguments: { min: 1, max: 1 },
   flags,
   async run(context) {

@@ -30,7 +30,6 @@ function isLocal(argument: string): boolean {
 export const cp = defineCommand({
   summary: "Copy files/folders from a container or an image to the local filesystem",
   usage: "[OPTIONS] CONTAINER|IMAGE:SRC_PATH DEST_PATH|-",
-  aliases: ["container cp", "cp"],
   arguments: { min: 2, max: 2 },
   flags,
   async run({ args, flags, given, io, connect }) {

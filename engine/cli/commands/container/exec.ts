@@ -21,7 +21,6 @@ const flags = {
 export const exec = defineCommand({
   summary: "Execute a command in a running container",
   usage: "[OPTIONS] CONTAINER COMMAND [ARG...]",
-  aliases: ["container exec", "exec"],
   arguments: { min: 2, max: Number.POSITIVE_INFINITY },
   flags,
   stopAtFirstArgument: true,

@@ -9,7 +9,6 @@ const flags = { output: stringFlag("o", "Write to a file, instead of STDOUT") } 
 export const exportCommand = defineCommand({
   summary: "Export a container's filesystem as a tar archive",
   usage: "[OPTIONS] CONTAINER",
-  aliases: ["container export", "export"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

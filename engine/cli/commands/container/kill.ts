@@ -8,7 +8,6 @@ const flags = { signal: stringFlag("s", "Signal to send to the container") } as 
 export const kill = defineCommand({
   summary: "Kill one or more running containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  aliases: ["container kill", "kill"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run({ args, flags, io, connect }) {

@@ -21,7 +21,6 @@ const flags = {
 export const logs = defineCommand({
   summary: "Fetch the logs of a container",
   usage: "[OPTIONS] CONTAINER",
-  aliases: ["container logs", "logs"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

@@ -11,7 +11,6 @@ const flags = {
 export const rm = defineCommand({
   summary: "Remove one or more containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  aliases: ["container rm", "container remove", "rm"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run({ args, flags, io, connect }) {

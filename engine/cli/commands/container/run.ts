@@ -23,7 +23,6 @@ function asRunFailure(error: unknown): CommandFailure {
 export const run = defineCommand({
   summary: "Create and run a new container from an image",
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-  aliases: ["container run", "run"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   stopAtFirstArgument: true,

@@ -15,7 +15,6 @@ const flags = {
 export const start = defineCommand({
   summary: "Start one or more stopped containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  aliases: ["container start", "start"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run(context) {

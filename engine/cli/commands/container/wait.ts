@@ -5,7 +5,6 @@ import { eachTarget } from "../each-target.ts";
 export const wait = defineCommand({
   summary: "Block until one or more containers stop, then print their exit codes",
   usage: "CONTAINER [CONTAINER...]",
-  aliases: ["container wait", "wait"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags: {},
   async run({ args, io, connect }) {

@@ -18,7 +18,6 @@ const flags = {
 export const importCommand = defineCommand({
   summary: "Import the contents from a tarball to create a filesystem image",
   usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
-  aliases: ["image import", "import"],
   arguments: { min: 1, max: 2 },
   flags,
   async run({ args, flags, io, connect }) {

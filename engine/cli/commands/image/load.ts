@@ -26,7 +26,6 @@ const flags = {
 export const load = defineCommand({
   summary: "Load an image from a tar archive or STDIN",
   usage: "[OPTIONS]",
-  aliases: ["image load", "load"],
   arguments: { min: 0, max: 0 },
   flags,
   async run({ flags, io, connect }) {

@@ -18,7 +18,6 @@ const flags = {
 export const push = defineCommand({
   summary: "Upload an image to a registry",
   usage: "[OPTIONS] NAME[:TAG]",
-  aliases: ["image push", "push"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

@@ -15,7 +15,6 @@ const flags = {
 export const save = defineCommand({
   summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
   usage: "[OPTIONS] IMAGE [IMAGE...]",
-  aliases: ["image save", "save"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run({ args, flags, io, connect }) {
