@@ -43,7 +43,7 @@ export class EngineLanguageClient extends LanguageClient {
     return this.initializeResult as unknown as InitializeResult;
   }
 
-  /** Nothing pops up: whoever asked for something hears of its failure. */
+  /** Nothing pops up: the caller of a request hears of its failure. */
   override error(message: string, data?: unknown): void {
     this.#log.debug(data === undefined ? message : `${message} ${String(data)}`);
   }

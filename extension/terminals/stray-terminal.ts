@@ -55,7 +55,7 @@ async function closeIfNew(terminal: vscode.Terminal): Promise<void> {
   if (isUntouchedShell(terminal)) terminal.dispose();
 }
 
-/** How long a process has been running (proc(5)); for ever, where that cannot be known. */
+/** How long a process has been running (proc(5)); infinite where that cannot be known. */
 function ageSeconds(pid: number): number {
   try {
     const ticksPerSecond = 100;

@@ -142,7 +142,7 @@ export class Terminals implements vscode.Disposable {
     for (const [id, console] of this.#consoles) {
       if (console.terminal === terminal) this.#consoles.delete(id);
     }
-    // The window's end is not the user's wish.
+    // The window's end is not what the user asked for.
     if (terminal.exitStatus?.reason !== vscode.TerminalExitReason.Shutdown) this.#remember();
   }
 

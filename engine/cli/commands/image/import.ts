@@ -52,7 +52,7 @@ function requireFile(io: Io, source: string): void {
   if (stat.isDirectory()) throw new CommandFailure(`read ${source}: is a directory`);
 }
 
-/** As Docker: whoever has the store fetches it, through the proxies that registries are reached through. */
+/** As with Docker the engine fetches it, through the proxies that registries are reached through. */
 async function fetchByEngine(
   io: Io,
   engine: EngineClient,
