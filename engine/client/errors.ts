@@ -33,8 +33,7 @@ export type UnreachableReason =
   | { kind: "protocol" }
   /** It did not end when it was asked to. */
   | { kind: "end"; seconds: number }
-  /** `elsewhere`: another engine has the data directory, and none answers in this run directory. */
-  | { kind: "start"; failure: FailedStart; logPath: string; elsewhere: boolean }
+  | { kind: "start"; failure: FailedStart; logPath: string }
   | { kind: "lost" };
 
 /**

@@ -86,7 +86,7 @@ export async function reachOrStart<T>(options: StartOptions<T>): Promise<T> {
     if (attempt === startAttempts || Date.now() >= deadline) {
       const hint =
         "its clients find it with another MOCKER_RUN_DIR; use that one, end it, or set MOCKER_DATA_DIR to another directory";
-      throw notStarted(failure, hint, logPath, path, true);
+      throw notStarted(failure, hint, logPath);
     }
   }
 }
@@ -118,15 +118,9 @@ export async function endEngine(env: Environment): Promise<void> {
   );
 }
 
-function notStarted(
-  failure: FailedStart,
-  hint: string,
-  logPath: string,
-  path = "",
-  elsewhere = false,
-): EngineUnreachable {
+function notStarted(failure: FailedStart, hint: string, logPath: string, path = ""): EngineUnreachable {
   return new EngineUnreachable(
-    { kind: "start", failure, logPath, elsewhere },
+    { kind: "start", failure, logPath },
     `the mocker engine did not start: ${failureText(failure, path)}`,
     { hint },
   );

@@ -13,7 +13,7 @@ const told = (reason: UnreachableReason): string => {
 
 test("every reason has the editor's words and a hint of its own", () => {
   const path = "/run/x";
-  const start = { kind: "start", logPath: "/log", elsewhere: false } as const;
+  const start = { kind: "start", logPath: "/log" } as const;
   const words: [UnreachableReason, string][] = [
     [
       { kind: "socket-path", path },
