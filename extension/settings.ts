@@ -1,7 +1,9 @@
 import * as vscode from "vscode";
 import type { NetworkMode, RuntimeName } from "../engine/protocol/index.ts";
 
-/** The settings of `contributes.configuration`, typed. `mocker.trace.server` is read by vscode-languageclient. */
+/**
+ * The settings of `contributes.configuration`, typed. `mocker.trace.server` is read by vscode-languageclient.
+ */
 export interface Settings {
   "engine.path": string;
   "run.cpus": number;

@@ -1,4 +1,7 @@
-/** A run configuration, as `.vscode/mocker.json` holds it. One description gives the type, the check and the schema's test. */
+/**
+ * A run configuration, as `.vscode/mocker.json` holds it. One description gives the type, the check and the
+ * schema's test.
+ */
 import { networkModes } from "../../engine/protocol/network.ts";
 import { l10n } from "../l10n.ts";
 
@@ -35,7 +38,10 @@ interface TypeOf {
 }
 
 export interface RunVolume {
-  /** Folder of the host; `${workspaceFolder}` and `${userHome}` are replaced, a relative one is the workspace folder's. */
+  /**
+   * Folder of the host; `${workspaceFolder}` and `${userHome}` are replaced, a relative one is the workspace
+   * folder's.
+   */
   source: string;
   target: string;
   readOnly?: boolean;

@@ -9,7 +9,9 @@ export interface PlanContext {
   userHome: string;
 }
 
-/** Replaces `${workspaceFolder}`, `${workspaceFolderBasename}` and `${userHome}`, and makes the path absolute. */
+/**
+ * Replaces `${workspaceFolder}`, `${workspaceFolderBasename}` and `${userHome}`, and makes the path absolute.
+ */
 export function resolvePath(path: string, { workspaceFolder, userHome }: PlanContext): string {
   const replaced = path
     .replaceAll(/\$\{workspaceFolder\}/g, () => workspaceFolder ?? "")
@@ -57,8 +59,9 @@ export interface Defaults {
 }
 
 /**
- * The VM of a configuration. `fileEnv` are the variables of its files, `secretEnv` its secrets, both `KEY=value`;
- * of one name the last counts: files, then `env`, then secrets. Zero CPUs or memory leave it to the engine.
+ * The VM of a configuration. `fileEnv` are the variables of its files, `secretEnv` its secrets, both
+ * `KEY=value`; of one name the last counts: files, then `env`, then secrets. Zero CPUs or memory leave it to
+ * the engine.
  */
 export function createParams(
   configuration: RunConfiguration,
@@ -95,7 +98,9 @@ export function createParams(
   };
 }
 
-/** The configuration as a `mocker run` command for a POSIX shell. Secrets come from the shell's environment. */
+/**
+ * The configuration as a `mocker run` command for a POSIX shell. Secrets come from the shell's environment.
+ */
 export function commandLine(
   configuration: RunConfiguration,
   context: PlanContext,

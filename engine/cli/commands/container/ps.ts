@@ -97,7 +97,6 @@ function view(truncate: boolean): ListView<VmSummary> {
 export const ps = defineCommand({
   summary: "List containers",
   usage: "[OPTIONS]",
-  aliases: ["container ls", "container list", "container ps", "ps"],
   arguments: { min: 0, max: 0 },
   flags,
   async run({ flags, io, connect }) {

@@ -99,7 +99,10 @@ export function pullPolicy(text: string | undefined): PullPolicy {
 
 const mebibyte = 1024 * 1024;
 
-/** What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or MockerError. */
+/**
+ * What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or
+ * MockerError.
+ */
 export function createParams(
   flags: CreateFlagValues,
   given: ReadonlySet<string>,

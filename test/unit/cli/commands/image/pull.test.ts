@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { PullDisplay, progressBar } from "../../../engine/cli/output/pull-progress.ts";
-import { main } from "../../../engine/cli/program.ts";
-import { imagePull, MockerError } from "../../../engine/protocol/index.ts";
-import { Setup } from "./harness.ts";
+import { PullDisplay, progressBar } from "../../../../../engine/cli/output/pull-progress.ts";
+import { main } from "../../../../../engine/cli/program.ts";
+import { imagePull, MockerError } from "../../../../../engine/protocol/index.ts";
+import { Setup } from "../../harness.ts";
 
 const digest = `sha256:${"d1".repeat(32)}`;
 const result = { id: "sha256:1", digest, reference: "docker.io/library/alpine:latest", upToDate: false };

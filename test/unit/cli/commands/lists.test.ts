@@ -7,9 +7,9 @@ import {
   systemUsage,
   vmInspect,
   vmList,
-} from "../../../engine/protocol/index.ts";
-import { imageDetails, imageId, imageSummary, vmDetails, vmId, vmSummary } from "./fixtures.ts";
-import { Setup } from "./harness.ts";
+} from "../../../../engine/protocol/index.ts";
+import { imageDetails, imageId, imageSummary, vmDetails, vmId, vmSummary } from "../fixtures.ts";
+import { Setup } from "../harness.ts";
 
 function notFound(code: "VM_NOT_FOUND" | "IMAGE_NOT_FOUND", name: string): MockerError {
   return new MockerError(code, `No such object: ${name}`);

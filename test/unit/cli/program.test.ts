@@ -188,6 +188,12 @@ const cases: Case[] = [
     code: 1,
     stderr: "mocker: unknown command: mocker foo\n\nRun 'mocker --help' for more information\n",
   },
+  {
+    argv: ["constructor"],
+    code: 1,
+    stderr: "mocker: unknown command: mocker constructor\n\nRun 'mocker --help' for more information\n",
+  },
+  { argv: ["help", "toString"], code: 1, stderr: "unknown help topic: toString\n" },
   { argv: ["help", "foo"], code: 1, stderr: "unknown help topic: foo\n" },
   {
     argv: ["--foo"],

@@ -1,4 +1,7 @@
-/** A user's session with a process in a VM: its stream, the terminal and signals. For run, start -a, attach and exec. */
+/**
+ * A user's session with a process in a VM: its stream, the terminal and signals. For run, start -a, attach
+ * and exec.
+ */
 import type { Socket } from "node:net";
 import { lostConnection } from "../../client/errors.ts";
 import { MockerError, type VmWaitResult } from "../../protocol/index.ts";
@@ -6,10 +9,10 @@ import { CommandFailure } from "../command.ts";
 import { describeError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
-import { pumpStream, type StreamEnd } from "./stream.ts";
+import { pumpStream, type StreamEnd } from "./pump-stream.ts";
 import { followTerminalSize, makeRaw, type TerminalSize } from "./terminal.ts";
 
-export interface SessionOptions {
+export interface ProcessSessionOptions {
   io: Io;
   socket: Socket;
   tty: boolean;
@@ -20,7 +23,7 @@ export interface SessionOptions {
   resize(size: TerminalSize): Promise<unknown>;
 }
 
-export interface Session {
+export interface ProcessSession {
   readonly end: Promise<StreamEnd>;
   /** Call when the process runs: from then on its terminal has the size of ours. */
   started(): void;
@@ -39,7 +42,7 @@ export function requireTerminal(io: Io, tty: boolean, stdin: boolean): void {
 }
 
 /** Connects the terminal to a process's stream. */
-export function openSession(options: SessionOptions): Session {
+export function openSession(options: ProcessSessionOptions): ProcessSession {
   const { io, socket, tty } = options;
   const restore = tty && options.stdin ? makeRaw(io) : () => undefined;
   let unfollow = (): void => undefined;
@@ -60,7 +63,8 @@ export function openSession(options: SessionOptions): Session {
     started() {
       if (!tty) return;
       unfollow = followTerminalSize(io, (size) => {
-        // The process may have ended, or the engine may not know the terminal yet: the next change tells it again.
+        // The process may have ended, or the engine may not know the terminal yet: the next change tells it
+        // again.
         options.resize(size).catch(() => undefined);
       });
     },
@@ -72,7 +76,10 @@ export function openSession(options: SessionOptions): Session {
   };
 }
 
-/** Exit status of a VM whose wait was answered; says on stderr why it ended if that was not its workload's doing. */
+/**
+ * Exit status of a VM whose wait was answered; says on stderr why it ended if that was not its workload's
+ * doing.
+ */
 export function exitStatus(result: VmWaitResult, io: Io): number {
   if (result.reason === undefined) return result.exitCode;
   io.stderr.write(`${describeError(new MockerError("VM_FAILED", result.reason))}\n`);

@@ -16,9 +16,9 @@ import {
   systemUsage,
   vmList,
   vmRemove,
-} from "../../../engine/protocol/index.ts";
-import { imageId, imageSummary, vmSummary } from "./fixtures.ts";
-import { runOffline, Setup } from "./harness.ts";
+} from "../../../../../engine/protocol/index.ts";
+import { imageId, imageSummary, vmSummary } from "../../fixtures.ts";
+import { runOffline, Setup } from "../../harness.ts";
 
 const hour = 3600_000;
 
@@ -94,7 +94,7 @@ c0dec0dec0de   3 hours ago   CMD ["sh"]                                      0B$
       /^WARNING! This will remove all images without at least one container associated to them\.\nAre you sure you want to continue\? \[y\/N\] \n$/,
     );
     const io = setup.io();
-    const { main } = await import("../../../engine/cli/program.ts");
+    const { main } = await import("../../../../../engine/cli/program.ts");
     const answered = main(["image", "prune"], io);
     io.stdin.end("Y\n");
     assert.equal(await answered, 0);
@@ -235,7 +235,7 @@ Build Cache     0         0         0B        0B
         return { id: imageId };
       });
     const io = setup.io();
-    const { main } = await import("../../../engine/cli/program.ts");
+    const { main } = await import("../../../../../engine/cli/program.ts");
     io.stdin.end("archive");
     assert.equal(await main(["load"], io), 0, io.errors());
     assert.equal(

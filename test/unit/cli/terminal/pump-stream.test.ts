@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { PassThrough, Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { main } from "../../../engine/cli/program.ts";
-import { DetachFilter, parseDetachKeys } from "../../../engine/cli/terminal/detach-keys.ts";
-import { FrameType, MockerError, vmExec, vmLogs } from "../../../engine/protocol/index.ts";
-import type { StreamPeer } from "../client/fake-engine.ts";
-import { Setup } from "./harness.ts";
+import { main } from "../../../../engine/cli/program.ts";
+import { DetachFilter, parseDetachKeys } from "../../../../engine/cli/terminal/detach-keys.ts";
+import { FrameType, MockerError, vmExec, vmLogs } from "../../../../engine/protocol/index.ts";
+import type { StreamPeer } from "../../client/fake-engine.ts";
+import { Setup } from "../harness.ts";
 
 describe("detach keys", () => {
   test("names", () => {

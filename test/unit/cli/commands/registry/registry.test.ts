@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { main } from "../../../engine/cli/program.ts";
+import { main } from "../../../../../engine/cli/program.ts";
 import {
   imagePull,
   imagePush,
@@ -14,8 +14,8 @@ import {
   registryLoginName,
   registryLogout,
   registryTags,
-} from "../../../engine/protocol/index.ts";
-import { Setup, type TestIo } from "./harness.ts";
+} from "../../../../../engine/protocol/index.ts";
+import { Setup, type TestIo } from "../../harness.ts";
 
 const digest = `sha256:${"d1".repeat(32)}`;
 const unencrypted = `

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { main } from "../../../engine/cli/program.ts";
+import { main } from "../../../../engine/cli/program.ts";
 import {
   engineDoctor,
   engineInfo,
@@ -15,9 +15,9 @@ import {
   vmStart,
   vmStop,
   vmWait,
-} from "../../../engine/protocol/index.ts";
-import { vmId } from "./fixtures.ts";
-import { Setup } from "./harness.ts";
+} from "../../../../engine/protocol/index.ts";
+import { vmId } from "../fixtures.ts";
+import { Setup } from "../harness.ts";
 
 const noSuchVm = (vm: string): MockerError =>
   new MockerError("VM_NOT_FOUND", `No such container: ${vm}`, { hint: "mocker ps -a lists all" });

@@ -1,9 +1,9 @@
-import { describeError } from "./errors.ts";
-import type { Io } from "./io.ts";
+import { describeError } from "../errors.ts";
+import type { Io } from "../io.ts";
 
 /**
- * Verbs with several targets do what they can, all at once, and report in the order given: the line that `act` returns
- * goes to stdout, its error to stderr, and one failure makes the status 1.
+ * Verbs with several targets do what they can, all at once, and report in the order given: the line that
+ * `act` returns goes to stdout, its error to stderr, and one failure makes the status 1.
  */
 export async function eachTarget(
   io: Io,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { main } from "../../../engine/cli/program.ts";
+import { main } from "../../../../../engine/cli/program.ts";
 import {
   FrameType,
   imagePull,
@@ -17,10 +17,10 @@ import {
   vmResize,
   vmStart,
   vmWait,
-} from "../../../engine/protocol/index.ts";
-import type { StreamPeer } from "../client/fake-engine.ts";
-import { vmDetails, vmId } from "./fixtures.ts";
-import { Setup, type TestIo } from "./harness.ts";
+} from "../../../../../engine/protocol/index.ts";
+import type { StreamPeer } from "../../../client/fake-engine.ts";
+import { vmDetails, vmId } from "../../fixtures.ts";
+import { Setup, type TestIo } from "../../harness.ts";
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve: (value: T) => void = () => undefined;

@@ -1,4 +1,6 @@
-/** A process's stream between the engine and this terminal: output to stdout and stderr, stdin to the process. */
+/**
+ * A process's stream between the engine and this terminal: output to stdout and stderr, stdin to the process.
+ */
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { type StreamEnd as ProcessEnd, ProcessStream } from "../../client/process-stream.ts";
@@ -23,8 +25,8 @@ export interface StreamOptions {
 }
 
 /**
- * Carries bytes both ways until the stream ends. A slow reader of our output stops the engine's sending, a slow process
- * stops our reading of stdin. Throws MockerError for an error frame or a broken stream.
+ * Carries bytes both ways until the stream ends. A slow reader of our output stops the engine's sending, a
+ * slow process stops our reading of stdin. Throws MockerError for an error frame or a broken stream.
  */
 export function pumpStream(socket: Socket, options: StreamOptions): Promise<StreamEnd> {
   return new Promise<StreamEnd>((resolve, reject) => {

@@ -11,10 +11,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
-import { copyFrom, FrameType, MockerError } from "../../../engine/protocol/index.ts";
-import { type Entry, makeTar } from "../../fixtures/image-store.ts";
-import { tmpDir } from "../../support/tmp-dir.ts";
-import { type Result, runOffline, Setup } from "./harness.ts";
+import { copyFrom, FrameType, MockerError } from "../../../../../engine/protocol/index.ts";
+import { type Entry, makeTar } from "../../../../fixtures/image-store.ts";
+import { tmpDir } from "../../../../support/tmp-dir.ts";
+import { type Result, runOffline, Setup } from "../../harness.ts";
 
 describe("cp", () => {
   let setup: Setup;
@@ -148,14 +148,14 @@ describe("cp", () => {
   test("to standard output goes the archive as it is", async () => {
     tar = await makeTar(folder);
     const io = setup.io();
-    const { main } = await import("../../../engine/cli/program.ts");
+    const { main } = await import("../../../../../engine/cli/program.ts");
     assert.equal(await main(["cp", "-L", "c:/d", "-"], io), 0);
     assert.ok(io.stdoutBytes().equals(tar));
     assert.deepEqual(setup.engine.calls.at(-1)?.params, { source: "c:/d", followLink: true });
   });
 
   test("on a terminal it says how much it was, but for -q", async () => {
-    const { main } = await import("../../../engine/cli/program.ts");
+    const { main } = await import("../../../../../engine/cli/program.ts");
     tar = await makeTar([{ name: "f", content: "x" }]);
     const terminal = { rows: 24, columns: 80 };
     const loud = setup.io({ terminal });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Template } from "../../../engine/cli/template/template.ts";
-import { TemplateError } from "../../../engine/cli/template/template-error.ts";
-import { toJson } from "../../../engine/cli/template/template-values.ts";
+import { Template } from "../../../../engine/cli/template/template.ts";
+import { TemplateError } from "../../../../engine/cli/template/template-error.ts";
+import { toJson } from "../../../../engine/cli/template/template-values.ts";
 import { templateCases } from "./template-cases.ts";
 
 const labels = new Map([
