@@ -5,17 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { constants, createGzip, gzipSync } from "node:zlib";
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
-import {
-  assertClean,
-  fails,
-  filesIn,
-  hexOf,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-store.ts";
+import { hexOf, makeImage, makeTar, sha256, writeLayout } from "../../../../fixtures/made-image.ts";
+import { fails } from "../../../../support/fails-with.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 process.env.DOCKER_CONFIG = tmpDir();
