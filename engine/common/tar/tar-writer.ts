@@ -34,8 +34,8 @@ const maximumSize = 0o77777777777;
 const maximumId = 0o7777777;
 
 /**
- * The blocks of a member's header, as POSIX pax(1) has it: ustar, with records before it for what that cannot say. Not
- * tar-stream's, whose records are UTF-8: a file's capabilities are bytes, and so are names.
+ * The blocks of a member's header, as POSIX pax(1) has it: ustar, with records before it for what that cannot say. The
+ * records' values are bytes, not UTF-8: a file's capabilities are bytes, and so are names.
  */
 export function tarHeader(member: TarMember): Buffer {
   const records = paxRecords(member);
@@ -45,6 +45,25 @@ export function tarHeader(member: TarMember): Buffer {
   const padding = Buffer.alloc(tarPadding(payload.length));
   const name = `PaxHeaders/${member.name.slice(-80)}`;
   return Buffer.concat([ustar(member, name, "x", payload.length), payload, padding, header]);
+}
+
+/**
+ * The header of a file or directory of root's with the epoch's time, for archives that come out the same whenever they are
+ * made. A name that ends with a slash is a directory's.
+ */
+export function plainTarHeader(name: string, mode: number, size = 0): Buffer {
+  const type = name.endsWith("/") ? tarType.directory : tarType.file;
+  return tarHeader({
+    name,
+    type,
+    mode,
+    uid: 0,
+    gid: 0,
+    size,
+    mtimeSeconds: 0,
+    mtimeNanoseconds: 0,
+    xattrs: [],
+  });
 }
 
 /** Bytes from the end of `size` bytes to the next block. */
