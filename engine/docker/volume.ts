@@ -1,4 +1,4 @@
-/** `-v` and `--mount`: directories and files of the host in the VM. */
+/** The grammar of `-v` and `--mount`: directories and files of the host in the VM. */
 import { isAbsolute, posix, resolve } from "node:path";
 import { MockerError, type VolumeMount } from "../protocol/index.ts";
 
@@ -6,9 +6,9 @@ const ignoredModes = new Set(["rw", "z", "Z", "cached", "delegated", "consistent
 const propagation = /^r?(private|shared|slave)$/;
 
 /**
- * `SOURCE:TARGET[:OPTIONS]`; a source that starts with `.` is relative to `cwd`. A TARGET alone, Docker's anonymous
- * volume, gives undefined: it is part of the VM's own disk anyway.
- * Throws MockerError MOUNT_INVALID.
+ * `SOURCE:TARGET[:OPTIONS]`; a source that starts with `.` is relative to `cwd`. A TARGET alone, Docker's
+ * anonymous volume, gives undefined: it is part of the VM's own disk anyway. Throws MockerError
+ * MOUNT_INVALID.
  */
 export function parseVolume(text: string, cwd: string): VolumeMount | undefined {
   const invalid = (why: string, hint?: string): MockerError =>

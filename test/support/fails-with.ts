@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { type ErrorCode, MockerError } from "../../engine/protocol/errors.ts";
 
-/** For `assert.rejects`: an error with this code and message, a hint that matches, and none of the tests' passwords in it. */
+/**
+ * For `assert.rejects`: an error with this code and message, a hint that matches, and none of the tests'
+ * passwords in it.
+ */
 export function failsWith(code: ErrorCode, message: RegExp, hint = /./): (error: unknown) => true {
   return (error) => {
     assert.ok(error instanceof MockerError, String(error));

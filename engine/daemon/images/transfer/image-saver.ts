@@ -24,7 +24,7 @@ import type { Garbage } from "../store/garbage.ts";
 interface Chosen {
   record: ImageRecord;
   tags: Set<string>;
-  /** Of a tag that named an index when it was pulled: that, with all that it lists, if all of that is here. */
+  /** By tag, the index that it named when it was pulled, if all that the index lists is here. */
   indexes: Map<string, Index>;
 }
 
@@ -34,9 +34,10 @@ interface Index {
 }
 
 /**
- * Docker's `save`: an archive that is both an OCI layout (oci-layout, index.json) and what `docker save` always wrote (manifest.json,
- * repositories), as Docker 25 and later write it (moby, daemon/images/tarexport). Blobs go in as they were pulled, each once; so does
- * an index, with all the images and attestations that it lists, if all of them are here and no platform is asked for.
+ * Docker's `save`: an archive that is both an OCI layout (oci-layout, index.json) and what `docker save`
+ * always wrote (manifest.json, repositories), as Docker 25 and later write it (moby,
+ * daemon/images/tarexport). Blobs go in as they were pulled, each once; so does an index, with all the images
+ * and attestations that it lists, if all of them are here and no platform is asked for.
  */
 export class ImageSaver {
   readonly #store: ContentStore;
@@ -50,8 +51,8 @@ export class ImageSaver {
   }
 
   /**
-   * The archive of images by their names, which it has then, or IDs. Whatever can be wrong is said before the first byte; what is
-   * saved is kept in the store until the generator ends or is returned.
+   * The archive of images by their names, which it has then, or IDs. Errors come before the first byte; the
+   * images' data is kept in the store until the generator ends or is returned.
    */
   save(names: readonly string[], platform: string | undefined): AsyncGenerator<Buffer> {
     const chosen = this.#choose(names, platform);
@@ -99,7 +100,7 @@ export class ImageSaver {
       .sort(([, a], [, b]) => (a < b ? -1 : 1));
   }
 
-  /** What is to be in the archive, each blob once. Throws STATE_CORRUPT if one is missing. */
+  /** The blobs that go into the archive, each once. @throws STATE_CORRUPT if one is missing */
   #blobs(chosen: readonly Chosen[]): Set<Digest> {
     const blobs = new Set<Digest>();
     for (const { record, indexes } of chosen)
@@ -215,7 +216,7 @@ function listed({ record, tags }: Chosen): object {
   };
 }
 
-/** What readers of before Docker 1.10 know: repository → tag → top layer. */
+/** The file for readers older than Docker 1.10: repository → tag → top layer. */
 function repositoriesOf(chosen: readonly Chosen[]): Record<string, Record<string, string>> {
   const repositories: Record<string, Record<string, string>> = {};
   for (const { record, tags } of chosen) {

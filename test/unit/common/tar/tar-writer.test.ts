@@ -59,16 +59,13 @@ test("records before a header say what it has no room for", async () => {
   });
   const [member] = await read(Buffer.concat([header, tarEnd]));
   assert.equal(member?.header.name, name);
-  assert.deepEqual(
-    Object.fromEntries(Object.entries(member.header.pax ?? {})),
-    {
-      path: name,
-      uid: "4000000000",
-      gid: "3000000000",
-      mtime: "-0.250000000",
-      "SCHILY.xattr.user.a": "b",
-    },
-  );
+  assert.deepEqual(Object.fromEntries(Object.entries(member.header.pax ?? {})), {
+    path: name,
+    uid: "4000000000",
+    gid: "3000000000",
+    mtime: "-0.250000000",
+    "SCHILY.xattr.user.a": "b",
+  });
 });
 
 test("bytes to the next block", () => {
