@@ -10,7 +10,8 @@ const entries = {
   extension: "extension/extension.ts",
 };
 
-// vscode-jsonrpc loads all of crypto for a function that nobody here calls: a tenth of the time of a short command.
+// vscode-jsonrpc loads all of crypto for a function that nobody here calls: a tenth of the time of a short
+// command.
 /** @type {import("esbuild").Plugin} */
 const lazyCrypto = {
   name: "lazy-crypto",

@@ -20,7 +20,9 @@ const rooms = [
 const begin = "<!-- drawn by `npm run draw-imports` -->";
 const end = "<!-- end of the drawing -->";
 
-/** Mermaid's text for the rooms of the sources: an arrow goes from a room to each one that its files import. */
+/**
+ * Mermaid's text for the rooms of the sources: an arrow goes from a room to each one that its files import.
+ */
 export function importDrawing(): string {
   const all = [...rooms, ...shared];
   const edges = new Set<string>();

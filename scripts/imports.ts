@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { rootDir } from "../test/support/paths.ts";
+import { sourceFiles } from "./sources.ts";
 
 /** One import of one file: static, of types only, or dynamic. Paths are relative to the checkout. */
 export interface Import {
@@ -8,36 +9,25 @@ export interface Import {
   to: string;
 }
 
-const skipped = new Set(["node_modules", "third_party", "build", "target"]);
-
-function* typescriptFiles(directory: string): Generator<string> {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) {
-      if (!skipped.has(entry.name)) yield* typescriptFiles(path);
-    } else if (entry.name.endsWith(".ts")) yield path;
-  }
-}
-
 /** Every import in the TypeScript sources below `directories`: of our own files, or of packages. */
 export function importsOf(directories: string[], what: "files" | "packages" = "files"): Import[] {
   const root = rootDir();
   const imports: Import[] = [];
-  for (const directory of directories) {
-    for (const path of typescriptFiles(join(root, directory))) {
-      const from = relative(root, path);
-      const text = readFileSync(path, "utf8");
-      for (const [, specifier = ""] of text.matchAll(/\b(?:from|import)\s*\(?\s*"([^"\n]+)"/g)) {
-        const isFile = specifier.startsWith(".");
-        if (isFile !== (what === "files")) continue;
-        imports.push({ from, to: isFile ? relative(root, resolve(dirname(path), specifier)) : specifier });
-      }
+  for (const from of sourceFiles(directories, [".ts"])) {
+    const text = readFileSync(join(root, from), "utf8");
+    for (const [, specifier = ""] of text.matchAll(/\b(?:from|import)\s*\(?\s*"([^"\n]+)"/g)) {
+      const isFile = specifier.startsWith(".");
+      if (isFile !== (what === "files")) continue;
+      imports.push({ from, to: isFile ? join(dirname(from), specifier) : specifier });
     }
   }
   return imports;
 }
 
-/** The longest of `rooms` (directories, or files without ".ts") that `path` lies in; its first directory if none. */
+/**
+ * The longest of `rooms` (directories, or files without ".ts") that `path` lies in; its first directory if
+ * none.
+ */
 export function roomOf(path: string, rooms: string[]): string {
   const holding = rooms.filter((room) => path.startsWith(`${room}/`) || path === `${room}.ts`);
   return holding.sort((a, b) => b.length - a.length)[0] ?? (path.split("/")[0] as string);

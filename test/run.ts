@@ -46,12 +46,15 @@ async function runSuites(selection: Selection): Promise<void> {
   const stepsFor = (suite: Suite) => stepsOf(suite, needsLab(selection.forceLab));
   // Mostly downloads, which leave the CPUs to the build.
   const early = lanes.length > 1 ? selection.suites.flatMap(stepsFor).map((step) => setUp.take(step)) : [];
-  const [built] = await Promise.all([tally.times.part("build", build), ...early]);
-  if (!built) return;
+  if (!(await tally.times.part("build", build))) {
+    await Promise.all(early);
+    return;
+  }
   await Promise.all(
     lanes.map(async (lane) => {
       for (const suite of lane) {
         const ready = await Promise.all(stepsFor(suite).map((step) => setUp.take(step)));
+        if (suite !== "check") await setUp.settled("fixture images");
         if (ready.every((done) => done)) await runSuite(suite, selection);
       }
     }),

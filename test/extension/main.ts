@@ -1,4 +1,6 @@
-/** Runs the suite with mocha: `main.cjs [--grep PATTERN] FILE…`; one record a test, as test/run.ts reads them. */
+/**
+ * Runs the suite with mocha: `main.cjs [--grep PATTERN] FILE…`; one record a test, as test/run.ts reads them.
+ */
 import { inspect, parseArgs } from "node:util";
 import Mocha from "mocha";
 import type { TestRecord } from "../runner/test-record.ts";
@@ -53,8 +55,8 @@ class Records extends Mocha.reporters.Base {
 const mocha = new Mocha({
   reporter: Records,
   // Only for what hangs.
-  timeout: 180_000,
-  slow: 180_000,
+  timeout: 300_000,
+  slow: 300_000,
   ...(values.grep === undefined ? {} : { grep: new RegExp(values.grep) }),
 });
 for (const file of positionals) mocha.addFile(file);

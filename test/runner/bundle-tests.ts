@@ -25,9 +25,9 @@ const options = {
   logLevel: "error",
 } satisfies BuildOptions;
 
-/** Bundles one program (path relative to the checkout) into `folder`; returns its path. */
-export async function bundleProgram(path: string, folder: string): Promise<string> {
-  const outfile = join(folder, path.replaceAll("/", "-").replace(/\.ts$/, ".cjs"));
+/** Bundles one program (path relative to the checkout) into `directory`; returns its path. */
+export async function bundleProgram(path: string, directory: string): Promise<string> {
+  const outfile = join(directory, path.replaceAll("/", "-").replace(/\.ts$/, ".cjs"));
   await build({
     entryPoints: [join(rootDir(), path)],
     outfile,
@@ -36,22 +36,22 @@ export async function bundleProgram(path: string, folder: string): Promise<strin
   return outfile;
 }
 
-/** Bundles test files (paths relative to the checkout) into `folder`. */
-export async function bundleTests(tests: string[], folder: string): Promise<TestBundles> {
-  mkdirSync(folder, { recursive: true });
+/** Bundles test files (paths relative to the checkout) into `directory`. */
+export async function bundleTests(tests: string[], directory: string): Promise<TestBundles> {
+  mkdirSync(directory, { recursive: true });
   await build({
     entryPoints: tests.map((path) => join(rootDir(), path)),
     outbase: rootDir(),
-    outdir: folder,
+    outdir: directory,
     outExtension: { ".js": ".cjs" },
     ...options,
   });
-  const reporter = join(folder, "reporter.mjs");
+  const reporter = join(directory, "reporter.mjs");
   copyFileSync(join(rootDir(), "test/runner/reporter.mjs"), reporter);
-  const files = tests.map((path) => join(folder, path.replace(/\.ts$/, ".cjs")));
+  const files = tests.map((path) => join(directory, path.replace(/\.ts$/, ".cjs")));
   const sources = new Map<string, string>();
   for (const [index, path] of tests.entries()) sources.set(files[index] ?? "", path).set(path, path);
-  const all = join(folder, "all.cjs");
+  const all = join(directory, "all.cjs");
   const pairs = tests.map((path, index) => [path, files[index]]);
   writeFileSync(
     all,
@@ -59,8 +59,9 @@ export async function bundleTests(tests: string[], folder: string): Promise<Test
 for (const [name, file] of ${JSON.stringify(pairs)}) describe(name, () => void require(file));
 `,
   );
-  // Not --enable-source-maps: tests would be reported under the source file of their definition, which may be shared.
-  const sourceMaps = join(folder, "source-maps.cjs");
+  // Not --enable-source-maps: tests would be reported under the source file of their definition, which may be
+  // shared.
+  const sourceMaps = join(directory, "source-maps.cjs");
   writeFileSync(sourceMaps, "process.setSourceMapsEnabled(true);\n");
   const reporterArgs = [
     `--require=${sourceMaps}`,

@@ -4,8 +4,8 @@ import { killQuietly } from "../support/processes.ts";
 import { formatMs } from "./times.ts";
 
 /**
- * Waits for the end of a child that leads a process group, and kills the group after `limitMs`. Returns what went
- * wrong, if anything; what `unfinished` returns is added when the time was over.
+ * Waits for the end of a child that leads a process group, and kills the group after `limitMs`. Returns what
+ * went wrong, if anything; what `unfinished` returns is added when the time was over.
  */
 export function ended(
   child: ChildProcess,

@@ -18,7 +18,10 @@ export async function engineSuite(run: SuiteRun): Promise<void> {
   if (isRoot) await asUser(run, bundles);
 }
 
-/** The same tests as an ordinary user, who may not be able to reach the checkout and the cache: it gets copies. */
+/**
+ * The same tests as an ordinary user, who may not be able to reach the checkout and the cache: it gets
+ * copies.
+ */
 async function asUser(run: SuiteRun, bundles: TestBundles): Promise<void> {
   const home = join(run.directory.path, "u");
   const copy = join(run.directory.path, "root");

@@ -5,7 +5,10 @@ import { nativeParts, type SuiteRun } from "./suite-run.ts";
 import { SuiteTally } from "./tally.ts";
 import { formatMs } from "./times.ts";
 
-/** Whether the suite needs the lab: this machine boots no ordinary microVMs by itself, or the lab was asked for. */
+/**
+ * Whether the suite needs the lab: this machine boots no ordinary microVMs by itself, or the lab was asked
+ * for.
+ */
 export function needsLab(forced: boolean): boolean {
   return forced || !hasUsableKvm();
 }

@@ -8,8 +8,8 @@ const neededBytes = 12 * 2 ** 30;
 const lanes: Suite[][] = [["lab"], ["extension"], ["check", "unit", "native", "engine"]];
 
 /**
- * How to spread the chosen suites: lanes run side by side, the suites of a lane one after the other. The lab has one CPU
- * and the editor's tests mostly wait, so that they fill what the other suites leave free.
+ * How to spread the chosen suites: lanes run side by side, the suites of a lane one after the other. The lab
+ * has one CPU and the editor's tests mostly wait, so that they fill what the other suites leave free.
  */
 export function lanesOf(
   chosen: Suite[],

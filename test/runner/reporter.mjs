@@ -1,4 +1,5 @@
-// Reporter for node:test that test/run.ts reads. Each record is \x1e JSON \x1f; what tests print stands between.
+// Reporter for node:test that test/run.ts reads. Each record is \x1e JSON \x1f; what tests print stands
+// between.
 
 import { inspect } from "node:util";
 

@@ -6,8 +6,8 @@ import { killQuietly, processesMentioning } from "../support/processes.ts";
 const open = new Set<RunDirectory>();
 
 /**
- * A suite's own temporary directory, by which its processes are known: the suites that run beside it have others. The
- * path is short, since sockets live below.
+ * A suite's own temporary directory, by which its processes are known: the suites that run beside it have
+ * others. The path is short, since sockets live below.
  */
 export class RunDirectory {
   readonly path = mkdtempSync(join(tmpdir(), "mt-"));

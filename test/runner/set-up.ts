@@ -41,8 +41,8 @@ export class SetUp {
   }
 
   /**
-   * Takes a step, unless that has begun. Resolves to false when the machine lacks something, which has been counted as a
-   * failure: other suites run all the same.
+   * Takes a step, unless that has begun. Never rejects: resolves to false when it failed, which has been
+   * counted as a failure: other suites run all the same.
    */
   take(step: Step): Promise<boolean> {
     const begun = this.#taken.get(step);
@@ -52,13 +52,18 @@ export class SetUp {
     return done;
   }
 
+  /** Waits for a step that has begun: other suites use what it makes, too, and would make it themselves. */
+  async settled(step: Step): Promise<void> {
+    await this.#taken.get(step);
+  }
+
   async #try(step: Step, work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
       return true;
     } catch (error) {
-      if (!(error instanceof SetupError)) throw error;
-      this.#tally.fail(`set-up: ${step}`, error.message);
+      const known = error instanceof SetupError;
+      this.#tally.fail(`set-up: ${step}`, known ? error.message : String((error as Error)?.stack ?? error));
       return false;
     }
   }

@@ -28,7 +28,9 @@ export class Tally {
     print("skipped", `${title}: ${reason}`);
   }
 
-  /** Prints failures, reasons of skips, times and, as the very last line, the totals. Returns the exit code. */
+  /**
+   * Prints failures, reasons of skips, times and, as the very last line, the totals. Returns the exit code.
+   */
   report(): number {
     for (const { title, detail } of this.failures) {
       process.stdout.write(`\n=== FAILED: ${title}\n${detail.trimEnd()}\n`);
@@ -54,8 +56,8 @@ function print(state: string, title: string, durationMs?: number): void {
 const maxOutput = 20_000;
 
 /**
- * Counts what one suite's process reports. A test counts when it has an outcome; a file that crashes, that has no
- * test, or that ends in the middle of a test counts as failed.
+ * Counts what one suite's process reports. A test counts when it has an outcome; a file that crashes, that
+ * has no test, or that ends in the middle of a test counts as failed.
  */
 export class SuiteTally {
   /** Feed it the process's stdout. */

@@ -23,7 +23,10 @@ export class Times {
     this.#files.set(name, (this.#files.get(name) ?? 0) + ms);
   }
 
-  /** Each part, and the ten slowest files, one a line. Parts that ran side by side add up to more than the run took. */
+  /**
+   * Each part, and the ten slowest files, one a line. Parts that ran side by side add up to more than the run
+   * took.
+   */
   lines(): string[] {
     const files = [...this.#files].sort(([, a], [, b]) => b - a).slice(0, slowestFiles);
     return [

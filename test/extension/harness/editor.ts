@@ -168,8 +168,8 @@ export class Editor {
   }
 
   /**
-   * Once the rows of a row's tree have stayed the same for a while: while a tree is drawn anew VS Code does not know its
-   * items, and a click on one calls commands without it, or none.
+   * Once the rows of a row's tree have stayed the same for a while: while a tree is drawn anew VS Code does
+   * not know its items, and a click on one calls commands without it, or none.
    */
   async settled(row: Locator): Promise<Locator> {
     await row.hover();
@@ -208,7 +208,10 @@ export class Editor {
     return await this.page.locator(".notification-toast .notification-list-item-message").allTextContents();
   }
 
-  /** Waits until the notification with the text is the only one. Its first button, the one for Enter, is `button`. */
+  /**
+   * Waits until the notification with the text is the only one. Its first button, the one for Enter, is
+   * `button`.
+   */
   async onlyToast(text: string | RegExp, button?: string): Promise<Locator> {
     const toast = this.toast(text);
     await toast.waitFor();
@@ -314,7 +317,10 @@ export class Editor {
     await this.page.keyboard.press("Enter");
   }
 
-  /** Leaves `NAME-light.png` and `NAME-dark.png`. `show` brings up what a change of the theme closes, as menus are. */
+  /**
+   * Leaves `NAME-light.png` and `NAME-dark.png`. `show` brings up what a change of the theme closes, as menus
+   * are.
+   */
   async shoot(name: string, show?: () => Promise<void>): Promise<void> {
     // Where nothing reacts to it.
     await this.page.mouse.move(500, 15);

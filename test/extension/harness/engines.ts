@@ -5,7 +5,9 @@ import type { Mocker } from "../../support/mocker.ts";
 export function enginesOf(mocker: Mocker): number[] {
   return mocker.processes().filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0")[1]?.endsWith("/engine.js");
+      const argv = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
+      // node -- /path/engine.js
+      return argv[2]?.endsWith("/engine.js");
     } catch {
       return false;
     }

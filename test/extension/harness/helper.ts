@@ -1,6 +1,6 @@
 /**
- * An extension for tests only: calls functions that come over a socket with the `vscode` API, so that a test can ask
- * and arrange what the workbench does not show.
+ * An extension for tests only: calls functions that come over a socket with the `vscode` API, so that a test
+ * can ask and arrange what the workbench does not show.
  */
 import { rmSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,12 +1,16 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 import { runTool, SetupError } from "../../support/host.ts";
 import { killQuietly } from "../../support/processes.ts";
-import { provideCodeServer } from "./code-server.ts";
+import { type CodeServer, provideCodeServer } from "./code-server.ts";
 import { cleanEnvironment, type EditorSetup, type StockEditor } from "./stock-editor.ts";
+
+/** For each part of the start, on a machine that runs other suites meanwhile. */
+const limitMs = 120_000;
 
 /** code-server on a free port of the loopback device, and Chromium on it. */
 export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
@@ -15,27 +19,14 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
   const extensions = join(setup.folder, "extensions");
   const config = join(setup.folder, "config.yaml");
   for (const name of ["User", "Machine"]) mkdirSync(join(user, name), { recursive: true });
-  mkdirSync(extensions, { recursive: true });
+  await runTool("cp", ["-r", "--reflink=auto", await installed({ node, entry }, setup), extensions]);
   writeFileSync(join(user, "User/settings.json"), JSON.stringify(setup.settings));
   writeFileSync(join(user, "Machine/settings.json"), JSON.stringify(setup.machineSettings));
   writeFileSync(config, "");
   const env = cleanEnvironment(setup.env);
-  const common = ["--config", config, "--user-data-dir", user, "--extensions-dir", extensions];
-  await runTool(
-    node,
-    [entry, ...common, ...setup.extensions.flatMap((file) => ["--install-extension", file])],
-    { env },
-  );
   const args = [
-    ...[
-      ...common,
-      "--bind-addr",
-      "127.0.0.1:0",
-      "--auth",
-      "none",
-      "--disable-telemetry",
-      "--disable-update-check",
-    ],
+    ...["--config", config, "--user-data-dir", user, "--extensions-dir", extensions],
+    ...["--bind-addr", "127.0.0.1:0", "--auth", "none", "--disable-telemetry", "--disable-update-check"],
     ...["--disable-getting-started-override", ...(setup.trusted ? ["--disable-workspace-trust"] : [])],
   ];
   const [program, programArgs] = await asUser(setup, node, [entry, ...args]);
@@ -45,7 +36,7 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
   try {
     const url = await new Promise<string>((resolve, reject) => {
       let log = "";
-      const timer = setTimeout(() => reject(new SetupError(`code-server did not start:\n${log}`)), 30_000);
+      const timer = setTimeout(() => reject(new SetupError(`code-server did not start:\n${log}`)), limitMs);
       const onLine = (line: string) => {
         log = `${log}${line}\n`.slice(-4000);
         const address = /HTTP server listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(line)?.[1];
@@ -63,6 +54,7 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
     });
     const browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",
+      timeout: limitMs,
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
       env: { ...env, HOME: setup.folder } as Record<string, string>,
     });
@@ -72,7 +64,7 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
         permissions: ["clipboard-read", "clipboard-write"],
       });
       const page = await context.newPage();
-      await page.goto(`${url}/?folder=${encodeURI(setup.workspace)}`);
+      await page.goto(`${url}/?folder=${encodeURI(setup.workspace)}`, { timeout: limitMs });
       return {
         page,
         close: async () => {
@@ -90,7 +82,41 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
   }
 }
 
-/** The command line that runs code-server as the set-up's user, who may not be able to reach the cache folder. */
+const installations = new Map<string, Promise<string>>();
+
+/** A directory in which code-server has installed the set-up's extensions: made once, for editors to copy. */
+function installed(server: CodeServer, { extensions, env }: EditorSetup): Promise<string> {
+  const key = extensions.join();
+  const directory = installations.get(key) ?? install(server, extensions, cleanEnvironment(env));
+  installations.set(key, directory);
+  return directory;
+}
+
+async function install(
+  { node, entry }: CodeServer,
+  files: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), "installed-"));
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
+  const config = join(directory, "config.yaml");
+  const extensions = join(directory, "extensions");
+  writeFileSync(config, "");
+  await runTool(
+    node,
+    [
+      ...[entry, "--config", config, "--user-data-dir", join(directory, "user")],
+      ...["--extensions-dir", extensions],
+      ...files.flatMap((file) => ["--install-extension", file]),
+    ],
+    { env },
+  );
+  return extensions;
+}
+
+/**
+ * The command line that runs code-server as the set-up's user, who may not be able to reach the cache folder.
+ */
 async function asUser(
   { folder, user }: EditorSetup,
   node: string,

@@ -2,8 +2,8 @@ import { afterEach, beforeEach } from "mocha";
 import type { Editor } from "./editor.ts";
 
 /**
- * To be called in a suite: a test that fails leaves a picture of how the editor looks then. With `inOrder`, the tests
- * are steps of one story, which ends there.
+ * To be called in a suite: a test that fails leaves a picture of how the editor looks then. With `inOrder`,
+ * the tests are steps of one story, which ends there.
  */
 export function pictureFailures(editor: () => Editor | undefined, inOrder = false): void {
   let failed: string | undefined;

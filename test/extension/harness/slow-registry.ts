@@ -11,7 +11,9 @@ export interface SlowRegistry {
   stop(): void;
 }
 
-/** A registry in front of another on the loopback device that gives layers out at a pace that one can watch. */
+/**
+ * A registry in front of another on the loopback device that gives layers out at a pace that one can watch.
+ */
 export async function slowRegistry(port: number, bytesPerSecond: number): Promise<SlowRegistry> {
   let active = 0;
   const server = createServer((incoming, outgoing) => {

@@ -4,7 +4,10 @@ import { build } from "esbuild";
 import { runTool } from "../../support/host.ts";
 import { rootDir } from "../../support/paths.ts";
 
-/** Packages the built extension as a user gets it, or with options of `npm run package`. Returns the file's path. */
+/**
+ * Packages the built extension as a user gets it, or with options of `npm run package`. Returns the file's
+ * path.
+ */
 export async function packageExtension(folder: string, options: string[] = []): Promise<string> {
   const file = join(folder, `mocker${options.length === 0 ? "" : "-published"}.vsix`);
   await runTool(process.execPath, [join(rootDir(), "scripts/package.mjs"), file, ...options], {

@@ -1,3 +1,4 @@
+import type { EngineClient } from "../../../client/engine-client.ts";
 import { pruneCondition } from "../../../docker/filters.ts";
 import { humanSize } from "../../../docker/sizes.ts";
 import { parsePruneTime } from "../../../docker/times.ts";
@@ -11,7 +12,6 @@ import {
   vmRemove,
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import type { Engine } from "../../connection.ts";
 import { filtersOf, pruneFilterFlag } from "../../filters.ts";
 import { booleanFlag } from "../../flags.ts";
 import { confirm } from "../../terminal/confirm.ts";
@@ -70,7 +70,7 @@ function condition(filters: Record<string, string[]>): (vm: VmSummary) => boolea
 
 /** The IDs of those that were removed, and what they took of the disk. */
 async function removeStopped(
-  engine: Engine,
+  engine: EngineClient,
   isWanted: (vm: VmSummary) => boolean,
 ): Promise<{ removed: string[]; bytes: number }> {
   const isIdle = ({ state }: VmSummary): boolean => state !== "running" && state !== "paused";

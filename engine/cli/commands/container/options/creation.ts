@@ -1,7 +1,8 @@
 /** Creates the VM of `run` and `create`, pulling its image if it is not there. */
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
+import { createVm } from "../../../../client/create-vm.ts";
 import { familiarReference } from "../../../../docker/reference.ts";
-import { MockerError, type VmCreateParams, vmCreate } from "../../../../protocol/index.ts";
+import type { VmCreateParams } from "../../../../protocol/index.ts";
 import { type CommandContext, CommandFailure } from "../../../command.ts";
 import { describeError } from "../../../errors.ts";
 import { pullImage } from "../../image/pull-image.ts";
@@ -33,7 +34,7 @@ export function prepareCreation(context: CreateContext, verb: string): Creation 
 }
 
 /** Resolves to the VM's ID. Throws MockerError. */
-export async function createVm(context: CreateContext, creation: Creation): Promise<string> {
+export async function runCreation(context: CreateContext, creation: Creation): Promise<string> {
   const { io, flags } = context;
   const { params } = creation;
   const engine = await context.connect();
@@ -48,15 +49,15 @@ export async function createVm(context: CreateContext, creation: Creation): Prom
     );
   };
   if (creation.pull === "always") await pull();
-  const create = () => engine.request(vmCreate, params);
-  const created = await create().catch(async (error: unknown) => {
-    const isMissing = error instanceof MockerError && error.code === "IMAGE_NOT_FOUND";
-    if (!isMissing || creation.pull !== "missing") throw error;
-    if (!flags.quiet) {
-      io.stderr.write(`Unable to find image '${familiarReference(params.image)}' locally\n`);
-    }
-    await pull();
-    return create();
+  const created = await createVm(engine, params, {
+    async pull() {
+      if (creation.pull !== "missing") return false;
+      if (!flags.quiet) {
+        io.stderr.write(`Unable to find image '${familiarReference(params.image)}' locally\n`);
+      }
+      await pull();
+      return true;
+    },
   });
   for (const warning of [...creation.warnings, ...created.warnings]) io.stderr.write(`WARNING: ${warning}\n`);
   if (flags.cidfile) {

@@ -27,7 +27,7 @@ import {
   MockerError,
   protocolVersion,
   type StreamRef,
-  streamGreeting,
+  streamHandshakePrefix,
 } from "../../../engine/protocol/index.ts";
 
 export interface Frame {
@@ -46,7 +46,7 @@ export class StreamPeer {
     socket.on("error", () => undefined);
   }
 
-  /** Reads what follows the greeting. */
+  /** Reads what follows the handshake. */
   listen(): void {
     const decoder = new FrameDecoder((type, payload) => {
       this.received.push({ type, payload: Buffer.from(payload) });
@@ -166,13 +166,13 @@ export class FakeEngine {
     socket.on("error", () => undefined);
     socket.once("data", (chunk: Buffer) => {
       socket.pause();
-      if (!chunk.toString("latin1").startsWith(streamGreeting)) {
+      if (!chunk.toString("latin1").startsWith(streamHandshakePrefix)) {
         socket.unshift(chunk);
         this.#serveRequests(socket);
         return;
       }
       const newline = chunk.indexOf("\n");
-      const token = chunk.subarray(streamGreeting.length, newline).toString("latin1");
+      const token = chunk.subarray(streamHandshakePrefix.length, newline).toString("latin1");
       const rest = chunk.subarray(newline + 1);
       if (rest.length > 0) socket.unshift(rest);
       const serve = this.#streams.get(token);
