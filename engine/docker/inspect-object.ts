@@ -5,7 +5,10 @@ import { mountSource } from "./mount.ts";
 /** Go's zero time, Docker's "never". */
 const never = "0001-01-01T00:00:00Z";
 
-/** Docker's object of `docker inspect <container>`, plus what is Mocker's own under `Mocker`. Maps are Go maps. */
+/**
+ * Docker's object of `docker inspect <container>`, plus what is Mocker's own under `Mocker`. Maps are Go
+ * maps.
+ */
 export function vmObject(vm: VmDetails): Record<string, unknown> {
   const { config } = vm;
   const [path = "", ...args] = vm.command;

@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { copyFrom, FrameType, MockerError } from "../../../../../engine/protocol/index.ts";
-import { type Entry, makeTar } from "../../../../fixtures/image-store.ts";
+import { type Entry, makeTar } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { type Result, runOffline, Setup } from "../../harness.ts";
 

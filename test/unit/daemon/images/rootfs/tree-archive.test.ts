@@ -4,15 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type TarEntry, TarReader } from "../../../../../engine/common/tar/tar-reader.ts";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import {
-  assertClean,
-  type Entry,
-  filesIn,
-  makeImage,
-  makeStore,
-  makeTar,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-store.ts";
+import { type Entry, makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 async function storeWith(...layers: Entry[][]): Promise<{ store: ImageStore; dir: string; id: string }> {

@@ -6,17 +6,10 @@ import { test } from "node:test";
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import type { ErrorCode } from "../../../../../engine/protocol/errors.ts";
 import type { PullProgress } from "../../../../../engine/protocol/image.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  fails,
-  filesIn,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-  twoLayerImage,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256, twoLayerImage } from "../../../../fixtures/made-image.ts";
+import { fails } from "../../../../support/fails-with.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 process.env.DOCKER_CONFIG = tmpDir();
@@ -381,4 +374,14 @@ test("a configuration that one source damages is fetched from the other one", as
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal((await store.pull({ reference })).id, wanted.configDigest);
   await refused;
+});
+
+test("a cancelled pull of the built-in image leaves it to the others who want it", async () => {
+  const { store } = await makeStore();
+  const controller = new AbortController();
+  const first = store.pull({ reference: "hello" }, { signal: controller.signal });
+  const second = store.pull({ reference: "hello" });
+  controller.abort();
+  await Promise.allSettled([first]);
+  assert.match((await second).id, /^sha256:/);
 });

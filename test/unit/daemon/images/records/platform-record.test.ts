@@ -1,18 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { mediaTypes } from "../../../../engine/daemon/images/oci/manifest.ts";
-import { hostPlatform } from "../../../../engine/daemon/images/oci/platform.ts";
-import { MockerError } from "../../../../engine/protocol/errors.ts";
-import {
-  FakeRegistry,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-  writeLayout,
-} from "../../../fixtures/image-store.ts";
-import { tmpDir } from "../../../support/tmp-dir.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
+import { hostPlatform } from "../../../../../engine/daemon/images/oci/platform.ts";
+import { MockerError } from "../../../../../engine/protocol/errors.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256, writeLayout } from "../../../../fixtures/made-image.ts";
+import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const host = hostPlatform().architecture;
 

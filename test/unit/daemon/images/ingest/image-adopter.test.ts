@@ -15,16 +15,8 @@ import { promisify } from "node:util";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import type { StoreProblem } from "../../../../../engine/protocol/system.ts";
-import {
-  assertClean,
-  filesIn,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-  type TestImage,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256, type TestImage, writeLayout } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const run = promisify(execFile);
