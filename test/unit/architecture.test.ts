@@ -134,6 +134,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/daemon": [
     "engine/common",
+    "engine/daemon/events",
     "engine/daemon/log",
     "engine/daemon/images",
     "engine/daemon/images/registry",
