@@ -42,7 +42,9 @@ export function reachableFrom(entries: string[], imports: Import[]): string[] {
   return [...reached].sort();
 }
 
-/** Files that import each other in a circle: one sorted list for each strongly connected component (Tarjan). */
+/**
+ * Files that import each other in a circle: one sorted list for each strongly connected component (Tarjan).
+ */
 export function circles(imports: Import[]): string[][] {
   const targets = new Map<string, string[]>();
   for (const { from, to } of imports) targets.set(from, [...(targets.get(from) ?? []), to]);

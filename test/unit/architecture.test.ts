@@ -7,8 +7,9 @@ import { notOurs } from "../../scripts/sources.ts";
 import { rootDir } from "../support/paths.ts";
 
 /**
- * What each room may import from, beside itself. A room is the longest of these names that a file's path begins with.
- * The clients and the daemon meet in four rooms that everybody may use: protocol, docker, common and, for clients, client.
+ * What each room may import from, beside itself. A room is the longest of these names that a file's path
+ * begins with. The clients and the daemon meet in four rooms that everybody may use: protocol, docker, common
+ * and, for clients, client.
  */
 const allowed: Record<string, string[]> = {
   "engine/protocol": [],

@@ -114,9 +114,10 @@ function folderTime(line: string): { parts: string[]; at: number } | undefined {
 }
 
 /**
- * umoci gives the present time to directories that no layer has an entry for (we: 1970, so that an image is the same everywhere), and to
- * directories in which a later layer changes something without an entry for the directory itself; we keep the time that the last
- * entry says. Docker does the one or the other, by the storage driver. Such a time is not compared.
+ * umoci gives the present time to directories that no layer has an entry for (we: 1970, so that an image is
+ * the same everywhere), and to directories in which a later layer changes something without an entry for the
+ * directory itself; we keep the time that the last entry says. Docker does the one or the other, by the
+ * storage driver. Such a time is not compared.
  */
 function withoutPresent(lines: string[], theirs: readonly string[]): string[] {
   return lines.map((line, i) => {

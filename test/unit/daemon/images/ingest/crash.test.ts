@@ -38,7 +38,10 @@ if (pulled !== undefined && into !== undefined) {
   );
 }
 
-/** Pulls in a process of its own; kills it after a while if told so. Returns its exit code, null if it was killed. */
+/**
+ * Pulls in a process of its own; kills it after a while if told so. Returns its exit code, null if it was
+ * killed.
+ */
 async function pull(reference: string, dir: string, killAfterMs?: number): Promise<number | null> {
   const child = spawn(process.execPath, [__filename], {
     env: { ...process.env, MOCKER_PULL: reference, MOCKER_PULL_INTO: dir, NODE_TEST_CONTEXT: "" },

@@ -54,7 +54,10 @@ function pieces(tar: Buffer): Buffer[] {
   return ends.map((end, i) => tar.subarray(ends[i - 1] ?? 0, end));
 }
 
-/** An empty member with the TOC's offset in an extra field (github.com/containerd/stargz-snapshotter, docs/estargz.md). */
+/**
+ * An empty member with the TOC's offset in an extra field (github.com/containerd/stargz-snapshotter,
+ * docs/estargz.md).
+ */
 const stargzFooter = Buffer.concat([
   Buffer.from("1f8b08040000000000001a0053471600", "hex"),
   Buffer.from("0000000000000200STARGZ"),

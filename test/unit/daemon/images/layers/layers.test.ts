@@ -79,8 +79,8 @@ test("eStargz and zstd:chunked layers are read as the ordinary ones that they al
     ...Object.entries(files).map(([name, content]) => ({ name, content })),
     { name: "stargz.index.json", content: toc },
   ]);
-  // A member for each header and each piece of a file, then a footer: an empty member with a field that has the TOC's offset
-  // (github.com/containerd/stargz-snapshotter, docs/estargz.md).
+  // A member for each header and each piece of a file, then a footer: an empty member with a field that has
+  // the TOC's offset (github.com/containerd/stargz-snapshotter, docs/estargz.md).
   const pieces = [512, 5000, 9728, 10240, tar.length].map((end, i, ends) =>
     tar.subarray(ends[i - 1] ?? 0, end),
   );
@@ -92,7 +92,8 @@ test("eStargz and zstd:chunked layers are read as the ordinary ones that they al
     Buffer.from("010000ffff0000000000000000", "hex"),
   ]);
   const estargz = Buffer.concat([...pieces.map((piece) => gzipSync(piece)), footer]);
-  // Frames, then skippable ones with the manifest and the footer (github.com/containers/storage, pkg/chunked).
+  // Frames, then skippable ones with the manifest and the footer (github.com/containers/storage,
+  // pkg/chunked).
   const zstd = (bytes: Buffer): Buffer => execFileSync("zstd", ["-q", "-c"], { input: bytes });
   const skippable = (bytes: Buffer): Buffer => {
     const head = Buffer.from("502a4d1800000000", "hex");

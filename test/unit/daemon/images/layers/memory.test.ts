@@ -15,7 +15,8 @@ import {
 } from "../../../../fixtures/image-store.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
-// This file is also the program that is measured: it brings one image into a store and says what memory it had at most.
+// This file is also the program that is measured: it brings one image into a store and says what memory it
+// had at most.
 const { MOCKER_PULL: pulled, MOCKER_LOAD: loaded, MOCKER_INTO: into } = process.env;
 
 async function bring(dir: string): Promise<void> {

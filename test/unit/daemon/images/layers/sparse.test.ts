@@ -20,7 +20,10 @@ function sparseFile(path: string, parts: number): void {
   closeSync(fd);
 }
 
-/** An archive of such files. Four parts are in an old header itself, 21 in each further one; PAX 1.0 fills a block with some 60. */
+/**
+ * An archive of such files. Four parts are in an old header itself, 21 in each further one; PAX 1.0 fills a
+ * block with some 60.
+ */
 async function archive(flags: string[]): Promise<{ directory: string; tar: Buffer; names: string[] }> {
   const directory = tmpDir();
   const names = [0, 1, 3, 4, 5, 25, 26, 400].map((parts) => `sparse-${parts}`);

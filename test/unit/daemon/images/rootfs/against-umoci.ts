@@ -37,7 +37,8 @@ export async function compareLayout(
     assertSame(await snapshot(dir), expected);
     await look?.(dir);
   });
-  // The archive of it, unpacked by another program. Devices and others' files are not an ordinary user's to make.
+  // The archive of it, unpacked by another program. Devices and others' files are not an ordinary user's to
+  // make.
   if (privileged) {
     const unpacked = join(tmpDir(), "unpacked");
     mkdirSync(unpacked);

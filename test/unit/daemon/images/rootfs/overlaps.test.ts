@@ -26,7 +26,10 @@ const directory = (name: string, mode = 0o755): Entry => ({
 const symlink = (name: string, linkname: string): Entry => ({ name, type: "symlink", linkname, ...at });
 const link = (name: string, linkname: string): Entry => ({ name, type: "link", linkname, ...at });
 
-/** Layers whose order or meaning tricked somebody once. Each has an entry for every directory, so that umoci gives it a time. */
+/**
+ * Layers whose order or meaning tricked somebody once. Each has an entry for every directory, so that umoci
+ * gives it a time.
+ */
 const stacks: [what: string, ...layers: Entry[][]][] = [
   [
     "a directory replaced by a link to the host's, then written through (CVE-2021-32803)",

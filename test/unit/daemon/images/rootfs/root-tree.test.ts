@@ -37,7 +37,8 @@ test("the root of an image of everything that is hard is the same as umoci's", {
     { name: "many/", type: "directory", ...at },
     ...many,
     { name: "block/", type: "directory", ...at },
-    // A directory of exactly one block, and one of a byte more: entries take 12 bytes and their name, the dots 27 together.
+    // A directory of exactly one block, and one of a byte more: entries take 12 bytes and their name, the
+    // dots 27 together.
     ...["a", "b"].flatMap((directory, more) => [
       { name: `block/${directory}/`, type: "directory" as const, ...at },
       ...Array.from({ length: 17 }, (_, i) => ({
