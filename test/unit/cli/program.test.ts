@@ -1,4 +1,7 @@
-/** Usage errors. The texts are those of docker 28.2.2 with its name replaced, recorded from it without a daemon. */
+/**
+ * Usage errors. The texts are those of docker 28.2.2 with its name replaced, recorded from it without a
+ * daemon.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** What Go 1.26's text/template, with Docker's functions, makes of these templates and of the data in template.test.ts. */
+/**
+ * What Go 1.26's text/template, with Docker's functions, makes of these templates and of the data in
+ * template.test.ts.
+ */
 export interface TemplateCase {
   template: string;
   output?: string;
