@@ -22,6 +22,7 @@ import type {
 import type { StreamRef } from "./stream.ts";
 
 export type * from "./params/mount.ts";
+export type * from "./params/network.ts";
 export type * from "./params/vm.ts";
 
 export type VmState = "created" | "running" | "paused" | "exited" | "failed";

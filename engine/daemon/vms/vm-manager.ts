@@ -5,8 +5,9 @@ import { signalNumber } from "../../docker/signals.ts";
 import { parseTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
-import type { PortBinding } from "../../protocol/network.ts";
+
 import type {
+  PortBinding,
   VmAttachParams,
   VmChange,
   VmCreateParams,

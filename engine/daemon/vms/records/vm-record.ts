@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
-import type { Network, PortBinding } from "../../../protocol/network.ts";
-import type { Mount } from "../../../protocol/vm.ts";
+import type { Mount, Network, PortBinding } from "../../../protocol/vm.ts";
 
 /** `config.json`: what a VM is. Written once, when it is created. */
 export interface VmConfig {

@@ -1,6 +1,6 @@
 import type { LibkrunInfo } from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
-import type { Network } from "../../../../protocol/network.ts";
+import type { Network } from "../../../../protocol/vm.ts";
 
 /** The part of a VM's configuration that depends on what the loaded libkrun can do. */
 export interface KrunConfig {
