@@ -5,7 +5,9 @@ import { signalNumber } from "../../docker/signals.ts";
 import { parseTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
+
 import type {
+  PortBinding,
   VmAttachParams,
   VmChange,
   VmCreateParams,
@@ -31,6 +33,7 @@ import type { CopyPath } from "./machine/copy-path.ts";
 import { Exec } from "./machine/exec.ts";
 import type { Launcher } from "./machine/launcher.ts";
 import type { MachinePlace, MachineStats } from "./machine/machine.ts";
+import { checkMounts } from "./mounts.ts";
 import type { StateDir } from "./records/state-dir.ts";
 import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { BootRequest } from "./runtimes/runtime.ts";
@@ -129,11 +132,20 @@ export class VmManager implements VmHost {
   }
 
   async create(params: VmCreateParams): Promise<VmCreateResult> {
+    // Before the image is asked for: a client would pull it first, and then hear of the mount.
+    const { mounts, warnings } = checkMounts(params.mounts ?? []);
+    refusePorts(params.ports ?? []);
     const name = this.#vms.reserveName(params.name);
     try {
       const image = await this.#images.get(params.image);
       const choice = this.#runtimes.choose(params.runtime ?? "auto");
-      const config = makeVmConfig(params, image, name, choice.runtime.name, new Date());
+      const config = makeVmConfig(params, {
+        image,
+        name,
+        runtime: choice.runtime.name,
+        mounts,
+        now: new Date(),
+      });
       // Its image must not be removed before the VM is known.
       this.#making.add(config);
       let vm: Vm;
@@ -149,7 +161,7 @@ export class VmManager implements VmHost {
         id: config.id,
         name,
         runtime: choice.runtime.name,
-        warnings: simulationWarning(choice.simulationReason),
+        warnings: [...warnings, ...simulationWarning(choice.simulationReason)],
       };
     } finally {
       this.#vms.releaseName(name);
@@ -366,7 +378,7 @@ export class VmManager implements VmHost {
 
   #bootHelper(vm: Vm): Promise<HelperMachine> {
     const { imageId, cpus, memoryMiB } = vm.config;
-    const request: BootRequest = { imageId, cpus, memoryMiB, volumes: [], network: "none" };
+    const request: BootRequest = { imageId, cpus, memoryMiB, mounts: [], network: { mode: "none" } };
     return HelperMachine.boot({
       state: this.#state,
       runtime: vm.runtime.name,
@@ -430,6 +442,11 @@ function attached(stream: Socket): Attachment {
   const attachment = new Attachment();
   attachment.connect(stream);
   return attachment;
+}
+
+function refusePorts(ports: readonly PortBinding[]): void {
+  if (ports.length === 0) return;
+  throw new MockerError("FEATURE_UNAVAILABLE", "ports cannot be published yet");
 }
 
 function simulationWarning(reason: string | undefined): string[] {

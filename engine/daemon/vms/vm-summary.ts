@@ -37,7 +37,7 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
     ...(exit === undefined ? {} : { finishedAt: exit.finishedAt, exitCode: exit.exitCode }),
     ...(exit === undefined || exit.message === "" ? {} : { reason: exit.message }),
     labels: config.labels,
-    mounts: config.volumes,
+    mounts: config.mounts,
   };
 }
 
@@ -59,6 +59,7 @@ export function detailsOf(config: VmConfig, files: VmFiles, runtime: VmRuntimeSt
       cpus: config.cpus,
       memoryMiB: config.memoryMiB,
       network: config.network,
+      ports: config.ports,
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
     },

@@ -36,7 +36,8 @@ export type GuestRootfs =
 
 export type GuestMount =
   | { kind: "virtiofs" | "bind"; source: string; target: string; readOnly: boolean }
-  | { kind: "tmpfs"; target: string; sizeBytes: number };
+  /** `sizeBytes` 0 leaves the limit to the kernel. */
+  | { kind: "tmpfs"; target: string; readOnly: boolean; sizeBytes: number };
 
 export interface GuestConfiguration {
   hostname: string;

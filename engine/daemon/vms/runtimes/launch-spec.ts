@@ -1,7 +1,6 @@
-/**
- * `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a
- * message.
- */
+import type { NetworkMode } from "../../../protocol/network.ts";
+
+/** `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a message. */
 export interface LaunchSpec {
   version: 1;
   vmId: string;
@@ -34,13 +33,13 @@ export interface KrunLaunch {
   /** Every host file that a disk refers to: the jail lets in nothing else. */
   diskFiles: string[];
   shares: { tag: string; path: string; readOnly: boolean }[];
-  network: "tsi" | "none";
+  network: NetworkMode;
   portMap: string[];
   consolePath: string;
 }
 
 export interface SimulationLaunch {
   network: "host" | "none";
-  /** Host directories that the agent mounts. */
+  /** Host folders that the agent mounts. */
   paths: string[];
 }

@@ -245,11 +245,13 @@ test("a client that waits for a start is let go when the VM is removed", async (
 
 test("a VM that does not run is exported by a helper machine, without its volumes and network", async () => {
   const vms = new FakeVms();
-  const vm = await vms.create({ volumes: [{ source: "/host", target: "/data", readOnly: false }] });
+  const vm = await vms.create({
+    mounts: [{ type: "bind", source: "/host", target: "/data", readOnly: false }],
+  });
   const attachment = await vms.manager.export({ vm: "box" });
   const helper = vms.launcher.last;
   const [copy] = vms.runtime.copies;
-  assert.deepEqual([copy?.volumes, copy?.network, copy?.imageId], [[], "none", vm.config.imageId]);
+  assert.deepEqual([copy?.mounts, copy?.network, copy?.imageId], [[], { mode: "none" }, vm.config.imageId]);
   assert.notEqual(helper.spec.vmId, vm.id);
   assert.equal((await helper.request("start")).idle, true);
   const { archive, argv } = await helper.request("exec");

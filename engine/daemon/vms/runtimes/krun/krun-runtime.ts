@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
+import { type BindMount, bindMounts, guestMounts } from "../../mounts.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
-import { volumeMounts } from "../../volumes.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 import { checkKrunConfig } from "./krun-config.ts";
 import { findKrunLibrary, krunLibrary } from "./krun-library.ts";
@@ -14,10 +14,7 @@ interface Images {
   rootDisk(imageId: string): Promise<{ path: string; files: string[] }>;
 }
 
-/**
- * MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over
- * virtio-fs.
- */
+/** MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over virtio-fs. */
 export class KrunRuntime implements Runtime {
   readonly name = "krun";
   readonly #images: Images;
@@ -56,22 +53,23 @@ export class KrunRuntime implements Runtime {
       });
     }
     const library = krunLibrary();
+    const binds = bindMounts(request.mounts);
     checkKrunConfig(library, {
       cpus: request.cpus,
       memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }],
-      shares: request.volumes,
+      shares: binds,
       network: request.network,
     });
     const [root] = await Promise.all([
       this.#images.rootDisk(request.imageId),
       ensureWritableDisk(files.diskPath),
     ]);
-    const mounts = await volumeMounts(request.volumes, (_, index) => ({
+    const mounts = await guestMounts(request.mounts, (_, index) => ({
       kind: "virtiofs",
       source: `vol${index}`,
     }));
-    await refuseFiles(request);
+    await refuseFiles(binds);
     return {
       launch: {
         krun: {
@@ -84,12 +82,12 @@ export class KrunRuntime implements Runtime {
             { id: "data", path: files.diskPath, format: "raw", readOnly: false },
           ],
           diskFiles: [root.path, ...root.files, files.diskPath],
-          shares: request.volumes.map((volume, index) => ({
+          shares: binds.map(({ source, readOnly }, index) => ({
             tag: `vol${index}`,
-            path: volume.source,
-            readOnly: volume.readOnly,
+            path: source,
+            readOnly,
           })),
-          network: request.network,
+          network: request.network.mode,
           portMap: [],
           consolePath: files.consolePath,
         },
@@ -101,8 +99,8 @@ export class KrunRuntime implements Runtime {
 }
 
 /** virtio-fs shares directories. */
-async function refuseFiles(request: BootRequest): Promise<void> {
-  for (const { source } of request.volumes) {
+async function refuseFiles(binds: BindMount[]): Promise<void> {
+  for (const { source } of binds) {
     if (!(await stat(source)).isDirectory()) {
       throw new MockerError("MOUNT_INVALID", `cannot share ${source} with a microVM: it is not a folder`, {
         hint: "Share the folder that holds it.",
