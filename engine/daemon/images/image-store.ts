@@ -2,12 +2,14 @@ import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parsePruneTime } from "../../docker/point-in-time.ts";
 import { canonical, parseReference, type Reference } from "../../docker/reference.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
   ImageChange,
   ImageDetails,
   ImageHistoryEntry,
+  ImagePruneParams,
   ImagePruneResult,
   ImagePullParams,
   ImagePullResult,
@@ -17,8 +19,8 @@ import type {
 import type { ImageLoadResult } from "../../protocol/image-archive.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../../protocol/registry.ts";
 import type { SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
-import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
-import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
+import { ImagePruner } from "./image-pruner.ts";
+import { ImageRemover, type ImageUser, type RemoveOptions } from "./image-remover.ts";
 import { ImageAdopter } from "./ingest/image-adopter.ts";
 import { ImageBringer } from "./ingest/image-ingester.ts";
 import { ImagePuller, type PullerOptions, type PullOptions } from "./ingest/image-puller.ts";
@@ -60,6 +62,8 @@ export interface ImageStoreOptions extends PullerOptions {
     warn(event: string, fields?: Record<string, unknown>): void;
   };
   limits?: LayerLimits;
+  /** The VMs that were made from an image, and need it; default: none. */
+  usersOf?: (imageId: string) => ImageUser[];
   /** How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a week. */
   keepUnfinishedMs?: number;
 }
@@ -87,11 +91,13 @@ export class ImageStore {
   readonly #checkParts: CheckParts;
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
+  readonly #usersOf: (imageId: string) => ImageUser[];
   #lock: { release(): void } | undefined;
   readonly #closed = new AbortController();
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
+    this.#usersOf = options.usersOf ?? (() => []);
     const store = new ContentStore(options.dir);
     const catalog = new ImageCatalog(store);
     const garbage = new Garbage(store, catalog.records, () => this.#adopter.keys());
@@ -250,13 +256,17 @@ export class ImageStore {
   ): Promise<ImageRemoveResult> {
     const record = this.#catalog.find(refOrId);
     const { id } = recordFor(this.#store, this.#catalog, record, refOrId, options.platform);
-    const { untagged, deleted } = await this.#remover.remove(id === record.id ? refOrId : id, options);
+    const { untagged, deleted } = await this.#remover.remove(id === record.id ? refOrId : id, {
+      inUse: this.#usersOf,
+      ...options,
+    });
     return { untagged, deleted };
   }
 
   /** Docker's `image prune`. */
-  prune(options: PruneOptions): Promise<ImagePruneResult> {
-    return this.#pruner.prune(options);
+  prune({ all = false, filters = {} }: ImagePruneParams): Promise<ImagePruneResult> {
+    const parseTime = (text: string): number => parsePruneTime(text, Date.now());
+    return this.#pruner.prune({ all, filters, inUse: this.#usersOf, parseTime });
   }
 
   /** See {@link ImageSaver.save}. */
@@ -291,7 +301,9 @@ export class ImageStore {
   }
 
   /** What the store takes of the disk. */
-  async usage(vmsOf: (imageId: string) => number): Promise<SystemUsage["images"]> {
+  async usage(
+    vmsOf: (imageId: string) => number = (imageId) => this.#usersOf(imageId).length,
+  ): Promise<SystemUsage["images"]> {
     return await storeUsage(this.#store, this.#garbage, this.#catalog.records.all(), vmsOf);
   }
 
