@@ -1,21 +1,67 @@
-import { constants } from "node:os";
 import { MockerError } from "../protocol/errors.ts";
 
-/** Number of a signal given as Docker takes it: `TERM`, `SIGTERM`, `15`, `RTMIN+3`. */
+/**
+ * Linux's signals below the real-time ones, with their other names: of a guest, which is a Linux whatever the host is.
+ * Numbers as in asm-generic/signal.h, which x86-64 and arm64 use; names as moby's `signal.SignalMap` has them.
+ */
+const numbers: ReadonlyMap<string, number> = new Map(
+  [
+    ["HUP"],
+    ["INT"],
+    ["QUIT"],
+    ["ILL"],
+    ["TRAP"],
+    ["ABRT", "IOT"],
+    ["BUS"],
+    ["FPE"],
+    ["KILL"],
+    ["USR1"],
+    ["SEGV"],
+    ["USR2"],
+    ["PIPE"],
+    ["ALRM"],
+    ["TERM"],
+    ["STKFLT"],
+    ["CHLD", "CLD"],
+    ["CONT"],
+    ["STOP"],
+    ["TSTP"],
+    ["TTIN"],
+    ["TTOU"],
+    ["URG"],
+    ["XCPU"],
+    ["XFSZ"],
+    ["VTALRM"],
+    ["PROF"],
+    ["WINCH"],
+    ["IO", "POLL"],
+    ["PWR"],
+    ["SYS", "UNUSED"],
+  ].flatMap((names, index) => names.map((name): [string, number] => [name, index + 1])),
+);
+
+/** The real-time signals as programs count them: the C library keeps 32 and 33 for itself. */
+const firstRealTime = 34;
+const lastRealTime = 64;
+
+/**
+ * Number, in a guest, of a signal given as Docker takes it: `TERM`, `SIGTERM`, `term`, `15`, `RTMIN+3`.
+ * @throws MockerError INVALID_ARGUMENT
+ */
 export function signalNumber(text: string): number {
   const name = text.trim().toUpperCase();
   if (/^\d+$/.test(name)) {
     const number = Number(name);
-    if (number >= 1 && number <= 64) return number;
+    if (number >= 1 && number <= lastRealTime) return number;
   }
-  const full = name.startsWith("SIG") ? name : `SIG${name}`;
-  const realTime = /^SIGRT(MIN|MAX)(?:([+-])(\d+))?$/.exec(full);
+  const short = name.replace(/^SIG/, "");
+  const realTime = /^RT(MIN|MAX)(?:([+-])(\d+))?$/.exec(short);
   if (realTime) {
-    const base = realTime[1] === "MIN" ? 34 : 64;
-    const offset = Number(realTime[3] ?? 0) * (realTime[2] === "-" ? -1 : 1);
-    if (base + offset >= 34 && base + offset <= 64) return base + offset;
+    const base = realTime[1] === "MIN" ? firstRealTime : lastRealTime;
+    const number = base + Number(realTime[3] ?? 0) * (realTime[2] === "-" ? -1 : 1);
+    if (number >= firstRealTime && number <= lastRealTime) return number;
   }
-  const number = (constants.signals as Record<string, number | undefined>)[full];
+  const number = numbers.get(short);
   if (number === undefined) throw new MockerError("INVALID_ARGUMENT", `Invalid signal: ${text}`);
   return number;
 }

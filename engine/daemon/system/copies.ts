@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { copiedName } from "../../docker/copied-name.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { Attachment } from "../vms/machine/attachment.ts";
@@ -34,8 +35,7 @@ export class Copies {
 function copyPath(path: string, followLink: boolean): CopyPath {
   const clean = posix.join("/", path);
   const whole = /(^|\/)\.$/.test(path) && clean !== "/" ? posix.join(clean, "/") : clean;
-  const isContents = whole === "/" || /(^|\/)\.$/.test(path);
-  return { path: whole, name: isContents ? "." : posix.basename(clean), followLink };
+  return { path: whole, name: copiedName(path), followLink };
 }
 
 async function* worded(chunks: AsyncIterable<Buffer>, name: string, path: string): AsyncGenerator<Buffer> {

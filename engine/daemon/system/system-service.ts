@@ -1,11 +1,10 @@
 import { cpus, release, totalmem } from "node:os";
+import { diskBytes } from "../../common/disk-bytes.ts";
 import { dataDir, socketPath } from "../../common/paths.ts";
 import { type DoctorReport, type EngineInfo, protocolVersion } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { SystemCheckParams, SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
-import type { ImageStore } from "../images/image-store.ts";
-import { diskBytes } from "../images/store/disk-bytes.ts";
-import type { CheckOptions } from "../images/store-check.ts";
+import type { CheckOptions, ImageStore } from "../images/image-store.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import type { Runtimes } from "../vms/runtimes/runtimes.ts";
 import type { VmManager } from "../vms/vm-manager.ts";

@@ -1,6 +1,6 @@
 import { ResponseError } from "vscode-jsonrpc/node";
 import { type ErrorData, jsonRpcCode, MockerError, scrub } from "../../../protocol/errors.ts";
-import { noSpace } from "../../images/no-space.ts";
+import { translateNoSpace } from "../../images/store/no-space.ts";
 import type { Log } from "../../log.ts";
 
 /** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
@@ -9,7 +9,7 @@ export function errorResponse(
   method: string,
   log: Pick<Log, "debug" | "error" | "path">,
 ): ResponseError<ErrorData> {
-  const error = noSpace(thrown);
+  const error = translateNoSpace(thrown);
   if (error instanceof MockerError) {
     log.debug("request.failed", { method, code: error.code, message: error.message });
     return new ResponseError(jsonRpcCode(error.code), error.message, error.toData());
