@@ -38,6 +38,7 @@ import { recordFor } from "./records/platform-record.ts";
 import { isTombstone, Tombstones } from "./records/tombstones.ts";
 import { ImageRoots } from "./rootfs/image-roots.ts";
 import { type RootDisk, RootStore } from "./rootfs/root-store.ts";
+import { type OnBytes, remoteFile } from "./sources/remote-file.ts";
 import { helloTag } from "./sources/source-hello.ts";
 import { ContentStore } from "./store/content-store.ts";
 import { DeferredSync } from "./store/deferred-sync.ts";
@@ -299,6 +300,11 @@ export class ImageStore {
     options?: PullOptions,
   ): Promise<string> {
     return this.#importer.import(chunks, name, params, options);
+  }
+
+  /** A file from the network, reached as registries are, to be imported: see {@link remoteFile}. */
+  download(url: string, signal: AbortSignal, onBytes: OnBytes): AsyncGenerator<Buffer> {
+    return remoteFile(url, this.#options.registry, signal, onBytes);
   }
 
   /** Docker's `history`: how the image came to be, the newest step first. */

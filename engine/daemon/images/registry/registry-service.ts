@@ -8,7 +8,6 @@ import type {
   RegistryTagsParams,
   SearchResult,
 } from "../../../protocol/registry.ts";
-import { type OnBytes, remoteFile } from "../sources/remote-file.ts";
 import { login, loginName, logout } from "./login.ts";
 import { inspectManifest } from "./manifest-inspect.ts";
 import { listTags, type RegistryOptions } from "./registry.ts";
@@ -50,10 +49,5 @@ export class RegistryService {
   /** See {@link inspectManifest}. */
   inspectManifest(params: ManifestInspectParams, signal: AbortSignal): Promise<ManifestInspectResult> {
     return inspectManifest(params, this.#options, signal);
-  }
-
-  /** A file from the network, reached as registries are: see {@link remoteFile}. */
-  download(url: string, signal: AbortSignal, onBytes: OnBytes): AsyncGenerator<Buffer> {
-    return remoteFile(url, this.#options, signal, onBytes);
   }
 }

@@ -10,14 +10,12 @@ import {
 } from "../../../../protocol/image-archive.ts";
 import * as params from "../../../../protocol/params/image-archive.ts";
 import type { ImageStore } from "../../../images/image-store.ts";
-import type { RegistryService } from "../../../images/registry/registry-service.ts";
 import type { RpcConnection } from "../rpc-connection.ts";
 import type { StreamServer } from "../stream-server.ts";
 import type { Uploads } from "../uploads.ts";
 
 export interface ImageArchiveServices {
-  images: Pick<ImageStore, "import" | "load" | "save">;
-  registry: Pick<RegistryService, "download">;
+  images: Pick<ImageStore, "download" | "import" | "load" | "save">;
   streams: StreamServer;
   uploads: Uploads;
 }
@@ -25,7 +23,7 @@ export interface ImageArchiveServices {
 /** What saves images as archives, and makes images of archives. */
 export function bindImageArchives(
   rpc: RpcConnection,
-  { images, registry, streams, uploads }: ImageArchiveServices,
+  { images, streams, uploads }: ImageArchiveServices,
 ): void {
   rpc.handle(streamUpload, params.StreamUploadParams, () => uploads.begin());
   rpc.handle(imageSave, params.ImageSaveParams, (request) => ({
@@ -42,7 +40,7 @@ export function bindImageArchives(
     const take = (chunks: AsyncIterable<Buffer>): Promise<string> =>
       images.import(chunks, source, options, { signal });
     if (upload !== undefined) return { id: await uploads.take(upload, signal, take) };
-    const file = registry.download(source, signal, (bytes) =>
+    const file = images.download(source, signal, (bytes) =>
       report({ layer: "", status: "downloading", ...bytes }),
     );
     return { id: await take(file) };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, mock, test } from "node:test";
@@ -101,11 +101,13 @@ test("the socket file is removed, but not another engine's", async () => {
   assert.equal(existsSync(first.path), false);
 
   const second = await serve();
-  rmSync(second.path);
+  renameSync(second.path, `${second.path}.own`);
   writeFileSync(second.path, "");
   assert.equal(second.server.reachable(), false);
   second.server.withdraw();
   assert.equal(existsSync(second.path), true);
+  renameSync(`${second.path}.own`, second.path);
+  assert.equal(second.server.reachable(), true);
 });
 
 for (const [name, bytes] of [
