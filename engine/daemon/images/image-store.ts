@@ -3,11 +3,13 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { canonical, parseReference, type Reference, tryParseReference } from "../../docker/reference.ts";
+import { parsePruneTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
   ImageChange,
   ImageDetails,
   ImageHistoryEntry,
+  ImagePruneParams,
   ImagePruneResult,
   ImagePullParams,
   ImagePullResult,
@@ -23,8 +25,8 @@ import { ImagePuller, type PullerOptions, type PullOptions } from "./ingest/imag
 import { LayerConversionQueue } from "./layers/layer-conversion-queue.ts";
 import type { LayerLimits } from "./layers/layer-converter.ts";
 import { LayerStore } from "./layers/layer-store.ts";
-import { ImagePruner, type PruneOptions } from "./maintenance/image-pruner.ts";
-import { ImageRemover, type RemoveOptions } from "./maintenance/image-remover.ts";
+import { ImagePruner } from "./maintenance/image-pruner.ts";
+import { ImageRemover, type ImageUser, type RemoveOptions } from "./maintenance/image-remover.ts";
 import { type CheckOptions, StoreCheck, type StoreCheckDeps } from "./maintenance/store-check.ts";
 import { storeUsage } from "./maintenance/store-usage.ts";
 import { ImageCatalog } from "./records/image-catalog.ts";
@@ -36,6 +38,7 @@ import { recordFor } from "./records/platform-record.ts";
 import { isTombstone, Tombstones } from "./records/tombstones.ts";
 import { ImageRoots } from "./rootfs/image-roots.ts";
 import { type RootDisk, RootStore } from "./rootfs/root-store.ts";
+import { type OnBytes, remoteFile } from "./sources/remote-file.ts";
 import { helloTag } from "./sources/source-hello.ts";
 import { ContentStore } from "./store/content-store.ts";
 import { DeferredSync } from "./store/deferred-sync.ts";
@@ -58,10 +61,9 @@ export interface ImageStoreOptions extends PullerOptions {
     warn(event: string, fields?: Record<string, unknown>): void;
   };
   limits?: LayerLimits;
-  /**
-   * How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a
-   * week.
-   */
+  /** The VMs that were made from an image, and need it; default: none. */
+  usersOf?: (imageId: string) => ImageUser[];
+  /** How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a week. */
   keepUnfinishedMs?: number;
 }
 
@@ -92,11 +94,13 @@ export class ImageStore {
   readonly #checkDeps: StoreCheckDeps;
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
+  readonly #usersOf: (imageId: string) => ImageUser[];
   #lock: { release(): void } | undefined;
   readonly #closed = new AbortController();
 
   constructor(options: ImageStoreOptions) {
     this.#options = options;
+    this.#usersOf = options.usersOf ?? (() => []);
     const store = new ContentStore(options.dir);
     const catalog = new ImageCatalog(store);
     const garbage = new Garbage(store, {
@@ -277,13 +281,17 @@ export class ImageStore {
   ): Promise<ImageRemoveResult> {
     const record = this.#catalog.find(refOrId);
     const { id } = recordFor(this.#store, this.#catalog, record, refOrId, options.platform);
-    const { untagged, deleted } = await this.#remover.remove(id === record.id ? refOrId : id, options);
+    const { untagged, deleted } = await this.#remover.remove(id === record.id ? refOrId : id, {
+      inUse: this.#usersOf,
+      ...options,
+    });
     return { untagged, deleted };
   }
 
   /** Docker's `image prune`. */
-  prune(options: PruneOptions): Promise<ImagePruneResult> {
-    return this.#pruner.prune(options);
+  prune({ all = false, filters = {} }: ImagePruneParams): Promise<ImagePruneResult> {
+    const parseTime = (text: string): number => parsePruneTime(text, Date.now());
+    return this.#pruner.prune({ all, filters, inUse: this.#usersOf, parseTime });
   }
 
   /** See {@link ImageSaver.save}. */
@@ -306,6 +314,11 @@ export class ImageStore {
     return this.#importer.import(chunks, name, params, options);
   }
 
+  /** A file from the network, reached as registries are, to be imported: see {@link remoteFile}. */
+  download(url: string, signal: AbortSignal, onBytes: OnBytes): AsyncGenerator<Buffer> {
+    return remoteFile(url, this.#options.registry, signal, onBytes);
+  }
+
   /** Docker's `history`: how the image came to be, the newest step first. */
   async history(refOrId: string, platform?: string): Promise<ImageHistoryEntry[]> {
     const record = await this.#resolve(refOrId, platform);
@@ -317,8 +330,10 @@ export class ImageStore {
     return await new StoreCheck(this.#checkDeps, options).run();
   }
 
-  /** Disk usage of the store. */
-  async usage(vmsOf: (imageId: string) => number): Promise<SystemUsage["images"]> {
+  /** What the store takes of the disk. */
+  async usage(
+    vmsOf: (imageId: string) => number = (imageId) => this.#usersOf(imageId).length,
+  ): Promise<SystemUsage["images"]> {
     return await storeUsage(this.#store, this.#garbage, this.#catalog.records.all(), vmsOf);
   }
 

@@ -37,8 +37,8 @@ function sendJson(socket: Socket, message: object): void {
 }
 
 /**
- * The bytes of a client's stdin frames up to the empty one. Throws INVALID_ARGUMENT if the client leaves before that. Read too little, the
- * client waits; read no further, its stream is closed.
+ * The bytes of a client's stdin frames up to the empty one. Throws CANCELLED if the client leaves before that. The client
+ * waits while nothing is read, and its stream is closed when the reading ends.
  */
 export async function* receiveBytes(socket: Socket): AsyncGenerator<Buffer> {
   let ready: Buffer[] = [];

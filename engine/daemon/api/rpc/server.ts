@@ -1,45 +1,53 @@
 import { chmodSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { dirname } from "node:path";
-import {
-  createMessageConnection,
-  type MessageConnection,
-  SocketMessageReader,
-  SocketMessageWriter,
-} from "vscode-jsonrpc/node";
 import { peerCredentials } from "../../../../native/index.ts";
 import { isPrivateDirectory } from "../../../common/paths.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { streamHandshakePrefix } from "../../../protocol/stream.ts";
 import type { Log } from "../../log.ts";
+import { defaultLimits, type MessageLimits } from "./message-decoder.ts";
+import { RpcConnection } from "./rpc-connection.ts";
 import type { Streams } from "./streams.ts";
 
 const handshakeBytes = streamHandshakePrefix.length + 32 + 1;
-const firstBytesTimeoutMs = 10_000;
+
+export interface ServerLimits extends MessageLimits {
+  /** From a connection's first moment to its stream's token or the answer to its `initialize`. */
+  handshakeMs: number;
+  /** Connections that have yet to shake hands. The oldest of them makes room for one more. */
+  pending: number;
+}
+
+const defaults: ServerLimits = { ...defaultLimits, handshakeMs: 30_000, pending: 1024 };
 
 export interface ServerOptions {
   socketPath: string;
   streams: Streams;
   log: Log;
-  /** A client's JSON-RPC connection, not yet listening. */
-  onConnection(connection: MessageConnection): void;
-  /** Called when the number of open JSON-RPC connections changes. */
-  onConnectionCount(count: number): void;
+  /** Binds a client's JSON-RPC connection, which does not listen yet, to the services. */
+  bind(connection: RpcConnection): void;
+  /** Called for each JSON-RPC connection; the function that it returns is called when that has ended. */
+  hold(): () => void;
+  limits?: Partial<ServerLimits>;
 }
 
 /**
  * The engine's unix socket. A connection says with its first bytes what it is: `Content-Length: …` begins JSON-RPC
- * (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. Mode 0600 in a private folder, and the peer's uid
+ * (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. Mode 0600 in a private directory, and the peer's uid
  * is checked: ours or root's.
  */
 export class Server {
   readonly #options: ServerOptions;
+  readonly #limits: ServerLimits;
   readonly #net: NetServer;
+  /** What gives up on each connection that has yet to shake hands, the oldest first. */
+  readonly #pending = new Map<Socket, NodeJS.Timeout>();
   #inode: number | undefined;
-  #connections = 0;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#limits = { ...defaults, ...options.limits };
     this.#net = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
@@ -67,9 +75,12 @@ export class Server {
     return statSync(this.#options.socketPath, { throwIfNoEntry: false })?.ino === this.#inode;
   }
 
-  /** Takes the socket file away, unless another engine's stands there now. Connections end with the process. */
+  /** Listens no longer and removes the socket file, unless another engine's stands there now. Connections go on. */
   withdraw(): void {
-    if (this.reachable()) rmSync(this.#options.socketPath, { force: true });
+    if (!this.reachable()) return;
+    rmSync(this.#options.socketPath, { force: true });
+    // This removes whatever is at the path, too.
+    this.#net.close();
   }
 
   #accept(socket: Socket): void {
@@ -78,7 +89,8 @@ export class Server {
       socket.destroy();
       return;
     }
-    this.#readHandshake(socket);
+    this.#expectHandshake(socket);
+    this.#readFirstBytes(socket);
   }
 
   #trusted(socket: Socket): boolean {
@@ -89,8 +101,26 @@ export class Server {
     return trusted;
   }
 
-  #readHandshake(socket: Socket): void {
-    const timer = setTimeout(() => socket.destroy(), firstBytesTimeoutMs);
+  #expectHandshake(socket: Socket): void {
+    const [oldest] = this.#pending.keys();
+    if (oldest && this.#pending.size >= this.#limits.pending) this.#refuse(oldest, "too many handshakes");
+    const late = (): void => this.#refuse(socket, "no handshake in time");
+    this.#pending.set(socket, setTimeout(late, this.#limits.handshakeMs));
+    socket.once("close", () => this.#shookHands(socket));
+  }
+
+  #shookHands(socket: Socket): void {
+    clearTimeout(this.#pending.get(socket));
+    this.#pending.delete(socket);
+  }
+
+  #refuse(socket: Socket, reason: string): void {
+    this.#options.log.warn("connection.refused", { reason });
+    this.#shookHands(socket);
+    socket.destroy();
+  }
+
+  #readFirstBytes(socket: Socket): void {
     let received = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       received = Buffer.concat([received, chunk]);
@@ -98,10 +128,10 @@ export class Server {
       const isStream = start === streamHandshakePrefix;
       if (!isStream && streamHandshakePrefix.startsWith(start)) return;
       if (isStream && received.length < handshakeBytes) return;
-      clearTimeout(timer);
       socket.off("data", onData);
       socket.pause();
       if (isStream) {
+        this.#shookHands(socket);
         if (received.length > handshakeBytes) socket.unshift(received.subarray(handshakeBytes));
         const token = received.toString("latin1", streamHandshakePrefix.length, handshakeBytes - 1);
         if (!this.#options.streams.open(token, socket)) socket.destroy();
@@ -112,31 +142,19 @@ export class Server {
     };
     socket.on("data", onData);
     socket.once("end", () => {
-      clearTimeout(timer);
-      if (received.length < streamHandshakePrefix.length) socket.destroy();
+      if (received.length < handshakeBytes) socket.destroy();
     });
-    socket.once("close", () => clearTimeout(timer));
     socket.resume();
   }
 
   #serve(socket: Socket): void {
-    const connection = createMessageConnection(
-      new SocketMessageReader(socket),
-      new SocketMessageWriter(socket),
+    const connection = new RpcConnection(socket, this.#options.log, this.#limits, () =>
+      this.#shookHands(socket),
     );
-    this.#count(+1);
-    socket.once("close", () => this.#count(-1));
+    socket.once("close", this.#options.hold());
     // A client's end is the end: half-open is for side streams.
     socket.once("end", () => socket.destroy());
-    connection.onError(([error]) => this.#options.log.warn("connection.error", { message: error.message }));
-    connection.onClose(() => connection.dispose());
-    this.#options.onConnection(connection);
+    this.#options.bind(connection);
     connection.listen();
-    socket.resume();
-  }
-
-  #count(change: number): void {
-    this.#connections += change;
-    this.#options.onConnectionCount(this.#connections);
   }
 }

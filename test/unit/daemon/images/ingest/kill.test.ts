@@ -41,7 +41,7 @@ async function churn(store: ImageStore, archive: string, seed: number): Promise<
         await store.remove(image?.repoTags[0] ?? image?.id ?? "", { force: true });
         break;
       default:
-        await store.prune({ all: next(2) === 0, filters: {}, inUse: () => [], parseTime: Number });
+        await store.prune({ all: next(2) === 0 });
     }
   }
 }

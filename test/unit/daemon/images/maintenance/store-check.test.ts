@@ -248,12 +248,7 @@ test("what belongs to no image is noted, and removed by repair", async () => {
   const left = (await images.check()).problems.map(line).join("\n");
   assert.match(left, /^file .*notes\.txt.*\ndownload/);
   assert.doesNotMatch(left, /belongs to no image|ended: Run/);
-  const { reclaimedBytes } = await images.prune({
-    all: false,
-    filters: {},
-    inUse: () => [],
-    parseTime: Number,
-  });
+  const { reclaimedBytes } = await images.prune({});
   assert.ok(reclaimedBytes > 0);
   assert.doesNotMatch((await images.check()).problems.map(line).join("\n"), /download/);
 });

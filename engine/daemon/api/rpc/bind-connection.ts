@@ -1,0 +1,31 @@
+import { bindCopies, type CopyServices } from "./handlers/copy.ts";
+import { bindEngine, type EngineServices } from "./handlers/engine.ts";
+import { bindExecs, type ExecServices } from "./handlers/exec.ts";
+import { bindImages, type ImageServices } from "./handlers/image.ts";
+import { bindImageArchives, type ImageArchiveServices } from "./handlers/image-archive.ts";
+import { bindRegistry, type RegistryServices } from "./handlers/registry.ts";
+import { bindSystem, type SystemServices } from "./handlers/system.ts";
+import { bindVms, type VmServices } from "./handlers/vm.ts";
+import type { RpcConnection } from "./rpc-connection.ts";
+
+/** What stands behind this door: the engine's services, and this door's own streams. */
+export type RpcServices = CopyServices &
+  EngineServices &
+  ExecServices &
+  ImageArchiveServices &
+  ImageServices &
+  RegistryServices &
+  SystemServices &
+  VmServices;
+
+/** Binds one client's connection to the services: requests in, results, progress and events out. */
+export function bindConnection(rpc: RpcConnection, services: RpcServices): void {
+  bindEngine(rpc, services);
+  bindImages(rpc, services);
+  bindImageArchives(rpc, services);
+  bindRegistry(rpc, services);
+  bindVms(rpc, services);
+  bindExecs(rpc, services);
+  bindCopies(rpc, services);
+  bindSystem(rpc, services);
+}

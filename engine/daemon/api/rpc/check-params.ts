@@ -1,0 +1,61 @@
+import * as v from "valibot";
+import { MockerError } from "../../../protocol/errors.ts";
+import { isRecord } from "../../../protocol/params/schema.ts";
+
+const maxPathLength = 100;
+
+/**
+ * A request's params as they are declared; members that are not declared are left out, as newer clients send them.
+ * @throws INVALID_ARGUMENT that names the member, and says nothing of its value, which may be secret
+ */
+export function checkParams<P>(method: string, schema: v.GenericSchema<unknown, P>, params: unknown): P {
+  if (!isRecord(params)) throw invalid(method, `expected an object, got ${nameOf(params)}`);
+  const result = v.safeParse(schema, params, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = pathOf(issue.path ?? []);
+  const isMissing = issue.input === undefined;
+  throw invalid(
+    method,
+    `${path}: ${isMissing ? "missing" : `expected ${expectedBy(issue)}, got ${nameOf(issue.input)}`}`,
+  );
+}
+
+function invalid(method: string, what: string): MockerError {
+  return new MockerError("INVALID_ARGUMENT", `invalid request ${method}: ${what}`, {
+    hint: "Clients and engine of one version understand each other: update Mocker, and restart the engine.",
+  });
+}
+
+/** `volumes[0].source` */
+function pathOf(path: readonly { key: unknown }[]): string {
+  const text = path.reduce(
+    (before, { key }) =>
+      typeof key === "number" ? `${before}[${key}]` : `${before}${before === "" ? "" : "."}${key}`,
+    "",
+  );
+  return text.length > maxPathLength ? `${text.slice(0, maxPathLength)}…` : text;
+}
+
+const kinds: Record<string, string> = {
+  Array: "an array",
+  Object: "an object",
+  boolean: "a boolean",
+  number: "a number",
+  string: "a string",
+};
+
+function expectedBy({ type, expected }: v.BaseIssue<unknown>): string {
+  if (type === "finite") return "a finite number";
+  if (type === "custom") return "an object";
+  // A picklist's: ("a" | "b")
+  return kinds[expected ?? ""] ?? (expected ?? "").replace(/^\(|\)$/g, "").replaceAll(" | ", " or ");
+}
+
+function nameOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number" && !Number.isFinite(value)) return "a number beyond all bounds";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

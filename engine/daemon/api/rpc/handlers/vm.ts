@@ -1,0 +1,69 @@
+import * as params from "../../../../protocol/params/vm.ts";
+import {
+  vmAttach,
+  vmCreate,
+  vmDidChange,
+  vmExport,
+  vmInspect,
+  vmKill,
+  vmList,
+  vmLogs,
+  vmRemove,
+  vmResize,
+  vmStart,
+  vmStop,
+  vmWait,
+} from "../../../../protocol/vm.ts";
+import type { VmManager } from "../../../vms/vm-manager.ts";
+import type { RpcConnection } from "../rpc-connection.ts";
+import type { StreamServer } from "../stream-server.ts";
+
+export interface VmServices {
+  vms: Pick<
+    VmManager,
+    | "attach"
+    | "create"
+    | "export"
+    | "inspect"
+    | "kill"
+    | "list"
+    | "logs"
+    | "onDidChange"
+    | "remove"
+    | "resize"
+    | "start"
+    | "stop"
+    | "wait"
+  >;
+  streams: StreamServer;
+}
+
+/** VMs and their main processes; other processes in them are in exec.ts. */
+export function bindVms(rpc: RpcConnection, { vms, streams }: VmServices): void {
+  rpc.handle(vmCreate, params.VmCreateParams, (request) => vms.create(request));
+  rpc.handle(vmStart, params.VmStartParams, (request) => vms.start(request));
+  rpc.handle(vmStop, params.VmStopParams, (request) => vms.stop(request));
+  rpc.handle(vmKill, params.VmKillParams, (request) => vms.kill(request));
+  rpc.handle(vmRemove, params.VmRemoveParams, (request) => vms.remove(request));
+  rpc.handle(vmList, params.VmListParams, (request) => vms.list(request));
+  rpc.handle(vmInspect, params.VmParams, (request) => vms.inspect(request));
+  rpc.handle(vmWait, params.VmWaitParams, (request) => vms.wait(request));
+  rpc.handle(vmResize, params.VmResizeParams, async (request) => {
+    await vms.resize(request);
+    return null;
+  });
+  rpc.handle(vmAttach, params.VmAttachParams, async (request) => {
+    const { attachment, tty } = await vms.attach(request);
+    return { stream: streams.offer((socket) => attachment.claim(socket)), tty };
+  });
+  rpc.handle(vmLogs, params.VmLogsParams, (request) => {
+    const { log, tty } = vms.logs(request);
+    return { stream: streams.offer((socket) => log.send(socket)), tty };
+  });
+  rpc.handle(vmExport, params.VmParams, async (request) => {
+    const attachment = await vms.export(request);
+    return { stream: streams.offer((socket) => attachment.claim(socket)) };
+  });
+  const changes = vms.onDidChange((change) => rpc.notify(vmDidChange, change));
+  rpc.onClose(() => changes.dispose());
+}

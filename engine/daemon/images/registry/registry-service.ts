@@ -1,0 +1,53 @@
+import type {
+  ImageSearchParams,
+  ManifestInspectParams,
+  ManifestInspectResult,
+  RegistryLoginParams,
+  RegistryLoginResult,
+  RegistryServerParams,
+  RegistryTagsParams,
+  SearchResult,
+} from "../../../protocol/registry.ts";
+import { login, loginName, logout } from "./login.ts";
+import { inspectManifest } from "./manifest-inspect.ts";
+import { listTags, type RegistryOptions } from "./registry.ts";
+import { search } from "./search.ts";
+
+/** What can be asked of registries without a store of images. */
+export class RegistryService {
+  readonly #options: RegistryOptions;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /** All tags of a repository. */
+  tags(params: RegistryTagsParams, signal: AbortSignal): Promise<{ tags: string[] }> {
+    return listTags(params, this.#options, signal);
+  }
+
+  /** See {@link login}. */
+  login(params: RegistryLoginParams, signal: AbortSignal): Promise<RegistryLoginResult> {
+    return login(params, this.#options, signal);
+  }
+
+  /** Whose credentials are stored for a server, "" for nobody's. */
+  loginName(params: RegistryServerParams): Promise<{ username: string; server: string }> {
+    return loginName(params.server, params.dockerConfig);
+  }
+
+  /** Forgets a server's credentials. */
+  logout(params: RegistryServerParams): Promise<{ server: string }> {
+    return logout(params.server, params.dockerConfig);
+  }
+
+  /** See {@link search}. */
+  search(params: ImageSearchParams, signal: AbortSignal): Promise<SearchResult[]> {
+    return search(params, this.#options, signal);
+  }
+
+  /** See {@link inspectManifest}. */
+  inspectManifest(params: ManifestInspectParams, signal: AbortSignal): Promise<ManifestInspectResult> {
+    return inspectManifest(params, this.#options, signal);
+  }
+}

@@ -1,0 +1,100 @@
+import { cpus, release, totalmem } from "node:os";
+import { diskBytes } from "../../common/disk-bytes.ts";
+import { dataDir, socketPath } from "../../common/paths.ts";
+import { type DoctorReport, type EngineInfo, protocolVersion } from "../../protocol/engine.ts";
+import { MockerError } from "../../protocol/errors.ts";
+import type { SystemCheckParams, SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
+import type { CheckOptions, ImageStore } from "../images/image-store.ts";
+import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
+import type { Runtimes } from "../vms/runtimes/runtimes.ts";
+import type { VmManager } from "../vms/vm-manager.ts";
+import { runDoctor } from "./doctor.ts";
+
+interface SystemParts {
+  /** Mocker's own. */
+  version: string;
+  images: ImageStore;
+  vms: VmManager;
+  runtimes: Runtimes;
+}
+
+/** What concerns images and VMs alike, and the machine that they are on. */
+export class SystemService {
+  readonly #version: string;
+  readonly #images: ImageStore;
+  readonly #vms: VmManager;
+  readonly #runtimes: Runtimes;
+  readonly #startedMs = Date.now();
+
+  constructor({ version, images, vms, runtimes }: SystemParts) {
+    this.#version = version;
+    this.#images = images;
+    this.#vms = vms;
+    this.#runtimes = runtimes;
+  }
+
+  info(): EngineInfo {
+    const library = findKrunLibrary();
+    const choice = this.#runtimes.choose("auto");
+    const found = library instanceof MockerError ? undefined : library;
+    return {
+      version: this.#version,
+      protocolVersion,
+      enginePid: process.pid,
+      runtime: choice.runtime.name,
+      ...(choice.simulationReason === undefined ? {} : { simulationReason: choice.simulationReason }),
+      libkrunVersion: found?.version ?? null,
+      libkrunPath: found?.path ?? null,
+      guestKernelVersion: found?.kernelVersion ?? null,
+      dataDir: dataDir(),
+      socketPath: socketPath(),
+      vms: this.#vms.counts(),
+      images: this.#images.count(),
+      nodeVersion: process.version,
+      hostKernelVersion: release(),
+      architecture: process.arch,
+      cpus: cpus().length,
+      memoryMiB: Math.round(totalmem() / 1024 / 1024),
+      uptimeSeconds: Math.round((Date.now() - this.#startedMs) / 1000),
+      engineRssMiB: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    };
+  }
+
+  /** Whether microVMs can run here, and what to do about it. */
+  doctor(): DoctorReport {
+    return runDoctor();
+  }
+
+  /** What images and VMs take of the disk. */
+  async usage(): Promise<SystemUsage> {
+    const all = await this.#vms.list({ all: true });
+    const usages = [];
+    for (const vm of all) usages.push({ vm, diskBytes: await diskBytes(this.#vms.find(vm.id).files.dir) });
+    return { images: await this.#images.usage(), vms: usages };
+  }
+
+  /** Proves the image store, and that every VM has its image in it. */
+  async check(
+    { deep = false, repair = false }: Pick<SystemCheckParams, "deep" | "repair">,
+    options: Pick<CheckOptions, "signal" | "onSubject">,
+  ): Promise<SystemCheckResult> {
+    const all = await this.#vms.list({ all: true });
+    const running = new Set(
+      all.filter(({ state }) => state === "running" || state === "paused").map(({ imageId }) => imageId),
+    );
+    const result = await this.#images.check({ ...options, deep, repair, running });
+    const present = new Set((await this.#images.list()).map(({ id }) => id));
+    for (const { name, image, imageId } of all) {
+      result.checked.vms++;
+      if (present.has(imageId)) continue;
+      result.problems.push({
+        severity: "error",
+        subject: `VM ${name}`,
+        problem: `needs the image ${imageId}, which is not in the store`,
+        hint: `Bring the image back (it was called ${image}), or remove the VM: mocker rm ${name}`,
+        repaired: false,
+      });
+    }
+    return result;
+  }
+}
