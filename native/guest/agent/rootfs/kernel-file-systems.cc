@@ -85,10 +85,10 @@ void makeNodes(const RootTree& root) {
     unsigned major, minor;
   } nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   for (const auto& node : nodes) {
-    if (::mknodat(dev.get(), node.name, S_IFCHR | 0666, makedev(node.major, node.minor)) != 0) {
+    if (::mknodat(dev.get(), node.name, S_IFCHR | 0666, makedev(node.major, node.minor)) != 0 ||
+        ::fchmodat(dev.get(), node.name, 0666, 0) != 0) {
       throwErrno(std::string("cannot create /dev/") + node.name);
     }
-    ::fchmodat(dev.get(), node.name, 0666, 0);
   }
 }
 
@@ -129,7 +129,8 @@ void mountDev(const RootTree& root, Machine& machine) {
   for (const auto& [target, name] : links) {
     if (::symlinkat(target, dev.get(), name) == 0 || errno != EEXIST) continue;
     // devtmpfs has a ptmx node of its own, which opens the wrong devpts instance.
-    if (std::string(name) == "ptmx" && ::unlinkat(dev.get(), name, 0) == 0) ::symlinkat(target, dev.get(), name);
+    if (std::string(name) != "ptmx" || ::unlinkat(dev.get(), name, 0) != 0) continue;
+    if (::symlinkat(target, dev.get(), name) != 0) throwErrno("/dev/ptmx");
   }
   machine.devNull.reset(::openat(dev.get(), "null", O_RDWR | O_CLOEXEC));
   if (!machine.devNull) throwErrno("/dev/null");
