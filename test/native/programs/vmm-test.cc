@@ -249,9 +249,14 @@ void jailWithoutNamespaces() {
              0);
 }
 
-int filtered(bool withoutNetwork) {
+int filtered(bool withoutNetwork, bool withoutListening = true) {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return enterSyscallFilter(withoutNetwork);
+  return enterSyscallFilter({withoutNetwork, withoutListening});
+}
+
+int listening() {
+  const Fd tcp(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return failure([&] { return listen(tcp.get(), 1); });
 }
 
 void filterRefuses() {
@@ -274,6 +279,14 @@ void filterRefuses() {
                expect(filtered(false) == 0, "the filter to be taken");
                expect(failure([] { return socket(AF_INET6, SOCK_DGRAM, 0); }) == 0, "IPv6");
                expect(failure([] { return socket(AF_PACKET, SOCK_RAW, 0); }) == EAFNOSUPPORT, "no raw packets");
+               // To libkrun's TSI this very number says: listen inside the guest.
+               expect(listening() == EPERM, "no listening where nothing is published");
+               return 0;
+             }),
+             0);
+  expectExit(inChild([] {
+               expect(filtered(false, false) == 0, "the filter to be taken");
+               expect(listening() == 0, "listening for what is published");
                return 0;
              }),
              0);

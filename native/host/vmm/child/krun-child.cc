@@ -64,6 +64,7 @@ JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   JailPlan plan;
   plan.attachPoint = spec.runDir;
   plan.withoutNetwork = spec.krun->network == KrunSpec::Network::none;
+  plan.withoutListening = spec.krun->portMap.empty();
   for (const auto* folder : bootFolders) plan.folders.push_back(bootInside + "/" + folder);
   // The kernel starts /init.krun; a libkrun whose own init cannot be left out starts /mocker-agent from there.
   plan.entries.push_back({spec.agentPath, bootInside + "/init.krun", Kind::program, true});
@@ -231,7 +232,9 @@ class Vm {
         check("krun_disable_implicit_vsock", krun_.disable_implicit_vsock(context_), "");
         check("krun_add_vsock", krun_.add_vsock(context_, tsiHijackInet), "");
       }
-      // Always explicit: without a map every port that the guest listens on appears on the host.
+      // The map only renames ports: libkrun 1.19.7 binds and listens on what is not in it too (TsiStreamProxy::try_listen).
+      // That nothing appears on the host is the system call filter's doing: TSI keeps a listener inside the guest when
+      // the host answers EPERM.
       std::vector<const char*> map;
       for (const auto& port : krun.portMap) map.push_back(port.c_str());
       map.push_back(nullptr);

@@ -242,7 +242,7 @@ void Jail::enterLandlock(const std::string& boot) {
 }
 
 void Jail::enterSeccomp() {
-  const auto error = enterSyscallFilter(plan_.withoutNetwork);
+  const auto error = enterSyscallFilter({plan_.withoutNetwork, plan_.withoutListening});
   if (error == 0) {
     active_.emplace_back("seccomp");
   } else {

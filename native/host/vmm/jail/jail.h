@@ -24,6 +24,8 @@ struct JailPlan {
   std::string attachPoint;
   /** The guest has no network: neither has this process. */
   bool withoutNetwork = true;
+  /** Nothing of the guest's is published: no socket of this process may listen. */
+  bool withoutListening = true;
 };
 
 /**

@@ -93,7 +93,7 @@ constexpr uint32_t fail(int error) { return SECCOMP_RET_ERRNO | static_cast<uint
 
 }  // namespace
 
-int enterSyscallFilter(bool withoutNetwork) {
+int enterSyscallFilter(const SyscallPolicy& policy) {
   Program program;
   program.load(offsetof(seccomp_data, arch));
   program.ifEqualSkip(ourArchitecture, 1);
@@ -139,9 +139,13 @@ int enterSyscallFilter(bool withoutNetwork) {
   program.unlessEqualSkip(TIOCSTI, 1);
   program.result(fail(EPERM));
   program.result(SECCOMP_RET_ALLOW);
-  program.onCall(SYS_socket, withoutNetwork ? 4 : 6);
+  if (policy.withoutListening) {
+    program.onCall(SYS_listen, 1);
+    program.result(fail(EPERM));
+  }
+  program.onCall(SYS_socket, policy.withoutNetwork ? 4 : 6);
   program.load(argument(0));
-  if (!withoutNetwork) {
+  if (!policy.withoutNetwork) {
     program.ifEqualSkip(AF_INET, 3);
     program.ifEqualSkip(AF_INET6, 2);
   }
