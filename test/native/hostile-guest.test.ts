@@ -92,6 +92,21 @@ test("a guest that behaves: hello, output, exit, acknowledgement, halt", async (
   assert.ok(!isAlive(childPid));
 });
 
+test("a signal to all processes of a VM, as a host that shuts down sends it, leaves the guest its time to stop", async () => {
+  const { box, control } = await booted();
+  const main = await dial(box, streamHello("main"));
+  await until(() => box.monitorEvents.some((event) => event.main === "running"));
+  const asked = new Promise<Buffer>((done) => control.once("data", done));
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+    for (const pid of [box.runtimeRecord().childPid, box.monitor.pid ?? 0]) process.kill(pid, signal);
+  }
+  assert.match((await asked).toString(), /"method":"stop"/);
+  main.write(jsonFrame({ exit: { code: 3 } }));
+  main.write(jsonFrame({ halt: true }));
+  assert.equal(await box.monitorExit, 0);
+  assert.deepEqual([box.exitRecord().exitCode, box.exitRecord().reason], [3, "exited"]);
+});
+
 test("requests sent before the guest has booted wait for it", async () => {
   const box = boot();
   await box.connect();

@@ -41,7 +41,6 @@ Child launchKrun(const VmSpec& spec) {
     if (::getppid() != monitor) ::_exit(exitVmNotEntered);
     ::dup2(errors.writing.get(), STDOUT_FILENO);
     ::dup2(errors.writing.get(), STDERR_FILENO);
-    resetSignalHandling();
     // It closes what else it inherited: the lock above all must be free as soon as the monitor is gone.
     enterKrun(spec, console.writing.get());
   }

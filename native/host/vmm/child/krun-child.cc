@@ -271,12 +271,14 @@ void dieWith(pid_t monitor) {
 }
 
 void resetSignals() {
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   // A stream that the host closed is an error code for libkrun, not the VM's death.
   ::signal(SIGPIPE, SIG_IGN);
+  // What asks all processes of a host, a service or a terminal to end is answered by the monitor, which stops the guest.
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::signal(signal, SIG_IGN);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 void say(const std::string& text) {
