@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { after, afterEach, before, test } from "node:test";
+import { afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FrameType } from "../../engine/protocol/stream.ts";
+import { rootDir } from "../support/paths.ts";
+import { compiled } from "./compiled.ts";
 import { encodeFrame, isAlive, jsonFrame, member, until, Vm } from "./vm.ts";
 
 // The monitor's krun child loads a library that boots nothing; the guest's side of agent.sock is played here.
-let libraryDir = "";
+let libkrunPath = "";
 before(() => {
-  libraryDir = mkdtempSync("/tmp/mocker-fake-krun-");
-  const source = join("test", "native", "fake-libkrun.c");
-  execFileSync("cc", ["-shared", "-fPIC", "-o", join(libraryDir, "libkrun.so.1"), source]);
+  const source = join(rootDir(), "test", "native", "fake-libkrun.c");
+  libkrunPath = compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
 });
-after(() => rmSync(libraryDir, { recursive: true }));
 
 let vm: Vm | undefined;
 afterEach(async () => {
@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 function boot(): Vm {
-  vm = new Vm({ libkrunPath: join(libraryDir, "libkrun.so.1") });
+  vm = new Vm({ libkrunPath });
   return vm;
 }
 

@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe } from "node:test";
 import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
+import { compiled } from "./compiled.ts";
 import { SanitizedProgram } from "./sanitized-program.ts";
 
 /** What both need. */
@@ -15,17 +15,16 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
 
   before(() => {
     mkdirSync(libraries);
-    const library = (name: string, ...flags: string[]) =>
-      execFileSync("gcc", ["-shared", "-fPIC", ...flags, "-o", join(libraries, name)]);
+    const make = (name: string, inputs: string[], ...flags: string[]) =>
+      cpSync(compiled(name, "gcc", [...flags, ...inputs], inputs), join(libraries, name));
+    const shared = ["-shared", "-fPIC"];
     const fake = join(rootDir(), "test", "native", "programs", "fake-libkrun.c");
-    library("libkrun-old.so", fake);
-    library("libkrun-new.so", "-DFAKE_NEW", fake);
-    library("libkrun-broken.so", "-DFAKE_BROKEN", fake);
+    make("libkrun-old.so", [fake], ...shared);
+    make("libkrun-new.so", [fake], ...shared, "-DFAKE_NEW");
+    make("libkrun-broken.so", [fake], ...shared, "-DFAKE_BROKEN");
     // As far as the loader looks: an executable is a kernel image, a shared object a libkrunfw.
-    execFileSync("gcc", ["-static", "-no-pie", "-x", "c", "-", "-o", join(libraries, "image")], {
-      input: "int main(void) { return 0; }",
-    });
-    library("libkrunfw.so.5", "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
+    make("image", [], "-static", "-no-pie", "-nostdlib", "-Wl,-e,0", "-x", "c", "/dev/null");
+    make("libkrunfw.so.5", [], ...shared, "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
     const core = ["files", "krun-error", "libkrun", "process"].map((name) => `host/core/${name}.cc`);
     program.build([...common, ...core, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"], ["-ldl"]);
   });
