@@ -19,8 +19,9 @@ std::string readAll(int fd, size_t maxBytes);
 enum class Durability { powerLoss, processOnly };
 
 /**
- * Replaces `path` by temp file, fsync and rename (mode 0600): a reader sees the old text or the new, a crash too.
- * `processOnly` leaves the fsync out: good for what nobody asks for after a loss of power.
+ * Replaces `path` by temp file, fsync and rename (mode 0600), then syncs the directory: a reader sees the old text or
+ * the new, and when this has returned a crash leaves the new one. `processOnly` syncs neither: good for what nobody asks
+ * for after a loss of power.
  */
 void writeFileAtomic(const std::string& path, std::string_view text, Durability survives = Durability::powerLoss);
 
