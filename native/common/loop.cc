@@ -50,8 +50,10 @@ void Loop::remove(int fd) {
 }
 
 Loop::Timer Loop::after(int64_t ms, std::function<void()> action) {
+  constexpr int64_t never = std::numeric_limits<int64_t>::max();
   const Timer timer = nextId_++;
-  timers_[timer] = Pending{monotonicMs() + ms, std::move(action)};
+  const int64_t now = monotonicMs();
+  timers_[timer] = Pending{ms < never - now ? now + ms : never, std::move(action)};
   return timer;
 }
 

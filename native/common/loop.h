@@ -29,7 +29,7 @@ class Loop {
   void modify(int fd, uint32_t events);
   void remove(int fd);
 
-  /** Calls `action` once after `ms`. */
+  /** Calls `action` once after `ms`, which may be as long as it likes. */
   Timer after(int64_t ms, std::function<void()> action);
   void cancel(Timer timer);
 

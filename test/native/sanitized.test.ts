@@ -49,6 +49,7 @@ describe("the monitor's parts under the sanitizers", () => {
       "jail/jail",
       "jail/landlock",
       "jail/syscall-filter",
+      "monitor/handshake",
     ].map((name) => `host/vmm/${name}.cc`);
     program.build([...common, ...shared, ...parts], []);
   });

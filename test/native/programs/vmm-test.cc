@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -27,6 +28,7 @@
 #include "host/vmm/jail/jail.h"
 #include "host/vmm/jail/landlock.h"
 #include "host/vmm/jail/syscall-filter.h"
+#include "host/vmm/monitor/handshake.h"
 #include "scratch.h"
 
 namespace {
@@ -154,6 +156,40 @@ void connectionEndsWithinItsCall() {
   writeFully(peer.get(), frame(FrameType::json, "1") + frame(FrameType::err, "ignored") + frame(FrameType::json, "2"));
   loop.run();
   expect(messages == 2 && !connection, "two messages, and an end");
+}
+
+// --- handshakes ---
+
+/** A hello, or what is none, that is read in the round in which its time is over. */
+void handshakeInTheLastMoment(const std::string& sent) {
+  Loop loop;
+  auto [own, peer] = socketPair();
+  std::unique_ptr<Greeting> handshake;
+  int calls = 0;
+  // As the monitor does: the object is destroyed after the round, in which its timer is due as well.
+  handshake = std::make_unique<Greeting>(
+      loop, std::move(own), [&](Greeting&, Fd fd, const Json&, std::string) { calls += fd ? 1 : 100; }, 0);
+  expect(sent.empty() ? shutdown(peer.get(), SHUT_WR) == 0 : writeFully(peer.get(), sent), "what the peer does");
+  loop.beforeSleep([&] {
+    if (calls == 0) return;
+    handshake.reset();
+    loop.stop();
+  });
+  loop.run();
+  expectEqual(std::to_string(calls), sent.empty() ? "100" : "1");
+}
+
+void helloInTheLastMoment() { handshakeInTheLastMoment(jsonFrame({{"hello", {{"role", "control"}}}})); }
+
+void closeInTheLastMoment() { handshakeInTheLastMoment({}); }
+
+void farTimersWait() {
+  Loop loop;
+  bool early = false;
+  loop.after(std::numeric_limits<int64_t>::max(), [&] { early = true; });
+  loop.after(0, [&] { loop.stop(); });
+  loop.run();
+  expect(!early, "the last of all moments not to have come");
 }
 
 // --- the jail ---
@@ -308,6 +344,9 @@ const std::map<std::string, void (*)()> tests = {
     {"a peer that reads no more is heard to its end", deafPeerIsHeard},
     {"what a slow peer does not take is kept for it, and what is too long ends it", slowPeerIsWaitedFor},
     {"a connection that breaks the protocol ends, and may be destroyed then", connectionEndsWithinItsCall},
+    {"a hello that comes with the end of its time is taken once", helloInTheLastMoment},
+    {"a connection that closes with the end of its time ends once", closeInTheLastMoment},
+    {"a timer for the end of all times waits", farTimersWait},
     {"the jail shows what was planned and nothing else", jailContains},
     {"the jail names what does not exist", jailNamesWhatIsMissing},
     {"the jail's other layers hold without namespaces", jailWithoutNamespaces},

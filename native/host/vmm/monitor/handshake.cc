@@ -9,14 +9,13 @@ namespace mocker {
 namespace {
 
 constexpr size_t maxHelloBytes = 4096;
-constexpr int64_t helloTimeoutMs = 10000;
 
 }  // namespace
 
-Greeting::Greeting(Loop& loop, Fd fd, Done done)
+Greeting::Greeting(Loop& loop, Fd fd, Done done, int64_t timeoutMs)
     : loop_(loop), fd_(std::move(fd)), done_(std::move(done)), decoder_(maxHelloBytes) {
   loop_.add(fd_.get(), EPOLLIN, [this](uint32_t) { read(); });
-  timer_ = loop_.after(helloTimeoutMs, [this] { drop(); });
+  timer_ = loop_.after(timeoutMs, [this] { drop(); });
 }
 
 Greeting::~Greeting() {
@@ -55,7 +54,7 @@ void Greeting::read() {
 }
 
 void Greeting::give(const Json& hello, std::string rest) {
-  loop_.remove(fd_.get());
+  finish();
   // Moved out: the callback may let go of this object.
   const Done done = std::move(done_);
   Fd fd = std::move(fd_);
@@ -63,10 +62,16 @@ void Greeting::give(const Json& hello, std::string rest) {
 }
 
 void Greeting::drop() {
-  loop_.remove(fd_.get());
+  finish();
   fd_.reset();
   const Done done = std::move(done_);
   done(*this, Fd(), Json(), std::string());
+}
+
+/** The object may live on until the loop's round is over, in which its timer may be due as well. */
+void Greeting::finish() {
+  loop_.cancel(timer_);
+  loop_.remove(fd_.get());
 }
 
 }  // namespace mocker

@@ -15,7 +15,7 @@ class Greeting {
   /** `hello` is the hello's object, `rest` what came after it; or `fd` is empty: the connection was closed. */
   using Done = std::function<void(Greeting& self, Fd fd, const Json& hello, std::string rest)>;
 
-  Greeting(Loop& loop, Fd fd, Done done);
+  Greeting(Loop& loop, Fd fd, Done done, int64_t timeoutMs = 10000);
   ~Greeting();
   Greeting(const Greeting&) = delete;
   Greeting& operator=(const Greeting&) = delete;
@@ -24,6 +24,7 @@ class Greeting {
   void read();
   void give(const Json& hello, std::string rest);
   void drop();
+  void finish();
 
   Loop& loop_;
   Fd fd_;
