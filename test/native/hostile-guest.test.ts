@@ -96,9 +96,20 @@ test("a signal to all processes of a VM, as a host that shuts down sends it, lea
   const { box, control } = await booted();
   const main = await dial(box, streamHello("main"));
   await until(() => box.monitorEvents.some((event) => event.main === "running"));
+  // The VM's process says so on its way into the guest, when it has set up its signals.
+  await until(() => box.vmmLog.includes("jail: "));
   const asked = new Promise<Buffer>((done) => control.once("data", done));
-  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
-    for (const pid of [box.runtimeRecord().childPid, box.monitor.pid ?? 0]) process.kill(pid, signal);
+  const { childPid } = box.runtimeRecord();
+  // Without this the guest's end would be a matter of who is faster, the death of its process or the stop.
+  const status = readFileSync(`/proc/${childPid}/status`, "utf8");
+  const ignored = BigInt(`0x${/^SigIgn:\s+(\w+)$/m.exec(status)?.[1]}`);
+  for (const [signal, number] of [
+    ["SIGHUP", 1],
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const) {
+    assert.equal((ignored >> BigInt(number - 1)) & 1n, 1n, signal);
+    for (const pid of [childPid, box.monitor.pid ?? 0]) process.kill(pid, signal);
   }
   assert.match((await asked).toString(), /"method":"stop"/);
   main.write(jsonFrame({ exit: { code: 3 } }));
