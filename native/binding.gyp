@@ -6,10 +6,11 @@
     "codec%": "",
     # _FORTIFY_SOURCE=3 needs GCC 12 or Clang 9 and glibc 2.34, which say so by a warning.
     "fortify%": "<!(echo | ${CXX:-g++} -E -O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -include cstdlib -x c++ - >/dev/null 2>&1 && echo 3 || echo 2)",
+    # Below …/linux is what only Linux has, behind headers that say nothing of it.
     "agent_sources": ["<!@(find guest/agent common -name '*.cc' | sort)"],
-    "vmm_sources": ["<!@(find host/vmm common -name '*.cc' | sort)"],
+    "vmm_sources": ["<!@(find host/vmm host/core host/os common -name '*.cc' | sort)"],
     "hello_sources": ["guest/hello/main.cc"],
-    "core_sources": ["<!@(find host/core -name '*.cc' | sort)"],
+    "addon_sources": ["<!@(find host/addon host/core host/os/linux -maxdepth 1 -name '*.cc' | sort)"],
   },
   "target_defaults": {
     "include_dirs": [".", "third_party"],
@@ -35,13 +36,9 @@
     {
       "target_name": "mocker",
       "sources": [
-        "host/addon/addon.cc",
-        "host/addon/image-root.cc",
-        "host/addon/layer-blob.cc",
-        "host/addon/process-watch.cc",
+        "<@(addon_sources)",
         "common/file.cc",
         "common/sys-error.cc",
-        "<@(core_sources)",
       ],
       "include_dirs": ["../node_modules/node-addon-api"],
       "defines": [
@@ -55,7 +52,7 @@
     {
       "target_name": "mocker-vmm",
       "type": "executable",
-      "sources": ["<@(vmm_sources)", "<@(core_sources)"],
+      "sources": ["<@(vmm_sources)"],
       "cflags": ["-fPIE"],
       # Static C++ runtime: it runs on hosts whose libstdc++ is older than the compiler's; libkrun is dlopened, so
       # glibc itself must stay shared. PIE because it shares a security context with a hostile guest.

@@ -1,4 +1,4 @@
-// A single-threaded epoll loop with timers.
+// A single-threaded loop over descriptors and timers.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,14 @@
 #include "fd.h"
 
 namespace mocker {
+
+/** What a descriptor is watched for, and what it is ready for: sets of these. */
+namespace event {
+constexpr uint32_t readable = 1;
+constexpr uint32_t writable = 2;
+/** Both directions are over, or the descriptor has failed. Reported unasked of all that is watched at all. */
+constexpr uint32_t hungUp = 4;
+}  // namespace event
 
 class Loop {
  public:
@@ -24,7 +32,7 @@ class Loop {
   void add(int fd, uint32_t events, Handler handler);
   /**
    * Changes what `fd` is watched for; no call to the kernel when nothing changes. With 0 not even hang-ups are
-   * reported (epoll reports those unasked, and an end that we do not want to read yet would make the loop spin).
+   * reported: an end that we do not want to read yet would make the loop spin.
    */
   void modify(int fd, uint32_t events);
   void remove(int fd);
@@ -51,11 +59,13 @@ class Loop {
     std::function<void()> action;
   };
 
-  void control(int operation, const Watch& watch);
+  /** Tells the kernel what is watched for now; `before` is what was. */
+  void tell(const Watch& watch, uint32_t before);
   int msToNextTimer() const;
   void runTimers();
 
-  Fd epoll_;
+  /** The kernel's list of what is watched. */
+  Fd kernel_;
   // By registration, not by descriptor: an event of a closed descriptor must not reach its successor.
   std::unordered_map<uint64_t, std::shared_ptr<Watch>> watches_;
   std::unordered_map<int, uint64_t> ids_;

@@ -25,8 +25,9 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
     // As far as the loader looks: an executable is a kernel image, a shared object a libkrunfw.
     make("image", [], "-static", "-no-pie", "-nostdlib", "-Wl,-e,0", "-x", "c", "/dev/null");
     make("libkrunfw.so.5", [], ...shared, "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
-    const core = ["files", "krun-error", "libkrun", "process"].map((name) => `host/core/${name}.cc`);
-    program.build([...common, ...core, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"], ["-ldl"]);
+    const core = ["krun-error", "libkrun"].map((name) => `host/core/${name}.cc`);
+    const os = ["files", "peer", "process"].map((name) => `host/os/linux/${name}.cc`);
+    program.build([...common, ...core, ...os, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"], ["-ldl"]);
   });
 
   program.defineTests(() => {
@@ -40,17 +41,17 @@ describe("the monitor's parts under the sanitizers", () => {
   const program = new SanitizedProgram("vmm-test");
 
   before(() => {
-    const shared = ["clock", "frame", "json", "loop", "out-queue", "unix-socket"].map(
+    const shared = ["clock", "frame", "json", "linux/loop", "linux/unix-socket", "out-queue"].map(
       (name) => `common/${name}.cc`,
     );
     const parts = [
-      "streams/child-output",
-      "streams/framed-connection",
-      "jail/jail",
-      "jail/landlock",
-      "jail/syscall-filter",
-      "monitor/handshake",
-    ].map((name) => `host/vmm/${name}.cc`);
+      "os/linux/jail/jail",
+      "os/linux/jail/landlock",
+      "os/linux/jail/syscall-filter",
+      "vmm/monitor/handshake",
+      "vmm/streams/child-output",
+      "vmm/streams/framed-connection",
+    ].map((name) => `host/${name}.cc`);
     program.build([...common, ...shared, ...parts], []);
   });
 

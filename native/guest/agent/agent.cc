@@ -1,7 +1,6 @@
 #include "agent.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -110,7 +109,7 @@ void Agent::run() {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   childSignals_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
-  loop_.add(childSignals_.get(), EPOLLIN, [this](uint32_t) {
+  loop_.add(childSignals_.get(), event::readable, [this](uint32_t) {
     signalfd_siginfo info[16];
     while (::read(childSignals_.get(), info, sizeof info) > 0) {
     }
@@ -137,7 +136,7 @@ void Agent::connectControl() {
   }
   redialMs_ = 1;
   decoder_ = FrameDecoder();
-  loop_.add(control_.get(), EPOLLIN, [this](uint32_t events) { onControl(events); });
+  loop_.add(control_.get(), event::readable, [this](uint32_t events) { onControl(events); });
   sendControl({{"hello",
                 {{"role", "control"},
                  {"protocol", 1},
@@ -155,8 +154,8 @@ void Agent::loseControl() {
 }
 
 void Agent::onControl(uint32_t events) {
-  if ((events & EPOLLOUT) && !controlOut_.flush(control_.get(), maxWriteBytes)) return loseControl();
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) readControl();
+  if ((events & event::writable) && !controlOut_.flush(control_.get(), maxWriteBytes)) return loseControl();
+  if (events & (event::readable | event::hungUp)) readControl();
   updateControl();
 }
 
@@ -190,7 +189,7 @@ void Agent::sendControl(const Json& message) {
 void Agent::updateControl() {
   if (!control_) return;
   const bool readable = controlOut_.size() < maxControlQueueBytes;
-  loop_.modify(control_.get(), (readable ? EPOLLIN : 0u) | (controlOut_.empty() ? 0u : EPOLLOUT));
+  loop_.modify(control_.get(), (readable ? event::readable : 0u) | (controlOut_.empty() ? 0u : event::writable));
 }
 
 void Agent::handle(const std::string& text) {

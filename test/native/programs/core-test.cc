@@ -16,10 +16,10 @@
 
 #include "guest/agent/rootfs/tree-archive.h"
 #include "common/sys-error.h"
-#include "host/core/files.h"
+#include "host/os/files.h"
 #include "host/core/krun-error.h"
 #include "host/core/libkrun.h"
-#include "host/core/process.h"
+#include "host/os/process.h"
 #include "scratch.h"
 
 namespace {

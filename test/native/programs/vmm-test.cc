@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,9 +24,9 @@
 #include "common/unix-socket.h"
 #include "host/vmm/streams/child-output.h"
 #include "host/vmm/streams/framed-connection.h"
-#include "host/vmm/jail/jail.h"
-#include "host/vmm/jail/landlock.h"
-#include "host/vmm/jail/syscall-filter.h"
+#include "host/os/linux/jail/jail.h"
+#include "host/os/linux/jail/landlock.h"
+#include "host/os/linux/jail/syscall-filter.h"
 #include "host/vmm/monitor/handshake.h"
 #include "scratch.h"
 
@@ -121,7 +120,7 @@ void slowPeerIsWaitedFor() {
   const std::string payload(1 << 20, 'x');
   connection.send(FrameType::in, payload);
   expect(connection.queuedBytes() > 0, "more than a socket takes");
-  loop.add(peer.get(), EPOLLIN, [&, fd = peer.get()](uint32_t) {
+  loop.add(peer.get(), event::readable, [&, fd = peer.get()](uint32_t) {
     char bytes[65536];
     const ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (got > 0) taken.append(bytes, static_cast<size_t>(got));

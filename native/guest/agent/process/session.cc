@@ -1,7 +1,6 @@
 #include "session.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -29,7 +28,7 @@ char scratch[65536];
 Session::Session(Loop& loop, std::string id, Fd stream, Events events)
     : loop_(loop), id_(std::move(id)), stream_(std::move(stream)), events_(std::move(events)) {
   if (stream_) {
-    loop_.add(stream_.get(), EPOLLIN, [this](uint32_t happened) { onStream(happened); });
+    loop_.add(stream_.get(), event::readable, [this](uint32_t happened) { onStream(happened); });
   }
 }
 
@@ -57,9 +56,9 @@ void Session::start(Spawned process, bool forwardStdin) {
   }
   for (auto& source : sources_) {
     if (!source.fd) continue;
-    loop_.add(source.fd.get(), EPOLLIN, [this, &source](uint32_t happened) {
-      if (happened & EPOLLOUT) flushStdin();
-      if (source.fd && (happened & (EPOLLIN | EPOLLHUP | EPOLLERR))) readSource(source);
+    loop_.add(source.fd.get(), event::readable, [this, &source](uint32_t happened) {
+      if (happened & event::writable) flushStdin();
+      if (source.fd && (happened & (event::readable | event::hungUp))) readSource(source);
     });
   }
   // Input that came before the process was there.
@@ -108,10 +107,10 @@ void Session::sendLast(const Json& message) {
 }
 
 void Session::onStream(uint32_t events) {
-  if (events & EPOLLOUT) {
+  if (events & event::writable) {
     if (!out_.flush(stream_.get(), maxWriteBytes)) return loseStream();
   }
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+  if (events & (event::readable | event::hungUp)) {
     readStream();
   }
   if (stream_) checkDrained();
@@ -284,7 +283,7 @@ void Session::finish(const Json& exit) {
 void Session::update() {
   if (stream_) {
     const bool readable = !streamEnded_ && stdinQueue_.empty();
-    loop_.modify(stream_.get(), (readable ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT));
+    loop_.modify(stream_.get(), (readable ? event::readable : 0u) | (out_.empty() ? 0u : event::writable));
     if (phase_ == Phase::closing && out_.empty() && !shutDown_) {
       shutDown_ = true;
       // The main stream stays open for the acknowledgement and the halt.
@@ -297,9 +296,9 @@ void Session::update() {
   for (auto& source : sources_) {
     if (!source.fd) continue;
     const bool input = terminal_ && !stdinQueue_.empty();
-    loop_.modify(source.fd.get(), (out_.empty() ? EPOLLIN : 0u) | (input ? EPOLLOUT : 0u));
+    loop_.modify(source.fd.get(), (out_.empty() ? event::readable : 0u) | (input ? event::writable : 0u));
   }
-  if (stdin_) loop_.modify(stdin_.get(), stdinQueue_.empty() ? 0u : EPOLLOUT);
+  if (stdin_) loop_.modify(stdin_.get(), stdinQueue_.empty() ? 0u : event::writable);
 }
 
 }  // namespace mocker

@@ -1,6 +1,5 @@
 #include "handshake.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -14,7 +13,7 @@ constexpr size_t maxHelloBytes = 4096;
 
 Greeting::Greeting(Loop& loop, Fd fd, Done done, int64_t timeoutMs)
     : loop_(loop), fd_(std::move(fd)), done_(std::move(done)), decoder_(maxHelloBytes) {
-  loop_.add(fd_.get(), EPOLLIN, [this](uint32_t) { read(); });
+  loop_.add(fd_.get(), event::readable, [this](uint32_t) { read(); });
   timer_ = loop_.after(timeoutMs, [this] { drop(); });
 }
 

@@ -1,9 +1,6 @@
 #include "monitor.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +11,6 @@
 #include "common/clock.h"
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
-#include "host/vmm/child/krun-child.h"
 #include "host/vmm/notice.h"
 
 namespace mocker {
@@ -40,18 +36,8 @@ constexpr int64_t drainMs = 2000;
 /** How long a client may take nothing of what is left for it after the VM's end. */
 constexpr int64_t goodbyeMs = 60000;
 
-bool isStreamSocket(int fd) {
-  int domain = 0, type = 0;
-  socklen_t size = sizeof(int);
-  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
-         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
-}
-
 std::string deathOf(int status) {
-  if (WIFSIGNALED(status)) {
-    const char* name = ::sigabbrev_np(WTERMSIG(status));
-    return "was killed by SIG" + std::string(name ? name : "?");
-  }
+  if (WIFSIGNALED(status)) return "was killed by " + signalName(WTERMSIG(status));
   return "ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
@@ -73,12 +59,7 @@ Monitor::Monitor(const VmSpec& spec, std::string startedAt)
     agentSocket_ = listenUnix(spec.agentSocketPath());
     greetings_.listen(agentSocket_, Side::guest);
   }
-  sigset_t wanted;
-  sigemptyset(&wanted);
-  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&wanted, signal);
-  signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_) throwErrno("signalfd");
-  loop_.add(signals_.get(), EPOLLIN, [this](uint32_t) { onSignal(); });
+  loop_.add(signals_.fd(), event::readable, [this](uint32_t) { onSignal(); });
   loop_.beforeSleep([this] {
     buried_.clear();
     log_.flush();
@@ -163,7 +144,7 @@ ControlRelay::Events Monitor::controlEvents() {
   events.guestGone = [this] { settleDead(); };
   if (spec_.runtime == Runtime::simulation) {
     events.descriptor = [this](Fd passed) {
-      if (isStreamSocket(passed.get())) greetings_.take(std::move(passed), Side::guest);
+      if (isUnixStream(passed.get())) greetings_.take(std::move(passed), Side::guest);
     };
   }
   events.engineCame = [this] { announce(); };
@@ -312,13 +293,12 @@ void Monitor::mainClosed() {
 // --- the end ---
 
 void Monitor::onSignal() {
-  signalfd_siginfo info{};
-  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    if (info.ssi_signo == SIGCHLD) {
+  while (const int signal = signals_.next()) {
+    if (signal == SIGCHLD) {
       int status = 0;
       if (child_ > 0 && ::waitpid(child_, &status, WNOHANG) == child_) childDied(status);
     } else if (!stopping_) {
-      notice("asked to stop by signal " + std::to_string(info.ssi_signo));
+      notice("asked to stop by signal " + std::to_string(signal));
       requestStop();
     }
   }

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +12,8 @@
 #include "common/loop.h"
 #include "host/vmm/streams/attach-client.h"
 #include "host/vmm/streams/child-output.h"
-#include "host/vmm/child/child.h"
+#include "host/os/child.h"
+#include "host/os/signals.h"
 #include "control-relay.h"
 #include "host/vmm/streams/framed-connection.h"
 #include "pending-connections.h"
@@ -77,7 +79,7 @@ class Monitor {
   Loop loop_;
   Fd monitorSocket_;
   Fd agentSocket_;
-  Fd signals_;
+  Signals signals_{SIGCHLD, SIGTERM, SIGINT};
 
   void followOutput(Child& child);
 

@@ -1,12 +1,13 @@
 #include "pending-connections.h"
 
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "common/sys-error.h"
 #include "common/unix-socket.h"
+#include "host/os/peer.h"
 #include "host/vmm/notice.h"
 
 namespace mocker {
@@ -14,27 +15,33 @@ namespace {
 
 constexpr size_t maxGreetings = 64;
 
+/** Only this user and root talk to the monitor. */
+bool mayConnect(int fd) {
+  try {
+    const uid_t peer = peerCredentials(fd).uid;
+    if (peer == ::geteuid() || peer == 0) return true;
+    notice("refused a connection of user " + std::to_string(peer));
+  } catch (const SysError& error) {
+    notice(error.what());
+  }
+  return false;
+}
+
 }  // namespace
 
 void Greetings::listen(const Fd& listener, Side side) {
   const int fd = listener.get();
-  loop_.add(fd, EPOLLIN, [this, fd, side](uint32_t) {
+  loop_.add(fd, event::readable, [this, fd, side](uint32_t) {
     Fd accepted = acceptUnix(fd);
     if (!accepted) {
       // Out of descriptors: without a pause the waiting connection would wake us for ever.
       if (errno != EAGAIN) {
         loop_.modify(fd, 0);
-        loop_.after(100, [this, fd] { loop_.modify(fd, EPOLLIN); });
+        loop_.after(100, [this, fd] { loop_.modify(fd, event::readable); });
       }
       return;
     }
-    if (side == Side::engine) {
-      const uid_t peer = peerUid(accepted.get());
-      if (peer != ::geteuid() && peer != 0) {
-        notice("refused a connection of user " + std::to_string(peer));
-        return;
-      }
-    }
+    if (side == Side::engine && !mayConnect(accepted.get())) return;
     take(std::move(accepted), side);
   });
 }

@@ -23,9 +23,6 @@ struct ExitRecord {
   Json frame() const;
 };
 
-/** Field 22 of /proc/<pid>/stat: with the pid it names a process for good. 0 when it cannot be read. */
-unsigned long long startTimeTicks(pid_t pid);
-
 /** Names processes, and so is not made to outlive them. */
 void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::string& startedAt);
 void writeExitRecord(const VmSpec& spec, const ExitRecord& record, const std::string& startedAt);

@@ -1,6 +1,5 @@
 #include "framed-connection.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -13,7 +12,7 @@ namespace mocker {
 
 FramedConnection::FramedConnection(Loop& loop, Fd fd, std::string rest, size_t maxJsonBytes, Events events)
     : loop_(loop), fd_(std::move(fd)), rest_(std::move(rest)), events_(std::move(events)), decoder_(maxJsonBytes) {
-  loop_.add(fd_.get(), EPOLLIN, [this](uint32_t happened) { onEvents(happened); });
+  loop_.add(fd_.get(), event::readable, [this](uint32_t happened) { onEvents(happened); });
 }
 
 FramedConnection::~FramedConnection() {
@@ -46,11 +45,11 @@ void FramedConnection::setReading(bool reading) {
 }
 
 void FramedConnection::onEvents(uint32_t events) {
-  if (events & EPOLLOUT) {
+  if (events & event::writable) {
     flush();
     events_.drained();
   }
-  if (fd_ && reading_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) read();
+  if (fd_ && reading_ && (events & (event::readable | event::hungUp))) read();
   update();
 }
 
@@ -102,7 +101,7 @@ void FramedConnection::close() {
 }
 
 void FramedConnection::update() {
-  if (fd_) loop_.modify(fd_.get(), (reading_ ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT));
+  if (fd_) loop_.modify(fd_.get(), (reading_ ? event::readable : 0u) | (out_.empty() ? 0u : event::writable));
 }
 
 }  // namespace mocker

@@ -13,7 +13,7 @@
 namespace mocker {
 
 /**
- * Field 22 of /proc/<pid>/stat: the start time in clock ticks since boot. With the pid it names a process for good.
+ * The start time in clock ticks since boot (Linux: field 22 of /proc/<pid>/stat). With the pid it names a process for good.
  * @returns nothing if there is no such process (a zombie counts as none)
  */
 std::optional<uint64_t> processStartTime(pid_t pid);
@@ -27,6 +27,9 @@ Fd openProcess(pid_t pid, uint64_t startTimeTicks);
 /** Sends `signal` to exactly that process. @returns false if it is gone. @throws SysError (EPERM, EINVAL) */
 bool killProcess(pid_t pid, uint64_t startTimeTicks, int signal);
 
+/** A pidfd for a child of this process, which pins its pid. @throws SysError */
+Fd openChild(pid_t pid);
+
 struct ExitStatus {
   std::optional<int> exitCode;
   std::optional<int> signal;
@@ -34,6 +37,12 @@ struct ExitStatus {
 
 /** After the pidfd became readable: reaps our own child and says how it ended; nothing for anybody else's process. */
 std::optional<ExitStatus> reapProcess(int pidfd);
+
+/** Closes every descriptor from `first` on. */
+void closeFrom(int first);
+
+/** Has the C library give memory that is free back to the system at once: for a process that lives long and does little. */
+void returnFreeMemory();
 
 struct SpawnOptions {
   /** argv[0] is the absolute path of the program. */

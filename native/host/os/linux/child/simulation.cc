@@ -17,7 +17,7 @@
 #include "common/file.h"
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
-#include "host/vmm/jail/id-mapping.h"
+#include "host/os/linux/child/id-mapping.h"
 
 namespace mocker {
 namespace {
@@ -53,6 +53,14 @@ pid_t cloneNamespaces(bool ownUserNamespace, bool ownNetwork) {
            " kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns in sysctl)";
   }
   throwErrno(why, error);
+}
+
+/** Puts signal handling back to what a new program expects. */
+void resetSignalHandling() {
+  for (const int signal : {SIGHUP, SIGPIPE, SIGTERM, SIGINT, SIGCHLD}) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 struct Launch {

@@ -14,15 +14,6 @@ namespace mocker {
 /** Whether somebody holds a flock(2) on `path`. A file that does not exist is not locked. @throws SysError */
 bool isFileLocked(const std::string& path);
 
-struct PeerCredentials {
-  uid_t uid;
-  gid_t gid;
-  pid_t pid;
-};
-
-/** Who is at the other end of a connected unix socket (SO_PEERCRED). @throws SysError */
-PeerCredentials peerCredentials(int fd);
-
 enum class CopyMethod { cloned, copied };
 
 /**

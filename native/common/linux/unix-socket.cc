@@ -1,4 +1,4 @@
-#include "unix-socket.h"
+#include "common/unix-socket.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "sys-error.h"
+#include "common/sys-error.h"
 
 namespace mocker {
 
@@ -51,11 +51,11 @@ Fd acceptUnix(int listener) {
   }
 }
 
-uid_t peerUid(int socket) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return static_cast<uid_t>(-1);
-  return credentials.uid;
+bool isUnixStream(int fd) {
+  int domain = 0, type = 0;
+  socklen_t size = sizeof(int);
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
+         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
 std::pair<Fd, Fd> socketPair() {

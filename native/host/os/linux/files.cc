@@ -1,10 +1,9 @@
-#include "files.h"
+#include "host/os/files.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -29,13 +28,6 @@ bool isFileLocked(const std::string& path) {
     if (errno != EINTR) throwErrno(path);
   }
   return false;
-}
-
-PeerCredentials peerCredentials(int fd) {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) throwErrno("peer credentials");
-  return {credentials.uid, credentials.gid, credentials.pid};
 }
 
 namespace {

@@ -1,7 +1,7 @@
 // The simulation runtime: the agent as PID 1 of new Linux namespaces. Never isolation from the user who runs it.
 #pragma once
 
-#include "child.h"
+#include "host/os/child.h"
 
 namespace mocker {
 

@@ -1,4 +1,4 @@
-#include "child.h"
+#include "host/os/child.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -50,13 +50,6 @@ Child launchKrun(const VmSpec& spec) {
 }
 
 }  // namespace
-
-void resetSignalHandling() {
-  for (const int signal : {SIGHUP, SIGPIPE, SIGTERM, SIGINT, SIGCHLD}) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
 
 Child launchChild(const VmSpec& spec, const rlimit& openFiles) {
   return spec.runtime == Runtime::krun ? launchKrun(spec) : launchSimulation(spec, openFiles);

@@ -1,4 +1,4 @@
-#include "kvm.h"
+#include "host/os/kvm.h"
 
 #include <fcntl.h>
 #include <linux/kvm.h>

@@ -9,6 +9,9 @@
 
 namespace mocker {
 
+/** The exit status of a child that could not enter its VM; the reason is on stderr. */
+constexpr int exitVmNotEntered = 70;
+
 struct Child {
   pid_t pid = -1;
   /** The simulation's control connection; a guest dials in by itself. */
@@ -23,8 +26,5 @@ struct Child {
  * that the workload gets. Throws std::runtime_error with what was refused.
  */
 Child launchChild(const VmSpec& spec, const rlimit& openFiles);
-
-/** Puts signal handling back to what a new program expects. */
-void resetSignalHandling();
 
 }  // namespace mocker

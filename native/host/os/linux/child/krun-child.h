@@ -8,9 +8,6 @@ namespace mocker {
 /** The vsock port on which the agent dials the host (CID 2); libkrun connects it to the VM's agent.sock. */
 constexpr unsigned agentPort = 1024;
 
-/** The exit status of a child that could not enter its VM; the reason is on stderr. */
-constexpr int exitVmNotEntered = 70;
-
 /**
  * Turns the calling process, a fresh single-threaded child of the monitor, into the VM of `spec.krun`: closes all
  * inherited descriptors but stdio, dies with the monitor, loads libkrun, enters the jail, then the guest. The process

@@ -1,4 +1,4 @@
-#include "remove-tree.h"
+#include "host/os/remove-tree.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -16,7 +16,7 @@
 
 #include "common/fd.h"
 #include "common/sys-error.h"
-#include "host/vmm/jail/id-mapping.h"
+#include "host/os/linux/child/id-mapping.h"
 
 namespace mocker {
 namespace {

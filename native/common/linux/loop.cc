@@ -1,4 +1,4 @@
-#include "loop.h"
+#include "common/loop.h"
 
 #include <sys/epoll.h>
 
@@ -7,26 +7,43 @@
 #include <limits>
 #include <vector>
 
-#include "clock.h"
-#include "sys-error.h"
+#include "common/clock.h"
+#include "common/sys-error.h"
 
 namespace mocker {
 
-Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (!epoll_) throwErrno("epoll_create1");
+namespace {
+
+uint32_t toEpoll(uint32_t events) {
+  return (events & event::readable ? uint32_t{EPOLLIN} : 0) | (events & event::writable ? uint32_t{EPOLLOUT} : 0) |
+         (events & event::hungUp ? uint32_t{EPOLLHUP} : 0);
 }
 
-void Loop::control(int operation, const Watch& watch) {
-  epoll_event event{};
-  event.events = watch.events;
-  event.data.u64 = watch.id;
-  if (::epoll_ctl(epoll_.get(), operation, watch.fd, &event) != 0) throwErrno("epoll_ctl");
+uint32_t fromEpoll(uint32_t events) {
+  return (events & EPOLLIN ? event::readable : 0) | (events & EPOLLOUT ? event::writable : 0) |
+         (events & (EPOLLHUP | EPOLLERR) ? event::hungUp : 0);
+}
+
+}  // namespace
+
+Loop::Loop() : kernel_(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!kernel_) throwErrno("epoll_create1");
+}
+
+void Loop::tell(const Watch& watch, uint32_t before) {
+  if (watch.events == before) return;
+  epoll_event change{};
+  change.events = toEpoll(watch.events);
+  change.data.u64 = watch.id;
+  // epoll reports hang-ups of all that it knows: what is watched for nothing is taken out.
+  const int operation = watch.events == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  if (::epoll_ctl(kernel_.get(), operation, watch.fd, &change) != 0) throwErrno("epoll_ctl");
 }
 
 void Loop::add(int fd, uint32_t events, Handler handler) {
   const uint64_t id = nextId_++;
   auto watch = std::make_shared<Watch>(Watch{fd, events, id, std::move(handler)});
-  if (events != 0) control(EPOLL_CTL_ADD, *watch);
+  tell(*watch, 0);
   watches_[id] = std::move(watch);
   ids_[fd] = id;
 }
@@ -35,16 +52,15 @@ void Loop::modify(int fd, uint32_t events) {
   const auto id = ids_.find(fd);
   if (id == ids_.end()) return;
   Watch& watch = *watches_[id->second];
-  if (watch.events == events) return;
   const uint32_t before = std::exchange(watch.events, events);
-  control(events == 0 ? EPOLL_CTL_DEL : before == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, watch);
+  tell(watch, before);
 }
 
 void Loop::remove(int fd) {
   const auto id = ids_.find(fd);
   if (id == ids_.end()) return;
   const auto watch = watches_.find(id->second);
-  if (watch->second->events != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  if (watch->second->events != 0) ::epoll_ctl(kernel_.get(), EPOLL_CTL_DEL, fd, nullptr);
   watches_.erase(watch);
   ids_.erase(id);
 }
@@ -89,14 +105,14 @@ void Loop::run() {
   while (!stopped_) {
     if (beforeSleep_) beforeSleep_();
     if (stopped_) break;
-    const int count = ::epoll_wait(epoll_.get(), events, 32, msToNextTimer());
+    const int count = ::epoll_wait(kernel_.get(), events, 32, msToNextTimer());
     if (count < 0 && errno != EINTR) throwErrno("epoll_wait");
     for (int i = 0; i < count && !stopped_; ++i) {
       const auto it = watches_.find(events[i].data.u64);
       if (it == watches_.end()) continue;
       // Held here: the handler may remove itself.
       const std::shared_ptr<Watch> watch = it->second;
-      watch->handler(events[i].events);
+      watch->handler(fromEpoll(events[i].events));
     }
     runTimers();
   }

@@ -1,6 +1,7 @@
-#include "process.h"
+#include "host/os/process.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -49,6 +50,23 @@ Fd openProcess(pid_t pid, uint64_t startTimeTicks) {
   // Only now is the pid pinned; a reused one shows in the start time.
   if (processStartTime(pid) != startTimeTicks) return Fd();
   return fd;
+}
+
+Fd openChild(pid_t pid) {
+  Fd fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!fd) throwErrno("pidfd_open " + std::to_string(pid));
+  return fd;
+}
+
+void closeFrom(int first) {
+  if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0u, 0u) == 0) return;
+  const long most = sysconf(_SC_OPEN_MAX);
+  for (int fd = first; fd < (most > 0 && most < 65536 ? most : 65536); ++fd) close(fd);
+}
+
+void returnFreeMemory() {
+  mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024);
 }
 
 bool killProcess(pid_t pid, uint64_t startTimeTicks, int signal) {

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,7 +18,9 @@
 #include "common/sys-error.h"
 #include "host/core/krun-error.h"
 #include "host/core/libkrun.h"
-#include "host/vmm/jail/jail.h"
+#include "host/os/child.h"
+#include "host/os/linux/jail/jail.h"
+#include "host/os/process.h"
 
 namespace mocker {
 namespace {
@@ -255,14 +256,12 @@ class Vm {
 
 /** Ours: stdio and the console. Everything else is the monitor's, its lock above all, and must not live on in here. */
 void closeInherited(int consoleFd) {
-  unsigned first = consoleTarget;
+  int first = consoleTarget;
   if (consoleFd >= 0) {
     if (consoleFd != consoleTarget && dup2(consoleFd, consoleTarget) < 0) throwErrno("the console's descriptor");
     ++first;
   }
-  if (syscall(SYS_close_range, first, ~0u, 0u) == 0) return;
-  const long most = sysconf(_SC_OPEN_MAX);
-  for (int fd = static_cast<int>(first); fd < (most > 0 && most < 65536 ? most : 65536); ++fd) close(fd);
+  closeFrom(first);
 }
 
 void dieWith(pid_t monitor) {
