@@ -31,8 +31,8 @@ class Loop {
   /** Watches `fd` (level-triggered). The descriptor must be removed before it is closed. */
   void add(int fd, uint32_t events, Handler handler);
   /**
-   * Changes what `fd` is watched for; no call to the kernel when nothing changes. With 0 not even hang-ups are
-   * reported: an end that we do not want to read yet would make the loop spin.
+   * Changes what `fd` is watched for; no call to the kernel when nothing changes. With 0 not even hang-ups
+   * are reported: an end that we do not want to read yet would make the loop spin.
    */
   void modify(int fd, uint32_t events);
   void remove(int fd);

@@ -12,8 +12,8 @@
 namespace mocker {
 
 /**
- * Listens at `path` (mode 0600, non-blocking). It appears there ready to be connected to, replacing what was there.
- * Throws SysError.
+ * Listens at `path` (mode 0600, non-blocking). It appears there ready to be connected to, replacing what was
+ * there. Throws SysError.
  */
 Fd listenUnix(const std::string& path);
 

@@ -27,7 +27,10 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
     make("libkrunfw.so.5", [], ...shared, "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
     const core = ["krun-error", "libkrun"].map((name) => `host/core/${name}.cc`);
     const os = ["files", "peer", "process"].map((name) => `host/os/linux/${name}.cc`);
-    program.build([...common, ...core, ...os, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"], ["-ldl"]);
+    program.build(
+      [...common, ...core, ...os, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"],
+      ["-ldl"],
+    );
   });
 
   program.defineTests(() => {

@@ -17,17 +17,17 @@ Fd listenUnix(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) throwErrno("socket");
   const size_t slash = path.rfind('/');
-  const std::string folder = slash == 0 ? "/" : path.substr(0, slash);
-  Fd folderFd;
-  // Bound beside its place and moved there when it listens: whoever sees the path can connect.
+  const std::string directory = slash == 0 ? "/" : path.substr(0, slash);
+  Fd directoryFd;
+  // Bound beside its place and moved there when it listens: all who see the path can connect.
   const std::string temporary = path + "~";
   std::string name = temporary;
   sockaddr_un address{};
   if (name.size() >= sizeof address.sun_path) {
-    // Too long for an address: go through the folder's descriptor.
-    folderFd.reset(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folderFd) throwErrno(folder);
-    name = "/proc/self/fd/" + std::to_string(folderFd.get()) + temporary.substr(slash);
+    // Too long for an address: go through the directory's descriptor.
+    directoryFd.reset(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!directoryFd) throwErrno(directory);
+    name = "/proc/self/fd/" + std::to_string(directoryFd.get()) + temporary.substr(slash);
     if (name.size() >= sizeof address.sun_path) throwErrno(path, ENAMETOOLONG);
   }
   address.sun_family = AF_UNIX;

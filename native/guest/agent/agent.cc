@@ -24,13 +24,16 @@ namespace {
 constexpr size_t maxWriteBytes = 32768;
 constexpr size_t maxControlQueueBytes = 1 << 20;
 constexpr int64_t ackTimeoutMs = 5000;
-/** Everything that could still hold a pipe of the main process is killed with it, so this only bounds the absurd. */
+/**
+ * Everything that could still hold a pipe of the main process is killed with it, so this only bounds the
+ * absurd.
+ */
 constexpr int mainDrainMs = 2000;
 constexpr int execDrainMs = 1000;
 constexpr int64_t haltMs = 2000;
 const std::string mainId = "main";
 
-char scratch[65536];
+char readBuffer[65536];
 
 class RequestError : public std::runtime_error {
  public:
@@ -149,7 +152,8 @@ void Agent::loseControl() {
   loop_.remove(control_.get());
   control_.reset();
   controlOut_.clear();
-  if (!transport_->canRedial()) powerOff(machine_);  // the monitor is gone, and with it whoever could ask for anything
+  // The monitor is gone, and with it all who could ask for anything.
+  if (!transport_->canRedial()) powerOff(machine_);
   connectControl();
 }
 
@@ -160,7 +164,7 @@ void Agent::onControl(uint32_t events) {
 }
 
 void Agent::readControl() {
-  const ssize_t got = ::recv(control_.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+  const ssize_t got = ::recv(control_.get(), readBuffer, sizeof readBuffer, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return loseControl();
   struct {
@@ -172,7 +176,7 @@ void Agent::readControl() {
     }
   } handler{*this};
   try {
-    decoder_.feed(std::string_view(scratch, static_cast<size_t>(got)), handler);
+    decoder_.feed(std::string_view(readBuffer, static_cast<size_t>(got)), handler);
   } catch (const ProtocolError&) {
     loseControl();
   }
@@ -356,7 +360,8 @@ void Agent::killAll() {
 
 void Agent::mainEnded() {
   mainEnded_ = true;
-  // Behind the exit: the monitor may end the machine as soon as it has recorded that. A failed start is answered first.
+  // Behind the exit: the monitor may end the machine as soon as it has recorded that. A failed start is
+  // answered first.
   const bool alone = sessions_.size() == 1 && !sessions_.begin()->second->failedToStart();
   if (machine_.disposable && alone) sessions_.begin()->second->sendNext({{"halt", true}});
   loop_.after(ackTimeoutMs, [this] { beginHalt(); });

@@ -16,14 +16,17 @@ struct Child {
   pid_t pid = -1;
   /** The simulation's control connection; a guest dials in by itself. */
   Fd control;
-  /** A VM's standard error and its kernel's console: read ends of pipes, non-blocking, to be read all its life. */
+  /**
+   * A VM's standard error and its kernel's console: read ends of pipes, non-blocking, to be read all its
+   * life.
+   */
   Fd errors;
   Fd console;
 };
 
 /**
- * Starts the runtime that `spec` asks for. The child dies with this process. `openFiles` is the limit on open files
- * that the workload gets. Throws std::runtime_error with what was refused.
+ * Starts the runtime that `spec` asks for. The child dies with this process. `openFiles` is the limit on open
+ * files that the workload gets. Throws std::runtime_error with what was refused.
  */
 Child launchChild(const VmSpec& spec, const rlimit& openFiles);
 

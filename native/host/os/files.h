@@ -17,9 +17,9 @@ bool isFileLocked(const std::string& path);
 enum class CopyMethod { cloned, copied };
 
 /**
- * Copies bytes between two open files: by sharing extents where the file system can (FICLONERANGE; offsets and length
- * must be block-aligned for that), else inside the kernel, else through memory. Past the destination's end, holes of the
- * source become holes.
+ * Copies bytes between two open files: by sharing extents where the file system can (FICLONERANGE; offsets
+ * and length must be block-aligned for that), else inside the kernel, else through memory. Past the
+ * destination's end, holes of the source become holes.
  * @throws SysError; also if the source ends early (EIO)
  */
 CopyMethod copyRange(int source, int destination, uint64_t sourceOffset, uint64_t destinationOffset, uint64_t length);

@@ -13,7 +13,9 @@ struct KvmStatus {
   std::string hint;
 };
 
-/** Opens /dev/kvm, asks for its API version, and recognises PVM, whose KVM cannot run ordinary guest kernels. */
+/**
+ * Opens /dev/kvm, asks for its API version, and recognises PVM, whose KVM cannot run ordinary guest kernels.
+ */
 KvmStatus kvmStatus();
 
 }  // namespace mocker

@@ -13,7 +13,8 @@
 namespace mocker {
 
 /**
- * The start time in clock ticks since boot (Linux: field 22 of /proc/<pid>/stat). With the pid it names a process for good.
+ * The start time in clock ticks since boot (Linux: field 22 of /proc/<pid>/stat). With the pid it names a
+ * process for good.
  * @returns nothing if there is no such process (a zombie counts as none)
  */
 std::optional<uint64_t> processStartTime(pid_t pid);
@@ -35,13 +36,19 @@ struct ExitStatus {
   std::optional<int> signal;
 };
 
-/** After the pidfd became readable: reaps our own child and says how it ended; nothing for anybody else's process. */
+/**
+ * After the pidfd became readable: reaps our own child and says how it ended; nothing for anybody else's
+ * process.
+ */
 std::optional<ExitStatus> reapProcess(int pidfd);
 
 /** Closes every descriptor from `first` on. */
 void closeFrom(int first);
 
-/** Has the C library give memory that is free back to the system at once: for a process that lives long and does little. */
+/**
+ * Has the C library give memory that is free back to the system at once: for a process that lives long and
+ * does little.
+ */
 void returnFreeMemory();
 
 struct SpawnOptions {
@@ -52,8 +59,8 @@ struct SpawnOptions {
 };
 
 /**
- * Starts a program detached: its own session, stdin from /dev/null, an empty environment (nothing of ours may get
- * into a process that shares a guest's security context), no inherited descriptors, default signals.
+ * Starts a program detached: its own session, stdin from /dev/null, an empty environment (nothing of ours may
+ * get into a process that shares a guest's security context), no inherited descriptors, default signals.
  * @throws SysError
  */
 pid_t spawnDetached(const SpawnOptions& options);

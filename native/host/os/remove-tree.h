@@ -6,9 +6,9 @@
 namespace mocker {
 
 /**
- * Removes a folder with everything in it, as the root of a user namespace with the caller's subordinate ids: a
- * simulated VM of an ordinary user leaves files and folders of those ids, which the user alone cannot remove.
- * Throws std::exception.
+ * Removes a directory with everything in it, as the root of a user namespace with the caller's subordinate
+ * ids: a simulated VM of an ordinary user leaves files and directories of those ids, which the user alone
+ * cannot remove. Throws std::exception.
  */
 void removeTree(const std::string& path);
 

@@ -1,5 +1,5 @@
 // mocker-vmm: the monitor of one VM. `mocker-vmm <absolute path of vmm.json>`; see spec.h.
-// `mocker-vmm --remove <absolute path>` removes a VM's folder; see remove-tree.h.
+// `mocker-vmm --remove <absolute path>` removes a VM's directory; see remove-tree.h.
 
 #include <sys/resource.h>
 #include <sys/stat.h>

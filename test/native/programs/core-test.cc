@@ -1,4 +1,5 @@
-// Tests of native/host/core and of the agent's archives, in a program of its own so that it can be built with the sanitizers.
+// Tests of native/host/core and of the agent's archives, in a program of its own so that it can be built with
+// the sanitizers.
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -118,7 +119,7 @@ void spawnAndReap() {
   }
   const auto text = readFile(log, 1 << 16);
   expectContains(text, "out\nerr\n");
-  // 0, 1, 2 and the folder that ls reads.
+  // 0, 1, 2 and the directory that ls reads.
   expectContains(text, "\n4\n");
   expect(text.find("HOME=") == std::string::npos, "no environment");
   expectContains(messageOf([&] { spawnDetached({{scratch + "/none"}, log}); }), "none: no such file or directory");

@@ -1,4 +1,5 @@
-// Tests of the monitor's parts: output, connections, jail. A program of its own, so that it can be built with the sanitizers.
+// Tests of the monitor's parts: output, connections, jail. A program of its own, so that it can be built with
+// the sanitizers.
 
 #include <fcntl.h>
 #include <sched.h>
@@ -137,7 +138,7 @@ void connectionEndsWithinItsCall() {
   Loop loop;
   auto [own, peer] = socketPair();
   std::unique_ptr<FramedConnection> connection;
-  std::shared_ptr<FramedConnection> buried;
+  std::shared_ptr<FramedConnection> pendingDelete;
   int messages = 0;
   FramedConnection::Events events;
   events.message = [&](std::string&&) {
@@ -146,10 +147,10 @@ void connectionEndsWithinItsCall() {
   };
   events.drained = [] {};
   // As the monitor does.
-  events.closed = [&] { buried = std::move(connection); };
+  events.closed = [&] { pendingDelete = std::move(connection); };
   loop.beforeSleep([&] {
-    if (buried) loop.stop();
-    buried.reset();
+    if (pendingDelete) loop.stop();
+    pendingDelete.reset();
   });
   connection = std::make_unique<FramedConnection>(loop, std::move(own), std::string(), 64, std::move(events));
   writeFully(peer.get(), frame(FrameType::json, "1") + frame(FrameType::err, "ignored") + frame(FrameType::json, "2"));
@@ -163,11 +164,11 @@ void connectionEndsWithinItsCall() {
 void handshakeInTheLastMoment(const std::string& sent) {
   Loop loop;
   auto [own, peer] = socketPair();
-  std::unique_ptr<Greeting> handshake;
+  std::unique_ptr<Handshake> handshake;
   int calls = 0;
   // As the monitor does: the object is destroyed after the round, in which its timer is due as well.
-  handshake = std::make_unique<Greeting>(
-      loop, std::move(own), [&](Greeting&, Fd fd, const Json&, std::string) { calls += fd ? 1 : 100; }, 0);
+  handshake = std::make_unique<Handshake>(
+      loop, std::move(own), [&](Handshake&, Fd fd, const Json&, std::string) { calls += fd ? 1 : 100; }, 0);
   expect(sent.empty() ? shutdown(peer.get(), SHUT_WR) == 0 : writeFully(peer.get(), sent), "what the peer does");
   loop.beforeSleep([&] {
     if (calls == 0) return;
@@ -198,13 +199,13 @@ constexpr const char* outside = "/etc/passwd";
 JailPlan somePlan() {
   JailPlan plan;
   plan.attachPoint = scratch;
-  plan.folders = {"/boot/dev"};
+  plan.directories = {"/boot/dev"};
   using Kind = JailEntry::Kind;
   plan.entries.push_back({fill("program", "#!/bin/sh\n"), "/boot/init", Kind::program, true});
   plan.entries.push_back({fill("disk", "disk"), scratch + "/disk", Kind::disk, false});
   plan.entries.push_back({fill("image", "image"), scratch + "/image", Kind::disk, true});
   for (const char* name : {"/writable", "/readonly"}) {
-    expect(mkdir((scratch + name).c_str(), 0755) == 0 || errno == EEXIST, "a folder");
+    expect(mkdir((scratch + name).c_str(), 0755) == 0 || errno == EEXIST, "a directory");
     plan.entries.push_back({scratch + name, std::string("/share") + name, Kind::share, name[1] == 'r'});
   }
   plan.entries.push_back({"/dev/null", "/dev/null", Kind::device, false});
@@ -235,7 +236,7 @@ void jailContains() {
                expect(opening(scratch + "/disk", O_RDWR) == 0, "the disk to be writable");
                expect(opening(scratch + "/image", O_RDONLY) == 0, "the image to be readable");
                expect(opening(scratch + "/image", O_RDWR) != 0, "the image not to be writable");
-               expect(opening(scratch + "/program", O_RDONLY) == ENOENT, "nothing else of that folder to be there");
+               expect(opening(scratch + "/program", O_RDONLY) == ENOENT, "nothing else of that directory to be there");
                expect(creating("/share/writable/new") == 0, "the writable share to be writable");
                expect(creating("/share/readonly/new") != 0, "the read-only share not to be");
                expect(opening("/dev/null", O_RDWR) == 0, "/dev/null to work");
@@ -264,8 +265,8 @@ void jailNamesWhatIsMissing() {
 
 void jailWithoutNamespaces() {
   const auto plan = somePlan();
-  const auto boot = scratch + "/bootfolder";
-  expect(mkdir(boot.c_str(), 0755) == 0, "a folder");
+  const auto boot = scratch + "/bootdirectory";
+  expect(mkdir(boot.c_str(), 0755) == 0, "a directory");
   expectExit(inChild([&] {
                // As on a host that allows none: the layers that need no namespace still hold.
                Jail jail(plan);
@@ -278,7 +279,7 @@ void jailWithoutNamespaces() {
                }
                expect(creating(scratch + "/writable/new2") == 0, "the writable share to be writable");
                expect(opening(scratch + "/disk", O_RDWR) == 0, "the disk to be writable");
-               expect(opening(boot, O_RDONLY | O_DIRECTORY) == 0, "the boot folder to be readable");
+               expect(opening(boot, O_RDONLY | O_DIRECTORY) == 0, "the boot directory to be readable");
                return 0;
              }),
              0);

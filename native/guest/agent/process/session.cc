@@ -12,16 +12,22 @@
 namespace mocker {
 namespace {
 
-/** libkrun 1.17.4 fails on larger guest writes (upstream's BufDescTooSmall); one frame, header included, fits in one. */
+/**
+ * libkrun 1.17.4 fails on larger guest writes (upstream's BufDescTooSmall); one frame, header included, fits
+ * in one.
+ */
 constexpr size_t maxWriteBytes = 32768;
 
-/** What a grandchild may still add after the grace, so that one that writes without end cannot hold the exit back. */
+/**
+ * What a grandchild may still add after the grace, so that one that writes without end cannot hold the exit
+ * back.
+ */
 constexpr size_t maxBytesAfterGrace = 1 << 20;
 
 constexpr int64_t lingerMs = 5000;
 
 /** One for all sessions: it is used within a call only. */
-char scratch[65536];
+char readBuffer[65536];
 
 }  // namespace
 
@@ -117,7 +123,7 @@ void Session::onStream(uint32_t events) {
 }
 
 void Session::readStream() {
-  const ssize_t got = ::recv(stream_.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+  const ssize_t got = ::recv(stream_.get(), readBuffer, sizeof readBuffer, MSG_DONTWAIT);
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR) loseStream();
     return;
@@ -143,7 +149,7 @@ void Session::readStream() {
     }
   } handler{*this};
   try {
-    decoder_.feed(std::string_view(scratch, static_cast<size_t>(got)), handler);
+    decoder_.feed(std::string_view(readBuffer, static_cast<size_t>(got)), handler);
   } catch (const ProtocolError&) {
     return loseStream();
   }
@@ -202,7 +208,7 @@ void Session::readSource(Source& source) {
   bool empty = false;
   // A terminal gives at most 4 KiB at a time: gather a frame's worth.
   while (filled < maxWriteBytes) {
-    const ssize_t got = ::read(source.fd.get(), scratch + filled, maxWriteBytes - filled);
+    const ssize_t got = ::read(source.fd.get(), readBuffer + filled, maxWriteBytes - filled);
     if (got > 0) {
       filled += static_cast<size_t>(got);
       continue;
@@ -215,9 +221,9 @@ void Session::readSource(Source& source) {
   }
   const size_t payload = filled - frameHeaderBytes;
   if (payload > 0) {
-    putFrameHeader(scratch, source.type, static_cast<uint32_t>(payload));
+    putFrameHeader(readBuffer, source.type, static_cast<uint32_t>(payload));
     if (graceOver_) bytesAfterGrace_ += payload;
-    send(std::string_view(scratch, filled));
+    send(std::string_view(readBuffer, filled));
   }
   if (ended || (graceOver_ && (empty || bytesAfterGrace_ > maxBytesAfterGrace))) closeSource(source);
   checkDrained();
@@ -270,7 +276,8 @@ void Session::finish(const Json& exit) {
   loop_.cancel(timer_);
   phase_ = Phase::closing;
   send(jsonFrame(exit));
-  // Whoever listens gets the frame before we close: a vsock that is closed early may lose what is in flight.
+  // A peer that listens gets the frame before we close: a vsock that is closed early may lose what is in
+  // flight.
   timer_ = loop_.after(lingerMs, [this] {
     loseStream();
     phase_ = Phase::done;

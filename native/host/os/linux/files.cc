@@ -72,7 +72,9 @@ void copyBytes(int source, int destination, off_t sourceOffset, off_t destinatio
   }
 }
 
-/** Whether `length` bytes of `source` are there and nothing of the destination is: then holes can stay holes. */
+/**
+ * Whether `length` bytes of `source` are there and nothing of the destination is: then holes can stay holes.
+ */
 bool mayKeepHoles(int source, int destination, off_t sourceEnd, off_t destinationOffset) {
   struct stat from {};
   struct stat to {};

@@ -125,7 +125,7 @@ void check(int error, const std::string& what) {
 }  // namespace
 
 pid_t spawnDetached(const SpawnOptions& options) {
-  // Opened here, so that a missing folder is our error and not the child's silence.
+  // Opened here, so that a missing directory is our error and not the child's silence.
   const Fd log(open(options.logPath.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!log) throwErrno(options.logPath);
 

@@ -13,7 +13,7 @@
 namespace mocker {
 namespace {
 
-constexpr size_t maxGreetings = 64;
+constexpr size_t maxPending = 64;
 
 /** Only this user and root talk to the monitor. */
 bool mayConnect(int fd) {
@@ -29,7 +29,7 @@ bool mayConnect(int fd) {
 
 }  // namespace
 
-void Greetings::listen(const Fd& listener, Side side) {
+void PendingConnections::listen(const Fd& listener, Side side) {
   const int fd = listener.get();
   loop_.add(fd, event::readable, [this, fd, side](uint32_t) {
     Fd accepted = acceptUnix(fd);
@@ -46,22 +46,22 @@ void Greetings::listen(const Fd& listener, Side side) {
   });
 }
 
-void Greetings::take(Fd fd, Side side) {
-  if (waiting(side) >= maxGreetings) return;
-  auto greeting = std::make_unique<Greeting>(
-      loop_, std::move(fd), [this, side](Greeting& self, Fd taken, const Json& hello, std::string rest) {
-        const auto it = greetings_.find(&self);
-        bury_(std::move(it->second.second));
-        greetings_.erase(it);
-        welcome_(std::move(taken), hello, std::move(rest), side);
+void PendingConnections::take(Fd fd, Side side) {
+  if (waiting(side) >= maxPending) return;
+  auto handshake = std::make_unique<Handshake>(
+      loop_, std::move(fd), [this, side](Handshake& self, Fd taken, const Json& hello, std::string rest) {
+        const auto it = pending_.find(&self);
+        deleteLater_(std::move(it->second.second));
+        pending_.erase(it);
+        onHandshake_(std::move(taken), hello, std::move(rest), side);
       });
-  Greeting* key = greeting.get();
-  greetings_[key] = {side, std::move(greeting)};
+  Handshake* key = handshake.get();
+  pending_[key] = {side, std::move(handshake)};
 }
 
-size_t Greetings::waiting(Side side) const {
+size_t PendingConnections::waiting(Side side) const {
   return static_cast<size_t>(
-      std::count_if(greetings_.begin(), greetings_.end(), [&](const auto& entry) { return entry.second.first == side; }));
+      std::count_if(pending_.begin(), pending_.end(), [&](const auto& entry) { return entry.second.first == side; }));
 }
 
 }  // namespace mocker

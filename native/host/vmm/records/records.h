@@ -1,4 +1,4 @@
-// The monitor's records in the VM's state folder: runtime.json and exit.json.
+// The monitor's records in the VM's state directory: runtime.json and exit.json.
 #pragma once
 
 #include <sys/types.h>

@@ -60,9 +60,9 @@ void AttachClient::setReadingInput(bool reading) {
 void AttachClient::onEvents(uint32_t events) {
   if (events & event::writable) flush();
   if (fd_ && (events & event::readable)) {
-    const ssize_t got = ::recv(fd_.get(), scratch, scratchBytes, MSG_DONTWAIT);
+    const ssize_t got = ::recv(fd_.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
     if (got > 0) {
-      feed(std::string_view(scratch, static_cast<size_t>(got)));
+      feed(std::string_view(readBuffer, static_cast<size_t>(got)));
     } else if (got == 0) {
       inputEnded_ = true;  // half-closed; it may still listen
     } else if (errno != EAGAIN && errno != EINTR) {

@@ -57,14 +57,14 @@ void FramedConnection::read() {
   ssize_t got;
   if (events_.descriptor) {
     std::vector<Fd> passed;
-    got = receiveWithFds(fd_.get(), scratch, scratchBytes, passed);
+    got = receiveWithFds(fd_.get(), readBuffer, readBufferBytes, passed);
     for (auto& fd : passed) events_.descriptor(std::move(fd));
   } else {
-    got = ::recv(fd_.get(), scratch, scratchBytes, MSG_DONTWAIT);
+    got = ::recv(fd_.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return close();
-  feed(std::string_view(scratch, static_cast<size_t>(got)));
+  feed(std::string_view(readBuffer, static_cast<size_t>(got)));
 }
 
 void FramedConnection::feed(std::string_view bytes) {
@@ -87,7 +87,7 @@ void FramedConnection::feed(std::string_view bytes) {
 }
 
 void FramedConnection::flush() {
-  if (out_.flush(fd_.get(), scratchBytes)) return;
+  if (out_.flush(fd_.get(), readBufferBytes)) return;
   // A peer that reads no more may still have something to say: that is found out by reading.
   sinkGone_ = true;
   out_.clear();

@@ -43,7 +43,7 @@ void Splice::onEvents(int index, uint32_t events) {
 void Splice::readFrom(int index) {
   End& from = ends_[index];
   End& to = ends_[1 - index];
-  const ssize_t got = ::recv(from.fd.get(), scratch, scratchBytes, MSG_DONTWAIT);
+  const ssize_t got = ::recv(from.fd.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) {
     from.readEnded = true;
@@ -51,7 +51,7 @@ void Splice::readFrom(int index) {
     return;
   }
   if (to.writeEnded) return;
-  to.out.append(std::string_view(scratch, static_cast<size_t>(got)));
+  to.out.append(std::string_view(readBuffer, static_cast<size_t>(got)));
 }
 
 void Splice::settle() {
@@ -59,7 +59,7 @@ void Splice::settle() {
     End& to = ends_[i];
     End& from = ends_[1 - i];
     if (to.writeEnded) continue;
-    if (!to.out.flush(to.fd.get(), scratchBytes)) {
+    if (!to.out.flush(to.fd.get(), readBufferBytes)) {
       to.writeEnded = true;
       to.out.clear();
     } else if (to.out.empty() && from.readEnded) {

@@ -63,9 +63,9 @@ pid_t startHelper(const char* helper, pid_t child, unsigned own, const std::pair
   char* argv[9] = {};
   for (size_t i = 0; i < 8; ++i) argv[i] = const_cast<char*>(words[i].c_str());
   char* envp[] = {const_cast<char*>("PATH=/usr/bin:/bin:/usr/sbin:/sbin"), nullptr};
-  for (const char* folder : {"/usr/bin/", "/bin/", "/usr/local/bin/"}) {
+  for (const char* directory : {"/usr/bin/", "/bin/", "/usr/local/bin/"}) {
     pid_t pid = -1;
-    if (::posix_spawn(&pid, (folder + words[0]).c_str(), nullptr, nullptr, argv, envp) == 0) return pid;
+    if (::posix_spawn(&pid, (directory + words[0]).c_str(), nullptr, nullptr, argv, envp) == 0) return pid;
   }
   return -1;
 }

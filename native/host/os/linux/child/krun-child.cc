@@ -36,8 +36,8 @@ constexpr const char* rootTag = "/dev/root";
 constexpr uint32_t kernelFormatElf = 1;
 
 /**
- * libkrun's own (DEFAULT_KERNEL_CMDLINE and init=, src/vmm/src/vmm_config/kernel_cmdline.rs), which a kernel image
- * replaces. rcu_expedited: a guest waits for its kernel's grace periods at every mount and unmount.
+ * libkrun's own (DEFAULT_KERNEL_CMDLINE and init=, src/vmm/src/vmm_config/kernel_cmdline.rs), which a kernel
+ * image replaces. rcu_expedited: a guest waits for its kernel's grace periods at every mount and unmount.
  */
 constexpr const char* kernelCommandLine =
     "reboot=k panic=-1 panic_print=0 nomodule console=hvc0 rootfstype=virtiofs rw quiet no-kvmapf "
@@ -46,7 +46,8 @@ constexpr const char* kernelCommandLine =
 /** x86_64 and aarch64 with 4 KiB pages: what one entry of a second-level page table maps. */
 constexpr uintptr_t hugePageBytes = 2u << 20;
 
-// Inside the jail. A name that no data directory has: disks keep their host paths, which VMDK descriptors contain.
+// Inside the jail. A name that no data directory has: disks keep their host paths, which VMDK descriptors
+// contain.
 const std::string ours = "/.mocker";
 const std::string bootInside = ours + "/boot";
 const std::string kernelInside = ours + "/kernel";
@@ -54,7 +55,7 @@ const std::string kernelInside = ours + "/kernel";
 constexpr int consoleTarget = 3;
 
 /** Mount points of the guest's boot file system, which is read-only. */
-constexpr const char* bootFolders[] = {"dev", "proc", "sys", "run", "tmp", "mnt", "newroot"};
+constexpr const char* bootDirectories[] = {"dev", "proc", "sys", "run", "tmp", "mnt", "newroot"};
 
 std::string sharePath(const VmSpec& spec, size_t index, bool jailed) {
   return jailed ? ours + "/share/" + std::to_string(index) : spec.krun->shares[index].path;
@@ -66,8 +67,9 @@ JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   plan.attachPoint = spec.runDir;
   plan.withoutNetwork = spec.krun->network == KrunSpec::Network::none;
   plan.withoutListening = spec.krun->portMap.empty();
-  for (const auto* folder : bootFolders) plan.folders.push_back(bootInside + "/" + folder);
-  // The kernel starts /init.krun; a libkrun whose own init cannot be left out starts /mocker-agent from there.
+  for (const auto* directory : bootDirectories) plan.directories.push_back(bootInside + "/" + directory);
+  // The kernel starts /init.krun; a libkrun whose own init cannot be left out starts /mocker-agent from
+  // there.
   plan.entries.push_back({spec.agentPath, bootInside + "/init.krun", Kind::program, true});
   plan.entries.push_back({spec.agentPath, bootInside + "/mocker-agent", Kind::program, true});
   if (library.kernelIsImage()) plan.entries.push_back({library.kernelPath(), kernelInside, Kind::disk, true});
@@ -88,14 +90,14 @@ JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   return plan;
 }
 
-/** Without a mount namespace the boot share is a folder of the VM's own. */
-std::string makeBootFolder(const VmSpec& spec) {
+/** Without a mount namespace the boot share is a directory of the VM's own. */
+std::string makeBootDirectory(const VmSpec& spec) {
   const auto boot = spec.stateDir + "/boot";
   const auto make = [](const std::string& path) {
     if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) throwErrno(path);
   };
   make(boot);
-  for (const auto* folder : bootFolders) make(boot + "/" + folder);
+  for (const auto* directory : bootDirectories) make(boot + "/" + directory);
   for (const char* name : {"init.krun", "mocker-agent"}) {
     const auto target = boot + "/" + name;
     const Fd source(open(spec.agentPath.c_str(), O_RDONLY | O_CLOEXEC));
@@ -107,8 +109,8 @@ std::string makeBootFolder(const VmSpec& spec) {
   return boot;
 }
 
-/** The folder that mocker-vmm itself is in: the bundled libraries are beside it. */
-std::string ownFolder() {
+/** The directory that mocker-vmm itself is in: the bundled libraries are beside it. */
+std::string ownDirectory() {
   char path[PATH_MAX];
   const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
   if (size <= 0 || size == static_cast<ssize_t>(sizeof path)) return {};
@@ -117,9 +119,9 @@ std::string ownFolder() {
 }
 
 /**
- * Makes the kernel place the next mapping of this size, the guest's memory, at a multiple of 2 MiB: KVM maps huge pages
- * only where the guest's and the host's addresses agree below that. Linux does so by itself since 6.7. Failing costs
- * only time.
+ * Makes the kernel place the next mapping of this size, the guest's memory, at a multiple of 2 MiB: KVM maps
+ * huge pages only where the guest's and the host's addresses agree below that. Linux does so by itself since
+ * 6.7. Failing costs only time.
  */
 void alignNextMapping(size_t bytes) {
   void* const probe = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -173,8 +175,8 @@ class Vm {
   }
 
   /**
-   * A kernel image is read into the guest's own memory. The kernel of a libkrunfw is a mapping of that file beside it,
-   * which KVM can map only in pages of 4 KiB, each at the price of a fault.
+   * A kernel image is read into the guest's own memory. The kernel of a libkrunfw is a mapping of that file
+   * beside it, which KVM can map only in pages of 4 KiB, each at the price of a fault.
    */
   void setKernel(const std::string& path) {
     check("krun_set_kernel", krun_.set_kernel(context_, path.c_str(), kernelFormatElf, nullptr, kernelCommandLine), path);
@@ -215,8 +217,8 @@ class Vm {
       return;
     }
     // The jail's read-only mount is as good; without either, "read-only" would be a lie.
-    if (share.readOnly && !jailed) refuse("read-only shared folders without the jail's mount namespace", "1.18");
-    if (!krun_.add_virtiofs) refuse("shared folders", "1.9");
+    if (share.readOnly && !jailed) refuse("read-only shared directories without the jail's mount namespace", "1.18");
+    if (!krun_.add_virtiofs) refuse("shared directories", "1.9");
     check("krun_add_virtiofs", krun_.add_virtiofs(context_, share.tag.c_str(), path.c_str()), share.path);
   }
 
@@ -233,9 +235,9 @@ class Vm {
         check("krun_disable_implicit_vsock", krun_.disable_implicit_vsock(context_), "");
         check("krun_add_vsock", krun_.add_vsock(context_, tsiHijackInet), "");
       }
-      // The map only renames ports: libkrun 1.19.7 binds and listens on what is not in it too (TsiStreamProxy::try_listen).
-      // That nothing appears on the host is the system call filter's doing: TSI keeps a listener inside the guest when
-      // the host answers EPERM.
+      // The map only renames ports: libkrun 1.19.7 binds and listens on what is not in it too
+      // (TsiStreamProxy::try_listen). That nothing appears on the host is the system call filter's doing: TSI
+      // keeps a listener inside the guest when the host answers EPERM.
       std::vector<const char*> map;
       for (const auto& port : krun.portMap) map.push_back(port.c_str());
       map.push_back(nullptr);
@@ -254,7 +256,10 @@ class Vm {
   uint32_t context_ = 0;
 };
 
-/** Ours: stdio and the console. Everything else is the monitor's, its lock above all, and must not live on in here. */
+/**
+ * Ours: stdio and the console. Everything else is the monitor's, its lock above all, and must not live on in
+ * here.
+ */
 void closeInherited(int consoleFd) {
   int first = consoleTarget;
   if (consoleFd >= 0) {
@@ -273,7 +278,8 @@ void resetSignals() {
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   // A stream that the host closed is an error code for libkrun, not the VM's death.
   ::signal(SIGPIPE, SIG_IGN);
-  // What asks all processes of a host, a service or a terminal to end is answered by the monitor, which stops the guest.
+  // What asks all processes of a host, a service or a terminal to end is answered by the monitor, which stops
+  // the guest.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::signal(signal, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
@@ -293,11 +299,11 @@ void enterKrun(const VmSpec& spec, int consoleFd) {
     dieWith(monitor);
     closeInherited(consoleFd);
     resetSignals();
-    const auto library = Libkrun::load(spec.krun->libkrunPath, spec.krun->kernelPath, ownFolder());
+    const auto library = Libkrun::load(spec.krun->libkrunPath, spec.krun->kernelPath, ownDirectory());
 
     Jail jail(planJail(spec, library));
     const bool jailed = jail.enterNamespaces();
-    const auto boot = jailed ? bootInside : makeBootFolder(spec);
+    const auto boot = jailed ? bootInside : makeBootDirectory(spec);
     jail.restrict(boot);
     say(jail.summary());
     dieWith(monitor);  // again: a change of credentials clears it

@@ -32,7 +32,8 @@ constexpr int maxAttempts = 1000;
       std::error_code error;
       std::filesystem::remove_all(path, error);
       if (!error) ::_exit(0);
-      // What another remover takes before us is no failure: Node's rm goes on for a while after it has given up.
+      // What another remover takes before us is no failure: Node's rm goes on for a while after it has given
+      // up.
       if (error != std::errc::no_such_file_or_directory || attempts == maxAttempts)
         throw std::filesystem::filesystem_error("cannot remove", path, error);
     }

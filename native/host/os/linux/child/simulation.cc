@@ -34,7 +34,9 @@ Ends makePipe() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-/** As fork, but into new namespaces, so that the child itself is PID 1 there and no process stands in between. */
+/**
+ * As fork, but into new namespaces, so that the child itself is PID 1 there and no process stands in between.
+ */
 pid_t cloneInto(unsigned long flags) {
   return static_cast<pid_t>(::syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
 }
@@ -79,7 +81,7 @@ struct Launch {
     if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) throwErrno("cannot become the namespace's root");
     ::setgroups(0, nullptr);  // refused where only one group is mapped
   }
-  // After the change of user, which clears it; whoever died in between shows in the pipe.
+  // After the change of user, which clears it; a monitor that died in between shows in the pipe.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) throwErrno("prctl");
   pollfd monitor{launch.go, POLLIN, 0};
   if (::poll(&monitor, 1, 0) > 0 && (monitor.revents & POLLHUP)) ::_exit(125);
@@ -96,8 +98,8 @@ struct Launch {
 }
 
 /**
- * The agent's file, through a read-only mount of its own where that can be had: a root workload could otherwise
- * rewrite it by way of /proc/1/exe.
+ * The agent's file, through a read-only mount of its own where that can be had: a root workload could
+ * otherwise rewrite it by way of /proc/1/exe.
  */
 Fd openAgent(const std::string& path) {
   Fd tree(::open_tree(AT_FDCWD, path.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));

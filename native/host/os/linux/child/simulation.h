@@ -1,4 +1,5 @@
-// The simulation runtime: the agent as PID 1 of new Linux namespaces. Never isolation from the user who runs it.
+// The simulation runtime: the agent as PID 1 of new Linux namespaces. Never isolation from the user who runs
+// it.
 #pragma once
 
 #include "host/os/child.h"

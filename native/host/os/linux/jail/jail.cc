@@ -24,7 +24,7 @@
 namespace mocker {
 namespace {
 
-void makeFolders(const std::string& path) {
+void makeDirectories(const std::string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const auto part = path.substr(0, slash);
     if (mkdir(part.c_str(), 0755) != 0 && errno != EEXIST) throwErrno(part);
@@ -92,7 +92,7 @@ bool Jail::enterUserNamespace() {
   }
   try {
     writeTo("/proc/self/setgroups", "deny");
-    // Ourselves only, under our own numbers: a shared folder shows its files' owners as Docker does.
+    // Ourselves only, under our own numbers: a shared directory shows its files' owners as Docker does.
     writeTo("/proc/self/uid_map", std::to_string(uid) + " " + std::to_string(uid) + " 1");
     writeTo("/proc/self/gid_map", std::to_string(gid) + " " + std::to_string(gid) + " 1");
   } catch (const SysError& error) {
@@ -128,7 +128,8 @@ bool Jail::enterNamespaces() {
 void Jail::buildRoot() {
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throwErrno("make mounts private");
 
-  // Opened before the new root covers anything, after the namespace was made: only its own mounts can be bound.
+  // Opened before the new root covers anything, after the namespace was made: only its own mounts can be
+  // bound.
   std::vector<Fd> sources;
   for (const auto& entry : plan_.entries) {
     sources.emplace_back(open(entry.source.c_str(), O_PATH | O_CLOEXEC));
@@ -138,21 +139,21 @@ void Jail::buildRoot() {
   if (mount("mocker", root.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m,nr_inodes=4096") != 0) {
     throwErrno("mount the jail's root on " + root);
   }
-  for (const auto& folder : plan_.folders) makeFolders(root + folder);
+  for (const auto& directory : plan_.directories) makeDirectories(root + directory);
   for (size_t i = 0; i < sources.size(); ++i) {
     const auto& entry = plan_.entries[i];
     const auto target = root + entry.inside;
     struct stat status {};
     if (fstat(sources[i].get(), &status) != 0) throwErrno(entry.source);
     if (S_ISDIR(status.st_mode)) {
-      makeFolders(target);
+      makeDirectories(target);
     } else {
-      makeFolders(target.substr(0, target.rfind('/')));
+      makeDirectories(target.substr(0, target.rfind('/')));
       const Fd file(open(target.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
       if (!file) throwErrno(target);
     }
     const auto source = "/proc/self/fd/" + std::to_string(sources[i].get());
-    // Recursive: a user namespace may not look behind what is mounted inside a folder.
+    // Recursive: a user namespace may not look behind what is mounted inside a directory.
     if (mount(source.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
       throwErrno("bind " + entry.source);
     }
@@ -161,8 +162,8 @@ void Jail::buildRoot() {
     if (entry.kind != JailEntry::Kind::device) attributes |= attrNoDev;
     tighten(target, attributes);
   }
-  // virtio-fs opens inodes again through /proc/self/fd. Only that folder, and only ours: not /proc.
-  makeFolders(root + "/proc/self/fd");
+  // virtio-fs opens inodes again through /proc/self/fd. Only that directory, and only ours: not /proc.
+  makeDirectories(root + "/proc/self/fd");
   if (mount("/proc/self/fd", (root + "/proc/self/fd").c_str(), nullptr, MS_BIND, nullptr) != 0) {
     throwErrno("bind /proc/self/fd");
   }
@@ -202,8 +203,8 @@ void Jail::dropCapabilities() {
   uint64_t keep = 0;
   const auto keepOne = [&](unsigned capability) { keep |= uint64_t{1} << capability; };
   if (geteuid() == 0) {
-    // Owners and modes of files in shared folders. Not CAP_MKNOD: no device may appear on the host through a share;
-    // not CAP_DAC_READ_SEARCH: it opens files by handle, outside any root.
+    // Owners and modes of files in shared directories. Not CAP_MKNOD: no device may appear on the host
+    // through a share; not CAP_DAC_READ_SEARCH: it opens files by handle, outside any root.
     if (hasKind(JailEntry::Kind::share)) {
       for (const unsigned capability : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SETUID, CAP_SETGID,
                                         CAP_SETFCAP}) {
@@ -230,13 +231,14 @@ void Jail::enterLandlock(const std::string& boot) {
   std::vector<LandlockRule> rules;
   for (const auto& entry : plan_.entries) {
     if (entry.kind == JailEntry::Kind::socket) continue;   // connecting is not a file access
-    if (entry.kind == JailEntry::Kind::program) continue;  // in the boot folder
+    if (entry.kind == JailEntry::Kind::program) continue;  // in the boot directory
     LandlockRule rule{pathOf(entry), entry.readOnly, entry.kind == JailEntry::Kind::device};
     rules.push_back(std::move(rule));
   }
   rules.push_back({boot, true, false});
   rules.push_back({"/proc/self/fd", true, false});
-  // Before version 2, Landlock forbids every rename between folders: worse than useless for a shared folder.
+  // Before version 2, Landlock forbids every rename between directories: worse than useless for a shared
+  // directory.
   const auto result = enterLandlockDomain(rules, plan_.withoutNetwork, hasKind(JailEntry::Kind::share) ? 2 : 1);
   (result.entered ? active_ : absent_).push_back(result.description);
 }

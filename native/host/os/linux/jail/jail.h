@@ -1,5 +1,5 @@
-// What contains mocker-vmm's child once a guest runs in it. libkrun does not: its virtio-fs serves a hostile guest kernel
-// whatever the process can open, and a hole in any device is a hole into this process.
+// What contains mocker-vmm's child once a guest runs in it. libkrun does not: its virtio-fs serves a hostile
+// guest kernel whatever the process can open, and a hole in any device is a hole into this process.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace mocker {
 
-/** A file, folder or device that stays reachable, at `inside` of the jail's root. */
+/** A file, directory or device that stays reachable, at `inside` of the jail's root. */
 struct JailEntry {
   enum class Kind { disk, share, program, device, socket };
   std::string source;
@@ -18,9 +18,9 @@ struct JailEntry {
 
 struct JailPlan {
   std::vector<JailEntry> entries;
-  /** Empty folders, for mount points of the guest. */
-  std::vector<std::string> folders;
-  /** Any existing folder of ours: the new root is built over it, in our own mount namespace only. */
+  /** Empty directories, for mount points of the guest. */
+  std::vector<std::string> directories;
+  /** Any existing directory of ours: the new root is built over it, in our own mount namespace only. */
   std::string attachPoint;
   /** The guest has no network: neither has this process. */
   bool withoutNetwork = true;
@@ -29,9 +29,10 @@ struct JailPlan {
 };
 
 /**
- * Enters the jail, from the outside in: user namespace (unless root), mount, IPC, UTS and maybe network namespaces, a
- * root of nothing but the plan's entries, no capabilities but those that virtio-fs needs, no new privileges,
- * Landlock, seccomp. What the host does not allow is left out and said: every layer is of use without the others.
+ * Enters the jail, from the outside in: user namespace (unless root), mount, IPC, UTS and maybe network
+ * namespaces, a root of nothing but the plan's entries, no capabilities but those that virtio-fs needs, no
+ * new privileges, Landlock, seccomp. What the host does not allow is left out and said: every layer is of use
+ * without the others.
  */
 class Jail {
  public:
@@ -46,7 +47,7 @@ class Jail {
 
   /**
    * Everything that cannot be undone: capabilities, limits, Landlock, seccomp. Before any thread is started.
-   * @param boot the folder of the guest's boot file system, as this process now sees it
+   * @param boot the directory of the guest's boot file system, as this process now sees it
    */
   void restrict(const std::string& boot);
 

@@ -35,7 +35,7 @@ struct RulesetAttributes {
   uint64_t scoped;
 };
 
-/** What may be ruled on when the path is not a folder. */
+/** What may be ruled on when the path is not a directory. */
 constexpr uint64_t fileRights = execute | writeFile | readFile | truncate | ioctlDevice;
 
 }  // namespace

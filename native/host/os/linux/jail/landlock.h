@@ -6,7 +6,7 @@
 
 namespace mocker {
 
-/** A file or folder (with all below it) that stays accessible. */
+/** A file or directory (with all below it) that stays accessible. */
 struct LandlockRule {
   std::string path;
   bool readOnly = true;

@@ -11,9 +11,10 @@ struct SyscallPolicy {
 };
 
 /**
- * Installs a seccomp filter for this thread and its children; needs no_new_privs. A list of what is forbidden rather than
- * of what is allowed: libkrun, its libraries and the C library differ between the versions that must work.
- * Programs cannot be started and other processes cannot be touched; nothing can be mounted, loaded or traced.
+ * Installs a seccomp filter for this thread and its children; needs no_new_privs. A list of what is forbidden
+ * rather than of what is allowed: libkrun, its libraries and the C library differ between the versions that
+ * must work. Programs cannot be started and other processes cannot be touched; nothing can be mounted, loaded
+ * or traced.
  * @returns 0, or the errno
  */
 int enterSyscallFilter(const SyscallPolicy& policy);

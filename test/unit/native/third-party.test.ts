@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { rootDir } from "../support/paths.ts";
+import { rootDir } from "../../support/paths.ts";
 
 test("native/third_party has the header that its README names", () => {
   const directory = join(rootDir(), "native", "third_party", "nlohmann");
