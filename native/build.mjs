@@ -5,16 +5,18 @@
 
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { provideBuildTools } from "./tools/build-tools.mjs";
 import { buildCodec } from "./tools/codec.mjs";
 import { provideExt4Template } from "./tools/ext4-template.mjs";
 import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
 import { guestKernelFile, provideGuestKernel } from "./tools/guest-kernel.mjs";
 import { provideLibkrun } from "./tools/libkrun.mjs";
 import { cacheDir, nativeDir, outDir, rootDir } from "./tools/paths.mjs";
-import { BuildError, has, run } from "./tools/run.mjs";
+import { BuildError, run } from "./tools/run.mjs";
 
 const known = ["--no-libkrun", "--strict", "--force"];
 const options = new Set(process.argv.slice(2));
+let toolsAreThere = false;
 
 /** Program of binding.gyp → file mode. */
 const products = { "mocker.node": 0o644, "mocker-vmm": 0o755, "mocker-agent": 0o755, "mocker-hello": 0o755 };
@@ -74,6 +76,7 @@ function step(
   const always = options.has("--force") || (options.has("--strict") && make === buildPrograms);
   if (!always && made && existsSync(stamp) && readFileSync(stamp, "utf8") === key) return;
   rmSync(stamp, { force: true });
+  needTools();
   make();
   writeAtomically(stamp, key);
 }
@@ -85,7 +88,6 @@ function sources() {
 }
 
 function buildPrograms() {
-  checkTools();
   const gyp = join(rootDir, "node_modules", "node-gyp", "bin", "node-gyp.js");
   if (!existsSync(gyp)) throw new BuildError("node-gyp is missing: run `npm ci` first");
   const headers = headersDir();
@@ -113,28 +115,10 @@ function headersDir() {
   });
 }
 
-function checkTools() {
-  const compiler = process.env.CXX ?? "g++";
-  /** @type {string[]} */
-  const missing = [];
-  if (!has(compiler)) missing.push(`a C++20 compiler (${compiler})`);
-  if (!has("make")) missing.push("make");
-  if (!has("python3")) missing.push("python3 (node-gyp needs it)");
-  if (!has("cargo")) missing.push("cargo, a Rust toolchain (https://rustup.rs)");
-  if (missing.length === 0) {
-    // The guest's programs are static: they run in a VM that has no libraries.
-    for (const library of ["libc.a", "libstdc++.a"]) {
-      if (!run(compiler, [`-print-file-name=${library}`]).startsWith("/"))
-        missing.push(`the static ${library}`);
-    }
-  }
-  if (missing.length === 0) return;
-  throw new BuildError(
-    `the native parts cannot be built without ${missing.join(", ")}.\n` +
-      "Debian, Ubuntu: sudo apt-get install g++ make python3 e2fsprogs\n" +
-      "Fedora: sudo dnf install gcc-c++ glibc-static libstdc++-static make python3 e2fsprogs\n" +
-      "Arch: sudo pacman -S base-devel python e2fsprogs",
-  );
+/** Before the first step that makes something: all that is missing is told at once, and a build with nothing to do needs nothing. */
+function needTools() {
+  if (!toolsAreThere) provideBuildTools();
+  toolsAreThere = true;
 }
 
 /** Two builds of one checkout at a time would write the same files: the second waits for the first. */
@@ -150,7 +134,7 @@ async function withLock(/** @type {string} */ path, /** @type {() => void} */ bo
       rmSync(path, { force: true });
       continue;
     }
-    if (!told) console.log("native: waiting for another build of this checkout");
+    if (!told) console.error("native: waiting for another build of this checkout");
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   try {

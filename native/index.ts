@@ -2,7 +2,6 @@
  * The one loader of Mocker's native parts: finds dist/native, loads the addon when first needed, and gives
  * its functions types, checked arguments and errors that a person can read.
  */
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, isAbsolute, join } from "node:path";
@@ -180,6 +179,8 @@ export function spawnVmm(options: {
  * @throws Error with what mocker-vmm said
  */
 export async function removeTree(path: string): Promise<void> {
+  // Clients load this module too, and start no process.
+  const { execFile } = await import("node:child_process");
   await promisify(execFile)(vmmPath(), ["--remove", absolute(path)]);
 }
 

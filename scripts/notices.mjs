@@ -19,7 +19,10 @@ const require = createRequire(import.meta.url);
 /** The text of ThirdPartyNotices.txt. Throws when a licence is unknown. */
 export function thirdPartyNotices() {
   const components = [...nativeComponents(), ...npmComponents(), ...crates()];
-  /** Licence texts that are the same, apart from white space, are printed once. @type {Map<string, { text: string, of: Component[] }>} */
+  /**
+   * Licence texts that are the same, apart from white space, are printed once.
+   * @type {Map<string, { text: string, of: Component[] }>}
+   */
   const texts = new Map();
   for (const component of components) {
     for (const text of component.texts) {
@@ -191,7 +194,10 @@ function licenceFiles(/** @type {string} */ folder) {
     });
 }
 
-/** For packages that come without the text of their licence. With `OR`, the first one is taken. @returns {string[]} */
+/**
+ * For packages that come without the text of their licence. With `OR`, the first one is taken.
+ * @returns {string[]}
+ */
 function standardTexts(/** @type {string} */ name, /** @type {string} */ expression) {
   const [choice = ""] = expression.replace(/[()]/g, "").split(/\s+OR\s+|\//);
   return choice.split(/\s+AND\s+/).map((id) => {

@@ -1,6 +1,6 @@
-// npm run package [-- [FILE] [--base-images-url URL]]: the extension for this machine's platform as FILE, by default
-// mocker-linux-x64-VERSION.vsix. A marketplace shows README's pictures only from an https address: who publishes names
-// the folder that they are in there. Without one they stay as they are in a checkout.
+// npm run package [-- [FILE] [--base-images-url URL]]: the extension for this machine's platform as FILE, by
+// default mocker-linux-x64-VERSION.vsix. A marketplace shows README's pictures only from an https address:
+// who publishes names the folder that they are in there. Without one they stay as they are in a checkout.
 
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -22,7 +22,8 @@ await createVSIX({
   packagePath,
   target,
   dependencies: false,
-  // vsce rewrites links only with a base for both kinds; README's links are to files beside the pictures' folder.
+  // vsce rewrites links only with a base for both kinds; README's links are to files beside the pictures'
+  // folder.
   ...(baseImagesUrl === undefined
     ? { rewriteRelativeLinks: false }
     : { baseImagesUrl, baseContentUrl: baseImagesUrl }),

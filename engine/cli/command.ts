@@ -1,5 +1,5 @@
 /** Commands as data: what the parser, the help and the dispatcher need to know of one, and the function that runs it. */
-import type { Engine } from "./connection.ts";
+import type { EngineClient } from "../client/engine-client.ts";
 import { describeFlags, type Flags, type FlagValues } from "./flags.ts";
 import type { Io } from "./io.ts";
 
@@ -12,7 +12,7 @@ export interface CommandContext<F extends Flags> {
   /** The command as it was called: `mocker ps`, `mocker container ls`. */
   readonly path: string;
   /** Connects to the engine, starting it if need be; one connection per command. */
-  connect(): Promise<Engine>;
+  connect(): Promise<EngineClient>;
 }
 
 export interface CommandSpec<F extends Flags> {

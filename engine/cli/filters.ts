@@ -1,4 +1,5 @@
 /** `--filter name=value`. */
+import { checkFilter } from "../docker/filters.ts";
 import { type Flag, listFlag } from "./flags.ts";
 
 export function filterFlag(): Flag<readonly string[]> {
@@ -11,17 +12,8 @@ export function pruneFilterFlag(description: string): Flag<readonly string[]> {
 }
 
 function filter(text: string): string {
-  if (!text.includes("=")) throw new Error("bad format of filter (expected name=value)");
+  checkFilter(text);
   return text;
 }
 
-/** The filters by name; names are not case-sensitive, values are trimmed (docker/cli opts.FilterOpt). */
-export function filtersOf(filters: readonly string[]): Record<string, string[]> {
-  const byName: Record<string, string[]> = {};
-  for (const filter of filters) {
-    const equals = filter.indexOf("=");
-    const name = filter.slice(0, equals).trim().toLowerCase();
-    byName[name] = [...(byName[name] ?? []), filter.slice(equals + 1).trim()];
-  }
-  return byName;
-}
+export { parseFilters as filtersOf } from "../docker/filters.ts";

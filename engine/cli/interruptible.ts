@@ -1,5 +1,5 @@
+import type { EngineClient } from "../client/engine-client.ts";
 import { CommandFailure } from "./command.ts";
-import type { Engine } from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { LayerLine, PullDisplay } from "./output/pull-progress.ts";
 
@@ -28,7 +28,7 @@ export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Pr
  */
 export async function withLayers<T>(
   io: Io,
-  engine: Engine,
+  engine: EngineClient,
   display: PullDisplay | undefined,
   work: (signal: AbortSignal, progress: { progressToken?: string }) => Promise<T>,
 ): Promise<T> {

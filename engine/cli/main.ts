@@ -1,5 +1,5 @@
-#!/usr/bin/env node
-/** The `mocker` command's process. */
+#!/bin/sh
+/** The `mocker` command's process. scripts/bundle.mjs adds the line that hands it from the shell to Node. */
 import { processIo } from "./io.ts";
 import { main } from "./program.ts";
 

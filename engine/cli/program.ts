@@ -1,7 +1,8 @@
 /** `main`: finds the command, parses its flags, runs it, and words every failure. */
+
+import type { EngineClient } from "../client/engine-client.ts";
 import { argumentsMistake, type Command, CommandFailure, commandHelp, usageLine } from "./command.ts";
 import { commonVerbs, groups, type Loader, verbs } from "./command-table.ts";
-import type { Engine } from "./connection.ts";
 import { describeError } from "./errors.ts";
 import { booleanFlag, describeFlags, FlagError, parseFlags, stringFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -68,7 +69,7 @@ async function runCommand(command: Command, path: string, argv: readonly string[
   }
   const mistake = argumentsMistake(command, path, args.length);
   if (mistake !== undefined) throw new CommandFailure(mistake);
-  let engine: Promise<Engine> | undefined;
+  let engine: Promise<EngineClient> | undefined;
   try {
     return await command.run({
       flags: values,
@@ -77,7 +78,7 @@ async function runCommand(command: Command, path: string, argv: readonly string[
       io,
       path,
       connect() {
-        engine ??= import("./connection.ts").then(({ connect }) => connect(io.env));
+        engine ??= import("./connect.ts").then(({ connect }) => connect(io.env));
         return engine;
       },
     });

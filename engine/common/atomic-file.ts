@@ -9,9 +9,9 @@ export function temporaryName(base: string): string {
   return `${base}.${process.pid}-${counter}.tmp`;
 }
 
-/** Makes a rename or removal in `folder` durable. */
-export function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
+/** Makes a rename or removal in `directory` durable. */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, "r");
   try {
     fsyncSync(fd);
   } finally {
@@ -29,11 +29,11 @@ type Durability = "file" | "contents" | "nothing";
 export function writeFileAtomic(
   path: string,
   contents: string | Uint8Array,
-  temporaryFolder = dirname(path),
+  temporaryDirectory = dirname(path),
   durability: Durability = "file",
 ): void {
   const bytes = typeof contents === "string" ? Buffer.from(contents) : contents;
-  const temporary = join(temporaryFolder, temporaryName("file"));
+  const temporary = join(temporaryDirectory, temporaryName("file"));
   try {
     const fd = openSync(temporary, "wx", 0o600);
     try {
@@ -47,5 +47,5 @@ export function writeFileAtomic(
     rmSync(temporary, { force: true });
     throw error;
   }
-  if (durability === "file") syncFolder(dirname(path));
+  if (durability === "file") syncDirectory(dirname(path));
 }

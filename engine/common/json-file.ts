@@ -26,7 +26,7 @@ export async function readJsonFile<T extends Versioned>(
     value = JSON.parse(text);
   } catch (error) {
     throw new MockerError("STATE_CORRUPT", `${path} is not valid JSON`, {
-      hint: "Remove the VM's folder, or restore the file from a backup.",
+      hint: "Remove the VM's directory, or restore the file from a backup.",
       cause: error,
     });
   }

@@ -14,13 +14,11 @@ import { Uploads } from "./api/rpc/uploads.ts";
 import { ImageStore } from "./images/image-store.ts";
 import type { Log } from "./log.ts";
 import { runDoctor } from "./system/doctor.ts";
-import { type LogStreamOptions, sendLog } from "./vms/logs/log-stream.ts";
 import { StateDir } from "./vms/records/state-dir.ts";
 import { findKrunLibrary } from "./vms/runtimes/krun/krun-library.ts";
 import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
 import { Runtimes } from "./vms/runtimes/runtimes.ts";
 import { SimulationRuntime } from "./vms/runtimes/simulation/simulation-runtime.ts";
-import type { Vm } from "./vms/vm.ts";
 import { VmManager } from "./vms/vm-manager.ts";
 
 const defaultIdleSeconds = 120;
@@ -140,13 +138,6 @@ export class Engine {
   send(chunks: AsyncIterable<Buffer>, socket: Socket): void {
     sendBytes(socket, chunks).catch((error) => {
       this.log.error("send", error);
-      socket.destroy();
-    });
-  }
-
-  sendLogs(vm: Vm, socket: Socket, options: LogStreamOptions): void {
-    sendLog(vm.files.logPath, socket, options).catch((error) => {
-      this.log.error("logs", error, { vm: vm.id });
       socket.destroy();
     });
   }

@@ -1,4 +1,5 @@
 import { MockerError } from "../protocol/errors.ts";
+import { parseDuration } from "./durations.ts";
 
 /** The run configuration of an image as Docker writes it (image-spec config.md, "config"). */
 export interface DockerConfig {
@@ -133,8 +134,6 @@ function ports(text: string): [string, object][] {
   return Array.from({ length: to - from + 1 }, (_, i) => [`${from + i}/${protocol.toLowerCase()}`, {}]);
 }
 
-const nanoseconds: Record<string, number> = { ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
-
 function healthcheck(text: string): NonNullable<DockerConfig["Healthcheck"]> {
   if (/^none$/i.test(text.trim())) return { Test: ["NONE"] };
   const [, options = "", body] = /^((?:--\S+\s+)*)CMD\s+(.*)$/is.exec(text) ?? [];
@@ -158,11 +157,10 @@ function healthcheck(text: string): NonNullable<DockerConfig["Healthcheck"]> {
   return check;
 }
 
+/** Nanoseconds, as Docker's API has them. */
 function duration(text: string): number {
-  if (!/^(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+$/.test(text))
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined)
     throw new MockerError("INVALID_ARGUMENT", `time: invalid duration ${JSON.stringify(text)}`);
-  let total = 0;
-  for (const [, amount, unit = ""] of text.matchAll(/([0-9.]+)(ms|s|m|h)/g))
-    total += Number(amount) * (nanoseconds[unit] ?? 0);
-  return total;
+  return Math.round(milliseconds * 1e6);
 }

@@ -32,30 +32,39 @@ function invalid(text: string, reason: string): MockerError {
   });
 }
 
-/** Parses what a user typed. Throws INVALID_REFERENCE in Docker's words. */
+/** A reference cut at its signs, without a look at what the parts say. */
+export interface ReferenceParts {
+  /** Registry and repository. */
+  name: string;
+  tag: string | undefined;
+  digest: string | undefined;
+}
+
+/** Cuts `NAME[:TAG][@DIGEST]`: a colon before the last slash belongs to a registry's port. */
+export function splitReference(text: string): ReferenceParts {
+  const at = text.indexOf("@");
+  const digest = at < 0 ? undefined : text.slice(at + 1);
+  const rest = at < 0 ? text : text.slice(0, at);
+  const colon = rest.indexOf(":", rest.lastIndexOf("/") + 1);
+  if (colon < 0) return { name: rest, tag: undefined, digest };
+  return { name: rest.slice(0, colon), tag: rest.slice(colon + 1), digest };
+}
+
+/** Parses what a user typed. @throws INVALID_REFERENCE in Docker's words */
 export function parseReference(text: string): Reference {
   if (/^[a-f0-9]{64}$/.test(text))
     throw invalid(text, `invalid repository name (${text}), cannot specify 64-byte hexadecimal strings`);
-  let rest = text;
-  let digest: string | undefined;
-  const at = rest.indexOf("@");
-  if (at >= 0) {
-    digest = rest.slice(at + 1);
-    rest = rest.slice(0, at);
-    const shown = JSON.stringify(digest.slice(0, 160));
-    if (!isDigest(digest)) throw invalid(text, `invalid reference format: ${shown} is no digest`);
-  }
-  let tag: string | undefined;
-  const slash = rest.lastIndexOf("/");
-  const colon = rest.indexOf(":", slash + 1);
-  if (colon >= 0) {
-    tag = rest.slice(colon + 1);
-    rest = rest.slice(0, colon);
-    if (!tagPattern.test(tag))
-      throw invalid(text, `invalid reference format: ${JSON.stringify(tag.slice(0, 160))} is no valid tag`);
-  }
-  const { domain, path } = splitDomain(rest);
-  if (path === "" || rest === "")
+  const { name, tag: givenTag, digest } = splitReference(text);
+  const shownDigest = JSON.stringify(digest?.slice(0, 160));
+  if (digest !== undefined && !isDigest(digest))
+    throw invalid(text, `invalid reference format: ${shownDigest} is no digest`);
+  if (givenTag !== undefined && !tagPattern.test(givenTag))
+    throw invalid(
+      text,
+      `invalid reference format: ${JSON.stringify(givenTag.slice(0, 160))} is no valid tag`,
+    );
+  const { domain, path } = splitDomain(name);
+  if (path === "" || name === "")
     throw invalid(text, "invalid reference format: repository name must have at least one component");
   if (path.toLowerCase() !== path)
     throw invalid(
@@ -68,7 +77,7 @@ export function parseReference(text: string): Reference {
       text,
       `invalid reference format: repository name must not be more than ${maximumNameLength} characters`,
     );
-  if (tag === undefined && digest === undefined) tag = "latest";
+  const tag = givenTag ?? (digest === undefined ? "latest" : undefined);
   return { domain, path, tag, digest };
 }
 
@@ -114,4 +123,59 @@ export function familiar(reference: Reference): string {
 
 function suffix({ tag, digest }: Reference): string {
   return (tag === undefined ? "" : `:${tag}`) + (digest === undefined ? "" : `@${digest}`);
+}
+
+/** The reference that a text is, or undefined for what is none. */
+export function tryParseReference(text: string): Reference | undefined {
+  try {
+    return parseReference(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const transports = ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage"] as const;
+export type Transport = (typeof transports)[number];
+
+/** `TRANSPORT:REST`, which names an image elsewhere than in a registry; undefined for what is no such name. */
+export function splitTransport(text: string): { transport: Transport; rest: string } | undefined {
+  const colon = text.indexOf(":");
+  const transport = transports.find((name) => name === text.slice(0, Math.max(colon, 0)));
+  return transport === undefined ? undefined : { transport, rest: text.slice(colon + 1) };
+}
+
+/** Whether neither a tag nor a digest is given. */
+export function isNameOnly(text: string): boolean {
+  const { tag, digest } = splitReference(text);
+  return tag === undefined && digest === undefined;
+}
+
+/** Whether `text` is a name alone of an image in a registry, so that its tag `latest` is meant. */
+export function isUntagged(text: string): boolean {
+  return splitTransport(text) === undefined && isNameOnly(text) && tryParseReference(text) !== undefined;
+}
+
+/** What a user typed as Docker repeats it, with one of tag and digest: `alpine:latest`. What is no reference stays. */
+export function familiarReference(text: string): string {
+  const reference = splitTransport(text) === undefined ? tryParseReference(text) : undefined;
+  if (reference === undefined) return text;
+  return familiar(reference.digest === undefined ? reference : { ...reference, tag: undefined });
+}
+
+/** The repository of a reference, as Docker shows it: `alpine`. */
+export function familiarRepository(text: string): string {
+  const reference = tryParseReference(text);
+  return reference === undefined ? splitReference(text).name : familiarName(reference);
+}
+
+/** The whole name of a reference's repository: `docker.io/library/alpine`. */
+export function canonicalRepository(text: string): string {
+  const reference = tryParseReference(text);
+  return reference === undefined ? splitReference(text).name : canonicalName(reference);
+}
+
+/** The line that starts a pull: `latest: Pulling from library/alpine`; undefined if there is no registry to name. */
+export function pullingFrom(text: string): string | undefined {
+  const reference = splitTransport(text) === undefined ? tryParseReference(text) : undefined;
+  return reference && `${reference.digest ?? reference.tag ?? "latest"}: Pulling from ${reference.path}`;
 }

@@ -1,5 +1,5 @@
 import type { VmState } from "../protocol/vm.ts";
-import { humanDuration } from "./human-duration.ts";
+import { humanDuration } from "./durations.ts";
 
 /** Docker's words for a state, e.g. `Up 3 seconds`, `Exited (0) 2 minutes ago`. */
 export function statusText(

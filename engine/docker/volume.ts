@@ -1,4 +1,4 @@
-/** `-v` and `--mount`: folders and files of the host in the VM. */
+/** `-v` and `--mount`: directories and files of the host in the VM. */
 import { isAbsolute, posix, resolve } from "node:path";
 import { MockerError, type VolumeMount } from "../protocol/index.ts";
 

@@ -1,13 +1,11 @@
 import { NotificationType, RequestType, RequestType0 } from "vscode-jsonrpc";
 import type { ErrorData } from "./errors.ts";
+import type { InitializeParams } from "./params/engine.ts";
+
+export type * from "./params/engine.ts";
 
 /** Raised when a message changes its meaning; the engine refuses a client of another major number. */
 export const protocolVersion = 1;
-
-export interface InitializeParams {
-  protocolVersion: number;
-  client: { name: string; version: string };
-}
 
 export interface InitializeResult {
   protocolVersion: number;
@@ -16,7 +14,7 @@ export interface InitializeResult {
   capabilities: Record<string, never>;
 }
 
-/** First message on a connection, as in LSP. */
+/** First request on a connection, as in LSP; the engine answers no other before it. */
 export const initialize = new RequestType<InitializeParams, InitializeResult, ErrorData>("initialize");
 /** Ends the engine when followed by `exit`; VMs go on running. */
 export const shutdown = new RequestType0<null, ErrorData>("shutdown");

@@ -1,5 +1,15 @@
 import { NotificationType, RequestType } from "vscode-jsonrpc";
 import type { ErrorData } from "./errors.ts";
+import type {
+  ImageInspectParams,
+  ImageListParams,
+  ImagePruneParams,
+  ImagePullParams,
+  ImageRemoveParams,
+  ImageTagParams,
+} from "./params/image.ts";
+
+export type * from "./params/image.ts";
 
 export interface ImageSummary {
   /** Digest of the image's configuration, `sha256:<64 hex>`: Docker's image ID. */
@@ -39,17 +49,6 @@ export interface ImageDetails extends ImageSummary {
   comment?: string;
 }
 
-export interface ImagePullParams {
-  /** A registry reference, or `oci:DIR[:tag]`, `oci-archive:FILE`, `docker-archive:FILE`, `docker-daemon:REF`, `containers-storage:REF`. */
-  reference: string;
-  /** `os/arch[/variant]`; default: this machine's. */
-  platform?: string;
-  /** Folder of the user's Docker config.json, with the credentials; default: the engine's own. */
-  dockerConfig?: string;
-  /** Progress goes out as `$/progress` under this token ({@link PullProgress}). */
-  progressToken?: string;
-}
-
 export interface PullProgress {
   /** Short layer id (12 hex), or "" for a line about the whole image. */
   layer: string;
@@ -78,29 +77,17 @@ export interface ImagePullResult {
 
 export const imagePull = new RequestType<ImagePullParams, ImagePullResult, ErrorData>("image/pull");
 
-export interface ImageListParams {
-  /** Docker's filters: reference, dangling, label, before, since. Values of one key are alternatives. */
-  filters?: Record<string, string[]>;
-}
 export const imageList = new RequestType<ImageListParams, ImageSummary[], ErrorData>("image/list");
 
-/** `platform` (`os/arch[/variant]`): that of the image, or of another of the same index that was pulled; NO_MATCHING_PLATFORM if there is none. */
-export const imageInspect = new RequestType<{ image: string; platform?: string }, ImageDetails, ErrorData>(
-  "image/inspect",
-);
+export const imageInspect = new RequestType<ImageInspectParams, ImageDetails, ErrorData>("image/inspect");
 
 export interface ImageRemoveResult {
   untagged: string[];
   deleted: string[];
 }
-/** For `platform` see {@link imageInspect}. */
-export const imageRemove = new RequestType<
-  { image: string; force?: boolean; platform?: string },
-  ImageRemoveResult,
-  ErrorData
->("image/remove");
+export const imageRemove = new RequestType<ImageRemoveParams, ImageRemoveResult, ErrorData>("image/remove");
 
-export const imageTag = new RequestType<{ source: string; target: string }, null, ErrorData>("image/tag");
+export const imageTag = new RequestType<ImageTagParams, null, ErrorData>("image/tag");
 
 /** One step of an image's making. */
 export interface ImageHistoryEntry {
@@ -114,19 +101,10 @@ export interface ImageHistoryEntry {
   comment: string;
 }
 /** Newest step first. */
-/** For `platform` see {@link imageInspect}. */
-export const imageHistory = new RequestType<
-  { image: string; platform?: string },
-  ImageHistoryEntry[],
-  ErrorData
->("image/history");
+export const imageHistory = new RequestType<ImageInspectParams, ImageHistoryEntry[], ErrorData>(
+  "image/history",
+);
 
-export interface ImagePruneParams {
-  /** All images without a VM, not only those without a name. */
-  all?: boolean;
-  /** Docker's filters: until, label, label!, dangling. */
-  filters?: Record<string, string[]>;
-}
 export interface ImagePruneResult extends ImageRemoveResult {
   /** What was freed on the disk. */
   reclaimedBytes: number;

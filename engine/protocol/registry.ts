@@ -1,22 +1,17 @@
 import { RequestType } from "vscode-jsonrpc";
 import type { ErrorData } from "./errors.ts";
+import type {
+  ImagePushParams,
+  ImageSearchParams,
+  ManifestInspectParams,
+  RegistryLoginParams,
+  RegistryServerParams,
+  RegistryTagsParams,
+} from "./params/registry.ts";
+
+export type * from "./params/registry.ts";
 
 /** Requests of clients that reach out to registries; pulls are in image.ts. */
-
-interface RegistryParams {
-  /** Folder of the user's Docker config.json, with the credentials; default: the engine's own. */
-  dockerConfig?: string;
-}
-
-export interface ImagePushParams extends RegistryParams {
-  /** `NAME[:TAG]`; without a tag `latest`, or all of them with `allTags`. */
-  reference: string;
-  allTags?: boolean;
-  /** Pushes only the manifest of this platform (`os/arch[/variant]`), no index. */
-  platform?: string;
-  /** Progress goes out as `$/progress` under this token ({@link PushProgress}). */
-  progressToken?: string;
-}
 
 export interface PushProgress {
   /** Short layer id (12 hex), or "" for a line about the whole image. */
@@ -34,7 +29,10 @@ export interface PushedTag {
   digest: string;
   /** Bytes of that manifest or index. */
   size: number;
-  /** Digest of the index that the tag names here: not all that it lists is here, so that the image's manifest alone was pushed. */
+  /**
+   * Digest of the index that the tag names here: not all that it lists is here, so that the image's manifest alone was
+   * pushed.
+   */
   insteadOfIndex?: string;
 }
 
@@ -46,19 +44,9 @@ export interface ImagePushResult {
 export const imagePush = new RequestType<ImagePushParams, ImagePushResult, ErrorData>("image/push");
 
 /** All tags of a repository in its registry. */
-export const registryTags = new RequestType<
-  RegistryParams & { repository: string },
-  { tags: string[] },
-  ErrorData
->("registry/tags");
-
-export interface RegistryLoginParams extends RegistryParams {
-  /** As the user typed it: a host, perhaps with scheme and path; "" for Docker Hub. */
-  server: string;
-  username: string;
-  /** Never logged. Absent: the stored one is tried again. */
-  password?: string;
-}
+export const registryTags = new RequestType<RegistryTagsParams, { tags: string[] }, ErrorData>(
+  "registry/tags",
+);
 
 export interface RegistryLoginResult {
   /** The file that holds the password unencrypted; absent when a credential helper keeps it. */
@@ -71,26 +59,15 @@ export const registryLogin = new RequestType<RegistryLoginParams, RegistryLoginR
 
 /** Whose credentials are kept for a server; "" for nobody's. */
 export const registryLoginName = new RequestType<
-  RegistryParams & { server: string },
+  RegistryServerParams,
   { username: string; server: string },
   ErrorData
 >("registry/loginName");
 
 /** Forgets credentials; `server` of the result is what Docker calls it. */
-export const registryLogout = new RequestType<
-  RegistryParams & { server: string },
-  { server: string },
-  ErrorData
->("registry/logout");
-
-export interface ImageSearchParams extends RegistryParams {
-  /** `TERM`, or `HOST[:PORT]/TERM` for another registry than Docker Hub. */
-  term: string;
-  /** 1 to 100; default 25. */
-  limit?: number;
-  /** Docker's filters: stars, is-official, is-automated. */
-  filters?: Record<string, string[]>;
-}
+export const registryLogout = new RequestType<RegistryServerParams, { server: string }, ErrorData>(
+  "registry/logout",
+);
 
 export interface SearchResult {
   name: string;
@@ -118,8 +95,6 @@ export interface ManifestInspectResult {
   manifests: ManifestDocument[];
 }
 /** Looks at a manifest in a registry. */
-export const manifestInspect = new RequestType<
-  RegistryParams & { reference: string; insecure?: boolean; verbose?: boolean },
-  ManifestInspectResult,
-  ErrorData
->("manifest/inspect");
+export const manifestInspect = new RequestType<ManifestInspectParams, ManifestInspectResult, ErrorData>(
+  "manifest/inspect",
+);

@@ -10,7 +10,8 @@ export interface StreamRef {
   token: string;
 }
 
-export const streamGreeting = "MOCKER-STREAM ";
+/** What a connection that is a stream begins with: then comes the token, and a line feed. */
+export const streamHandshakePrefix = "MOCKER-STREAM ";
 
 export const FrameType = {
   /** Client to process. Length 0: end of file. */

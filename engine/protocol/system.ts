@@ -1,7 +1,10 @@
 import { RequestType, RequestType0 } from "vscode-jsonrpc";
 import type { ErrorData } from "./errors.ts";
 import type { ImageSummary } from "./image.ts";
+import type { SystemCheckParams } from "./params/system.ts";
 import type { VmSummary } from "./vm.ts";
+
+export type * from "./params/system.ts";
 
 /** What one image takes, in uncompressed layer bytes. */
 export interface ImageUsage {
@@ -21,7 +24,7 @@ export interface VmUsage {
 export interface SystemUsage {
   images: {
     items: ImageUsage[];
-    /** Blocks on the disk of the whole store: blobs, converted layers, root disks and folders. */
+    /** Blocks on the disk of the whole store: blobs, converted layers, rootfs disks and directories. */
     diskBytes: number;
     /** What a removal of all images without VMs would free of that. */
     reclaimableBytes: number;
@@ -30,15 +33,6 @@ export interface SystemUsage {
 }
 
 export const systemUsage = new RequestType0<SystemUsage, ErrorData>("system/usage");
-
-export interface SystemCheckParams {
-  /** Reads everything: every digest is computed again, everything that is derived is made again and compared. */
-  deep?: boolean;
-  /** Puts right what can be put right without losing an image. */
-  repair?: boolean;
-  /** Progress goes out as `$/progress` under this token ({@link CheckProgress}). */
-  progressToken?: string;
-}
 
 export interface CheckProgress {
   /** What is looked at now. */

@@ -50,7 +50,10 @@ export function installCommand(
   return { path, onPath };
 }
 
-/** Updates of the editor or the extension move them: the script says what to do then. */
+/**
+ * Updates of the editor or the extension move them: the script says what to do then. Without `--` Node would take an
+ * `--env-file` among the arguments for its own.
+ */
 function script(cliPath: string, nodePath: string): string {
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
   return `#!/bin/sh
@@ -65,7 +68,7 @@ if [ ! -x "$node" ]; then node=$(command -v node) || {
   echo "mocker: the editor has moved; run \\"Mocker: Install 'mocker' Command\\" in it again" >&2
   exit 127
 }; fi
-ELECTRON_RUN_AS_NODE=1 exec "$node" "$cli" "$@"
+ELECTRON_RUN_AS_NODE=1 exec "$node" -- "$cli" "$@"
 `;
 }
 

@@ -1,33 +1,24 @@
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
-import { ProgressType } from "vscode-jsonrpc";
+import { type NotificationType, ProgressType, type RequestType, type RequestType0 } from "vscode-jsonrpc";
+import { dialStream } from "../../engine/client/engine-socket.ts";
+import { lostConnection } from "../../engine/client/errors.ts";
+import { shakeHands } from "../../engine/client/handshake.ts";
+import { endEngine, reachOrStart, reachRunning } from "../../engine/client/reach-engine.ts";
+import { socketPath } from "../../engine/common/paths.ts";
 import {
   type EngineInfo,
   type ErrorData,
   engineInfo,
-  type InitializeResult,
-  MockerError,
+  type MockerError,
   type PullProgress,
+  type StreamRef,
 } from "../../engine/protocol/index.ts";
 import { setting } from "../settings.ts";
-import { dialOrStart, dialRunning, endEngine } from "./engine-socket.ts";
-import { asMockerError, lostConnection } from "./errors.ts";
+import { asMockerError } from "./errors.ts";
 import type { EngineLanguageClient } from "./language-client.ts";
 import { locateEngine } from "./locate-engine.ts";
-
-/** Members of vscode-jsonrpc's request types that a call needs; its two copies differ in identity only. */
-interface Request<P, R> {
-  readonly method: string;
-  readonly _: [P, R, ErrorData, unknown] | undefined;
-}
-interface Request0<R> {
-  readonly method: string;
-  readonly _: [R, ErrorData, unknown] | undefined;
-}
-interface Notification<P> {
-  readonly method: string;
-  readonly _: [P, unknown] | undefined;
-}
 
 export type ConnectionState =
   /** Nobody has asked for anything yet, and no engine was running. */
@@ -69,19 +60,33 @@ export class Connection implements vscode.Disposable {
   }
 
   /** Hears a notification on this and all later connections. Register before connecting. */
-  onNotification<P>(type: Notification<P>, handler: (params: P) => void): void {
+  onNotification<P>(type: NotificationType<P>, handler: (params: P) => void): void {
     this.#handlers.push({ method: type.method, handler: handler as (params: unknown) => void });
   }
 
   /** Throws MockerError. Starts the engine if need be. Cancelling sends `$/cancelRequest`. */
-  async request<P, R>(type: Request<P, R>, params: P, token?: vscode.CancellationToken): Promise<R> {
+  async request<P, R>(
+    type: RequestType<P, R, ErrorData>,
+    params: P,
+    token?: vscode.CancellationToken,
+  ): Promise<R> {
     const client = await this.#ready();
-    return this.#send<R>(client, type.method, params, token);
+    // An undefined token would count as a second parameter.
+    return answer(
+      token === undefined ? client.sendRequest(type, params) : client.sendRequest(type, params, token),
+    );
   }
 
-  async request0<R>(type: Request0<R>): Promise<R> {
+  async request0<R>(type: RequestType0<R, ErrorData>): Promise<R> {
     const client = await this.#ready();
-    return this.#send<R>(client, type.method);
+    return answer(client.sendRequest(type));
+  }
+
+  /** Opens the stream that a reply named. Throws MockerError. */
+  async openStream(stream: StreamRef): Promise<Socket> {
+    const socket = await answer(dialStream(socketPath(), stream));
+    if (socket === undefined) throw asMockerError(lostConnection());
+    return socket;
   }
 
   /** Hears `$/progress` under `token`. Throws MockerError. */
@@ -114,7 +119,7 @@ export class Connection implements vscode.Disposable {
     try {
       await this.#connecting?.catch(() => undefined);
       this.#setState({ kind: "connecting" });
-      await endEngine();
+      await endEngine(process.env);
       this.#drop();
     } catch (error) {
       this.#setState({ kind: "failed", error: asMockerError(error) });
@@ -135,66 +140,35 @@ export class Connection implements vscode.Disposable {
 
   async #ready(): Promise<EngineLanguageClient> {
     await this.connect();
-    if (this.#client === undefined) throw asMockerError(new Error("Connection is closed."));
+    if (this.#client === undefined) throw asMockerError(lostConnection());
     return this.#client;
-  }
-
-  async #send<R>(
-    client: EngineLanguageClient,
-    method: string,
-    params?: unknown,
-    token?: vscode.CancellationToken,
-  ): Promise<R> {
-    try {
-      // An undefined token would count as a second parameter.
-      return await (token === undefined
-        ? client.sendRequest<R>(method, params ?? {})
-        : client.sendRequest<R>(method, params ?? {}, token));
-    } catch (error) {
-      throw asMockerError(error);
-    }
   }
 
   async #connectOnce(mayStart: boolean): Promise<void> {
     const idle = this.#state.kind === "idle" && !mayStart;
     if (!idle) this.#setState({ kind: "connecting" });
     try {
-      const socket = mayStart
-        ? await dialOrStart(
-            () => locateEngine(setting("engine.path"), process.env, __dirname),
-            (path) => this.#log.info(`Starting the engine ${path}`),
-          )
-        : await dialRunning();
-      if (socket === undefined) return;
-      // Half-open is for side streams.
-      socket.once("end", () => socket.destroy());
-      socket.on("error", () => undefined);
-      const connectedAt = Date.now();
-      // Not needed to activate: vscode-languageclient takes longer to load than all the rest.
-      const { EngineLanguageClient } = await import("./language-client.ts");
-      const client: EngineLanguageClient = new EngineLanguageClient(socket, this.#log, this.#version, () => {
-        if (this.#client !== client) return;
-        this.#client = undefined;
-        this.#onLost(Date.now() - connectedAt);
-      });
-      for (const { method, handler } of this.#handlers) client.onNotification(method, handler);
-      try {
-        await client.start();
-      } catch (error) {
-        socket.destroy();
-        throw handshakeError(asMockerError(error));
-      }
-      const { engine } = client.initializeResult as unknown as InitializeResult;
-      this.#client = client;
-      this.#closeSocket = () => socket.destroy();
-      const info = await this.#send<EngineInfo>(client, engineInfo.method);
-      this.#log.info(`Connected to engine ${engine.version}, process ${engine.pid}`);
-      if (engine.version !== this.#version) {
-        this.#log.warn(`The engine is version ${engine.version}, this extension ${this.#version}`);
+      const options = {
+        env: process.env,
+        connected: (socket: Socket, path: string) => this.#open(socket, path),
+      };
+      const client = mayStart
+        ? await reachOrStart({
+            ...options,
+            locate: () => locateEngine(setting("engine.path"), process.env, __dirname).path,
+            engineEnv: engineEnvironment(),
+            onStart: (path) => this.#log.info(`Starting the engine ${path}`),
+          })
+        : await reachRunning(options);
+      if (client === undefined) return;
+      const info = await answer(client.sendRequest(engineInfo));
+      this.#log.info(`Connected to engine ${info.version}, process ${info.enginePid}`);
+      if (info.version !== this.#version) {
+        this.#log.warn(`The engine is version ${info.version}, this extension ${this.#version}`);
       }
       this.#setState({ kind: "connected", info });
     } catch (error) {
-      this.#client = undefined;
+      this.#drop();
       const failure = asMockerError(error);
       this.#log.error(`${failure.message} ${failure.hint ?? ""}`.trimEnd());
       this.#setState({ kind: "failed", error: failure });
@@ -202,12 +176,30 @@ export class Connection implements vscode.Disposable {
     }
   }
 
+  /** Shakes hands and makes it the connection of this window. */
+  async #open(socket: Socket, path: string): Promise<EngineLanguageClient> {
+    // Not needed to activate: vscode-languageclient takes longer to load than all the rest.
+    const { EngineLanguageClient } = await import("./language-client.ts");
+    const connectedAt = Date.now();
+    const self = { name: "vscode", version: this.#version };
+    const client: EngineLanguageClient = new EngineLanguageClient(socket, this.#log, self, () => {
+      if (this.#client !== client) return;
+      this.#client = undefined;
+      this.#onLost(Date.now() - connectedAt);
+    });
+    for (const { method, handler } of this.#handlers) client.onNotification(method, handler);
+    await shakeHands(socket, path, self, () => client.initialized());
+    this.#client = client;
+    this.#closeSocket = () => socket.destroy();
+    return client;
+  }
+
   #onLost(heldMs: number): void {
     if (this.#disposed || this.#paused) return;
     this.#failures = heldMs > stableMs ? 0 : this.#failures + 1;
     this.#log.warn("The connection to the engine was lost");
     if (this.#failures > maxRetries) {
-      this.#setState({ kind: "failed", error: lostConnection() });
+      this.#setState({ kind: "failed", error: asMockerError(lostConnection()) });
       return;
     }
     this.#setState({ kind: "connecting" });
@@ -240,12 +232,16 @@ export class Connection implements vscode.Disposable {
   }
 }
 
-/** What an engine answers to `initialize` that is no failure of its own: it speaks another version of the protocol. */
-function handshakeError(error: MockerError): MockerError {
-  if (error.code !== "INVALID_ARGUMENT") return error;
-  return new MockerError("ENGINE_UNREACHABLE", error.message, {
-    hint: vscode.l10n.t("Restart the engine: VMs go on running."),
-    details: { source: "version" },
-    cause: error,
-  });
+async function answer<R>(response: Promise<R>): Promise<R> {
+  try {
+    return await response;
+  } catch (error) {
+    throw asMockerError(error);
+  }
+}
+
+/** The editor's environment without what concerns the editor alone; the engine runs on the editor's own Node. */
+function engineEnvironment(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(VSCODE_|NODE_OPTIONS$)/.test(name));
+  return { ...Object.fromEntries(own), ELECTRON_RUN_AS_NODE: "1" };
 }

@@ -1,41 +1,16 @@
 import * as vscode from "vscode";
-import { type ErrorData, MockerError } from "../../engine/protocol/index.ts";
+import { EngineUnreachable, asMockerError as ofRequest } from "../../engine/client/errors.ts";
+import { MockerError } from "../../engine/protocol/index.ts";
 import { sentences } from "./sentences.ts";
+import { inEditorsWords } from "./unreachable.ts";
 
-/** Any failure as a MockerError: the engine's answers keep code, message and hint; a lost connection gets its own. */
+/** Any failure as a MockerError for the user. */
 export function asMockerError(error: unknown): MockerError {
-  if (error instanceof MockerError) return error;
-  if (error instanceof vscode.CancellationError)
+  if (error instanceof vscode.CancellationError) {
     return new MockerError("CANCELLED", vscode.l10n.t("Cancelled."));
-  if (!(error instanceof Error)) return new MockerError("INTERNAL", String(error));
-  // Not instanceof ResponseError: vscode-languageclient carries its own copy of the class.
-  const { code, data } = error as Error & { code?: unknown; data?: unknown };
-  if (isErrorData(data)) {
-    return new MockerError(data.code, error.message, {
-      hint: data.hint,
-      details: data.details,
-      cause: error,
-    });
   }
-  // vscode-jsonrpc's own codes for a connection that ended (PendingResponseRejected … ConnectionInactive).
-  if (typeof code === "number" && code <= -32096 && code >= -32099) return lostConnection(error);
-  if (/connection (got disposed|is (closed|disposed))/i.test(error.message)) return lostConnection(error);
-  return new MockerError("INTERNAL", error.message, { cause: error });
-}
-
-function isErrorData(data: unknown): data is ErrorData {
-  return typeof data === "object" && data !== null && "code" in data && typeof data.code === "string";
-}
-
-export function lostConnection(cause?: unknown): MockerError {
-  return new MockerError(
-    "ENGINE_UNREACHABLE",
-    vscode.l10n.t("The connection to the Mocker engine was lost."),
-    {
-      hint: vscode.l10n.t("Running VMs are not affected."),
-      cause,
-    },
-  );
+  const failure = ofRequest(error);
+  return failure instanceof EngineUnreachable ? inEditorsWords(failure) : failure;
 }
 
 /** What a click can do about an error. */

@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { Writable } from "node:stream";
 import type * as vscode from "vscode";
 import {
   CloseAction,
@@ -7,20 +6,21 @@ import {
   type InitializeParams,
   LanguageClient,
   type StaticFeature,
-  type StreamInfo,
 } from "vscode-languageclient/node";
-import { protocolVersion } from "../../engine/protocol/index.ts";
+import { messageStreams } from "../../engine/client/engine-socket.ts";
+import { type Client, initializeParams } from "../../engine/client/handshake.ts";
+import type { InitializeResult } from "../../engine/protocol/index.ts";
 import { redactTrace } from "./redact.ts";
 
 /**
- * vscode-languageclient over a socket that is connected already: framing, cancellation, progress and trace are its.
- * It lives as long as the socket; reconnecting, and telling the user, is the business of connection.ts.
+ * vscode-languageclient over a socket that engine/client made: framing, cancellation, progress and trace are its. It
+ * lives as long as the socket; reconnecting, and telling the user, is the business of connection.ts.
  */
 export class EngineLanguageClient extends LanguageClient {
   readonly #log: vscode.LogOutputChannel;
 
-  constructor(socket: Socket, log: vscode.LogOutputChannel, version: string, onClose: () => void) {
-    super("mocker", "Mocker", () => Promise.resolve(streams(socket)), {
+  constructor(socket: Socket, log: vscode.LogOutputChannel, client: Client, onClose: () => void) {
+    super("mocker", "Mocker", () => Promise.resolve({ ...messageStreams(socket), detached: true }), {
       outputChannel: log,
       traceOutputChannel: redacted(log),
       // start() rejects: that is enough.
@@ -34,7 +34,13 @@ export class EngineLanguageClient extends LanguageClient {
       },
     });
     this.#log = log;
-    this.registerFeature(handshake(version));
+    this.registerFeature(handshake(client));
+  }
+
+  /** Starts it, and with it the handshake. */
+  async initialized(): Promise<InitializeResult> {
+    await this.start();
+    return this.initializeResult as unknown as InitializeResult;
   }
 
   /** Nothing pops up: whoever asked for something hears of its failure. */
@@ -52,24 +58,11 @@ export class EngineLanguageClient extends LanguageClient {
   }
 }
 
-/** A failed write ends the socket and so all requests, instead of a rejection inside vscode-jsonrpc 8 that nobody sees. */
-function streams(socket: Socket): StreamInfo {
-  const writer = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      socket.write(chunk, (error) => {
-        if (error) socket.destroy();
-        done();
-      });
-    },
-  });
-  return { reader: socket, writer, detached: true };
-}
-
 /** Adds to LSP's `initialize` what the engine wants to know. */
-function handshake(version: string): StaticFeature {
+function handshake(client: Client): StaticFeature {
   return {
     fillInitializeParams(params: InitializeParams) {
-      Object.assign(params, { protocolVersion, client: { name: "vscode", version } });
+      Object.assign(params, initializeParams(client));
     },
     fillClientCapabilities() {},
     initialize() {},

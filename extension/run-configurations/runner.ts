@@ -1,6 +1,7 @@
 import * as vscode from "vscode";
+import { createVm } from "../../engine/client/create-vm.ts";
 import { KeyValueFileError, readKeyValueFile } from "../../engine/common/key-value-file.ts";
-import { MockerError, vmCreate, vmRemove } from "../../engine/protocol/index.ts";
+import { MockerError, vmRemove } from "../../engine/protocol/index.ts";
 import type { Pulls } from "../commands/pulls.ts";
 import type { Connection } from "../engine/connection.ts";
 import { asMockerError } from "../engine/errors.ts";
@@ -43,12 +44,9 @@ export class Runner {
     const context = planContext();
     const fileEnv = (configuration.envFiles ?? []).flatMap((file) => readEnvFile(resolvePath(file, context)));
     const params = createParams(configuration, { context, defaults: runDefaults(), fileEnv, secretEnv });
-    const create = () => this.#connection.request(vmCreate, params);
-    const vm = await create().catch(async (error: unknown) => {
-      const { code } = asMockerError(error);
-      if (code === "IMAGE_NOT_FOUND") await this.#pull(configuration.image);
-      else if (code !== "VM_NAME_IN_USE" || !(await this.#replaces(params.name ?? ""))) throw error;
-      return create();
+    const vm = await createVm(this.#connection, params, {
+      pull: () => this.#pull(configuration.image),
+      freeName: () => this.#replaces(params.name ?? ""),
     });
     for (const warning of vm.warnings) this.#log.warn(warning);
     this.#terminals.openConsole(vm, { start: true });
@@ -75,7 +73,7 @@ export class Runner {
     return true;
   }
 
-  async #pull(reference: string): Promise<void> {
+  async #pull(reference: string): Promise<boolean> {
     const pull = this.#pulls.start(reference);
     await vscode.window.withProgress(
       {
@@ -88,6 +86,7 @@ export class Runner {
         await pull.done;
       },
     );
+    return true;
   }
 }
 

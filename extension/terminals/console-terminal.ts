@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import type { StreamEnd } from "../../engine/client/process-stream.ts";
 import {
   type VmDetails,
   type VmSummary,
@@ -10,10 +11,8 @@ import {
   vmStart,
 } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
-import { openStream } from "../engine/engine-socket.ts";
 import { asMockerError, describe } from "../engine/errors.ts";
 import type { Model } from "../engine/model.ts";
-import type { StreamEnd } from "../engine/process-stream.ts";
 import { isRunning } from "../engine/store.ts";
 import { type OpenedProcess, ProcessTerminal, type TerminalSize } from "./process-terminal.ts";
 
@@ -98,7 +97,7 @@ export class ConsoleTerminal extends ProcessTerminal {
       stdin: config.tty || config.openStdin,
       replayBytes: start ? 0 : replayBytes,
     });
-    const socket = await openStream(stream);
+    const socket = await this.#connection.openStream(stream);
     this.#logOf = undefined;
     return {
       socket,
@@ -118,7 +117,7 @@ export class ConsoleTerminal extends ProcessTerminal {
 
   async #log(details: VmDetails): Promise<OpenedProcess> {
     const { stream, tty } = await this.#connection.request(vmLogs, { vm: this.vmId, tail: logLines });
-    const socket = await openStream(stream);
+    const socket = await this.#connection.openStream(stream);
     this.#logOf = details;
     this.#endedRun = details.startedAt;
     return { socket, tty, replayed: false, over: true };

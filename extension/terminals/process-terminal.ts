@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import * as vscode from "vscode";
+import { ProcessStream, type StreamEnd } from "../../engine/client/process-stream.ts";
 import { asMockerError, describe } from "../engine/errors.ts";
-import { ProcessStream, type StreamEnd } from "../engine/process-stream.ts";
 import { LineEditor } from "./line-editor.ts";
 import { PendingInput } from "./pending-input.ts";
 import { Utf8Stream } from "./utf8-stream.ts";
@@ -100,11 +100,13 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
       const { text: typed, dropped } = this.#pending.take();
       // The replay clears what was on the screen, the note about it as well.
       let note = dropped ? tooMuch() : undefined;
-      const stream = new ProcessStream(socket, (bytes, isStderr) => {
-        const text = decoders[isStderr ? 1 : 0].push(bytes);
-        this.print(tty ? text : text.replace(/(?<!\r)\n/g, "\r\n"));
-        if (note !== undefined) this.note(note);
-        note = undefined;
+      const stream = new ProcessStream(socket, {
+        onOutput: (bytes, isStderr) => {
+          const text = decoders[isStderr ? 1 : 0].push(bytes);
+          this.print(tty ? text : text.replace(/(?<!\r)\n/g, "\r\n"));
+          if (note !== undefined) this.note(note);
+          note = undefined;
+        },
       });
       this.#stream = stream;
       this.#takesInput = !over;
@@ -137,12 +139,12 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
   #input(stream: ProcessStream, text: string): void {
     if (!this.#takesInput) return;
     if (this.#lines === undefined) {
-      stream.write(text);
+      stream.write(Buffer.from(text));
       return;
     }
     const { send, echo, eof, interrupt } = this.#lines.push(text);
     this.print(echo);
-    if (send !== "") stream.write(send);
+    if (send !== "") stream.write(Buffer.from(send));
     if (eof) stream.endInput();
     if (interrupt) this.interrupt().catch((error) => this.note(describe(asMockerError(error))));
   }

@@ -1,9 +1,8 @@
 import * as vscode from "vscode";
+import type { StreamEnd } from "../../engine/client/process-stream.ts";
 import { execResize, execSignal, vmExec } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
-import { openStream } from "../engine/engine-socket.ts";
 import { asMockerError, describe } from "../engine/errors.ts";
-import type { StreamEnd } from "../engine/process-stream.ts";
 import { type OpenedProcess, ProcessTerminal, type TerminalSize } from "./process-terminal.ts";
 
 /** The best shell that the image has. */
@@ -45,7 +44,7 @@ export class ShellTerminal extends ProcessTerminal {
     });
     this.#execId = execId;
     if (stream === undefined) throw new Error("The engine gave no stream.");
-    return { socket: await openStream(stream), tty: true, replayed: false };
+    return { socket: await this.#connection.openStream(stream), tty: true, replayed: false };
   }
 
   protected override resize({ rows, columns }: TerminalSize): Promise<unknown> {

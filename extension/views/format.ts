@@ -1,16 +1,9 @@
 /** Sizes and times in words, rendered where they are shown: nothing here grows stale. */
-
-const units = ["B", "kB", "MB", "GB", "TB"];
+import { humanSize } from "../../engine/docker/sizes.ts";
 
 /** Decimal bytes with three digits, as `mocker images` prints them: `7.73MB`. */
 export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (Number(value.toPrecision(3)) >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${Number(value.toPrecision(3))}${units[unit]}`;
+  return humanSize(bytes);
 }
 
 const steps: [limitSeconds: number, seconds: number, unit: Intl.RelativeTimeFormatUnit][] = [

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { buildCrate } from "./crate.mjs";
 import { nativeDir } from "./paths.mjs";
 import { BuildError, run } from "./run.mjs";
+import { rustEnvironment } from "./rust.mjs";
 
 /**
  * @param {object} [options]
@@ -14,7 +15,7 @@ import { BuildError, run } from "./run.mjs";
 export function buildCodec({ sanitized = false } = {}) {
   const crate = { dir: join(nativeDir, "codec"), version: "0.1.0", product: "libmocker_codec.a" };
   if (!sanitized) return buildCrate({ ...crate, name: "mocker-codec" });
-  const host = /^host: (.+)$/m.exec(run("rustc", ["-vV"]))?.[1];
+  const host = /^host: (.+)$/m.exec(run("rustc", ["-vV"], { env: rustEnvironment("mocker-codec") }))?.[1];
   if (host === undefined) throw new BuildError("rustc -vV names no host");
   return buildCrate({
     ...crate,

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { join } from "node:path";
 import { filesBelow, hashFiles } from "./files.mjs";
 import { cacheDir } from "./paths.mjs";
-import { BuildError, has, run } from "./run.mjs";
+import { run } from "./run.mjs";
+import { rustEnvironment } from "./rust.mjs";
 
 /**
  * Builds `dir`'s library, unless that was done before.
@@ -18,26 +19,21 @@ import { BuildError, has, run } from "./run.mjs";
  * @returns {string} the file
  */
 export function buildCrate({ dir, name, version, product, target: triple, env = {} }) {
-  if (!has("cargo")) {
-    throw new BuildError(
-      `${name} cannot be built: there is no Rust toolchain (cargo).\n` +
-        "Install one (https://rustup.rs), then run the build again.",
-    );
-  }
+  const rust = rustEnvironment(name);
   const options = triple === undefined ? [] : ["--target", triple];
-  const texts = [run("rustc", ["-vV"]), ...options, ...Object.entries(env).flat()];
+  const texts = [run("rustc", ["-vV"], { env: rust }), ...options, ...Object.entries(env).flat()];
   const key = hashFiles(filesBelow(dir, ["target"]), texts).slice(0, 32);
   const target = join(cacheDir, `${name}-${version}-${key}`);
   const cached = join(target, product);
   if (existsSync(cached)) return cached;
-  console.log(`native: building ${name} ${version} (once per toolchain; cached in ${cacheDir})`);
+  console.error(`native: building ${name} ${version} (once per toolchain; cached in ${cacheDir})`);
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "building-"));
   try {
     const manifest = join(dir, "Cargo.toml");
     run("cargo", ["build", "--release", "--locked", "--manifest-path", manifest, ...options], {
       show: true,
-      env: { ...process.env, ...env, CARGO_TARGET_DIR: work },
+      env: { ...rust, ...env, CARGO_TARGET_DIR: work },
     });
     const done = join(work, "done");
     mkdirSync(done);

@@ -19,9 +19,14 @@ const block = 4096;
 /** With packed_meta_blocks all metadata lies at the front; e2fsck proves that nothing was missed. */
 const metadataBytes = 512 * 2 ** 20;
 
+/** The program, which is not on the PATH of an ordinary user on Debian. */
+export function findMke2fs() {
+  return ["mke2fs", "/usr/sbin/mke2fs", "/sbin/mke2fs"].find((name) => has(name, ["-V"]));
+}
+
 /** Writes dist/native/ext4-template.bin.gz. */
 export function provideExt4Template() {
-  const mke2fs = ["mke2fs", "/usr/sbin/mke2fs", "/sbin/mke2fs"].find((name) => has(name, ["-V"]));
+  const mke2fs = findMke2fs();
   if (!mke2fs) throw new BuildError("mke2fs is missing: install e2fsprogs");
   const work = mkdtempSync(join(tmpdir(), "mocker-template-"));
   try {

@@ -67,7 +67,7 @@ function fetched(/** @type {string} */ name) {
   const target = join(cacheDir, `libkrunfw-${process.arch}-${version}`);
   if (existsSync(target)) return target;
 
-  console.log(`native: fetching ${name} ${version} for its libkrunfw (cached in ${cacheDir})`);
+  console.error(`native: fetching ${name} ${version} for its libkrunfw (cached in ${cacheDir})`);
   mkdirSync(cacheDir, { recursive: true });
   const work = mkdtempSync(join(cacheDir, "fetching-"));
   try {

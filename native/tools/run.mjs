@@ -1,4 +1,5 @@
-// Running other programs during the build.
+// Running other programs during the build. What the build tells people goes to stderr: the stdout of a script that uses
+// its tools, as the benchmark and tests do, is that script's.
 
 import { spawnSync } from "node:child_process";
 
@@ -20,6 +21,10 @@ export function run(command, args, options = {}) {
     stdio: show ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
     ...rest,
   });
+  if (/** @type {NodeJS.ErrnoException | undefined} */ (result.error)?.code === "ETIMEDOUT")
+    throw new BuildError(
+      `${command} ${args.join(" ")} took more than ${(rest.timeout ?? 0) / 60_000} minutes`,
+    );
   if (result.error) throw new BuildError(`${command}: ${result.error.message}`);
   if (result.status !== 0) {
     const output = show ? "" : `\n${result.stdout}${result.stderr}`;

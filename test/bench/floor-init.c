@@ -1,5 +1,5 @@
-/* First process of the floor's guest: runs /bin/true and powers off; or, where /hold is, stays. Static, since it runs
- * in any image. */
+/* First process of the floor's guest: runs /bin/true and powers off; or, where /hold is, stays. Static, since
+ * it runs in any image. */
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -166,7 +166,10 @@ async function pullTheirs(msb: string, image: string): Promise<Cost> {
   });
 }
 
-/** A quick pull of something else is worth nothing: what we make of the image is compared with what umoci does. */
+/**
+ * A quick pull of something else is worth nothing: what we make of the image is compared with what umoci
+ * does.
+ */
 async function copyAndUnpack(image: string): Promise<number> {
   return await withFolder(async (folder) => {
     const env = { ...process.env, PATH: adminPath };

@@ -22,7 +22,10 @@ export function median(values: number[]): number {
 
 const watchMs = 5;
 
-/** Milliseconds from start to exit of a program, which must succeed. `watch` is called again and again meanwhile. */
+/**
+ * Milliseconds from start to exit of a program, which must succeed. `watch` is called again and again
+ * meanwhile.
+ */
 export async function time(
   argv: string[],
   options: { env?: NodeJS.ProcessEnv; cwd?: string; watch?: (pid: number) => void } = {},
@@ -45,7 +48,9 @@ export async function time(
   return took;
 }
 
-/** Runs both sides in turns, so that what else the machine does meets both. The first round does not count. */
+/**
+ * Runs both sides in turns, so that what else the machine does meets both. The first round does not count.
+ */
 export async function interleaved(
   rounds: number,
   ours: () => Promise<number>,
@@ -92,8 +97,8 @@ export function processTree(pid: number): number[] {
 }
 
 /**
- * Proportional set size of processes without the memory of a guest that has `guestMiB`: the mappings of at least a
- * quarter of that size, anonymous or of a memfd (libkrun splits it at most in two).
+ * Proportional set size of processes without the memory of a guest that has `guestMiB`: the mappings of at
+ * least a quarter of that size, anonymous or of a memfd (libkrun splits it at most in two).
  */
 export function hostMemoryMiB(pids: number[], guestMiB: number): number {
   let kib = 0;

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { parse } from "jsonc-parser/lib/esm/main.js";
 import { after, before, describe, it } from "mocha";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./editor.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor } from "./harness/editor.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 const file = `{
   // What the team runs.

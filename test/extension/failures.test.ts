@@ -2,9 +2,9 @@ import { strict as assert } from "node:assert";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "mocha";
-import { Editor } from "./editor.ts";
-import { enginesOf } from "./engines.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor } from "./harness/editor.ts";
+import { enginesOf } from "./harness/engines.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 const configurations = {
   runConfigurations: [

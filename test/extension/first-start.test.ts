@@ -1,10 +1,10 @@
 import { strict as assert } from "node:assert";
 import { after, before, describe, it } from "mocha";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./editor.ts";
-import { enginesOf } from "./engines.ts";
-import { note } from "./figures.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor } from "./harness/editor.ts";
+import { enginesOf } from "./harness/engines.ts";
+import { note } from "./harness/figures.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 describe("first start", () => {
   let editor: Editor;

@@ -4,10 +4,10 @@ import type { MockerExports } from "../../extension/api.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./editor.ts";
-import { enginesOf } from "./engines.ts";
-import { importImage } from "./local-image.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor } from "./harness/editor.ts";
+import { enginesOf } from "./harness/engines.ts";
+import { importImage } from "./harness/local-image.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 const secrets = { ofEditor: "ed1tor-s3cret", ofVm: "vm-s3cret" };
 

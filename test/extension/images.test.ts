@@ -4,9 +4,9 @@ import { after, before, describe, it } from "mocha";
 import type { Locator } from "playwright-core";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./editor.ts";
-import { pictureFailures } from "./picture-failures.ts";
-import { type SlowRegistry, slowRegistry } from "./slow-registry.ts";
+import { Editor } from "./harness/editor.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
+import { type SlowRegistry, slowRegistry } from "./harness/slow-registry.ts";
 
 describe("images", () => {
   let registry: Registry;

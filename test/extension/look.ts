@@ -1,15 +1,15 @@
 /**
- * Shows the packaged extension: builds and packages it, opens a stock editor in an empty home, runs the given commands
- * of the editor (`mocker.run`), leaves look-light.png and look-dark.png, and prints where.
- * `--mocker "run -d --name web hello"` runs the command line first; `--wait SECONDS` waits before the picture.
+ * Shows the packaged extension: builds and packages it, opens a stock editor in an empty home, runs the given
+ * commands of the editor (`mocker.run`), leaves look-light.png and look-dark.png, and prints where. `--mocker
+ * "run -d --name web hello"` runs the command line first; `--wait SECONDS` waits before the picture.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
-import { Editor } from "./editor.ts";
-import { screenshotFolder } from "./screenshots.ts";
+import { Editor } from "./harness/editor.ts";
+import { screenshotFolder } from "./harness/screenshots.ts";
 
 async function look(): Promise<void> {
   const { values, positionals } = parseArgs({

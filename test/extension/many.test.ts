@@ -13,10 +13,10 @@ import type { VmConfig } from "../../engine/daemon/vms/records/vm-record.ts";
 import { Mocker } from "../support/mocker.ts";
 import { killQuietly } from "../support/processes.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./editor.ts";
-import { enginesOf } from "./engines.ts";
-import { note } from "./figures.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor } from "./harness/editor.ts";
+import { enginesOf } from "./harness/engines.ts";
+import { note } from "./harness/figures.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 const count = 500;
 

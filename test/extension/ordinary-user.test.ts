@@ -5,10 +5,10 @@ import { after, before, describe, it } from "mocha";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
 import { makeTestUser, type TestUser } from "../support/test-user.ts";
-import { Editor } from "./editor.ts";
-import { enginesOf } from "./engines.ts";
-import { saveImage } from "./local-image.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor } from "./harness/editor.ts";
+import { enginesOf } from "./harness/engines.ts";
+import { saveImage } from "./harness/local-image.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 describe("as an ordinary user", () => {
   let user: TestUser | undefined;

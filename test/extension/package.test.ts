@@ -6,9 +6,9 @@ import { installCommand } from "../../extension/commands/install-command.ts";
 import { needPrograms, runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
-import { provideCodeServer } from "./code-server.ts";
-import { note } from "./figures.ts";
-import { packageExtension } from "./vsix.ts";
+import { provideCodeServer } from "./harness/code-server.ts";
+import { note } from "./harness/figures.ts";
+import { packageExtension } from "./harness/vsix.ts";
 
 const allowed = [
   /^\[Content_Types\]\.xml$/,

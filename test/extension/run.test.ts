@@ -6,10 +6,10 @@ import { parse } from "jsonc-parser/lib/esm/main.js";
 import { after, before, describe, it } from "mocha";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
-import { Editor, terminalNames } from "./editor.ts";
-import { note } from "./figures.ts";
-import { importImage } from "./local-image.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor, terminalNames } from "./harness/editor.ts";
+import { note } from "./harness/figures.ts";
+import { importImage } from "./harness/local-image.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 /** What the file names the workspace's folder by. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: VS Code's own variable

@@ -3,11 +3,11 @@ import { after, before, describe, it } from "mocha";
 import { Mocker } from "../support/mocker.ts";
 import { isAlive, killQuietly } from "../support/processes.ts";
 import { retry } from "../support/retry.ts";
-import { Editor, terminalNames } from "./editor.ts";
-import { enginesOf } from "./engines.ts";
-import { note } from "./figures.ts";
-import { importImage } from "./local-image.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor, terminalNames } from "./harness/editor.ts";
+import { enginesOf } from "./harness/engines.ts";
+import { note } from "./harness/figures.ts";
+import { importImage } from "./harness/local-image.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 /** What the bar for a row is. */
 const barMs = 300;

@@ -6,10 +6,10 @@ import { after, before, describe, it } from "mocha";
 import { Mocker } from "../support/mocker.ts";
 import { processesMentioning } from "../support/processes.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./editor.ts";
-import { filesHolding } from "./files-holding.ts";
-import { importImage } from "./local-image.ts";
-import { pictureFailures } from "./picture-failures.ts";
+import { Editor } from "./harness/editor.ts";
+import { filesHolding } from "./harness/files-holding.ts";
+import { importImage } from "./harness/local-image.ts";
+import { pictureFailures } from "./harness/picture-failures.ts";
 
 const secret = "s3cret-k7Qw9xZr2";
 const secretHash = createHash("sha256").update(secret).digest("hex");

@@ -36,7 +36,7 @@ const user = { name: "mocker-lab", id: 61_000 };
 export const labUserCheckout = "/run/state/checkout";
 
 export interface LabOptions {
-  /** Folders that the guest must see even if they are in /tmp or /run, which are its own. */
+  /** Directories that the guest must see even if they are in /tmp or /run, which are its own. */
   expose?: string[];
   memoryMiB?: number;
   /** Further QEMU arguments, for experiments. */
@@ -54,7 +54,7 @@ export interface LabRunOptions {
   cwd?: string;
   /** Kills the command's process group when it is over. Default: none. */
   timeoutMs?: number;
-  /** Runs it as an ordinary user, whose home and temporary folder are its own. */
+  /** Runs it as an ordinary user, whose home and temporary directory are its own. */
   asUser?: boolean;
   onStdout?: (data: Buffer) => void;
   onStderr?: (data: Buffer) => void;
@@ -75,8 +75,8 @@ interface Run {
 
 /**
  * A QEMU guest without hardware acceleration whose own /dev/kvm works, over this machine's file system: real
- * microVMs boot in it where the machine itself cannot boot any. Its /run and /tmp are its own; HOME, TMPDIR and the
- * XDG folders are on a fresh ext4 disk.
+ * microVMs boot in it where the machine itself cannot boot any. Its /run and /tmp are its own; HOME, TMPDIR
+ * and the XDG directories are on a fresh ext4 disk.
  */
 export class Lab {
   /** From the start of QEMU to the guest's first word. */
@@ -90,7 +90,10 @@ export class Lab {
     this.bootMs = bootMs;
   }
 
-  /** Boots a lab; sets it up first where that was never done. Throws with the console's tail if it does not come up. */
+  /**
+   * Boots a lab; sets it up first where that was never done. Throws with the console's tail if it does not
+   * come up.
+   */
   static async boot(options: LabOptions = {}): Promise<Lab> {
     const files = await labFiles(options.onProgress ?? ((text) => process.stderr.write(`${text}\n`)));
     const started = performance.now();
@@ -125,14 +128,14 @@ export class Lab {
 }
 
 class Guest {
-  readonly #folder: string;
+  readonly #directory: string;
   readonly #qemu: ChildProcess;
   readonly #channel: Duplex;
   readonly #runs = new Map<number, Run>();
   readonly #exited: Promise<void>;
   readonly #onProcessExit = () => {
     this.#qemu.kill("SIGKILL");
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.#directory, { recursive: true, force: true });
   };
   #console = Buffer.alloc(0);
   #lastBeat: (Beat & { at: number }) | undefined;
@@ -140,8 +143,8 @@ class Guest {
   #closing = false;
   #dead: Error | undefined;
 
-  private constructor(folder: string, qemu: ChildProcess) {
-    this.#folder = folder;
+  private constructor(directory: string, qemu: ChildProcess) {
+    this.#directory = directory;
     this.#qemu = qemu;
     this.#channel = qemu.stdio[3] as Duplex;
     for (const stream of [qemu.stdout, qemu.stderr]) {
@@ -172,10 +175,10 @@ class Guest {
     const runs = join(cacheDir(), "runs");
     mkdirSync(runs, { recursive: true });
     sweep(runs);
-    const folder = mkdtempSync(join(runs, `${process.pid}-`));
-    const shared = join(folder, "shared");
+    const directory = mkdtempSync(join(runs, `${process.pid}-`));
+    const shared = join(directory, "shared");
     mkdirSync(shared);
-    const state = join(folder, "state.ext4");
+    const state = join(directory, "state.ext4");
     await runTool("cp", ["--sparse=always", "--reflink=auto", files.stateTemplate, state]);
     await build({
       entryPoints: [join(rootDir(), "test/lab/guest/main.ts")],
@@ -209,7 +212,7 @@ class Guest {
     const qemu = spawn("setpriv", ["--pdeathsig", "KILL", "qemu-system-x86_64", ...args], {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
-    return new Guest(folder, qemu);
+    return new Guest(directory, qemu);
   }
 
   get pid(): number {
@@ -316,7 +319,7 @@ class Guest {
 
   #cleanUp(): void {
     process.off("exit", this.#onProcessExit);
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 
   #error(what: string): Error {
@@ -361,8 +364,8 @@ function quote(text: string): string {
 
 /** Runs as the guest's PID 1. It must not exec: it reaps what daemons leave behind, as Node would not. */
 function bootScript(needed: string[]): string {
-  const hidden = [...new Set(needed.map((folder) => realpathSync(folder)))].filter((folder) =>
-    /^\/(tmp|run)\//.test(folder),
+  const hidden = [...new Set(needed.map((directory) => realpathSync(directory)))].filter((directory) =>
+    /^\/(tmp|run)\//.test(directory),
   );
   const environment = Object.entries(guestEnvironment(false))
     .map(([name, value]) => `export ${name}=${quote(value)}`)
@@ -371,9 +374,9 @@ function bootScript(needed: string[]): string {
 busybox() { /run/busybox "$@"; }
 alias mount='busybox mount' mkdir='busybox mkdir' ip='busybox ip'
 mount -t tmpfs -o mode=1777 tmp /tmp
-for folder in ${hidden.map(quote).join(" ")}; do
-  mkdir -p "$folder"
-  mount --bind "/run/host$folder" "$folder"
+for directory in ${hidden.map(quote).join(" ")}; do
+  mkdir -p "$directory"
+  mount --bind "/run/host$directory" "$directory"
 done
 busybox umount /run/host
 ip link set lo up

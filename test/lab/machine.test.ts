@@ -15,16 +15,16 @@ test("KVM of this machine is one that boots ordinary guest kernels", () => {
   assert.deepEqual(kvmStatus(), { usable: true });
 });
 
-test("the temporary folder is a disk with user xattrs", { skip: inLab ? false : "not in the lab" }, () => {
+test("the temporary directory is a disk with user xattrs", { skip: inLab ? false : "not in the lab" }, () => {
   assert.equal(statfsSync(tmpdir()).type, ext4Magic);
-  const folder = mkdtempSync(join(tmpdir(), "xattr-"));
+  const directory = mkdtempSync(join(tmpdir(), "xattr-"));
   try {
-    const file = join(folder, "file");
+    const file = join(directory, "file");
     writeFileSync(file, "content");
     const script = "import os,sys; os.setxattr(sys.argv[1], 'user.mocker', b'value')";
     execFileSync("python3", ["-c", script, file]);
   } finally {
-    rmSync(folder, { recursive: true });
+    rmSync(directory, { recursive: true });
   }
 });
 

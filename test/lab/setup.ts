@@ -40,31 +40,31 @@ export interface LabFiles {
   stateTemplate: string;
 }
 
-/** Makes what a lab boots from, once per version of these scripts and cache folder. */
+/** Makes what a lab boots from, once per version of these scripts and cache directory. */
 export async function labFiles(onProgress: (text: string) => void): Promise<LabFiles> {
   const key = hashOfFiles("test/lab/setup.ts", "test/lab/init.sh");
-  const folder = join(cacheDir(), `lab-${key}`);
+  const directory = join(cacheDir(), `lab-${key}`);
   const files = {
-    kernel: join(folder, "vmlinuz"),
-    initrd: join(folder, "initrd.gz"),
-    stateTemplate: join(folder, "state.ext4"),
+    kernel: join(directory, "vmlinuz"),
+    initrd: join(directory, "initrd.gz"),
+    stateTemplate: join(directory, "state.ext4"),
   };
   await needPrograms(programs);
-  if (!existsSync(folder)) {
+  if (!existsSync(directory)) {
     mkdirSync(cacheDir(), { recursive: true });
     await withLock(join(cacheDir(), "locks", `lab-${key}`), async () => {
-      if (existsSync(folder)) return;
-      onProgress("setting up the lab: once per cache folder, about a minute");
+      if (existsSync(directory)) return;
+      onProgress("setting up the lab: once per cache directory, about a minute");
       const work = mkdtempSync(join(cacheDir(), "setup-"));
       try {
         await build(work);
-        renameSync(work, folder);
+        renameSync(work, directory);
       } finally {
         rmSync(work, { recursive: true, force: true });
       }
     });
   }
-  keepCached(folder);
+  keepCached(directory);
   return files;
 }
 

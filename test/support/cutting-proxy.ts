@@ -9,7 +9,9 @@ export interface CuttingProxy {
   cuts: number;
 }
 
-/** Stands before a server and cuts connections in the middle of what a client sends; ends after the test file. */
+/**
+ * Stands before a server and cuts connections in the middle of what a client sends; ends after the test file.
+ */
 export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
   const [host = "", port = ""] = target.split(":");
   const sockets = new Set<Socket>();

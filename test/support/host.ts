@@ -2,19 +2,19 @@ import { type SpawnOptions, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { rootDir } from "./paths.ts";
+import { cacheDir, rootDir } from "./paths.ts";
 
 /** A failure that is the machine's, not a bug: shown without a stack trace. */
 export class SetupError extends Error {
   override readonly name = "SetupError";
 }
 
-/** True when `program` is on PATH or in an sbin folder (ordinary users lack those). */
+/** True when `program` is on PATH or in an sbin directory (ordinary users lack those). */
 export function hasProgram(program: string): boolean {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
-  return folders.some((folder) => {
+  const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  return directories.some((directory) => {
     try {
-      accessSync(join(folder, program), constants.X_OK);
+      accessSync(join(directory, program), constants.X_OK);
       return true;
     } catch {
       return false;
@@ -22,7 +22,7 @@ export function hasProgram(program: string): boolean {
   });
 }
 
-/** PATH with the sbin folders, for tools such as mkfs.ext4. */
+/** PATH with the sbin directories, for tools such as mkfs.ext4. */
 export const adminPath = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
 
 /** Runs a program to its end. Throws SetupError with its output when it fails. */
@@ -56,8 +56,8 @@ export async function runTool(
 }
 
 /**
- * Makes sure that programs are there. `wanted` maps a program to the Debian package that has it. Installs what is
- * missing when root on a machine with apt; else throws SetupError with the command to run.
+ * Makes sure that programs are there. `wanted` maps a program to the Debian package that has it. Installs
+ * what is missing when root on a machine with apt; else throws SetupError with the command to run.
  */
 export async function needPrograms(wanted: Record<string, string>): Promise<void> {
   const missing = Object.entries(wanted).filter(([program]) => !hasProgram(program));
@@ -78,16 +78,19 @@ export async function needPrograms(wanted: Record<string, string>): Promise<void
   process.stderr.write(`installing ${packages.join(" ")}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", PATH: adminPath };
   const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
-  // A fresh machine has no package lists; an old list may name files that are gone.
-  await runTool("apt-get", install, { env }).catch(async () => {
-    await runTool("apt-get", ["update", "-qq"], { env });
-    await runTool("apt-get", install, { env });
+  // apt does not wait for another that runs.
+  await withLock(join(cacheDir(), "locks", "apt"), async () => {
+    // A fresh machine has no package lists; an old list may name files that are gone.
+    await runTool("apt-get", install, { env }).catch(async () => {
+      await runTool("apt-get", ["update", "-qq"], { env });
+      await runTool("apt-get", install, { env });
+    });
   });
 }
 
 /**
- * Runs `work` while holding an exclusive lock on `file` against other processes. flock(1) holds it for us (Node has
- * no flock), and ends with us whatever happens, since its stdin closes.
+ * Runs `work` while holding an exclusive lock on `file` against other processes. flock(1) holds it for us
+ * (Node has no flock), and ends with us whatever happens, since its stdin closes.
  */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   mkdirSync(dirname(file), { recursive: true });

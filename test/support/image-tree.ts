@@ -12,7 +12,10 @@ import { copyRange } from "../../native/index.ts";
 const run = promisify(execFile);
 const privileged = process.getuid?.() === 0;
 
-/** What a folder holds, as GNU tar and tar-stream see it: one line for each entry. Times are rounded unless `exact`. */
+/**
+ * What a directory holds, as GNU tar and tar-stream see it: one line for each entry. Times are rounded unless
+ * `exact`.
+ */
 export async function snapshot(dir: string, exact = true): Promise<string[]> {
   const args = [
     "--sort=name",
@@ -27,7 +30,7 @@ export async function snapshot(dir: string, exact = true): Promise<string[]> {
     ".",
   ];
   const child = spawn("tar", args, { stdio: ["ignore", "pipe", "inherit"] });
-  // Until it has gone it stands in the folder, which cannot be unmounted.
+  // Until it has gone it stands in the directory, which cannot be unmounted.
   const exited = once(child, "exit");
   const lines: string[] = [];
   for await (const entry of child.stdout.pipe(extract())) {
@@ -49,7 +52,7 @@ export async function snapshot(dir: string, exact = true): Promise<string[]> {
       : [];
     lines.push([name, type, size, linkname, devmajor, devminor, hash.digest("hex"), ...attributes].join(" "));
   }
-  assert.deepEqual(await exited, [0, null], "tar reads the whole folder");
+  assert.deepEqual(await exited, [0, null], "tar reads the whole directory");
   return lines;
 }
 
@@ -84,14 +87,17 @@ function joined(disk: RootDisk, target: string): void {
   assert.equal(disk.format, "vmdk");
 }
 
-/** Calls `look` with a folder, inside of `folder`, that shows the disk's file system: mounted by the kernel as root, unpacked by erofs-utils else. */
+/**
+ * Calls `look` with a directory, inside of `directory`, that shows the disk's file system: mounted by the
+ * kernel as root, unpacked by erofs-utils else.
+ */
 export async function withDisk(
   disk: RootDisk,
-  folder: string,
+  directory: string,
   look: (dir: string) => Promise<void>,
 ): Promise<void> {
-  const image = join(folder, "disk.img");
-  const mountpoint = join(folder, "mounted");
+  const image = join(directory, "disk.img");
+  const mountpoint = join(directory, "mounted");
   joined(disk, image);
   await run("fsck.erofs", [image]);
   if (!privileged) {

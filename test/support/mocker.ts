@@ -32,11 +32,12 @@ export const defaultTimeoutMs = inLab ? 600_000 : 60_000;
 const instances = new Set<Mocker>();
 
 /**
- * The built command line in a home of its own (HOME, XDG folders, TMPDIR): nothing of this user's Mocker is touched.
- * Its engine starts by itself with the first command. Ends with {@link close}, or after the test file.
+ * The built command line in a home of its own (HOME, XDG directories, TMPDIR): nothing of this user's Mocker
+ * is touched. Its engine starts by itself with the first command. Ends with {@link close}, or after the test
+ * file.
  */
 export class Mocker {
-  /** A folder for the test's own files too. */
+  /** A directory for the test's own files too. */
   readonly dir = shortTmpDir();
   readonly home = join(this.dir, "h");
   readonly dataDir = join(this.dir, "d", "mocker");
@@ -67,7 +68,8 @@ export class Mocker {
 
   /** Program and arguments of `mocker ARGS`. */
   argv(args: string[]): [string, ...string[]] {
-    return [process.execPath, join(rootDir(), "dist", "cli.js"), ...args];
+    // As its first lines do.
+    return [process.execPath, "--", join(rootDir(), "dist", "cli.js"), ...args];
   }
 
   /** `mocker ARGS` as a line for a shell. */
@@ -123,7 +125,10 @@ export class Mocker {
     }
   }
 
-  /** Starts `mocker ARGS`, to be talked to while it runs. Its stdin is a pipe when `stdin` is given, even empty. */
+  /**
+   * Starts `mocker ARGS`, to be talked to while it runs. Its stdin is a pipe when `stdin` is given, even
+   * empty.
+   */
   start(args: string[], options: RunOptions = {}): RunningProcess {
     const [program, ...rest] = this.argv(args);
     const child = spawn(program, rest, {
@@ -167,7 +172,9 @@ export class Mocker {
     }
   }
 
-  /** Kills the engine, its VMs and everything else that was started in this home, and removes its folder. */
+  /**
+   * Kills the engine, its VMs and everything else that was started in this home, and removes its directory.
+   */
   async close(): Promise<void> {
     if (!instances.delete(this)) return;
     for (let attempt = 0; this.processes().length > 0; attempt++) {

@@ -1,12 +1,14 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** The folder that holds `dist/`: the checkout, or a copy that an ordinary user can read. */
+/** The directory that holds `dist/`: the checkout, or a copy that an ordinary user can read. */
 export function rootDir(): string {
   return process.env.MOCKER_TEST_ROOT ?? process.cwd();
 }
 
-/** Where kernels, images and other things that are slow to make are kept between runs, outside the checkout. */
+/**
+ * Where kernels, images and other things that are slow to make are kept between runs, outside the checkout.
+ */
 export function cacheDir(): string {
   const configured = process.env.MOCKER_CACHE_DIR;
   if (configured) return configured;

@@ -31,7 +31,9 @@ export function processesWithEnvironment(entry: string): number[] {
     .map(Number);
 }
 
-/** Monitors of VMs whose records are under `dataDir`; VM processes have no environment of ours to be known by. */
+/**
+ * Monitors of VMs whose records are under `dataDir`; VM processes have no environment of ours to be known by.
+ */
 export function monitorsOf(dataDir: string): number[] {
   const state = join(dataDir, "state");
   let ids: string[];

@@ -10,7 +10,10 @@ export interface TestProxy {
   stop(): void;
 }
 
-/** An HTTP proxy on the loopback device that takes every host to `target` (`127.0.0.1:PORT`); ends after the test file. */
+/**
+ * An HTTP proxy on the loopback device that takes every host to `target` (`127.0.0.1:PORT`); ends after the
+ * test file.
+ */
 export async function startProxy(target: string, login?: string): Promise<TestProxy> {
   const [host = "", port = ""] = target.split(":");
   const seen: string[] = [];

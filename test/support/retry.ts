@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { stretched } from "./paths.ts";
 
 /**
- * Repeats `attempt` until it neither throws nor returns false or undefined; returns what it returned. Rejects with
- * the last error when `timeoutMs` (default 30 s; stretched in the lab) is over.
+ * Repeats `attempt` until it neither throws nor returns false or undefined; returns what it returned. Rejects
+ * with the last error when `timeoutMs` (default 30 s; stretched in the lab) is over.
  */
 export async function retry<T>(
   attempt: () => T | Promise<T>,

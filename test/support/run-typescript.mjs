@@ -1,4 +1,5 @@
-// Node 20 cannot run TypeScript: bundles an entry file into a temporary folder and runs it in this process.
+// Node 20 cannot run TypeScript: bundles an entry file into a temporary directory and runs it in this
+// process.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,9 +11,9 @@ import { buildSync } from "esbuild";
 /** Runs the TypeScript file at `url`. The checkout's root is passed on in MOCKER_TEST_ROOT. */
 export function runTypeScript(url) {
   process.env.MOCKER_TEST_ROOT ??= resolve(fileURLToPath(import.meta.url), "../../..");
-  const folder = mkdtempSync(join(tmpdir(), "mocker-ts-"));
+  const directory = mkdtempSync(join(tmpdir(), "mocker-ts-"));
   try {
-    const outfile = join(folder, "main.cjs");
+    const outfile = join(directory, "main.cjs");
     buildSync({
       entryPoints: [fileURLToPath(url)],
       outfile,
@@ -31,6 +32,6 @@ export function runTypeScript(url) {
     require("node:module").Module._initPaths();
     require(outfile);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -49,7 +49,10 @@ export class RunningProcess {
     return (await this.exited).stdout.toString();
   }
 
-  /** Resolves when its output has matched; rejects when it ends, or 30 s (stretched in the lab) are over, before. */
+  /**
+   * Resolves when its output has matched; rejects when it ends, or 30 s (stretched in the lab) are over,
+   * before.
+   */
   waitForOutput(
     pattern: RegExp,
     options: { stream?: "stdout" | "stderr"; timeoutMs?: number } = {},

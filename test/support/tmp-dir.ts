@@ -6,30 +6,30 @@ import { afterFile } from "./after-file.ts";
 
 const made: string[] = [];
 
-/** A new folder that the caller removes. Its path is short: sockets in it must fit into 107 bytes. */
+/** A new directory that the caller removes. Its path is short: sockets in it must fit into 107 bytes. */
 export function shortTmpDir(): string {
   return mkdtempSync(join(tmpdir(), "mk-"));
 }
 
-/** A new folder that is removed after the test file. */
+/** A new directory that is removed after the test file. */
 export function tmpDir(): string {
-  const folder = shortTmpDir();
-  made.push(folder);
-  return folder;
+  const directory = shortTmpDir();
+  made.push(directory);
+  return directory;
 }
 
-/** Removes a folder with whatever a VM's file system left in it. */
-export function removeTree(folder: string): void {
+/** Removes a directory with whatever a VM's file system left in it. */
+export function removeTree(directory: string): void {
   try {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   } catch {
-    // Folders without permissions (overlayfs makes some), or files of mapped users.
+    // Directories without permissions (overlayfs makes some), or files of mapped users.
     const script = 'chmod -R u+rwx "$1"; rm -rf "$1"';
-    spawnSync("sh", ["-c", script, "sh", folder], { stdio: "ignore" });
-    spawnSync("unshare", ["--map-root-user", "--map-auto", "rm", "-rf", folder], { stdio: "ignore" });
+    spawnSync("sh", ["-c", script, "sh", directory], { stdio: "ignore" });
+    spawnSync("unshare", ["--map-root-user", "--map-auto", "rm", "-rf", directory], { stdio: "ignore" });
   }
 }
 
 afterFile(() => {
-  for (const folder of made) removeTree(folder);
+  for (const directory of made) removeTree(directory);
 });

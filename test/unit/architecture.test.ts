@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { type Import, importsOf, roomOf } from "../support/imports.ts";
+import { type Import, importsOf, reachableFrom, roomOf } from "../../scripts/imports.ts";
+import { notOurs } from "../../scripts/sources.ts";
+import { rootDir } from "../support/paths.ts";
 
 /**
  * What each room may import from, beside itself. A room is the longest of these names that a file's path begins with.
@@ -10,14 +14,105 @@ const allowed: Record<string, string[]> = {
   "engine/protocol": [],
   "engine/docker": ["engine/protocol"],
   "engine/common": ["engine/protocol"],
-  "engine/client": ["engine/common", "engine/docker", "engine/protocol"],
+  "engine/client": ["engine/common", "engine/docker", "engine/protocol", "native"],
   "engine/cli": ["engine/client", "engine/common", "engine/docker", "engine/protocol"],
-  "engine/daemon/images": [
+  "engine/daemon/log": ["engine/common", "engine/protocol"],
+  // The floors of images, from the ground up.
+  "engine/daemon/images/oci": ["engine/docker", "engine/protocol"],
+  "engine/daemon/images/store": [
     "engine/common",
-    "engine/daemon/log",
+    "engine/daemon/images/oci",
     "engine/docker",
     "engine/protocol",
     "native",
+  ],
+  "engine/daemon/images/registry": [
+    "engine/common",
+    "engine/daemon/images/oci",
+    "engine/docker",
+    "engine/protocol",
+  ],
+  "engine/daemon/images/layers": [
+    "engine/common",
+    "engine/daemon/images/oci",
+    "engine/daemon/images/store",
+    "engine/docker",
+    "engine/protocol",
+    "native",
+  ],
+  "engine/daemon/images/sources": [
+    "engine/common",
+    "engine/daemon/images/layers",
+    "engine/daemon/images/oci",
+    "engine/daemon/images/registry",
+    "engine/docker",
+    "engine/protocol",
+    "native",
+  ],
+  "engine/daemon/images/records": [
+    "engine/common",
+    "engine/daemon/images/layers",
+    "engine/daemon/images/oci",
+    "engine/daemon/images/store",
+    "engine/docker",
+    "engine/protocol",
+  ],
+  "engine/daemon/images/rootfs": [
+    "engine/common",
+    "engine/daemon/images/layers",
+    "engine/daemon/images/oci",
+    "engine/daemon/images/records",
+    "engine/daemon/images/store",
+    "engine/docker",
+    "engine/protocol",
+    "native",
+  ],
+  "engine/daemon/images/ingest": [
+    "engine/common",
+    "engine/daemon/images/layers",
+    "engine/daemon/images/oci",
+    "engine/daemon/images/records",
+    "engine/daemon/images/registry",
+    "engine/daemon/images/rootfs",
+    "engine/daemon/images/sources",
+    "engine/daemon/images/store",
+    "engine/docker",
+    "engine/protocol",
+  ],
+  "engine/daemon/images/transfer": [
+    "engine/common",
+    "engine/daemon/images/ingest",
+    "engine/daemon/images/oci",
+    "engine/daemon/images/records",
+    "engine/daemon/images/registry",
+    "engine/daemon/images/sources",
+    "engine/daemon/images/store",
+    "engine/docker",
+    "engine/protocol",
+  ],
+  "engine/daemon/images/maintenance": [
+    "engine/common",
+    "engine/daemon/images/ingest",
+    "engine/daemon/images/layers",
+    "engine/daemon/images/oci",
+    "engine/daemon/images/records",
+    "engine/daemon/images/rootfs",
+    "engine/daemon/images/store",
+    "engine/docker",
+    "engine/protocol",
+  ],
+  "engine/daemon/images": [
+    "engine/common",
+    "engine/daemon/images/ingest",
+    "engine/daemon/images/layers",
+    "engine/daemon/images/maintenance",
+    "engine/daemon/images/records",
+    "engine/daemon/images/rootfs",
+    "engine/daemon/images/sources",
+    "engine/daemon/images/store",
+    "engine/daemon/images/transfer",
+    "engine/docker",
+    "engine/protocol",
   ],
   "engine/daemon/vms": ["engine/common", "engine/daemon/log", "engine/docker", "engine/protocol", "native"],
   "engine/daemon/system": [
@@ -31,7 +126,11 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/daemon": [
     "engine/common",
+    "engine/daemon/log",
     "engine/daemon/images",
+    "engine/daemon/images/registry",
+    "engine/daemon/images/sources",
+    "engine/daemon/images/store",
     "engine/daemon/system",
     "engine/daemon/vms",
     "engine/docker",
@@ -49,13 +148,7 @@ test("each room imports only what the architecture allows", () => {
   const isForbidden = ({ from, to }: Import): boolean => {
     const own = roomOf(from, rooms);
     const target = roomOf(to, rooms);
-    const may = allowed[own] ?? [];
-    return (
-      target !== own &&
-      to !== "package.json" &&
-      !may.includes(target) &&
-      !may.includes(to.replace(/\.ts$/, ""))
-    );
+    return target !== own && to !== "package.json" && !allowed[own]?.includes(target);
   };
   assert.deepEqual(
     imports.filter(isForbidden).map(({ from, to }) => `${from} imports ${to}`),
@@ -63,14 +156,42 @@ test("each room imports only what the architecture allows", () => {
   );
 });
 
-test("only the extension imports vscode, and the protocol imports nothing but vscode-jsonrpc", () => {
+test("clients do not reach the daemon or native code, through any number of imports", () => {
+  const reached = reachableFrom(["engine/cli/main.ts", "extension/extension.ts"], imports);
+  assert.ok(reached.some((file) => file.startsWith("engine/client/")));
+  assert.deepEqual(
+    reached.filter((file) => /^(engine\/daemon|native)\//.test(file)),
+    [],
+  );
+});
+
+test("only the extension imports vscode, and the protocol imports nothing but vscode-jsonrpc and, for params, valibot", () => {
   const packages = importsOf(["engine", "native"], "packages");
   assert.deepEqual(
     packages.filter(({ to }) => to === "vscode").map(({ from }) => from),
     [],
   );
+  const allowedPackage = (from: string): string =>
+    from.startsWith("engine/protocol/params/") ? "valibot" : "vscode-jsonrpc";
   assert.deepEqual(
-    packages.filter(({ from, to }) => from.startsWith("engine/protocol/") && to !== "vscode-jsonrpc"),
+    packages.filter(({ from, to }) => from.startsWith("engine/protocol/") && to !== allowedPackage(from)),
     [],
   );
+});
+
+/** More files than these side by side in one directory want to be parted. */
+const mostFiles = 22;
+
+test(`no directory has more than ${mostFiles} files of its own`, () => {
+  const crowded: string[] = [];
+  const walk = (directory: string): void => {
+    const entries = readdirSync(join(rootDir(), directory), { withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    if (files.length > mostFiles) crowded.push(`${directory}: ${files.length}`);
+    for (const entry of entries) {
+      if (entry.isDirectory() && !notOurs.test(entry.name)) walk(join(directory, entry.name));
+    }
+  };
+  for (const directory of ["engine", "extension", "native", "test"]) walk(directory);
+  assert.deepEqual(crowded, []);
 });

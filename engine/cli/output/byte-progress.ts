@@ -1,6 +1,6 @@
 /** One line on a terminal that counts bytes, for what takes longer than a second. */
 
-import { humanSize } from "../../docker/units.ts";
+import { humanSize } from "../../docker/sizes.ts";
 import type { OutputStream } from "../io.ts";
 
 const patienceMs = 1000;

@@ -1,4 +1,6 @@
 /** Attends a VM's main process from before its start to its exit, as `run`, `start -a` and `attach` do. */
+
+import type { EngineClient } from "../../client/engine-client.ts";
 import {
   type VmDetails,
   type VmWaitParams,
@@ -8,13 +10,12 @@ import {
   vmWait,
 } from "../../protocol/index.ts";
 import { CommandFailure } from "../command.ts";
-import type { Engine } from "../connection.ts";
 import type { Io } from "../io.ts";
 import { exitStatus, lostStream, openSession, requireTerminal, type Session } from "./session.ts";
 import { proxySignals, type SignalProxy } from "./signals.ts";
 
 export interface AttendOptions {
-  engine: Engine;
+  engine: EngineClient;
   io: Io;
   id: string;
   /** For messages. */

@@ -1,5 +1,6 @@
 /** A user's session with a process in a VM: its stream, the terminal and signals. For run, start -a, attach and exec. */
 import type { Socket } from "node:net";
+import { lostConnection } from "../../client/errors.ts";
 import { MockerError, type VmWaitResult } from "../../protocol/index.ts";
 import { CommandFailure } from "../command.ts";
 import { describeError } from "../errors.ts";
@@ -80,7 +81,5 @@ export function exitStatus(result: VmWaitResult, io: Io): number {
 
 /** For a stream that broke while the process, as far as we know, goes on. */
 export function lostStream(name: string): MockerError {
-  return new MockerError("ENGINE_UNREACHABLE", `lost the connection to the mocker engine`, {
-    hint: `the VM is not affected; go on with: mocker attach ${name}`,
-  });
+  return lostConnection(undefined, `the VM is not affected; go on with: mocker attach ${name}`);
 }

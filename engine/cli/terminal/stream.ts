@@ -1,26 +1,17 @@
 /** A process's stream between the engine and this terminal: output to stdout and stderr, stdin to the process. */
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
-import {
-  type ErrorCode,
-  type ErrorFrame,
-  type ExitFrame,
-  FrameDecoder,
-  FrameType,
-  frameHeader,
-  MockerError,
-} from "../../protocol/index.ts";
+import { type StreamEnd as ProcessEnd, ProcessStream } from "../../client/process-stream.ts";
+import { MockerError } from "../../protocol/index.ts";
 import type { InputStream } from "../io.ts";
 import { DetachFilter } from "./detach-keys.ts";
 
 export type StreamEnd =
-  | { kind: "exit"; exitCode: number; reason: string | undefined }
+  | Exclude<ProcessEnd, { kind: "error" }>
   /** The user typed the detach keys. */
   | { kind: "detached" }
   /** Nobody reads our output any more (EPIPE). */
-  | { kind: "output-closed" }
-  /** The engine closed the stream without an exit frame: the log's end, or a lost engine. */
-  | { kind: "closed" };
+  | { kind: "output-closed" };
 
 export interface StreamOptions {
   /** Left out: output is read and dropped. */
@@ -31,133 +22,150 @@ export interface StreamOptions {
   detachKeys?: readonly number[] | undefined;
 }
 
-/** Cuts stdin into frames below the 1 MiB that a peer takes. */
-const maxStdinFrameBytes = 256 * 1024;
-
 /**
  * Carries bytes both ways until the stream ends. A slow reader of our output stops the engine's sending, a slow process
  * stops our reading of stdin. Throws MockerError for an error frame or a broken stream.
  */
 export function pumpStream(socket: Socket, options: StreamOptions): Promise<StreamEnd> {
-  const { stdin } = options;
   return new Promise<StreamEnd>((resolve, reject) => {
+    const output = new Output(options, () => stream.resume());
+    const stream = new ProcessStream(socket, {
+      onOutput: (bytes, isStderr) => output.write(bytes, isStderr),
+      onChunkEnd() {
+        if (output.flush()) stream.pause();
+      },
+    });
+    const input = options.stdin && new Input(options.stdin, stream, options.detachKeys ?? []);
     let settled = false;
-    let exit: StreamEnd | undefined;
-    const clogged = new Set<Writable>();
-    const corked = new Set<Writable>();
-    const cleanups: (() => void)[] = [];
-
     const settle = (finish: () => void): void => {
       if (settled) return;
       settled = true;
-      for (const cleanup of cleanups) cleanup();
+      output.close();
+      input?.close();
       // What was typed before the detach keys is still to be sent.
-      socket.end(() => socket.destroy());
+      stream.close();
       finish();
     };
-    const end = (value: StreamEnd): void => settle(() => resolve(value));
-    const fail = (error: MockerError): void => settle(() => reject(error));
+    output.onError((error) => {
+      if (error.code === "EPIPE") settle(() => resolve({ kind: "output-closed" }));
+      else {
+        const message = `cannot write the output: ${error.message}`;
+        settle(() => reject(new MockerError("INTERNAL", message, { cause: error })));
+      }
+    });
+    void stream.ended.then((end) => settle(() => (end.kind === "error" ? reject(end.error) : resolve(end))));
+    input?.start(() => settle(() => resolve({ kind: "detached" })));
+  });
+}
 
-    const outputs = new Set([options.stdout, options.stderr].filter((output) => output !== undefined));
-    for (const output of outputs) {
-      const onError = (error: NodeJS.ErrnoException): void => {
-        if (error.code === "EPIPE") end({ kind: "output-closed" });
-        else fail(new MockerError("INTERNAL", `cannot write the output: ${error.message}`, { cause: error }));
-      };
+/** Our stdout and stderr. */
+class Output {
+  readonly #stdout: Writable | undefined;
+  readonly #stderr: Writable | undefined;
+  readonly #resume: () => void;
+  readonly #clogged = new Set<Writable>();
+  readonly #corked = new Set<Writable>();
+  readonly #cleanups: (() => void)[] = [];
+
+  /** `resume` is called when all that was clogged takes bytes again. */
+  constructor({ stdout, stderr }: StreamOptions, resume: () => void) {
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#resume = resume;
+  }
+
+  onError(callback: (error: NodeJS.ErrnoException) => void): void {
+    for (const output of new Set([this.#stdout, this.#stderr])) {
+      if (output === undefined) continue;
       const onDrain = (): void => {
-        clogged.delete(output);
-        if (clogged.size === 0) socket.resume();
+        this.#clogged.delete(output);
+        if (this.#clogged.size === 0) this.#resume();
       };
-      output.on("error", onError);
+      output.on("error", callback);
       output.on("drain", onDrain);
-      cleanups.push(() => {
-        output.off("error", onError);
+      this.#cleanups.push(() => {
+        output.off("error", callback);
         output.off("drain", onDrain);
       });
     }
+  }
 
-    const onJson = (payload: Uint8Array): void => {
-      const message = JSON.parse(Buffer.from(payload).toString("utf8")) as Partial<ExitFrame & ErrorFrame>;
-      if (message.exit !== undefined) {
-        exit = { kind: "exit", exitCode: message.exit.code, reason: message.exit.reason };
-      } else if (message.error !== undefined) {
-        const { code, message: text, hint } = message.error;
-        fail(new MockerError(code as ErrorCode, text, { hint }));
-      }
-    };
-    const decoder = new FrameDecoder((type, payload) => {
-      if (type === FrameType.json) {
-        onJson(payload);
-        return;
-      }
-      const output =
-        type === FrameType.stdout ? options.stdout : type === FrameType.stderr ? options.stderr : undefined;
-      if (output === undefined || payload.length === 0) return;
-      // One writev for all the frames of a chunk.
-      if (!corked.has(output)) {
-        corked.add(output);
-        output.cork();
-      }
-      if (!output.write(payload)) clogged.add(output);
-    });
-
-    socket.on("data", (chunk: Buffer) => {
-      try {
-        decoder.push(chunk);
-      } catch (error) {
-        fail(new MockerError("INTERNAL", "the engine sent an invalid stream", { cause: error }));
-      }
-      for (const output of corked) {
-        output.uncork();
-        // A write that went through at once leaves nothing to drain.
-        if (output.writableNeedDrain === false) clogged.delete(output);
-      }
-      corked.clear();
-      if (clogged.size > 0) socket.pause();
-      if (exit !== undefined) end(exit);
-    });
-    socket.once("end", () => end({ kind: "closed" }));
-    socket.once("close", () => end({ kind: "closed" }));
-    socket.on("error", () => end({ kind: "closed" }));
-
-    if (stdin !== undefined) {
-      const filter = new DetachFilter(options.detachKeys ?? []);
-      const send = (bytes: Uint8Array): void => {
-        socket.cork();
-        let more = true;
-        for (let offset = 0; offset < bytes.length; offset += maxStdinFrameBytes) {
-          const payload = bytes.subarray(offset, offset + maxStdinFrameBytes);
-          socket.write(frameHeader(FrameType.stdin, payload.length));
-          more = socket.write(payload);
-        }
-        socket.uncork();
-        if (!more && socket.writableNeedDrain) {
-          stdin.pause();
-          socket.once("drain", () => {
-            if (!settled) stdin.resume();
-          });
-        }
-      };
-      const onData = (chunk: Buffer | string): void => {
-        const { bytes, detached } = filter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
-        send(bytes);
-        if (detached) end({ kind: "detached" });
-      };
-      const onEnd = (): void => {
-        send(filter.flush());
-        socket.write(frameHeader(FrameType.stdin, 0));
-      };
-      stdin.on("data", onData);
-      stdin.once("end", onEnd);
-      stdin.once("error", onEnd);
-      cleanups.push(() => {
-        stdin.off("data", onData);
-        stdin.off("end", onEnd);
-        stdin.off("error", onEnd);
-        stdin.pause();
-      });
-      if (stdin.readableEnded) onEnd();
-      else stdin.resume();
+  write(bytes: Uint8Array, isStderr: boolean): void {
+    const output = isStderr ? this.#stderr : this.#stdout;
+    if (output === undefined) return;
+    // One writev for all the frames of a chunk.
+    if (!this.#corked.has(output)) {
+      this.#corked.add(output);
+      output.cork();
     }
-  });
+    if (!output.write(bytes)) this.#clogged.add(output);
+  }
+
+  /** Writes what was corked. @returns whether there is now more to write than the reader takes */
+  flush(): boolean {
+    for (const output of this.#corked) {
+      output.uncork();
+      // A write that went through at once leaves nothing to drain.
+      if (output.writableNeedDrain === false) this.#clogged.delete(output);
+    }
+    this.#corked.clear();
+    return this.#clogged.size > 0;
+  }
+
+  close(): void {
+    for (const cleanup of this.#cleanups) cleanup();
+  }
+}
+
+/** Our stdin. */
+class Input {
+  readonly #stdin: InputStream;
+  readonly #stream: ProcessStream;
+  readonly #filter: DetachFilter;
+  #onDetach: () => void = () => undefined;
+  #closed = false;
+
+  constructor(stdin: InputStream, stream: ProcessStream, detachKeys: readonly number[]) {
+    this.#stdin = stdin;
+    this.#stream = stream;
+    this.#filter = new DetachFilter(detachKeys);
+  }
+
+  start(onDetach: () => void): void {
+    this.#onDetach = onDetach;
+    const stdin = this.#stdin;
+    stdin.on("data", this.#onData);
+    stdin.once("end", this.#onEnd);
+    stdin.once("error", this.#onEnd);
+    if (stdin.readableEnded) this.#onEnd();
+    else stdin.resume();
+  }
+
+  close(): void {
+    this.#closed = true;
+    const stdin = this.#stdin;
+    stdin.off("data", this.#onData);
+    stdin.off("end", this.#onEnd);
+    stdin.off("error", this.#onEnd);
+    stdin.pause();
+  }
+
+  #onData = (chunk: Buffer | string): void => {
+    const { bytes, detached } = this.#filter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+    this.#send(bytes);
+    if (detached) this.#onDetach();
+  };
+
+  #onEnd = (): void => {
+    this.#send(this.#filter.flush());
+    this.#stream.endInput();
+  };
+
+  #send(bytes: Uint8Array): void {
+    if (this.#stream.write(bytes)) return;
+    this.#stdin.pause();
+    this.#stream.onceDrained(() => {
+      if (!this.#closed) this.#stdin.resume();
+    });
+  }
 }

@@ -1,6 +1,7 @@
 /**
- * Writes a tar archive as files, for `cp`. The archive may be hostile, whoever sent it: nothing is written outside of the place that it is
- * for. Every folder on the way to a file is one that is a folder and no link, files are made anew and never opened through a link, and
+ * Writes a tar archive as files, for `cp`. A hostile guest may have made the archive: what is asked for, not the archive,
+ * names what is written (scp's CVE-2019-6111), and nothing is written outside of the place that it is for. Every directory
+ * on the way to a file is one that is a directory and no link, files are made anew and never opened through a link, and
  * links are made but not followed.
  */
 import {
@@ -23,14 +24,16 @@ import {
   writeSync,
 } from "node:fs";
 import { Writable } from "node:stream";
-import { fileTime } from "../../common/tar/file-time.ts";
+import { fileTime } from "../../common/tar/tar-header.ts";
 import { type TarEntry, TarReader } from "../../common/tar/tar-reader.ts";
 import { MockerError, scrub } from "../../protocol/errors.ts";
 import { CommandFailure } from "../command.ts";
 
 export interface ExtractOptions {
-  /** The path of the archive's first entry, once it is known; throws CommandFailure if it cannot. Everything else lies below that. */
-  place(first: { name: string; isDirectory: boolean }): string;
+  /** Name of the archive's first entry; an archive that begins with another is refused. The others lie below it. */
+  base: string;
+  /** The path that the first entry gets; throws CommandFailure if there is none for it. */
+  place(isDirectory: boolean): string;
   /** Keep owners, if this process may, and with them setuid bits. */
   keepOwners: boolean;
   /** What was not made: devices and pipes. */
@@ -42,12 +45,12 @@ export class TarExtract extends Writable {
   readonly #options: ExtractOptions;
   readonly #reader: TarReader;
   readonly #keepOwners: boolean;
-  /** Name of the first entry, without a slash at its end, and where that goes; binary strings. */
-  #base: string | undefined;
-  #target = "";
-  /** Folders that have been looked at. Nothing that the archive says can make another thing of them. */
-  readonly #folders = new Set<string>();
-  /** What folders are to get when nothing more is made in them. */
+  /** Name of the first entry, without a slash at its end, and where it goes once it has come; binary strings. */
+  readonly #base: string;
+  #target: string | undefined;
+  /** Directories that have been looked at. Nothing that the archive says can make another thing of them. */
+  readonly #directories = new Set<string>();
+  /** What directories are to get when nothing more is made in them. */
   readonly #attributes: { path: string; entry: TarEntry }[] = [];
   /** Of the entry under way. */
   #path = "";
@@ -57,6 +60,7 @@ export class TarExtract extends Writable {
   constructor(options: ExtractOptions) {
     super({ highWaterMark: 1 << 20 });
     this.#options = options;
+    this.#base = Buffer.from(options.base).toString("latin1");
     this.#keepOwners = options.keepOwners && process.geteuid?.() === 0;
     this.#reader = new TarReader({
       entry: (entry) => this.#begin(entry),
@@ -72,8 +76,8 @@ export class TarExtract extends Writable {
   override _final(done: (error?: Error | null) => void): void {
     this.#attempt(() => {
       this.#reader.end();
-      if (this.#base === undefined) throw invalid("it is empty");
-      // Inner folders first.
+      if (this.#target === undefined) throw invalid("it is empty");
+      // Inner directories first.
       for (const { path, entry } of this.#attributes.reverse()) {
         if (this.#keepOwners) lchownSync(bytes(path), entry.uid, entry.gid);
         chmodSync(bytes(path), this.#mode(entry));
@@ -108,36 +112,35 @@ export class TarExtract extends Writable {
   #begin(entry: TarEntry): void {
     const path = this.#pathOf(entry.name, entry.kind === "directory");
     this.#path = path;
-    const top = path === this.#target;
-    if (!top) this.#folder(path.slice(0, path.lastIndexOf("/")));
+    if (path !== this.#target) this.#checkDirectory(dirname(path));
     const there = lstatSync(bytes(path), { throwIfNoEntry: false });
-    if (entry.kind === "directory") this.#makeFolder(path, there, entry);
+    if (entry.kind === "directory") this.#makeDirectory(path, there, entry);
     else this.#makeOther(path, there, entry);
   }
 
-  #makeFolder(path: string, there: Stats | undefined, entry: TarEntry): void {
+  #makeDirectory(path: string, there: Stats | undefined, entry: TarEntry): void {
     if (there && !there.isDirectory())
       throw new CommandFailure(
-        `cannot overwrite non-directory ${quoted(path)} with directory ${quoted(this.#target)}`,
+        `cannot overwrite non-directory ${quoted(path)} with directory ${quoted(this.#target ?? path)}`,
       );
-    // As Docker: what a folder's contents are copied into stays as it is.
+    // As Docker: what a directory's contents are copied into stays as it is.
     const merged = there !== undefined && path === this.#target && this.#base === ".";
     if (!there) mkdirSync(bytes(path), { mode: 0o700 });
     // Also one that is there must take what is to come.
     else if ((there.mode & 0o700) !== 0o700) chmodSync(bytes(path), (there.mode & 0o7777) | 0o700);
-    this.#folders.add(path);
+    this.#directories.add(path);
     if (!merged) this.#attributes.push({ path, entry });
   }
 
   #makeOther(path: string, there: Stats | undefined, entry: TarEntry): void {
     if (there?.isDirectory())
       throw new CommandFailure(
-        `cannot overwrite directory ${quoted(path)} with non-directory ${quoted(this.#target)}`,
+        `cannot overwrite directory ${quoted(path)} with non-directory ${quoted(this.#target ?? path)}`,
       );
     switch (entry.kind) {
       case "hardlink": {
         const target = this.#pathOf(entry.linkName, false);
-        this.#folder(target.slice(0, target.lastIndexOf("/")));
+        this.#checkDirectory(dirname(target));
         if (target === path) throw invalid(`${quoted(path)} is a link to itself`);
         if (!lstatSync(bytes(target), { throwIfNoEntry: false })?.isFile())
           throw invalid(`${quoted(path)} is a link to something that is no file of the archive's`);
@@ -195,12 +198,10 @@ export class TarExtract extends Writable {
   /** Where a name of the archive lies. Throws for one that is not the first's or below it. */
   #pathOf(name: string, isDirectory: boolean): string {
     const clean = name.replace(/\/+$/, "");
-    if (this.#base === undefined) {
-      if (clean === "" || clean === ".." || /[/\0]/.test(clean))
-        throw invalid(`it begins with ${quoted(name)}`);
-      const target = this.#options.place({ name: bytes(clean).toString("utf8"), isDirectory });
-      this.#target = Buffer.from(target).toString("latin1");
-      this.#base = clean;
+    if (this.#target === undefined) {
+      if (clean !== this.#base)
+        throw invalid(`it begins with ${quoted(name)}, but ${quoted(this.#base)} was asked for`);
+      this.#target = Buffer.from(this.#options.place(isDirectory)).toString("latin1");
     }
     if (clean === this.#base) return this.#target;
     const inside = clean.startsWith(`${this.#base}/`) ? clean.slice(this.#base.length + 1) : "";
@@ -210,16 +211,21 @@ export class TarExtract extends Writable {
     return `${this.#target}/${inside}`;
   }
 
-  /** Makes sure that `path`, the target or below it, is a folder and no link, and so are those above it. */
-  #folder(path: string): void {
-    if (this.#folders.has(path)) return;
-    if (path !== this.#target) this.#folder(path.slice(0, path.lastIndexOf("/")));
+  /** Makes sure that `path`, the target or below it, is a directory and no link, and so are those above it. */
+  #checkDirectory(path: string): void {
+    if (this.#directories.has(path)) return;
+    if (path !== this.#target) this.#checkDirectory(dirname(path));
     const there = lstatSync(bytes(path), { throwIfNoEntry: false });
     if (!there && path !== this.#target) mkdirSync(bytes(path), { mode: 0o755 });
     else if (!there?.isDirectory())
-      throw invalid(`${quoted(path)} is no folder, but something is to lie in it`);
-    this.#folders.add(path);
+      throw invalid(`${quoted(path)} is no directory, but something is to lie in it`);
+    this.#directories.add(path);
   }
+}
+
+/** Of an absolute path without a slash at its end. */
+function dirname(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function bytes(path: string): Buffer {

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Writable } from "node:stream";
+import type { EngineClient } from "../../client/engine-client.ts";
 import { FrameType, frameHeader, MockerError, type StreamRef, streamUpload } from "../../protocol/index.ts";
 import { CommandFailure } from "../command.ts";
-import type { Engine } from "../connection.ts";
 import { interruptible } from "../interruptible.ts";
 import type { Io } from "../io.ts";
 import { ByteProgress } from "../output/byte-progress.ts";
@@ -58,7 +58,12 @@ export async function receive(
 }
 
 /** Writes a stream of the engine's to `output`; what is not complete is not left there. What it says on stderr is why it failed. */
-export async function download(io: Io, engine: Engine, stream: StreamRef, output: Output): Promise<void> {
+export async function download(
+  io: Io,
+  engine: EngineClient,
+  stream: StreamRef,
+  output: Output,
+): Promise<void> {
   await interruptible(io, async (signal) => {
     const socket = await engine.openStream(stream);
     try {
@@ -83,7 +88,7 @@ export async function download(io: Io, engine: Engine, stream: StreamRef, output
  */
 export async function upload<T>(
   io: Io,
-  engine: Engine,
+  engine: EngineClient,
   chunks: AsyncIterable<Uint8Array>,
   take: (upload: string) => Promise<T>,
 ): Promise<T> {

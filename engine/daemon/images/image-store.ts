@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonical, parseReference, type Reference } from "../../docker/reference.ts";
+import { canonical, parseReference, type Reference, tryParseReference } from "../../docker/reference.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
   ImageChange,
@@ -17,41 +17,39 @@ import type {
 import type { ImageLoadResult } from "../../protocol/image-archive.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../../protocol/registry.ts";
 import type { SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
-import { ImagePruner, type PruneOptions } from "./image-pruner.ts";
-import { ImageRemover, type RemoveOptions } from "./image-remover.ts";
 import { ImageAdopter } from "./ingest/image-adopter.ts";
-import { ImageBringer } from "./ingest/image-ingester.ts";
+import { ImageIngester } from "./ingest/image-ingester.ts";
 import { ImagePuller, type PullerOptions, type PullOptions } from "./ingest/image-puller.ts";
+import { LayerConversionQueue } from "./layers/layer-conversion-queue.ts";
 import type { LayerLimits } from "./layers/layer-converter.ts";
-import { LayerPool } from "./layers/layer-pool.ts";
 import { LayerStore } from "./layers/layer-store.ts";
-import { ImageCatalog, tryParse } from "./records/image-catalog.ts";
+import { ImagePruner, type PruneOptions } from "./maintenance/image-pruner.ts";
+import { ImageRemover, type RemoveOptions } from "./maintenance/image-remover.ts";
+import { type CheckOptions, StoreCheck, type StoreCheckDeps } from "./maintenance/store-check.ts";
+import { storeUsage } from "./maintenance/store-usage.ts";
+import { ImageCatalog } from "./records/image-catalog.ts";
+import { filterKeys, matchesFilters, summaryOfMatching } from "./records/image-filters.ts";
 import { commentOf, historyOf } from "./records/image-history.ts";
-import {
-  detailsOf,
-  filterKeys,
-  type ImageRecord,
-  matchesFilters,
-  summaryOf,
-  summaryOfMatching,
-} from "./records/image-records.ts";
+import { type ImageRecord, keysOf } from "./records/image-records.ts";
+import { detailsOf, summaryOf } from "./records/image-summary.ts";
 import { recordFor } from "./records/platform-record.ts";
+import { isTombstone, Tombstones } from "./records/tombstones.ts";
 import { ImageRoots } from "./rootfs/image-roots.ts";
 import { type RootDisk, RootStore } from "./rootfs/root-store.ts";
 import { helloTag } from "./sources/source-hello.ts";
 import { ContentStore } from "./store/content-store.ts";
 import { DeferredSync } from "./store/deferred-sync.ts";
-import { ageMs, Garbage, keysOf } from "./store/garbage.ts";
+import { ageMs, Garbage } from "./store/garbage.ts";
 import { removeTree } from "./store/remove-tree.ts";
-import { storeUsage } from "./store/store-usage.ts";
-import { type CheckOptions, type CheckParts, StoreCheck } from "./store-check.ts";
 import { ImageImporter, type ImportParams } from "./transfer/image-importer.ts";
 import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./transfer/image-loader.ts";
 import { ImagePusher } from "./transfer/image-pusher.ts";
 import { ImageSaver } from "./transfer/image-saver.ts";
 
+export type { CheckOptions } from "./maintenance/store-check.ts";
+
 export interface ImageStoreOptions extends PullerOptions {
-  /** The store's folder, made if it is missing. One process at a time may own it. */
+  /** The store's directory, made if it is missing. One process at a time may own it. */
   dir: string;
   /** From native/index.ts. */
   native: { tryLock(path: string): { release(): void } | null };
@@ -70,11 +68,12 @@ const adoptionMs = 3000;
 /** A week. */
 const defaultKeepUnfinishedMs = 7 * 24 * 3600 * 1000;
 
-/** All that Mocker knows about images: brings them, lists them, makes disks and folders of them, removes them. */
+/** All that Mocker knows about images: brings them, lists them, makes disks and directories of them, removes them. */
 export class ImageStore {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
   readonly #garbage: Garbage;
+  readonly #tombstones: Tombstones;
   readonly #puller: ImagePuller;
   readonly #pusher: ImagePusher;
   readonly #adopter: ImageAdopter;
@@ -84,7 +83,7 @@ export class ImageStore {
   readonly #loader: ImageLoader;
   readonly #importer: ImageImporter;
   readonly #roots: ImageRoots;
-  readonly #checkParts: CheckParts;
+  readonly #checkDeps: StoreCheckDeps;
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
   #lock: { release(): void } | undefined;
@@ -94,30 +93,35 @@ export class ImageStore {
     this.#options = options;
     const store = new ContentStore(options.dir);
     const catalog = new ImageCatalog(store);
-    const garbage = new Garbage(store, catalog.records, () => this.#adopter.keys());
-    const pool = new LayerPool();
-    const layers = new LayerStore(store, pool, options.limits);
+    const garbage = new Garbage(store, {
+      needed: () => this.#needed(),
+      isComplete: () => catalog.records.damaged.length === 0,
+    });
+    const tombstones = new Tombstones(store, garbage);
+    const conversions = new LayerConversionQueue();
+    const layers = new LayerStore(store, conversions, options.limits);
     const roots = new RootStore(store);
     const sync = new DeferredSync(store);
     this.#store = store;
     this.#catalog = catalog;
     this.#garbage = garbage;
+    this.#tombstones = tombstones;
     this.#sync = sync;
-    const bringer = new ImageBringer({ store, catalog, garbage, layers, roots, sync });
-    this.#puller = new ImagePuller(store, catalog, bringer, options);
-    this.#adopter = new ImageAdopter(store, catalog, garbage, bringer);
+    const ingester = new ImageIngester({ store, catalog, garbage, layers, roots, sync });
+    this.#puller = new ImagePuller(store, catalog, ingester, options);
+    this.#adopter = new ImageAdopter(store, catalog, garbage, ingester);
     this.#pusher = new ImagePusher(store, catalog, garbage, options.registry);
-    this.#remover = new ImageRemover(catalog, garbage);
+    this.#remover = new ImageRemover(catalog, tombstones);
     this.#saver = new ImageSaver(store, catalog, garbage);
-    this.#loader = new ImageLoader(store, catalog, bringer);
-    this.#importer = new ImageImporter(store, garbage, bringer);
+    this.#loader = new ImageLoader(store, catalog, ingester);
+    this.#importer = new ImageImporter(store, garbage, ingester);
     this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
     this.#roots = new ImageRoots(store, catalog.records, layers, roots, sync);
-    this.#checkParts = {
+    this.#checkDeps = {
       store,
       catalog,
       garbage,
-      pool,
+      conversions,
       disks: roots,
       roots: this.#roots,
       adopter: this.#adopter,
@@ -129,17 +133,18 @@ export class ImageStore {
     const lock = await this.#takeLock();
     if (!lock)
       throw new MockerError("STORE_LOCKED", `the image store ${this.#store.dir} is used by another engine`, {
-        hint: "One engine at a time may use a store: end the other one, or set MOCKER_DATA_DIR to another folder.",
+        hint: "One engine at a time may use a store: end the other one, or set MOCKER_DATA_DIR to another directory.",
       });
     this.#lock = lock;
-    this.#catalog.load(this.#garbage.interrupted());
+    this.#catalog.load(this.#tombstones.manifests());
     const keepMs = this.#options.keepUnfinishedMs ?? defaultKeepUnfinishedMs;
     this.#sync.discardDoubtful();
     for (const path of this.#catalog.records.damaged)
       this.#options.log.warn("images.damaged-record", { path });
-    await this.#garbage.recover();
+    // While a record cannot be read nothing is swept: the tombstones wait.
+    if (this.#catalog.records.damaged.length === 0) await this.#tombstones.recover();
     for (const name of await readdir(this.#store.ingestDir)) {
-      if (this.#garbage.isGrave(name)) continue;
+      if (isTombstone(name)) continue;
       const path = join(this.#store.ingestDir, name);
       const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
       if (name.endsWith(".partial") && age < keepMs) continue;
@@ -151,6 +156,13 @@ export class ImageStore {
     this.#sync.schedule();
     // An engine that starts is waited for: what takes longer comes later.
     await Promise.race([this.#adopt(), sleep(adoptionMs, undefined, { ref: false })]);
+  }
+
+  /** What images consist of: our own, and those that other programs have put into the store. */
+  #needed(): Set<string> {
+    const needed = new Set<string>(this.#adopter.keys());
+    for (const record of this.#catalog.records.all()) for (const key of keysOf(record)) needed.add(key);
+    return needed;
   }
 
   /** Takes over what other programs have put into the store. */
@@ -287,7 +299,7 @@ export class ImageStore {
 
   /** Proves the store, see {@link StoreCheck}. */
   async check(options: CheckOptions = {}): Promise<SystemCheckResult> {
-    return await new StoreCheck(this.#checkParts, options).run();
+    return await new StoreCheck(this.#checkDeps, options).run();
   }
 
   /** What the store takes of the disk. */
@@ -300,7 +312,7 @@ export class ImageStore {
     return await this.#roots.disk(await this.#resolve(imageId));
   }
 
-  /** The image's root file system as a folder of ordinary files; nobody may write into it. */
+  /** The image's root file system as a directory of ordinary files; nobody may write into it. */
   async rootDirectory(imageId: string): Promise<string> {
     return await this.#roots.directory(await this.#resolve(imageId));
   }
@@ -338,7 +350,7 @@ export class ImageStore {
       return recordFor(this.#store, this.#catalog, record, refOrId, platform);
     } catch (error) {
       if (!(error instanceof MockerError && error.code === "IMAGE_NOT_FOUND")) throw error;
-      const wanted = tryParse(refOrId);
+      const wanted = tryParseReference(refOrId);
       if (wanted === undefined || canonical(wanted) !== helloTag) throw error;
       const record = await this.#puller.hello(new AbortController().signal, () => {});
       return recordFor(this.#store, this.#catalog, record, refOrId, platform);

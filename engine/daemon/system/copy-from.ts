@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { copiedName } from "../../docker/copied-name.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { Attachment } from "../vms/machine/attachment.ts";
@@ -24,7 +25,7 @@ export async function openCopySource(
     try {
       if (isVm) {
         vms.find(name);
-        return { name, path, attachment: await vms.export(name, wanted) };
+        return { name, path, attachment: await vms.copy({ vm: name, copy: wanted }) };
       }
       const chunks = await images.archive(name, wanted.path, wanted.name, followLink);
       return { name, path, chunks: worded(chunks, name, path) };
@@ -67,8 +68,7 @@ function splits(text: string): { name: string; path: string; isVm: boolean }[] {
 function copyPath(path: string, followLink: boolean): CopyPath {
   const clean = posix.join("/", path);
   const whole = /(^|\/)\.$/.test(path) && clean !== "/" ? posix.join(clean, "/") : clean;
-  const isContents = whole === "/" || /(^|\/)\.$/.test(path);
-  return { path: whole, name: isContents ? "." : posix.basename(clean), followLink };
+  return { path: whole, name: copiedName(path), followLink };
 }
 
 async function* worded(chunks: AsyncIterable<Buffer>, name: string, path: string): AsyncGenerator<Buffer> {

@@ -1,7 +1,6 @@
+import { diskBytes } from "../../common/disk-bytes.ts";
 import type { SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
-import type { ImageStore } from "../images/image-store.ts";
-import { diskBytes } from "../images/store/disk-bytes.ts";
-import type { CheckOptions } from "../images/store-check.ts";
+import type { CheckOptions, ImageStore } from "../images/image-store.ts";
 import type { VmManager } from "../vms/vm-manager.ts";
 
 /** What images and VMs take of the disk. */

@@ -1,3 +1,4 @@
+import { matchesLabel } from "../../docker/filters.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmSummary } from "../../protocol/vm.ts";
 
@@ -55,11 +56,8 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
         throw new MockerError("INVALID_ARGUMENT", `invalid filter 'exited=${value}'`);
       return (vm) => vm.state === "exited" && vm.exitCode === Number(value);
     }
-    case "label": {
-      const equals = value.indexOf("=");
-      if (equals < 0) return (vm) => value in vm.labels;
-      return (vm) => vm.labels[value.slice(0, equals)] === value.slice(equals + 1);
-    }
+    case "label":
+      return (vm) => matchesLabel(vm.labels, value);
     case "ancestor": {
       const imageId = await context.imageId(value);
       return (vm) => vm.imageId === imageId || vm.image === value;

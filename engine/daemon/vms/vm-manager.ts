@@ -2,18 +2,26 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isLocked, killProcess } from "../../../native/index.ts";
+import { parseTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
 import type {
+  VmAttachParams,
   VmChange,
   VmCreateParams,
   VmCreateResult,
+  VmDetails,
+  VmExecParams,
   VmListParams,
+  VmLogsParams,
+  VmStartParams,
+  VmStopParams,
   VmSummary,
   VmWaitParams,
   VmWaitResult,
 } from "../../protocol/vm.ts";
 import type { Log } from "../log.ts";
+import { LogStream } from "./logs/log-stream.ts";
 import type { Attachment } from "./machine/attachment.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
 import { checkName, generateName } from "./names.ts";
@@ -25,11 +33,18 @@ import { Vm, type VmEvent, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
 
+const defaultTerminal = { rows: 24, columns: 80 };
+const maxReplayBytes = 64 * 1024;
+
 interface Images {
   get(reference: string): Promise<ImageDetails>;
 }
 
-/** All VMs of the store. Its map mirrors the folders under `state/`; names are unique among them. */
+/**
+ * All VMs of the store, and what can be asked of them: the one place of defaults, caps and rules, whichever door a
+ * request came through. Its map mirrors the directories under `state/`; names are unique among them. Everything that
+ * takes a `vm` (id, name or unique id prefix) throws VM_NOT_FOUND in Docker's words.
+ */
 export class VmManager implements VmHost {
   readonly log: Log;
   readonly #state: StateDir;
@@ -118,8 +133,30 @@ export class VmManager implements VmHost {
     }
   }
 
-  async remove(nameOrId: string, force: boolean): Promise<string> {
-    const vm = this.find(nameOrId);
+  /** Boots a VM and answers when its main process runs; at once when it runs already. */
+  async start({ vm: name, rows, columns }: VmStartParams): Promise<{ id: string }> {
+    const vm = this.find(name);
+    await vm.start({ rows: rows ?? defaultTerminal.rows, columns: columns ?? defaultTerminal.columns });
+    return { id: vm.id };
+  }
+
+  /** Answers when the VM has ended, with how it ended last; at once when it does not run. */
+  async stop({ vm: name, signal, timeoutSeconds }: VmStopParams): Promise<{ id: string; exitCode: number }> {
+    const vm = this.find(name);
+    await vm.stop(signal, timeoutSeconds);
+    return { id: vm.id, exitCode: vm.exit?.exitCode ?? 0 };
+  }
+
+  /** Sends a signal, KILL if none is named. @throws VM_NOT_RUNNING */
+  async kill({ vm: name, signal }: { vm: string; signal?: string | undefined }): Promise<{ id: string }> {
+    const vm = this.find(name);
+    await vm.kill(signal);
+    return { id: vm.id };
+  }
+
+  /** @throws VM_RUNNING without `force` */
+  async remove({ vm: name, force }: { vm: string; force?: boolean | undefined }): Promise<{ id: string }> {
+    const vm = this.find(name);
     if (vm.running) {
       if (!force) {
         throw new MockerError(
@@ -131,7 +168,11 @@ export class VmManager implements VmHost {
       await vm.kill("KILL");
     }
     if (this.#vms.has(vm.id)) await this.#remove(vm);
-    return vm.id;
+    return { id: vm.id };
+  }
+
+  inspect({ vm }: { vm: string }): VmDetails {
+    return this.find(vm).details();
   }
 
   async wait(params: VmWaitParams): Promise<VmWaitResult> {
@@ -164,12 +205,59 @@ export class VmManager implements VmHost {
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
   }
 
-  /**
-   * Docker's `export`: a VM's root file system, or what `copy` names in it, as a stream of tar. A VM that runs writes it itself; for one that does not, a machine beside
-   * it does, which sees its files and is gone with the stream.
-   */
-  async export(nameOrId: string, copy?: CopyPath): Promise<Attachment> {
-    const vm = this.find(nameOrId);
+  /** Stream of the main process; of its next start when the VM does not run. `tty`: stdout has both outputs. */
+  async attach(params: VmAttachParams): Promise<{ attachment: Attachment; tty: boolean }> {
+    const vm = this.find(params.vm);
+    const replayBytes = Math.min(params.replayBytes ?? 0, maxReplayBytes);
+    return { attachment: await vm.attach(replayBytes, params.stdin ?? false), tty: vm.config.tty };
+  }
+
+  /** Resizes the main process's terminal. @throws VM_NOT_RUNNING */
+  async resize({ vm, rows, columns }: { vm: string; rows: number; columns: number }): Promise<void> {
+    await this.find(vm).resize("main", { rows, columns });
+  }
+
+  /** What the VM has written, ready to be sent. `tty`: stdout has both outputs. @throws INVALID_ARGUMENT for a time */
+  logs(params: VmLogsParams): { log: LogStream; tty: boolean } {
+    const vm = this.find(params.vm);
+    const nowMs = Date.now();
+    const log = new LogStream(vm.files.logPath, this.log, {
+      tail: params.tail,
+      timestamps: params.timestamps ?? false,
+      sinceMs: parseTime(params.since, nowMs),
+      untilMs: parseTime(params.until, nowMs),
+      follow: params.follow && vm.running ? { ended: vm.ended } : undefined,
+    });
+    return { log, tty: vm.config.tty };
+  }
+
+  /** Starts a process in a running VM; without an attachment if it is detached. @throws VM_NOT_RUNNING */
+  async exec(params: VmExecParams): Promise<{ execId: string; attachment?: Attachment }> {
+    return this.find(params.vm).exec(params);
+  }
+
+  /** Resizes an exec's terminal. @throws VM_NOT_RUNNING */
+  async execResize(params: { vm: string; execId: string; rows: number; columns: number }): Promise<void> {
+    await this.find(params.vm).resize(params.execId, { rows: params.rows, columns: params.columns });
+  }
+
+  /** @throws VM_NOT_RUNNING, INVALID_ARGUMENT for the signal */
+  async execSignal({ vm, execId, signal }: { vm: string; execId: string; signal: string }): Promise<void> {
+    await this.find(vm).signalExec(execId, signal);
+  }
+
+  /** Docker's `export`: a VM's root file system as a stream of tar, whether it runs or not. */
+  async export({ vm }: { vm: string }): Promise<Attachment> {
+    return this.#archive(this.find(vm));
+  }
+
+  /** What `copy` names in a VM's root file system, as a stream of tar. Its status 2 says that there is no such path. */
+  async copy({ vm, copy }: { vm: string; copy: CopyPath }): Promise<Attachment> {
+    return this.#archive(this.find(vm), copy);
+  }
+
+  /** A VM that runs writes it itself; for one that does not, a helper machine does, which is gone with the stream. */
+  async #archive(vm: Vm, copy?: CopyPath): Promise<Attachment> {
     if (vm.running) return await vm.export(copy);
     const config: VmConfig = {
       ...vm.config,
@@ -197,7 +285,7 @@ export class VmManager implements VmHost {
       await this.#state.discard(scratch);
     };
     try {
-      await vm.whileStopped(() => machine.start({ rows: 24, columns: 80 }));
+      await vm.whileStopped(() => machine.start(defaultTerminal));
       const attachment = await machine.export(copy);
       attachment.closed.then(end).catch((error) => this.log.error("vm.export", error, { vm: vm.id }));
       return attachment;

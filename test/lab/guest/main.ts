@@ -1,4 +1,5 @@
-// The lab's guest side: takes commands from the host and runs them. Started by boot.sh, ends when the host goes away.
+// The lab's guest side: takes commands from the host and runs them. Started by boot.sh, ends when the host
+// goes away.
 
 import { spawn } from "node:child_process";
 import { existsSync, openSync, read, readdirSync, readFileSync, write } from "node:fs";

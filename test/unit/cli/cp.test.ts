@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -34,7 +33,7 @@ describe("cp", () => {
           peer.exit(exitCode);
         }),
         name: "c",
-        path: "/x",
+        path: source.slice(source.indexOf(":") + 1),
       };
     });
   });
@@ -246,6 +245,16 @@ describe("cp", () => {
       "dots on the way": [d, { name: "d/../../victim", content: "evil" }],
       "dots at first": [{ name: "../victim", content: "evil" }],
       "dots alone": [{ name: "..", type: "directory" }],
+      "another file at first": [{ name: ".bashrc", content: "evil" }],
+      "another directory at first": [
+        { name: ".ssh/", type: "directory" },
+        { name: ".ssh/authorized_keys", content: "evil" },
+      ],
+      "what is asked for, then a file beside it": [d, { name: ".bashrc", content: "evil" }],
+      "the contents alone, where the directory was asked for": [
+        { name: "./", type: "directory" },
+        { name: "./.bashrc", content: "evil" },
+      ],
       "another tree": [d, { name: "victim", content: "evil" }],
       "a name that begins as the first": [d, { name: "dd", content: "evil" }],
       "a link, and something in it": [
@@ -293,9 +302,25 @@ describe("cp", () => {
         says(await copy(entries, "c:/d", destination), /the archive that came is not valid|cannot overwrite/);
         assert.deepEqual(readdirSync(dir).sort(), ["destination", "secret"]);
         assert.equal(readFileSync(join(dir, "secret"), "utf8"), "precious");
-        assert.ok(!existsSync(join(destination, "victim")));
+        assert.deepEqual(
+          readdirSync(destination).filter((name) => name !== "d"),
+          [],
+        );
         assert.equal(statSync(join(dir, "secret")).nlink, 1);
       });
+
+    test("the contents of a directory: only an archive of contents is taken", async () => {
+      const destination = join(dir, "destination");
+      mkdirSync(destination);
+      for (const source of ["c:/d/.", "c:/"]) {
+        says(
+          await copy([{ name: ".bashrc", content: "evil" }], source, destination),
+          /begins with ".bashrc"/,
+        );
+        says(await copy([d, { name: "d/x", content: "evil" }], source, destination), /begins with "d\/"/);
+      }
+      assert.deepEqual(readdirSync(destination), []);
+    });
 
     test("a file in place of a link replaces the link, not what it points to", async () => {
       writeFileSync(join(dir, "secret"), "precious");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { PassThrough, type Writable } from "node:stream";
 import type { Io, OutputStream } from "../../../engine/cli/io.ts";
 import { main } from "../../../engine/cli/program.ts";
-import { FakeEngine, type FakeEngineOptions } from "./fake-engine.ts";
+import { FakeEngine, type FakeEngineOptions } from "../client/fake-engine.ts";
 
 export interface Terminal {
   rows: number;

@@ -3,7 +3,6 @@ import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { PullDisplay, progressBar } from "../../../engine/cli/output/pull-progress.ts";
 import { main } from "../../../engine/cli/program.ts";
-import { familiarReference, isUntagged, pullingFrom } from "../../../engine/docker/familiar-reference.ts";
 import { imagePull, MockerError } from "../../../engine/protocol/index.ts";
 import { Setup } from "./harness.ts";
 
@@ -182,30 +181,5 @@ describe("progress on a terminal", () => {
     assert.equal(progressBar(500, 1000, 80), "500B/1kB");
     assert.equal(progressBar(500, undefined, 80), "500B");
     assert.equal(progressBar(1000, 1000, 200), `[${"=".repeat(50)}]      1kB/1kB`);
-  });
-});
-
-describe("references", () => {
-  test("familiar names", () => {
-    const cases: [string, string, string | undefined][] = [
-      ["alpine", "alpine:latest", "latest: Pulling from library/alpine"],
-      ["docker.io/library/alpine:3", "alpine:3", "3: Pulling from library/alpine"],
-      ["me/tool", "me/tool:latest", "latest: Pulling from me/tool"],
-      ["127.0.0.1:5000/debian", "127.0.0.1:5000/debian:latest", "latest: Pulling from debian"],
-      ["localhost/x/y:1", "localhost/x/y:1", "1: Pulling from x/y"],
-      [`alpine@${digest}`, `alpine@${digest}`, `${digest}: Pulling from library/alpine`],
-      ["oci:/dir:tag", "oci:/dir:tag", undefined],
-    ];
-    for (const [reference, familiar, title] of cases) {
-      assert.equal(familiarReference(reference), familiar);
-      assert.equal(pullingFrom(reference), title);
-    }
-  });
-
-  test("untagged ones", () => {
-    assert.ok(isUntagged("127.0.0.1:5000/debian"));
-    assert.ok(!isUntagged("debian:12"));
-    assert.ok(!isUntagged(`debian@${digest}`));
-    assert.ok(!isUntagged("docker-archive:file.tar"));
   });
 });

@@ -18,7 +18,7 @@ import {
   vmStart,
   vmWait,
 } from "../../../engine/protocol/index.ts";
-import type { StreamPeer } from "./fake-engine.ts";
+import type { StreamPeer } from "../client/fake-engine.ts";
 import { vmDetails, vmId } from "./fixtures.ts";
 import { Setup, type TestIo } from "./harness.ts";
 

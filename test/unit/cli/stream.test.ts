@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { main } from "../../../engine/cli/program.ts";
 import { DetachFilter, parseDetachKeys } from "../../../engine/cli/terminal/detach-keys.ts";
 import { FrameType, MockerError, vmExec, vmLogs } from "../../../engine/protocol/index.ts";
-import type { StreamPeer } from "./fake-engine.ts";
+import type { StreamPeer } from "../client/fake-engine.ts";
 import { Setup } from "./harness.ts";
 
 describe("detach keys", () => {

@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonical, familiar, parseReference } from "../../../engine/docker/reference.ts";
+import {
+  canonical,
+  canonicalRepository,
+  familiar,
+  familiarReference,
+  familiarRepository,
+  isNameOnly,
+  isUntagged,
+  parseReference,
+  pullingFrom,
+  splitTransport,
+  tryParseReference,
+} from "../../../engine/docker/reference.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 
 const digest = `sha256:${"a1".repeat(32)}`;
@@ -82,3 +94,64 @@ for (const [text, message] of invalid)
         (error.hint ?? "").includes("REPOSITORY"),
     );
   });
+
+test("what the command line shows of a reference that was typed", () => {
+  const cases: [typed: string, familiar: string, repository: string, pulling: string | undefined][] = [
+    ["alpine", "alpine:latest", "docker.io/library/alpine", "latest: Pulling from library/alpine"],
+    ["docker.io/library/alpine:3", "alpine:3", "docker.io/library/alpine", "3: Pulling from library/alpine"],
+    ["me/tool", "me/tool:latest", "docker.io/me/tool", "latest: Pulling from me/tool"],
+    ["library/a/b", "library/a/b:latest", "docker.io/library/a/b", "latest: Pulling from library/a/b"],
+    [
+      "127.0.0.1:5000/debian",
+      "127.0.0.1:5000/debian:latest",
+      "127.0.0.1:5000/debian",
+      "latest: Pulling from debian",
+    ],
+    ["localhost/x/y:1", "localhost/x/y:1", "localhost/x/y", "1: Pulling from x/y"],
+    [
+      `alpine@${digest}`,
+      `alpine@${digest}`,
+      "docker.io/library/alpine",
+      `${digest}: Pulling from library/alpine`,
+    ],
+    [
+      `alpine:3@${digest}`,
+      `alpine@${digest}`,
+      "docker.io/library/alpine",
+      `${digest}: Pulling from library/alpine`,
+    ],
+  ];
+  for (const [typed, shown, repository, pulling] of cases) {
+    assert.equal(familiarReference(typed), shown);
+    assert.equal(familiarRepository(typed), familiarReference(`${repository}:x`).replace(/:x$/, ""));
+    assert.equal(canonicalRepository(typed), repository);
+    assert.equal(pullingFrom(typed), pulling);
+  }
+  assert.equal(familiarReference("oci:/dir:tag"), "oci:/dir:tag");
+  assert.equal(pullingFrom("oci:/dir:tag"), undefined);
+  assert.equal(familiarReference("No Reference"), "No Reference");
+});
+
+test("what is a name alone, and what is none at all", () => {
+  for (const text of ["alpine", "127.0.0.1:5000/debian"]) {
+    assert.ok(isNameOnly(text), text);
+    assert.ok(isUntagged(text), text);
+  }
+  for (const text of [
+    "debian:12",
+    `debian@${digest}`,
+    "docker-archive:file.tar",
+    "a1".repeat(32),
+    "Not a name",
+  ])
+    assert.ok(!isUntagged(text), text);
+  for (const text of ["debian:12", `debian@${digest}`, "host:5000/a:b"]) assert.ok(!isNameOnly(text), text);
+  assert.equal(tryParseReference("A"), undefined);
+});
+
+test("transports name images elsewhere; a registry that is called like one does not", () => {
+  assert.deepEqual(splitTransport("oci:dir:tag"), { transport: "oci", rest: "dir:tag" });
+  assert.deepEqual(splitTransport("docker-archive:a.tar"), { transport: "docker-archive", rest: "a.tar" });
+  for (const text of ["oci/image:1", "oci", "ocix:dir", ":x", ""])
+    assert.equal(splitTransport(text), undefined, text);
+});

@@ -22,8 +22,8 @@ before(() => needPrograms({ "fsck.erofs": "erofs-utils" }));
 function entryOf(kind: number, place: number, shape: number): Entry {
   const names = ["a", "b", "c", "dir", ".wh.a", ".wh..wh..opq", "é", "n".repeat(255), "x y", "dir2"];
   const pick = (number: number): string => names[number % names.length] ?? "a";
-  const folders = ["", "dir/", "dir/dir2/", "b/", "a/b/c/"];
-  const name = `${folders[place % folders.length]}${pick(place >> 3)}`;
+  const directories = ["", "dir/", "dir/dir2/", "b/", "a/b/c/"];
+  const name = `${directories[place % directories.length]}${pick(place >> 3)}`;
   const times = [0, 1, 1.7e9, 4.2e9];
   const common = {
     name,
@@ -41,7 +41,7 @@ function entryOf(kind: number, place: number, shape: number): Entry {
     case 1:
       return { ...common, type: "symlink", linkname: shape % 9 === 0 ? "t".repeat(4000) : pick(shape) };
     case 2:
-      return { ...common, type: "link", linkname: `${folders[shape % 3]}${pick(shape >> 2)}` };
+      return { ...common, type: "link", linkname: `${directories[shape % 3]}${pick(shape >> 2)}` };
     case 3:
       return { ...common, type: "character-device", devmajor: shape, devminor: shape * 4000 };
     case 4:

@@ -108,8 +108,8 @@ export async function fuzz(
 
 /** The files of `corpus/NAME`: inputs to begin with, and those that once failed. */
 export function corpus(name: string): Buffer[] {
-  const folder = join(rootDir(), "test", "unit", "fuzz", "corpus", name);
-  return readdirSync(folder)
+  const directory = join(rootDir(), "test", "unit", "fuzz", "corpus", name);
+  return readdirSync(directory)
     .sort()
-    .map((file) => readFileSync(join(folder, file)));
+    .map((file) => readFileSync(join(directory, file)));
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseConfig, parseManifest } from "../../../engine/daemon/images/manifest.ts";
+import { parseConfig, parseManifest } from "../../../engine/daemon/images/oci/manifest.ts";
 import { isDigest } from "../../../engine/docker/digest.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
 import { corpus, fuzz, mutate } from "./fuzz.ts";

@@ -20,16 +20,16 @@ before(() => needPrograms({ "fsck.erofs": "erofs-utils", umoci: "umoci" }));
 /** Bytes that decide one entry. */
 const entryBytes = 4;
 const names = ["a", "b", "c", "d"];
-const folders = ["", "", "a/", "b/", "a/b/", "c/a/", "d/../a/"];
+const directories = ["", "", "a/", "b/", "a/b/", "c/a/", "d/../a/"];
 const targets = ["a", "b", "/a/b", "../c", "../../b", "c/a", "nowhere", "."];
-/** All of them before the first folder that umoci made by itself, which has the present time. */
+/** All of them before the first directory that umoci made by itself, which has the present time. */
 const times = [1_000_000_000, 1_200_000_000.5, 86_400];
 const presentSeconds = 1_700_000_000;
 
 function entryOf([kind = 0, place = 0, shape = 0, more = 0]: Buffer, files: readonly string[]): Entry {
-  const folder = folders[place % folders.length] ?? "";
+  const directory = directories[place % directories.length] ?? "";
   const base = names[(place >> 3) % names.length] ?? "a";
-  const name = `${folder}${base}`;
+  const name = `${directory}${base}`;
   const common: Entry = {
     name,
     mode: [0o644, 0o755, 0o4711, 0o1777, 0o2750][shape % 5] ?? 0,
@@ -42,7 +42,7 @@ function entryOf([kind = 0, place = 0, shape = 0, more = 0]: Buffer, files: read
     case 0:
     case 1:
     case 2:
-      // No setgid: a folder that umoci makes by itself inside of it would inherit it.
+      // No setgid: a directory that umoci makes by itself inside of it would inherit it.
       return {
         ...common,
         ...attributes,
@@ -57,9 +57,9 @@ function entryOf([kind = 0, place = 0, shape = 0, more = 0]: Buffer, files: read
       return { ...common, type: "link", linkname: files[shape % files.length] ?? "a" };
     case 6:
     case 7:
-      return { ...common, name: `${folder}.wh.${base}`, content: "" };
+      return { ...common, name: `${directory}.wh.${base}`, content: "" };
     case 8:
-      return { ...common, name: `${folder}.wh..wh..opq`, content: "" };
+      return { ...common, name: `${directory}.wh..wh..opq`, content: "" };
     case 9:
       return { ...common, type: "fifo" };
     default: {
@@ -82,7 +82,7 @@ function stackOf(input: Buffer): Entry[][] {
     if ((input[at] ?? 0) > 5) {
       if (entry.type === "link" && files.length === 0) continue;
       const above = path.split("/").map((_, depth, parts) => parts.slice(0, depth).join("/"));
-      if (above.some((folder) => !["directory", "symlink"].includes(kinds.get(folder) ?? "directory")))
+      if (above.some((directory) => !["directory", "symlink"].includes(kinds.get(directory) ?? "directory")))
         continue;
     }
     entries.push(entry);
@@ -107,15 +107,15 @@ function pathOf(name: string): string {
   return posix.normalize(name).replace(/\/$/, "");
 }
 
-/** Index of the time in a line of {@link snapshot}; `undefined` for what is no folder. */
+/** Index of the time in a line of {@link snapshot}; `undefined` for what is no directory. */
 function folderTime(line: string): { parts: string[]; at: number } | undefined {
   const parts = line.split(" ");
   return parts[1] === "directory" && privileged ? { parts, at: 10 } : undefined;
 }
 
 /**
- * umoci gives the present time to folders that no layer has an entry for (we: 1970, so that an image is the same everywhere), and to
- * folders in which a later layer changes something without an entry for the folder itself; we keep the time that the last
+ * umoci gives the present time to directories that no layer has an entry for (we: 1970, so that an image is the same everywhere), and to
+ * directories in which a later layer changes something without an entry for the directory itself; we keep the time that the last
  * entry says. Docker does the one or the other, by the storage driver. Such a time is not compared.
  */
 function withoutPresent(lines: string[], theirs: readonly string[]): string[] {
@@ -138,13 +138,13 @@ test("any stack of layers has the tree that umoci makes of it, or is refused by 
       Buffer.from(Array.from({ length: 1 + entryBytes * (2 + random.below(30)) }, () => random.below(256))),
     async (input) => {
       const stack = stackOf(input);
-      const folder = join(dir, `${rounds++}`);
-      mkdirSync(folder);
+      const directory = join(dir, `${rounds++}`);
+      mkdirSync(directory);
       try {
-        const layout = writeLayout(join(folder, "layout"), {
+        const layout = writeLayout(join(directory, "layout"), {
           x: makeImage(await Promise.all(stack.map(makeTar))),
         });
-        const theirs = join(folder, "umoci");
+        const theirs = join(directory, "umoci");
         const [unpacked, pulled] = await Promise.allSettled([
           run("umoci", ["raw", "unpack", "--image", `${layout}:x`, theirs]),
           store.pull({ reference: `oci:${layout}:x` }),
@@ -160,7 +160,7 @@ test("any stack of layers has the tree that umoci makes of it, or is refused by 
         const expected = await snapshot(theirs);
         const compare = async (root: string): Promise<void> =>
           assertSame(withoutPresent(await snapshot(root), expected), withoutPresent(expected, expected));
-        await withDisk(await store.rootDisk(id), folder, compare);
+        await withDisk(await store.rootDisk(id), directory, compare);
         await compare(await store.rootDirectory(id));
         await store.remove(id, { force: true });
         return true;
@@ -170,7 +170,7 @@ test("any stack of layers has the tree that umoci makes of it, or is refused by 
         );
         throw new Error(JSON.stringify(shown), { cause: error });
       } finally {
-        rmSync(folder, { recursive: true, force: true });
+        rmSync(directory, { recursive: true, force: true });
       }
     },
   );

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
-import { humanSize } from "../../../docker/units.ts";
+import { copiedName } from "../../../docker/copied-name.ts";
+import { humanSize } from "../../../docker/sizes.ts";
 import { copyFrom, MockerError, pathNotFoundStatus } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag } from "../../flags.ts";
@@ -49,18 +50,20 @@ export const cp = defineCommand({
     const quiet = given.has("quiet") ? flags.quiet : io.stdout.isTTY !== true;
     const place = toOutput ? undefined : copyDestination(io.cwd, destination);
     const skipped: string[] = [];
-    const output: Writable = place
-      ? new TarExtract({
-          place: (first) => place.place(first),
-          keepOwners: flags.archive,
-          onSkipped: (path) => skipped.push(path),
-        })
-      : io.stdout;
     const engine = await connect();
     const { stream, name, path } = await engine.request(copyFrom, {
       source,
       followLink: flags["follow-link"],
     });
+    const base = copiedName(path);
+    const output: Writable = place
+      ? new TarExtract({
+          base,
+          place: (isDirectory) => place.place({ name: base, isDirectory }),
+          keepOwners: flags.archive,
+          onSkipped: (path) => skipped.push(path),
+        })
+      : io.stdout;
     const { exitCode, said, bytes } = await receiveCopy(io, output, quiet || toOutput, () =>
       engine.openStream(stream),
     );

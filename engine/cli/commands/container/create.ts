@@ -1,6 +1,6 @@
 import { defineCommand } from "../../command.ts";
 import { createFlags } from "./options/create-flags.ts";
-import { createVm, prepareCreation } from "./options/create-vm.ts";
+import { prepareCreation, runCreation } from "./options/creation.ts";
 
 export const create = defineCommand({
   summary: "Create a new container",
@@ -10,7 +10,7 @@ export const create = defineCommand({
   flags: createFlags,
   stopAtFirstArgument: true,
   async run(context) {
-    const id = await createVm(context, prepareCreation(context, "create"));
+    const id = await runCreation(context, prepareCreation(context, "create"));
     context.io.stdout.write(`${id}\n`);
     return 0;
   },

@@ -1,5 +1,4 @@
-import { goTime } from "../../../docker/time.ts";
-import { humanAge } from "../../../docker/units.ts";
+import { goTime, humanAge } from "../../../docker/times.ts";
 import { type VmListParams, type VmSummary, vmList } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { filterFlag, filtersOf } from "../../filters.ts";

@@ -6,7 +6,7 @@ import { attendMainProcess } from "../../terminal/main-process.ts";
 import { detachKeysOf, requireTerminal } from "../../terminal/session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
 import { createFlags } from "./options/create-flags.ts";
-import { createVm, prepareCreation } from "./options/create-vm.ts";
+import { prepareCreation, runCreation } from "./options/creation.ts";
 
 const flags = {
   ...createFlags,
@@ -40,7 +40,7 @@ export const run = defineCommand({
 
     try {
       const detachKeys = detachKeysOf(context.flags["detach-keys"]);
-      const id = await createVm(context, creation);
+      const id = await runCreation(context, creation);
       const engine = await context.connect();
       const start = async (): Promise<void> => {
         const size = tty ? terminalSize(io) : undefined;

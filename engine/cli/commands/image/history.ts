@@ -1,5 +1,5 @@
-import { rfc3339 } from "../../../docker/time.ts";
-import { humanAge, humanSize } from "../../../docker/units.ts";
+import { humanSize } from "../../../docker/sizes.ts";
+import { humanAge, rfc3339 } from "../../../docker/times.ts";
 import { type ImageHistoryEntry, imageHistory, withoutControls } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";

@@ -1,5 +1,6 @@
-import { goTime } from "../../../docker/time.ts";
-import { humanAge, humanSize } from "../../../docker/units.ts";
+import { splitReference } from "../../../docker/reference.ts";
+import { humanSize } from "../../../docker/sizes.ts";
+import { goTime, humanAge } from "../../../docker/times.ts";
 import { type ImageSummary, imageList } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { filterFlag, filtersOf } from "../../filters.ts";
@@ -27,12 +28,8 @@ interface NamedImage {
 const none = "<none>";
 
 function repositoryOf(reference: string): [repository: string, rest: string] {
-  const at = reference.indexOf("@");
-  if (at >= 0) return [reference.slice(0, at), reference.slice(at + 1)];
-  const colon = reference.lastIndexOf(":");
-  return colon > reference.lastIndexOf("/")
-    ? [reference.slice(0, colon), reference.slice(colon + 1)]
-    : [reference, "latest"];
+  const { name, tag, digest } = splitReference(reference);
+  return [name, digest ?? tag ?? "latest"];
 }
 
 /** An image by all its names; with `digests`, by the digests of each name. */

@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from "node:fs";
 import { resolve } from "node:path";
+import type { EngineClient } from "../../../client/engine-client.ts";
 import { type ImageImportParams, imageImport, type PullProgress } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import type { Engine } from "../../connection.ts";
 import { stringFlag, textListFlag } from "../../flags.ts";
 import { interruptible } from "../../interruptible.ts";
 import type { Io } from "../../io.ts";
@@ -56,7 +56,7 @@ function requireFile(io: Io, source: string): void {
 /** As Docker: whoever has the store fetches it, through the proxies that registries are reached through. */
 async function fetchByEngine(
   io: Io,
-  engine: Engine,
+  engine: EngineClient,
   params: ImageImportParams,
   signal: AbortSignal,
 ): Promise<{ id: string }> {

@@ -1,5 +1,6 @@
 import { createReadStream, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
+import type { EngineClient } from "../../../client/engine-client.ts";
 import {
   type ImageLoadParams,
   type ImageLoadResult,
@@ -7,7 +8,6 @@ import {
   MockerError,
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import type { Engine } from "../../connection.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import { withLayers } from "../../interruptible.ts";
 import type { Io } from "../../io.ts";
@@ -63,7 +63,7 @@ function statOf(io: Io, input: string): Stats {
 /** The engine reads the file itself; where it sees another one, in a container of its own perhaps, it is sent to it. */
 async function loadFile(
   io: Io,
-  engine: Engine,
+  engine: EngineClient,
   path: string,
   { dev: device, ino: inode }: Stats,
   params: ImageLoadParams,
@@ -79,7 +79,7 @@ async function loadFile(
 
 function loadStream(
   io: Io,
-  engine: Engine,
+  engine: EngineClient,
   bytes: AsyncIterable<Uint8Array>,
   params: ImageLoadParams,
   signal: AbortSignal,

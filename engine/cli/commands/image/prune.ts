@@ -1,4 +1,4 @@
-import { humanSize } from "../../../docker/units.ts";
+import { humanSize } from "../../../docker/sizes.ts";
 import { type ImagePruneResult, imagePrune } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { filtersOf, pruneFilterFlag } from "../../filters.ts";

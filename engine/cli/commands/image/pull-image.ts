@@ -1,15 +1,15 @@
 /** Pulls an image with progress on a stream, for `pull`, `run` and `create`. */
 import { resolve } from "node:path";
-import { familiarReference, isName, isUntagged, pullingFrom } from "../../../docker/familiar-reference.ts";
+import type { EngineClient } from "../../../client/engine-client.ts";
+import { familiarReference, isUntagged, pullingFrom } from "../../../docker/reference.ts";
 import { type ImagePullParams, type ImagePullResult, imagePull } from "../../../protocol/index.ts";
-import type { Engine } from "../../connection.ts";
 import { withLayers } from "../../interruptible.ts";
 import type { Io, OutputStream } from "../../io.ts";
 import { PullDisplay } from "../../output/pull-progress.ts";
 
 /** `out` undefined: silently. Ctrl-C cancels the pull in the engine too and ends the command with status 130. */
 export async function pullImage(
-  engine: Engine,
+  engine: EngineClient,
   io: Io,
   given: ImagePullParams,
   out: OutputStream | undefined,
@@ -41,5 +41,5 @@ export function dockerConfigOf(io: Io): { dockerConfig?: string } {
 
 /** Docker's remark before a pull of a name alone; what is no name gets none. */
 export function defaultTagRemark(reference: string): string {
-  return isUntagged(reference) && isName(reference) ? "Using default tag: latest\n" : "";
+  return isUntagged(reference) ? "Using default tag: latest\n" : "";
 }

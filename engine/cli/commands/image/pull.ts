@@ -1,4 +1,4 @@
-import { familiarRepository, isNameOnly, isTransport } from "../../../docker/familiar-reference.ts";
+import { familiarRepository, isNameOnly, splitTransport } from "../../../docker/reference.ts";
 import { registryTags } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -19,7 +19,7 @@ export const pull = defineCommand({
   async run({ args, flags, io, connect }) {
     const reference = args[0] ?? "";
     const all = flags["all-tags"];
-    if (all && (isTransport(reference) || !isNameOnly(reference)))
+    if (all && (splitTransport(reference) !== undefined || !isNameOnly(reference)))
       throw new CommandFailure("tag can't be used with --all-tags/-a");
     const engine = await connect();
     const platform = flags.platform ? { platform: flags.platform } : {};

@@ -1,4 +1,4 @@
-import { canonicalRepository, isNameOnly } from "../../../docker/familiar-reference.ts";
+import { canonicalRepository, isNameOnly } from "../../../docker/reference.ts";
 import { imagePush } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";

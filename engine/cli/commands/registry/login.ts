@@ -1,6 +1,6 @@
+import type { EngineClient } from "../../../client/engine-client.ts";
 import { MockerError, registryLogin, registryLoginName } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import type { Engine } from "../../connection.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import type { Io } from "../../io.ts";
 import { askLine, readSecret } from "../../terminal/prompt.ts";
@@ -47,7 +47,7 @@ export const login = defineCommand({
 });
 
 /** With what is kept for the server; false when there is nothing, or it is not good any more. */
-async function loginAgain(engine: Engine, io: Io, server: string): Promise<boolean> {
+async function loginAgain(engine: EngineClient, io: Io, server: string): Promise<boolean> {
   const { username } = await engine.request(registryLoginName, { server, ...dockerConfigOf(io) });
   if (username === "") return false;
   io.stderr.write(`Authenticating with existing credentials... [Username: ${username}]\n\n`);
@@ -65,7 +65,7 @@ async function loginAgain(engine: Engine, io: Io, server: string): Promise<boole
 }
 
 async function ask(
-  engine: Engine,
+  engine: EngineClient,
   io: Io,
   server: string,
   username: string,
@@ -85,7 +85,7 @@ async function ask(
 }
 
 async function loginWith(
-  engine: Engine,
+  engine: EngineClient,
   io: Io,
   login: { server: string; username: string; password?: string },
 ): Promise<void> {

@@ -1,5 +1,5 @@
-import { goTime } from "../../../docker/time.ts";
-import { humanAge, humanSize } from "../../../docker/units.ts";
+import { humanSize } from "../../../docker/sizes.ts";
+import { goTime, humanAge } from "../../../docker/times.ts";
 import { type ImageUsage, type SystemUsage, systemUsage, type VmUsage } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";

@@ -1,5 +1,5 @@
-import { humanDuration } from "../../../docker/human-duration.ts";
-import { binarySize } from "../../../docker/units.ts";
+import { humanDuration } from "../../../docker/durations.ts";
+import { binarySize } from "../../../docker/sizes.ts";
 import { type EngineInfo, engineInfo } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { stringFlag } from "../../flags.ts";

@@ -1,7 +1,7 @@
+import type { EngineClient } from "../../../client/engine-client.ts";
 import { imageObject, vmObject } from "../../../docker/inspect-object.ts";
 import { imageInspect, MockerError, systemUsage, vmInspect } from "../../../protocol/index.ts";
 import { type CommandContext, CommandFailure, defineCommand } from "../../command.ts";
-import type { Engine } from "../../connection.ts";
 import { describeError } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import type { Io } from "../../io.ts";
@@ -15,7 +15,7 @@ const flags = {
   type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image)"),
 } as const;
 
-type Inspector = (engine: Engine, name: string) => Promise<object>;
+type Inspector = (engine: EngineClient, name: string) => Promise<object>;
 
 const inspectVm: Inspector = async (engine, name) => vmObject(await engine.request(vmInspect, { vm: name }));
 
@@ -28,7 +28,7 @@ const inspectSizedVm: Inspector = async (engine, name) => {
   return { ...vmObject(details), SizeRw: own, SizeRootFs: base + own };
 };
 
-const inspectImage = async (engine: Engine, name: string, platform?: string): Promise<object> =>
+const inspectImage = async (engine: EngineClient, name: string, platform?: string): Promise<object> =>
   imageObject(
     await engine.request(imageInspect, { image: name, ...(platform === undefined ? {} : { platform }) }),
   );

@@ -1,5 +1,7 @@
-import { parsePruneTime } from "../../../docker/point-in-time.ts";
-import { humanSize } from "../../../docker/units.ts";
+import type { EngineClient } from "../../../client/engine-client.ts";
+import { pruneCondition } from "../../../docker/filters.ts";
+import { humanSize } from "../../../docker/sizes.ts";
+import { parsePruneTime } from "../../../docker/times.ts";
 import {
   type ImagePruneResult,
   imagePrune,
@@ -10,7 +12,6 @@ import {
   vmRemove,
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import type { Engine } from "../../connection.ts";
 import { filtersOf, pruneFilterFlag } from "../../filters.ts";
 import { booleanFlag } from "../../flags.ts";
 import { confirm } from "../../terminal/confirm.ts";
@@ -63,23 +64,13 @@ function warning(all: boolean, filters: readonly string[]): string {
 
 /** Which VMs a prune with these filters is about, as the engine decides it of images. @throws INVALID_ARGUMENT */
 function condition(filters: Record<string, string[]>): (vm: VmSummary) => boolean {
-  const { label = [], "label!": notLabel = [], until = [] } = filters;
-  const [text, ...more] = until;
-  if (more.length > 0) throw new MockerError("INVALID_ARGUMENT", "more than one until filter specified");
-  const end = text === undefined ? Number.POSITIVE_INFINITY : parsePruneTime(text, Date.now());
-  const has = ({ labels }: VmSummary, wanted: string): boolean => {
-    const equals = wanted.indexOf("=");
-    return equals < 0 ? wanted in labels : labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
-  };
-  return (vm) =>
-    Date.parse(vm.createdAt) <= end &&
-    label.every((wanted) => has(vm, wanted)) &&
-    !notLabel.some((wanted) => has(vm, wanted));
+  const matches = pruneCondition(filters, (text) => parsePruneTime(text, Date.now()));
+  return ({ labels, createdAt }) => matches({ labels, created: createdAt });
 }
 
 /** The IDs of those that were removed, and what they took of the disk. */
 async function removeStopped(
-  engine: Engine,
+  engine: EngineClient,
   isWanted: (vm: VmSummary) => boolean,
 ): Promise<{ removed: string[]; bytes: number }> {
   const isIdle = ({ state }: VmSummary): boolean => state !== "running" && state !== "paused";

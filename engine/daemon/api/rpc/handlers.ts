@@ -9,17 +9,17 @@ import {
   type RequestType0,
   ResponseError,
 } from "vscode-jsonrpc/node";
-import { parsePruneTime, parseTime } from "../../../docker/point-in-time.ts";
+import { parsePruneTime } from "../../../docker/times.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { PullProgress } from "../../../protocol/image.ts";
 import * as protocol from "../../../protocol/index.ts";
 import type { Engine } from "../../engine.ts";
-import { noSpace } from "../../images/no-space.ts";
 import * as registryLogin from "../../images/registry/login.ts";
 import { inspectManifest } from "../../images/registry/manifest-inspect.ts";
 import { listTags } from "../../images/registry/registry.ts";
 import { search } from "../../images/registry/search.ts";
 import { type OnBytes, remoteFile } from "../../images/sources/remote-file.ts";
+import { translateNoSpace } from "../../images/store/no-space.ts";
 import { openCopySource } from "../../system/copy-from.ts";
 import { checkSystem, systemUsage } from "../../system/store-report.ts";
 
@@ -142,55 +142,34 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
   });
 
   handle(protocol.vmCreate, (params) => vms.create(params));
-  handle(protocol.vmStart, async ({ vm: name, rows, columns }) => {
-    const vm = vms.find(name);
-    await vm.start({ rows: rows ?? 24, columns: columns ?? 80 });
-    return { id: vm.id };
-  });
-  handle(protocol.vmStop, async ({ vm: name, signal, timeoutSeconds }) => {
-    const vm = vms.find(name);
-    await vm.stop(signal, timeoutSeconds);
-    return { id: vm.id, exitCode: vm.exit?.exitCode ?? 0 };
-  });
-  handle(protocol.vmKill, async ({ vm: name, signal }) => {
-    const vm = vms.find(name);
-    await vm.kill(signal);
-    return { id: vm.id };
-  });
-  handle(protocol.vmRemove, async ({ vm, force }) => ({ id: await vms.remove(vm, force ?? false) }));
+  handle(protocol.vmStart, (params) => vms.start(params));
+  handle(protocol.vmStop, (params) => vms.stop(params));
+  handle(protocol.vmKill, (params) => vms.kill(params));
+  handle(protocol.vmRemove, (params) => vms.remove(params));
   handle(protocol.vmList, (params) => vms.list(params));
-  handle(protocol.vmInspect, ({ vm }) => vms.find(vm).details());
+  handle(protocol.vmInspect, (params) => vms.inspect(params));
   handle(protocol.vmWait, (params) => vms.wait(params));
-  handle(protocol.vmAttach, async ({ vm: name, stdin, replayBytes }) => {
-    const vm = vms.find(name);
-    const attachment = await vm.attach(Math.min(replayBytes ?? 0, 64 * 1024), stdin ?? false);
-    return { stream: streams.offer((socket) => attachment.claim(socket)), tty: vm.config.tty };
+  handle(protocol.vmAttach, async (params) => {
+    const { attachment, tty } = await vms.attach(params);
+    return { stream: streams.offer((socket) => attachment.claim(socket)), tty };
   });
-  handle(protocol.vmResize, async ({ vm, rows, columns }) => {
-    await vms.find(vm).resize("main", { rows, columns });
+  handle(protocol.vmResize, async (params) => {
+    await vms.resize(params);
     return null;
   });
   handle(protocol.vmLogs, (params) => {
-    const vm = vms.find(params.vm);
-    const now = Date.now();
-    const options = {
-      tail: params.tail,
-      timestamps: params.timestamps ?? false,
-      sinceMs: parseTime(params.since, now),
-      untilMs: parseTime(params.until, now),
-      follow: params.follow && vm.running ? { ended: vm.ended } : undefined,
-    };
-    return { stream: streams.offer((socket) => engine.sendLogs(vm, socket, options)), tty: vm.config.tty };
+    const { log, tty } = vms.logs(params);
+    return { stream: streams.offer((socket) => log.send(socket)), tty };
   });
   handle(protocol.vmExec, async (params) => {
-    const { execId, attachment } = await vms.find(params.vm).exec(params);
+    const { execId, attachment } = await vms.exec(params);
     return {
       execId,
       ...(attachment ? { stream: streams.offer((socket) => attachment.claim(socket)) } : {}),
     };
   });
-  handle(protocol.vmExport, async ({ vm }) => {
-    const attachment = await vms.export(vm);
+  handle(protocol.vmExport, async (params) => {
+    const attachment = await vms.export(params);
     return { stream: streams.offer((socket) => attachment.claim(socket)) };
   });
   handle(protocol.copyFrom, async ({ source: text, followLink }) => {
@@ -200,12 +179,12 @@ export function bindConnection(connection: MessageConnection, engine: Engine): v
     );
     return { stream, name: source.name, path: source.path };
   });
-  handle(protocol.execResize, async ({ vm, execId, rows, columns }) => {
-    await vms.find(vm).resize(execId, { rows, columns });
+  handle(protocol.execResize, async (params) => {
+    await vms.execResize(params);
     return null;
   });
-  handle(protocol.execSignal, async ({ vm, execId, signal }) => {
-    await vms.find(vm).signalExec(execId, signal);
+  handle(protocol.execSignal, async (params) => {
+    await vms.execSignal(params);
     return null;
   });
 
@@ -239,7 +218,7 @@ function abortSignal(token: CancellationToken): AbortSignal {
 
 /** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
 function responseError(thrown: unknown, method: string, engine: Engine): ResponseError<protocol.ErrorData> {
-  const error = noSpace(thrown);
+  const error = translateNoSpace(thrown);
   if (error instanceof MockerError) {
     engine.log.debug("request.failed", { method, code: error.code, message: error.message });
     return new ResponseError(protocol.jsonRpcCode(error.code), error.message, error.toData());

@@ -10,11 +10,11 @@ import {
 import { peerCredentials } from "../../../../native/index.ts";
 import { isPrivateDirectory } from "../../../common/paths.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { streamGreeting } from "../../../protocol/stream.ts";
+import { streamHandshakePrefix } from "../../../protocol/stream.ts";
 import type { Log } from "../../log.ts";
 import type { Streams } from "./streams.ts";
 
-const greetingBytes = streamGreeting.length + 32 + 1;
+const handshakeBytes = streamHandshakePrefix.length + 32 + 1;
 const firstBytesTimeoutMs = 10_000;
 
 export interface ServerOptions {
@@ -78,7 +78,7 @@ export class Server {
       socket.destroy();
       return;
     }
-    this.#readGreeting(socket);
+    this.#readHandshake(socket);
   }
 
   #trusted(socket: Socket): boolean {
@@ -89,21 +89,21 @@ export class Server {
     return trusted;
   }
 
-  #readGreeting(socket: Socket): void {
+  #readHandshake(socket: Socket): void {
     const timer = setTimeout(() => socket.destroy(), firstBytesTimeoutMs);
     let received = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       received = Buffer.concat([received, chunk]);
-      const start = received.toString("latin1", 0, Math.min(received.length, streamGreeting.length));
-      const isStream = start === streamGreeting;
-      if (!isStream && streamGreeting.startsWith(start)) return;
-      if (isStream && received.length < greetingBytes) return;
+      const start = received.toString("latin1", 0, Math.min(received.length, streamHandshakePrefix.length));
+      const isStream = start === streamHandshakePrefix;
+      if (!isStream && streamHandshakePrefix.startsWith(start)) return;
+      if (isStream && received.length < handshakeBytes) return;
       clearTimeout(timer);
       socket.off("data", onData);
       socket.pause();
       if (isStream) {
-        if (received.length > greetingBytes) socket.unshift(received.subarray(greetingBytes));
-        const token = received.toString("latin1", streamGreeting.length, greetingBytes - 1);
+        if (received.length > handshakeBytes) socket.unshift(received.subarray(handshakeBytes));
+        const token = received.toString("latin1", streamHandshakePrefix.length, handshakeBytes - 1);
         if (!this.#options.streams.open(token, socket)) socket.destroy();
       } else {
         socket.unshift(received);
@@ -113,7 +113,7 @@ export class Server {
     socket.on("data", onData);
     socket.once("end", () => {
       clearTimeout(timer);
-      if (received.length < streamGreeting.length) socket.destroy();
+      if (received.length < streamHandshakePrefix.length) socket.destroy();
     });
     socket.once("close", () => clearTimeout(timer));
     socket.resume();

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { unlessAborted } from "../../../common/unless-aborted.ts";
+import { unlessAborted } from "../../../common/abort.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { StreamRef } from "../../../protocol/stream.ts";
 import { receiveBytes } from "./byte-stream.ts";

@@ -5,17 +5,11 @@
  */
 
 import { type Digest, verifyDigest } from "../../../docker/digest.ts";
-import { type Descriptor, parseManifest } from "../manifest.ts";
-import { type ImageSource, readSmall } from "../sources/image-source.ts";
+import { readSmallBlob } from "../oci/blob-source.ts";
+import { type Descriptor, parseManifest } from "../oci/manifest.ts";
+import type { AttestationRecord } from "../records/image-records.ts";
+import type { ImageSource } from "../sources/image-source.ts";
 import type { ContentStore } from "../store/content-store.ts";
-
-/** What a record says of an attestation that the store has. */
-export interface AttestationRecord {
-  digest: Digest;
-  size: number;
-  /** Its configuration and layers. */
-  blobs: { digest: Digest; size: number }[];
-}
 
 const maximumBlobs = 64;
 /** An SBOM of a large image has a few MiB. */
@@ -38,7 +32,7 @@ export function hasAttestations(
  * Brings attestations into the store, as far as they can be had: one that is missing, damaged or too large is no reason to do without the
  * image. `pin` is told of each blob before it is written. Throws only when the signal aborts or the disk is full.
  */
-export async function bringAttestations(
+export async function ingestAttestations(
   source: ImageSource,
   wanted: readonly Descriptor[],
   store: ContentStore,
@@ -48,7 +42,7 @@ export async function bringAttestations(
   const brought: AttestationRecord[] = [];
   for (const descriptor of wanted) {
     try {
-      brought.push(await bringOne(source, descriptor, store, pin, signal));
+      brought.push(await ingestOne(source, descriptor, store, pin, signal));
     } catch (error) {
       signal.throwIfAborted();
       const { code } = error as NodeJS.ErrnoException;
@@ -58,7 +52,7 @@ export async function bringAttestations(
   return brought;
 }
 
-async function bringOne(
+async function ingestOne(
   source: ImageSource,
   { digest, size, mediaType }: Descriptor,
   store: ContentStore,
@@ -81,7 +75,7 @@ async function bringOne(
   for (const blob of blobs) {
     pin(blob.digest);
     if (store.hasBlob(blob)) continue;
-    const contents = await readSmall(source, blob, signal, maximumBlobBytes);
+    const contents = await readSmallBlob(source.blobs, blob, source.name, signal, maximumBlobBytes);
     verifyDigest(contents, blob.digest, source.name);
     store.writeBlob(contents, blob.digest);
   }

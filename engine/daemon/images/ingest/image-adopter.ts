@@ -1,14 +1,14 @@
 import { lstatSync } from "node:fs";
 import type { Digest } from "../../../docker/digest.ts";
-import { canonical, parseReference } from "../../../docker/reference.ts";
+import { canonical, tryParseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { blobFault } from "../layers/layer-check.ts";
-import { type Descriptor, maximumManifestBytes, parseManifest } from "../manifest.ts";
+import { fileBlobs } from "../oci/blob-source.ts";
+import { type Descriptor, maximumManifestBytes, parseManifest } from "../oci/manifest.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
-import { fileBlobs } from "../sources/image-source.ts";
 import type { ContentStore, LayoutEntry } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
-import type { ImageBringer } from "./image-ingester.ts";
+import type { ImageIngester } from "./image-ingester.ts";
 
 /** An image that another program has put into the store: its manifest or index, and the names that it gave it. */
 export interface ForeignImage {
@@ -31,13 +31,13 @@ export class ImageAdopter {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
   readonly #garbage: Garbage;
-  readonly #bringer: ImageBringer;
+  readonly #ingester: ImageIngester;
 
-  constructor(store: ContentStore, catalog: ImageCatalog, garbage: Garbage, bringer: ImageBringer) {
+  constructor(store: ContentStore, catalog: ImageCatalog, garbage: Garbage, ingester: ImageIngester) {
     this.#store = store;
     this.#catalog = catalog;
     this.#garbage = garbage;
-    this.#bringer = bringer;
+    this.#ingester = ingester;
   }
 
   /** What index.json lists that is none of ours. */
@@ -101,7 +101,7 @@ export class ImageAdopter {
         this.#catalog.forgetForeign(digest);
         return;
       }
-      await this.#bringer.bring(
+      await this.#ingester.ingest(
         {
           name,
           top: { bytes: this.#store.readBlob(digest), contentType: mediaType, digest },
@@ -156,12 +156,8 @@ export class ImageAdopter {
 function tagOf({ name, canonicalName }: LayoutEntry): string | undefined {
   for (const text of [canonicalName, name]) {
     if (text === undefined) continue;
-    try {
-      const reference = parseReference(text);
-      if (reference.digest === undefined) return canonical(reference);
-    } catch {
-      // Anything is allowed there.
-    }
+    const reference = tryParseReference(text);
+    if (reference !== undefined && reference.digest === undefined) return canonical(reference);
   }
   return undefined;
 }

@@ -2,24 +2,25 @@ import { existsSync } from "node:fs";
 import { chainId, type Digest, digestOf, shortDigest, verifyDigest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImagePullResult } from "../../../protocol/image.ts";
+import type { OnProgress } from "../layers/layer-progress.ts";
 import type { LayerStore } from "../layers/layer-store.ts";
-import { type Descriptor, type ImageConfig, type ImageManifest, parseConfig } from "../manifest.ts";
-import { spaceFor } from "../no-space.ts";
-import { formatPlatform, hostPlatform, match, normalize, type Platform } from "../platform.ts";
+import { readSmallBlob } from "../oci/blob-source.ts";
+import { type Descriptor, type ImageConfig, type ImageManifest, parseConfig } from "../oci/manifest.ts";
+import { formatPlatform, hostPlatform, match, normalize, type Platform } from "../oci/platform.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
 import { describeImage } from "../records/image-description.ts";
-import { type ImageRecord, withAttestations } from "../records/image-records.ts";
+import { type AttestationRecord, type ImageRecord, withAttestations } from "../records/image-records.ts";
 import { LayerMerge } from "../rootfs/layer-merge.ts";
 import type { RootStore } from "../rootfs/root-store.ts";
-import { SharedReads } from "../shared-reads.ts";
-import { type ImageSource, readSmall, resolveManifest } from "../sources/image-source.ts";
+import { type ImageSource, resolveManifest } from "../sources/image-source.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { DeferredSync } from "../store/deferred-sync.ts";
 import type { Garbage } from "../store/garbage.ts";
-import { type AttestationRecord, bringAttestations, hasAttestations } from "./attestations.ts";
-import type { OnProgress } from "./progress.ts";
+import { withSpaceNeeded } from "../store/no-space.ts";
+import { hasAttestations, ingestAttestations } from "./attestations.ts";
+import { SharedReads } from "./shared-reads.ts";
 
-export interface BringerParts {
+export interface ImageIngesterDeps {
   store: ContentStore;
   catalog: ImageCatalog;
   garbage: Garbage;
@@ -35,7 +36,7 @@ const concurrentLayers = 4;
  * Brings an image from a source into the store. What is there already is neither fetched nor converted again, and what a
  * failed try brought is used by the next one.
  */
-export class ImageBringer {
+export class ImageIngester {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
   readonly #garbage: Garbage;
@@ -44,17 +45,17 @@ export class ImageBringer {
   readonly #sync: DeferredSync;
   readonly #configs = new SharedReads();
 
-  constructor(parts: BringerParts) {
-    this.#store = parts.store;
-    this.#catalog = parts.catalog;
-    this.#garbage = parts.garbage;
-    this.#layers = parts.layers;
-    this.#roots = parts.roots;
-    this.#sync = parts.sync;
+  constructor(deps: ImageIngesterDeps) {
+    this.#store = deps.store;
+    this.#catalog = deps.catalog;
+    this.#garbage = deps.garbage;
+    this.#layers = deps.layers;
+    this.#roots = deps.roots;
+    this.#sync = deps.sync;
   }
 
   /** Manifest, configuration, layers, disk, record: in this order, so that a record never promises what is not there. */
-  async bring(
+  async ingest(
     source: ImageSource,
     platform: Platform | undefined,
     outer: AbortSignal,
@@ -88,8 +89,8 @@ export class ImageBringer {
       const reference =
         source.tags[0] ??
         (source.repository === undefined ? manifest.config.digest : `${source.repository}@${named}`);
-      const bringAttested = async (): Promise<AttestationRecord[]> =>
-        await bringAttestations(
+      const ingestAttested = async (): Promise<AttestationRecord[]> =>
+        await ingestAttestations(
           source,
           attestations,
           this.#store,
@@ -104,7 +105,7 @@ export class ImageBringer {
         this.#keepIndex(source);
         if (!hasAttestations(this.#store, known.attestations ?? [], attestations)) {
           // A version of before kept none, or they were damaged.
-          const brought = await bringAttested();
+          const brought = await ingestAttested();
           const current = this.#catalog.records.get(known.id);
           if (current && brought.length > 0) {
             this.#store.syncBlobs();
@@ -116,7 +117,7 @@ export class ImageBringer {
 
       const chain = chainId(config.diffIds);
       this.#garbage.pin(pins, chain, ...config.diffIds);
-      await this.#bringLayers(
+      await this.#ingestLayers(
         source,
         manifest.layers,
         config.diffIds,
@@ -125,10 +126,10 @@ export class ImageBringer {
         failed,
         onProgress,
       ).catch((error: unknown) => {
-        throw spaceFor(error, this.#store, source.name, manifest.layers, config.diffIds);
+        throw withSpaceNeeded(error, this.#store, source.name, manifest.layers, config.diffIds);
       });
       await this.#roots.disk(chain, config.diffIds, source.name, merge);
-      const attested = await bringAttested();
+      const attested = await ingestAttested();
       this.#store.writeBlob(configBytes, manifest.config.digest);
       this.#store.writeBlob(bytes, digest);
       this.#keepIndex(source);
@@ -186,7 +187,7 @@ export class ImageBringer {
     const { digest } = descriptor;
     if (this.#store.hasBlob(descriptor)) return this.#store.readBlob(digest);
     const load = async (stop: AbortSignal): Promise<Buffer> => {
-      const bytes = await readSmall(source, descriptor, stop);
+      const bytes = await readSmallBlob(source.blobs, descriptor, source.name, stop);
       verifyDigest(bytes, digest, source.name);
       return bytes;
     };
@@ -200,7 +201,7 @@ export class ImageBringer {
     if (digestOf(top.bytes) === top.digest) this.#store.writeBlob(top.bytes, top.digest);
   }
 
-  async #bringLayers(
+  async #ingestLayers(
     source: ImageSource,
     layers: readonly Descriptor[],
     diffIds: readonly Digest[],

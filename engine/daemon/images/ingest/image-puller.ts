@@ -1,16 +1,17 @@
 import { rm } from "node:fs/promises";
-import { unlessAborted } from "../../../common/unless-aborted.ts";
+import { unlessAborted } from "../../../common/abort.ts";
 import {
   canonical,
   canonicalName,
   familiar,
   parseReference,
   type Reference,
+  splitTransport,
 } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImagePullParams, ImagePullResult } from "../../../protocol/image.ts";
-import { noSpace } from "../no-space.ts";
-import { match, type Platform, parsePlatform } from "../platform.ts";
+import type { OnProgress } from "../layers/layer-progress.ts";
+import { match, type Platform, parsePlatform } from "../oci/platform.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
 import type { ImageRecord } from "../records/image-records.ts";
 import { openRegistry, type RegistryOptions } from "../registry/registry.ts";
@@ -21,8 +22,8 @@ import { ociArchiveSource, ociLayoutSource } from "../sources/source-oci.ts";
 import { registrySource } from "../sources/source-registry.ts";
 import { saveWithTool } from "../sources/source-tool.ts";
 import type { ContentStore } from "../store/content-store.ts";
-import type { ImageBringer } from "./image-ingester.ts";
-import type { OnProgress } from "./progress.ts";
+import { translateNoSpace } from "../store/no-space.ts";
+import type { ImageIngester } from "./image-ingester.ts";
 
 export interface PullOptions {
   signal?: AbortSignal | undefined;
@@ -40,19 +41,19 @@ export interface PullerOptions {
 export class ImagePuller {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
-  readonly #bringer: ImageBringer;
+  readonly #ingester: ImageIngester;
   readonly #options: PullerOptions;
   #helloFlight: Promise<ImageRecord> | undefined;
 
-  constructor(store: ContentStore, catalog: ImageCatalog, bringer: ImageBringer, options: PullerOptions) {
+  constructor(store: ContentStore, catalog: ImageCatalog, ingester: ImageIngester, options: PullerOptions) {
     this.#store = store;
     this.#catalog = catalog;
-    this.#bringer = bringer;
+    this.#ingester = ingester;
     this.#options = options;
   }
 
   /**
-   * Brings an image into the store: from a registry, a folder, an archive or another tool. What is there already is neither fetched nor
+   * Brings an image into the store: from a registry, a directory, an archive or another tool. What is there already is neither fetched nor
    * converted again, and what a failed pull brought is used by the next one.
    */
   async pull(params: ImagePullParams, options: PullOptions = {}): Promise<ImagePullResult> {
@@ -61,29 +62,27 @@ export class ImagePuller {
     const platform = params.platform === undefined ? undefined : parsePlatform(params.platform);
     try {
       signal.throwIfAborted();
-      const colon = params.reference.indexOf(":");
-      const rest = params.reference.slice(colon + 1);
-      switch (params.reference.slice(0, Math.max(colon, 0))) {
+      const { transport, rest } = splitTransport(params.reference) ?? { rest: "" };
+      switch (transport) {
         case "oci":
-          return await this.#bringer.bring(await ociLayoutSource(rest), platform, signal, onProgress);
+          return await this.#ingester.ingest(await ociLayoutSource(rest), platform, signal, onProgress);
         case "oci-archive": {
           const { source, close } = await ociArchiveSource(rest, this.#store.ingestDir, signal);
           try {
-            return await this.#bringer.bring(source, platform, signal, onProgress);
+            return await this.#ingester.ingest(source, platform, signal, onProgress);
           } finally {
             await close();
           }
         }
         case "docker-archive":
-          return await this.#bringArchive(rest, platform, signal, onProgress);
+          return await this.#ingestArchive(rest, platform, signal, onProgress);
         case "docker-daemon":
         case "containers-storage": {
           const reference = familiar(parseReference(rest));
           onProgress({ layer: "", status: "pulling", message: `Copying ${reference}` });
-          const transport = params.reference.slice(0, colon) as "docker-daemon" | "containers-storage";
           const file = await saveWithTool(transport, reference, this.#store.ingestDir, signal);
           try {
-            return await this.#bringArchive(file, platform, signal, onProgress);
+            return await this.#ingestArchive(file, platform, signal, onProgress);
           } finally {
             await rm(file, { force: true });
           }
@@ -100,7 +99,7 @@ export class ImagePuller {
         throw new MockerError("CANCELLED", `the pull of ${params.reference} was cancelled`, {
           hint: "What is downloaded already is kept and used by the next pull.",
         });
-      throw naming(noSpace(error), params.reference);
+      throw naming(translateNoSpace(error), params.reference);
     }
   }
 
@@ -141,7 +140,7 @@ export class ImagePuller {
         status: "pulling",
         message: `Pulling from ${reference.domain === "docker.io" ? reference.path : canonicalName(reference)}`,
       });
-      const result = await this.#bringer.bring(source, platform, signal, onProgress);
+      const result = await this.#ingester.ingest(source, platform, signal, onProgress);
       return { ...result, reference: name };
     } finally {
       client.close();
@@ -151,7 +150,7 @@ export class ImagePuller {
     }
   }
 
-  async #bringArchive(
+  async #ingestArchive(
     text: string,
     platform: Platform | undefined,
     signal: AbortSignal,
@@ -161,7 +160,7 @@ export class ImagePuller {
     try {
       const results: ImagePullResult[] = [];
       for (const source of sources)
-        results.push(await this.#bringer.bring(source, platform, signal, onProgress));
+        results.push(await this.#ingester.ingest(source, platform, signal, onProgress));
       const [first] = results;
       if (!first) throw new MockerError("IMAGE_NOT_FOUND", `${text} has no image`);
       return first;
@@ -173,7 +172,7 @@ export class ImagePuller {
   async hello(signal: AbortSignal, onProgress: OnProgress): Promise<ImageRecord> {
     this.#helloFlight ??= helloSource(this.#options.helloPath)
       // Whoever else waits for it must not suffer from one who gives up; it takes no time.
-      .then((source) => this.#bringer.bring(source, undefined, new AbortController().signal, onProgress))
+      .then((source) => this.#ingester.ingest(source, undefined, new AbortController().signal, onProgress))
       .then(({ id }) => this.#catalog.records.get(id) as ImageRecord)
       .finally(() => {
         this.#helloFlight = undefined;

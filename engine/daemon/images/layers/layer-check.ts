@@ -3,14 +3,18 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { temporaryName } from "../../../common/atomic-file.ts";
 import { type Digest, hasherFor, splitDigest } from "../../../docker/digest.ts";
-import type { ImageRecord } from "../records/image-records.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import { sameFiles } from "../store/same-files.ts";
+import type { LayerConversionQueue } from "./layer-conversion-queue.ts";
 import { defaultLimits, type LayerLimits } from "./layer-converter.ts";
 import { readLayerTotals } from "./layer-index.ts";
-import type { LayerPool } from "./layer-pool.ts";
 
-type Layer = ImageRecord["layers"][number];
+/** A layer of an image: its blob and what the blob holds. */
+interface CheckedLayer {
+  digest: Digest;
+  diffId: Digest;
+  sizeBytes: number;
+}
 
 /** What is wrong with a blob; undefined if nothing. Reads it as a whole if `deep`. */
 export async function blobFault(
@@ -49,8 +53,8 @@ export function layerFault(store: ContentStore, diffId: Digest): string | undefi
 /** The same by converting the blob again, which also computes the digest of the uncompressed layer, and comparing. */
 export async function deepLayerFault(
   store: ContentStore,
-  pool: LayerPool,
-  { digest, diffId, sizeBytes }: Layer,
+  conversions: LayerConversionQueue,
+  { digest, diffId, sizeBytes }: CheckedLayer,
   name: string,
   signal: AbortSignal,
   limits: LayerLimits = defaultLimits,
@@ -58,7 +62,7 @@ export async function deepLayerFault(
   const base = join(store.ingestDir, temporaryName("check"));
   const dataPath = `${base}-data`;
   const indexPath = `${base}-index`;
-  const job = pool.convert({
+  const job = conversions.convert({
     op: "convert",
     blobPath: store.blobPath(digest),
     digest,

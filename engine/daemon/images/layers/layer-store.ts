@@ -1,36 +1,22 @@
 import { renameSync, statSync } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { backoffMs, delay, unlessAborted } from "../../../common/abort.ts";
 import { temporaryName } from "../../../common/atomic-file.ts";
-import { unlessAborted } from "../../../common/unless-aborted.ts";
+import { readRange } from "../../../common/read-range.ts";
 import { type Digest, digestMismatch, hasherFor, shortDigest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { LayerProgress, type OnProgress } from "../ingest/progress.ts";
-import type { Descriptor } from "../manifest.ts";
-import { noSpace } from "../no-space.ts";
-import { backoffMs, delay } from "../registry/http.ts";
-import { readRange } from "../sources/archive.ts";
+import type { BlobSource } from "../oci/blob-source.ts";
+import type { Descriptor } from "../oci/manifest.ts";
 import type { ContentStore } from "../store/content-store.ts";
+import { translateNoSpace } from "../store/no-space.ts";
 import { batches } from "./batches.ts";
-import { freeGarbage } from "./free-garbage.ts";
 import { blobFault } from "./layer-check.ts";
+import type { LayerConversionQueue } from "./layer-conversion-queue.ts";
 import { defaultLimits, type LayerLimits } from "./layer-converter.ts";
-import type { LayerPool } from "./layer-pool.ts";
+import { LayerProgress, type OnProgress } from "./layer-progress.ts";
+import { minorGc } from "./minor-gc.ts";
 
-/** Where the bytes of blobs come from: a registry, a folder, an archive. */
-export interface BlobSource {
-  /** The blob from byte `offset` on; `start` is where the stream really begins, at most `offset`. */
-  open(
-    descriptor: Descriptor,
-    offset: number,
-    signal: AbortSignal,
-    onRetry: (message: string) => void,
-  ): Promise<{ start: number; stream: Readable }>;
-  /** Whether a stream that ends too early is worth another try. */
-  readonly resumable: boolean;
-}
-
-export interface LayerWish {
+export interface LayerRequest {
   descriptor: Descriptor;
   diffId: Digest;
   /** For messages, e.g. `alpine:latest, layer 2 of 5 (sha256:0123456789ab)`. */
@@ -51,13 +37,13 @@ const maximumFutileTries = 5;
 /** Brings layers into the store: each is downloaded once and converted in the same pass. */
 export class LayerStore {
   readonly #store: ContentStore;
-  readonly #pool: LayerPool;
+  readonly #conversions: LayerConversionQueue;
   readonly #limits: LayerLimits;
   readonly #flights = new Map<Digest, Flight>();
 
-  constructor(store: ContentStore, pool: LayerPool, limits: LayerLimits = defaultLimits) {
+  constructor(store: ContentStore, conversions: LayerConversionQueue, limits: LayerLimits = defaultLimits) {
     this.#store = store;
-    this.#pool = pool;
+    this.#conversions = conversions;
     this.#limits = limits;
   }
 
@@ -66,25 +52,25 @@ export class LayerStore {
    * goes on until the last of them gives up.
    */
   async ensure(
-    wish: LayerWish,
+    request: LayerRequest,
     source: BlobSource,
     signal: AbortSignal,
     onProgress: OnProgress,
   ): Promise<void> {
-    const { digest } = wish.descriptor;
+    const { digest } = request.descriptor;
     for (;;) {
       signal.throwIfAborted();
-      if (this.#store.hasBlob(wish.descriptor) && this.#store.hasLayer(wish.diffId)) {
+      if (this.#store.hasBlob(request.descriptor) && this.#store.hasLayer(request.diffId)) {
         onProgress({ layer: shortDigest(digest), status: "exists" });
         return;
       }
       let flight = this.#flights.get(digest);
-      if (flight && (flight.diffId !== wish.diffId || flight.controller.signal.aborted)) {
+      if (flight && (flight.diffId !== request.diffId || flight.controller.signal.aborted)) {
         // Another image says otherwise about the same bytes, or the last waiter has just left: after that one.
         await flight.promise.catch(() => {});
         continue;
       }
-      flight ??= this.#start(wish, source);
+      flight ??= this.#start(request, source);
       flight.waiters++;
       flight.progress.add(onProgress);
       try {
@@ -99,33 +85,33 @@ export class LayerStore {
     }
   }
 
-  #start(wish: LayerWish, source: BlobSource): Flight {
+  #start(request: LayerRequest, source: BlobSource): Flight {
     const controller = new AbortController();
-    const progress = new LayerProgress(shortDigest(wish.descriptor.digest));
-    const promise = this.#bring(wish, source, controller.signal, progress).finally(() => {
-      this.#flights.delete(wish.descriptor.digest);
+    const progress = new LayerProgress(shortDigest(request.descriptor.digest));
+    const promise = this.#ingest(request, source, controller.signal, progress).finally(() => {
+      this.#flights.delete(request.descriptor.digest);
     });
     // Everybody who waits gets the rejection; nobody may be left.
     promise.catch(() => {});
-    const flight = { promise, controller, waiters: 0, diffId: wish.diffId, progress };
-    this.#flights.set(wish.descriptor.digest, flight);
+    const flight = { promise, controller, waiters: 0, diffId: request.diffId, progress };
+    this.#flights.set(request.descriptor.digest, flight);
     return flight;
   }
 
-  async #bring(
-    wish: LayerWish,
+  async #ingest(
+    request: LayerRequest,
     source: BlobSource,
     signal: AbortSignal,
     progress: LayerProgress,
   ): Promise<void> {
-    const { descriptor, diffId } = wish;
+    const { descriptor, diffId } = request;
     if (this.#store.hasBlob(descriptor)) {
-      await this.#convertBlob(wish, signal, progress);
+      await this.#convertBlob(request, signal, progress);
     } else {
       const partial = this.#store.partialPath(descriptor.digest);
       const resumed = (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) > 0;
       try {
-        await this.#download(wish, source, signal, progress);
+        await this.#download(request, source, signal, progress);
       } catch (error) {
         const code = error instanceof MockerError ? error.code : "";
         // On a full disk the part would leave no room for anything else.
@@ -134,7 +120,7 @@ export class LayerStore {
         // A part from before a power cut may be damaged: once more from the beginning.
         if (code !== "DIGEST_MISMATCH" || !resumed || signal.aborted) throw error;
         progress.send("retrying", { message: "the part downloaded earlier is damaged" });
-        await this.#download(wish, source, signal, progress).catch(async (again: unknown) => {
+        await this.#download(request, source, signal, progress).catch(async (again: unknown) => {
           if (again instanceof MockerError && again.code === "DIGEST_MISMATCH")
             await rm(partial, { force: true });
           throw again;
@@ -142,21 +128,21 @@ export class LayerStore {
       }
     }
     if (!this.#store.hasLayer(diffId))
-      throw new MockerError("INTERNAL", `${wish.name}: the layer was not stored`);
+      throw new MockerError("INTERNAL", `${request.name}: the layer was not stored`);
     progress.send("complete", { currentBytes: descriptor.size, totalBytes: descriptor.size });
   }
 
   /** The blob is there, its conversion is not: after a crash, or when the store was copied without it. */
-  async #convertBlob(wish: LayerWish, signal: AbortSignal, progress: LayerProgress): Promise<void> {
-    const path = this.#store.blobPath(wish.descriptor.digest);
-    const conversion = this.#conversion(wish, path, signal, progress);
-    conversion.job.available(wish.descriptor.size, true);
+  async #convertBlob(request: LayerRequest, signal: AbortSignal, progress: LayerProgress): Promise<void> {
+    const path = this.#store.blobPath(request.descriptor.digest);
+    const conversion = this.#conversion(request, path, signal, progress);
+    conversion.job.available(request.descriptor.size, true);
     try {
       await conversion.job.result;
       conversion.publish();
     } catch (error) {
       // An image that lies about what is in the blob must not take it from those that do not.
-      const { descriptor } = wish;
+      const { descriptor } = request;
       if (
         error instanceof MockerError &&
         error.code === "DIGEST_MISMATCH" &&
@@ -170,24 +156,24 @@ export class LayerStore {
   }
 
   async #download(
-    wish: LayerWish,
+    request: LayerRequest,
     source: BlobSource,
     signal: AbortSignal,
     progress: LayerProgress,
   ): Promise<void> {
-    const { descriptor, diffId } = wish;
+    const { descriptor, diffId } = request;
     const partial = this.#store.partialPath(descriptor.digest);
     const handle = await open(partial, "a+", 0o600);
     try {
       const convert = !this.#store.hasLayer(diffId);
-      const conversion = convert ? this.#conversion(wish, partial, signal, progress) : undefined;
+      const conversion = convert ? this.#conversion(request, partial, signal, progress) : undefined;
       try {
         // A refused layer need not come to its end.
         const refused = new AbortController();
         const stop = AbortSignal.any([signal, refused.signal]);
         conversion?.job.result.catch((error: unknown) => refused.abort(error));
         try {
-          await this.#fill(handle, wish, source, stop, progress, (bytes, final) =>
+          await this.#fill(handle, request, source, stop, progress, (bytes, final) =>
             conversion?.job.available(bytes, final),
           );
         } catch (error) {
@@ -196,7 +182,7 @@ export class LayerStore {
           throw error;
         }
         progress.send("preparing", { currentBytes: descriptor.size, totalBytes: descriptor.size });
-        await Promise.all([handle.sync(), conversion?.job.result ?? this.#verify(handle, wish)]);
+        await Promise.all([handle.sync(), conversion?.job.result ?? this.#verify(handle, request)]);
         this.#store.adoptFile(descriptor.digest);
         conversion?.publish();
       } finally {
@@ -210,13 +196,13 @@ export class LayerStore {
   /** Downloads into `handle` until it has the whole blob, over as many connections as that takes. */
   async #fill(
     handle: FileHandle,
-    wish: LayerWish,
+    request: LayerRequest,
     source: BlobSource,
     signal: AbortSignal,
     progress: LayerProgress,
     onBytes: (bytes: number, final: boolean) => void,
   ): Promise<void> {
-    const { descriptor } = wish;
+    const { descriptor } = request;
     let length = (await handle.stat()).size;
     if (length > descriptor.size) {
       await handle.truncate(0);
@@ -250,7 +236,7 @@ export class LayerStore {
           if (length + bytes > descriptor.size)
             throw new MockerError(
               "DIGEST_MISMATCH",
-              `${wish.name} is larger than the ${descriptor.size} bytes that the manifest says`,
+              `${request.name} is larger than the ${descriptor.size} bytes that the manifest says`,
               {
                 hint: "The source's contents are damaged or tampered with.",
               },
@@ -261,14 +247,14 @@ export class LayerStore {
           unfreed += bytes;
           if (unfreed > freeEveryBytes) {
             unfreed = 0;
-            freeGarbage();
+            minorGc();
           }
           report();
         }
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (error instanceof MockerError || code === "ENOSPC" || code === "EDQUOT" || code === "EIO")
-          throw noSpace(error);
+          throw translateNoSpace(error);
         cut = error;
       } finally {
         signal.removeEventListener("abort", abort);
@@ -280,13 +266,13 @@ export class LayerStore {
       if (!source.resumable)
         throw new MockerError(
           "IMAGE_INVALID",
-          `${wish.name} has ${length} bytes instead of ${descriptor.size}`,
+          `${request.name} has ${length} bytes instead of ${descriptor.size}`,
           { cause: cut },
         );
       if (futile >= maximumFutileTries)
         throw new MockerError(
           "REGISTRY_UNREACHABLE",
-          `the download of ${wish.name} was cut off at ${length} of ${descriptor.size} bytes`,
+          `the download of ${request.name} was cut off at ${length} of ${descriptor.size} bytes`,
           {
             hint: "Pull again: it goes on where it was cut off.",
             cause: cut,
@@ -297,30 +283,30 @@ export class LayerStore {
     }
   }
 
-  async #verify(handle: FileHandle, wish: LayerWish): Promise<void> {
-    const hash = hasherFor(wish.descriptor.digest);
-    for await (const chunk of readRange(handle, 0, wish.descriptor.size)) hash.update(chunk);
-    const { digest } = wish.descriptor;
+  async #verify(handle: FileHandle, request: LayerRequest): Promise<void> {
+    const hash = hasherFor(request.descriptor.digest);
+    for await (const chunk of readRange(handle, 0, request.descriptor.size)) hash.update(chunk);
+    const { digest } = request.descriptor;
     const actual = `${digest.slice(0, digest.indexOf(":"))}:${hash.digest("hex")}`;
-    if (actual !== digest) throw digestMismatch(wish.name, digest, actual);
+    if (actual !== digest) throw digestMismatch(request.name, digest, actual);
   }
 
-  #conversion(wish: LayerWish, blobPath: string, signal: AbortSignal, progress: LayerProgress) {
-    const paths = this.#store.layerPaths(wish.diffId);
-    const base = `${this.#store.ingestDir}/${temporaryName(`layer-${shortDigest(wish.diffId)}`)}`;
+  #conversion(request: LayerRequest, blobPath: string, signal: AbortSignal, progress: LayerProgress) {
+    const paths = this.#store.layerPaths(request.diffId);
+    const base = `${this.#store.ingestDir}/${temporaryName(`layer-${shortDigest(request.diffId)}`)}`;
     const dataPath = `${base}-data`;
     const indexPath = `${base}-index`;
-    const { size } = wish.descriptor;
-    const job = this.#pool.convert(
+    const { size } = request.descriptor;
+    const job = this.#conversions.convert(
       {
         op: "convert",
         blobPath,
-        digest: wish.descriptor.digest,
-        diffId: wish.diffId,
+        digest: request.descriptor.digest,
+        diffId: request.diffId,
         dataPath,
         indexPath,
         limits: this.#limits,
-        name: wish.name,
+        name: request.name,
       },
       (bytes) => {
         if (bytes > 0 && bytes === size)

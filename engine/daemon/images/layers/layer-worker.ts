@@ -4,12 +4,12 @@ import { BlobReader } from "../../../../native/index.ts";
 import { TarError } from "../../../common/tar/tar-header.ts";
 import { digestMismatch, splitDigest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { noSpace } from "../no-space.ts";
+import { translateNoSpace } from "../store/no-space.ts";
 import { decodeFault, zstdWindowLog } from "./decode-fault.ts";
-import { freeGarbage } from "./free-garbage.ts";
 import { LayerConverter, LimitError } from "./layer-converter.ts";
 import { readTotals } from "./layer-index.ts";
 import type { ConvertJob, ConvertResult, FromWorker, ToWorker } from "./layer-job.ts";
+import { minorGc } from "./minor-gc.ts";
 
 /**
  * The thread that converts layers, following their downloads. Conversions go on side by side: their blobs are read,
@@ -55,7 +55,7 @@ port.on("message", (message: ToWorker) => {
     .finally(() => {
       running.delete(job);
       // A finished conversion leaves some MiB behind.
-      freeGarbage();
+      minorGc();
     });
 });
 
@@ -64,7 +64,7 @@ function send(message: FromWorker): void {
 }
 
 function failure(job: number, thrown: unknown): FromWorker {
-  const error = noSpace(thrown);
+  const error = translateNoSpace(thrown);
   if (error instanceof MockerError) {
     const { code, message, hint, details } = error;
     return { op: "failed", job, code, message, hint, details };

@@ -5,13 +5,14 @@ import {
   canonicalName,
   familiar,
   parseReference,
-  type Reference,
+  tryParseReference,
 } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageChange } from "../../../protocol/image.ts";
-import { noSpace } from "../no-space.ts";
 import type { ContentStore, LayoutEntry } from "../store/content-store.ts";
-import { type ImageRecord, ImageRecords, summaryOf } from "./image-records.ts";
+import { translateNoSpace } from "../store/no-space.ts";
+import { type ImageRecord, ImageRecords } from "./image-records.ts";
+import { summaryOf } from "./image-summary.ts";
 
 /** The images that there are, by name and ID; whoever listens hears of every change. */
 export class ImageCatalog {
@@ -80,7 +81,7 @@ export class ImageCatalog {
 
   /** The record's tag or repository digest that `text` means, if it does. */
   referenceTo(record: ImageRecord, text: string): string | undefined {
-    const reference = tryParse(text);
+    const reference = tryParseReference(text);
     if (reference === undefined) return undefined;
     if (reference.digest !== undefined) {
       const name = `${canonicalName(reference)}@${reference.digest}`;
@@ -107,7 +108,7 @@ export class ImageCatalog {
         );
       if (found[0]) return found[0];
     }
-    const wanted = tryParse(refOrId);
+    const wanted = tryParseReference(refOrId);
     throw new MockerError(
       "IMAGE_NOT_FOUND",
       `No such image: ${wanted === undefined || isDigest(refOrId) ? refOrId : familiar(wanted)}`,
@@ -144,7 +145,7 @@ export class ImageCatalog {
     try {
       this.#store.writeLayout([...own, ...foreign]);
     } catch (error) {
-      if (noSpace(error) === error) throw error;
+      if (translateNoSpace(error) === error) throw error;
       // What the old one lists is still none of the others'.
       for (const { digest } of own) this.#listed.add(digest);
       return;
@@ -173,9 +174,9 @@ export class ImageCatalog {
     for (const listener of this.#listeners) listener(change);
   }
 
-  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `grave`. */
-  delete(id: Digest, grave: string): void {
-    this.records.delete(id, grave);
+  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `tombstone`. */
+  delete(id: Digest, tombstone: string): void {
+    this.records.delete(id, tombstone);
     this.writeLayout();
   }
 
@@ -188,7 +189,7 @@ export class ImageCatalog {
 
 /** Only we write both names so. Such an entry without a record is of an image that was removed: index.json may lag behind. */
 function isOurs({ name, canonicalName }: LayoutEntry): boolean {
-  const reference = canonicalName === undefined ? undefined : tryParse(canonicalName);
+  const reference = canonicalName === undefined ? undefined : tryParseReference(canonicalName);
   return reference !== undefined && name === familiar(reference);
 }
 
@@ -196,12 +197,4 @@ function isOurs({ name, canonicalName }: LayoutEntry): boolean {
 export function nameOf(record: ImageRecord): string {
   const [tag] = Object.keys(record.tags);
   return tag === undefined ? shortDigest(record.id) : familiar(parseReference(tag));
-}
-
-export function tryParse(text: string): Reference | undefined {
-  try {
-    return parseReference(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
 import type { Digest } from "../../../docker/digest.ts";
 import { readLayerTotals } from "../layers/layer-index.ts";
-import type { Descriptor, ImageConfig, ImageManifest } from "../manifest.ts";
-import { normalize } from "../platform.ts";
+import type { Descriptor, ImageConfig, ImageManifest } from "../oci/manifest.ts";
+import { normalize } from "../oci/platform.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { ImageRecord } from "./image-records.ts";
 

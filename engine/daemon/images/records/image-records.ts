@@ -1,12 +1,17 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { syncFolder, writeFileAtomic } from "../../../common/atomic-file.ts";
+import { syncDirectory, writeFileAtomic } from "../../../common/atomic-file.ts";
 import { chainId, type Digest, isDigest, splitDigest } from "../../../docker/digest.ts";
-import { familiar, familiarName, parseReference, type Reference } from "../../../docker/reference.ts";
-import { MockerError } from "../../../protocol/errors.ts";
-import type { ImageDetails, ImageRunConfig, ImageSummary } from "../../../protocol/image.ts";
-import type { AttestationRecord } from "../ingest/attestations.ts";
+import type { ImageRunConfig } from "../../../protocol/image.ts";
+
+/** An attestation that the store has, as a record names it. */
+export interface AttestationRecord {
+  digest: Digest;
+  size: number;
+  /** Its configuration and layers. */
+  blobs: { digest: Digest; size: number }[];
+}
 
 /** What records/HEX.json holds: the one truth about which images there are. */
 export interface ImageRecord {
@@ -32,17 +37,17 @@ export interface ImageRecord {
   generation?: number;
 }
 
-/** The records in a folder, with a copy in memory; the folder has one writer. */
+/** The records in a directory, with a copy in memory; the directory has one writer. */
 export class ImageRecords {
-  readonly #folder: string;
-  readonly #temporaryFolder: string;
+  readonly #directory: string;
+  readonly #temporaryDirectory: string;
   readonly #records = new Map<Digest, ImageRecord>();
   #generation = 0;
   #damaged: string[] = [];
 
-  constructor(folder: string, temporaryFolder: string) {
-    this.#folder = folder;
-    this.#temporaryFolder = temporaryFolder;
+  constructor(directory: string, temporaryDirectory: string) {
+    this.#directory = directory;
+    this.#temporaryDirectory = temporaryDirectory;
   }
 
   /** Files that are no records. While there are any, nothing can be called garbage. */
@@ -50,15 +55,15 @@ export class ImageRecords {
     return this.#damaged;
   }
 
-  /** Reads the folder, and ends what a crash left half done. Only whoever has locked the store may. */
+  /** Reads the directory, and ends what a crash left half done. Only whoever has locked the store may. */
   load(): void {
     this.#records.clear();
     this.#damaged = [];
-    for (const name of readdirSync(this.#folder)) {
+    for (const name of readdirSync(this.#directory)) {
       if (!name.endsWith(".json")) continue;
-      const record = parseRecord(readFileSync(join(this.#folder, name), "utf8"));
+      const record = parseRecord(readFileSync(join(this.#directory, name), "utf8"));
       if (record && name === `${splitDigest(record.id).hex}.json`) this.#records.set(record.id, record);
-      else this.#damaged.push(join(this.#folder, name));
+      else this.#damaged.push(join(this.#directory, name));
     }
     const byGeneration = this.all().sort((a, b) => (b.generation ?? 0) - (a.generation ?? 0));
     this.#generation = byGeneration[0]?.generation ?? 0;
@@ -86,7 +91,7 @@ export class ImageRecords {
   /** Durable when it returns. */
   put(record: ImageRecord): void {
     const written: ImageRecord = { ...record, version: 2, generation: ++this.#generation };
-    writeFileAtomic(this.#path(record.id), recordText(written), this.#temporaryFolder);
+    writeFileAtomic(this.#path(record.id), recordText(written), this.#temporaryDirectory);
     this.#records.set(record.id, written);
     this.#damaged = this.#damaged.filter((path) => path !== this.#path(record.id));
   }
@@ -101,16 +106,16 @@ export class ImageRecords {
     }
   }
 
-  /** Takes the record away for good; what becomes of its file until its garbage is gone is `grave`. */
-  delete(id: Digest, grave: string): void {
-    renameSync(this.#path(id), grave);
-    syncFolder(this.#folder);
-    syncFolder(this.#temporaryFolder);
+  /** Takes the record away for good; what becomes of its file until its garbage is gone is `tombstone`. */
+  delete(id: Digest, tombstone: string): void {
+    renameSync(this.#path(id), tombstone);
+    syncDirectory(this.#directory);
+    syncDirectory(this.#temporaryDirectory);
     this.#records.delete(id);
   }
 
   #path(id: Digest): string {
-    return join(this.#folder, `${splitDigest(id).hex}.json`);
+    return join(this.#directory, `${splitDigest(id).hex}.json`);
   }
 }
 
@@ -147,117 +152,6 @@ export function recordChain(record: ImageRecord): Digest {
   return chainId(record.layers.map(({ diffId }) => diffId));
 }
 
-export function summaryOf(record: ImageRecord): ImageSummary {
-  return {
-    id: record.id,
-    repoTags: Object.keys(record.tags)
-      .map((tag) => familiar(parseReference(tag)))
-      .sort(),
-    repoDigests: record.repoDigests.map((name) => familiar(parseReference(name))).sort(),
-    created: record.created,
-    sizeBytes: record.layers.reduce((sum, { tarBytes }) => sum + tarBytes, 0),
-    architecture: record.architecture,
-    os: record.os,
-    ...(record.variant === "" ? {} : { variant: record.variant }),
-  };
-}
-
-/** The summary with only those names that a filter of references asks for, as Docker's `images NAME` shows them. */
-export function summaryOfMatching(record: ImageRecord, patterns: readonly string[]): ImageSummary {
-  const matches = (name: string): boolean => matchesReference(parseReference(name), patterns);
-  return summaryOf({
-    ...record,
-    tags: Object.fromEntries(Object.entries(record.tags).filter(([tag]) => matches(tag))),
-    repoDigests: record.repoDigests.filter(matches),
-  });
-}
-
-/** Docker's FamiliarMatch: a pattern is of the whole reference or of its name. */
-function matchesReference(reference: Reference, patterns: readonly string[]): boolean {
-  return patterns.some(
-    (pattern) => globMatches(pattern, familiar(reference)) || globMatches(pattern, familiarName(reference)),
-  );
-}
-
-export function detailsOf(record: ImageRecord): ImageDetails {
-  return {
-    ...summaryOf(record),
-    manifestDigest: record.manifest.digest,
-    config: record.config,
-    layers: record.layers.map(({ digest, diffId, sizeBytes }) => ({ digest, diffId, sizeBytes })),
-    author: record.author,
-  };
-}
-
-/** Docker's filters of `image ls`; values of one key are alternatives, keys must all hold. */
-export function matchesFilters(
-  record: ImageRecord,
-  filters: Record<string, string[]>,
-  createdOf: (reference: string) => number,
-): boolean {
-  const names = Object.keys(record.tags).map(parseReference);
-  return Object.entries(filters).every(([key, values]) =>
-    values.some((value) => {
-      switch (key) {
-        case "reference":
-          return [...names, ...record.repoDigests.map(parseReference)].some((name) =>
-            matchesReference(name, [value]),
-          );
-        case "dangling":
-          return (names.length === 0) === isTrue(value);
-        case "label":
-          return matchesLabel(record, value);
-        case "before":
-          return Date.parse(record.created) < createdOf(value);
-        case "since":
-          return Date.parse(record.created) > createdOf(value);
-        default:
-          return false;
-      }
-    }),
-  );
-}
-
-/** `KEY` or `KEY=VALUE` */
-export function matchesLabel({ config: { labels } }: ImageRecord, wanted: string): boolean {
-  const equals = wanted.indexOf("=");
-  if (equals < 0) return labels[wanted] !== undefined;
-  return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
-}
-
-/** Docker's reading of a yes or no. @throws INVALID_ARGUMENT */
-export function isTrue(value: string): boolean {
-  if (/^(true|1)$/i.test(value)) return true;
-  if (/^(false|0)$/i.test(value)) return false;
-  throw new MockerError("INVALID_ARGUMENT", `invalid filter 'dangling=[${value}]'`, {
-    hint: "Give true or false.",
-  });
-}
-
-export const filterKeys = ["reference", "dangling", "label", "before", "since"];
-
-/** Go's path.Match, as Docker uses it: `*` and `?` stop at slashes. */
-export function globMatches(pattern: string, text: string): boolean {
-  const source = pattern.replace(
-    /\\(.)|(\*)|(\?)|(\[\^?[^\]]+\])|([.+^${}()|[\]\\])/g,
-    (whole, escaped, star, question, set) =>
-      escaped !== undefined
-        ? escaped.replace(/[.+^${}()|[\]\\*?]/, "\\$&")
-        : star
-          ? "[^/]*"
-          : question
-            ? "[^/]"
-            : set
-              ? whole
-              : `\\${whole}`,
-  );
-  try {
-    return new RegExp(`^${source}$`).test(text);
-  } catch {
-    return false;
-  }
-}
-
 const maximumAttestations = 64;
 
 /** The record with attestations that have come; of very many, the oldest are let go of. */
@@ -276,4 +170,16 @@ export function blobsOf(record: ImageRecord): { digest: Digest; size: number | u
     { digest: record.id, size: undefined },
     ...record.layers.map(({ digest, sizeBytes }) => ({ digest, size: sizeBytes })),
   ];
+}
+
+/** Every blob, layer and disk that an image needs. */
+export function keysOf(record: ImageRecord): Set<string> {
+  const layers = record.layers.flatMap(({ digest, diffId }) => [digest, diffId]);
+  const named = record.repoDigests.map((name) => name.slice(name.indexOf("@") + 1));
+  const attested = (record.attestations ?? []).flatMap(({ digest, blobs }) => [
+    digest,
+    ...blobs.map((blob) => blob.digest),
+  ]);
+  const ends = [record.id, record.manifest.digest, recordChain(record)];
+  return new Set([...ends, ...Object.values(record.tags), ...named, ...layers, ...attested]);
 }

@@ -1,8 +1,8 @@
-import { fitting } from "../platform.ts";
+import { fitting } from "../oci/platform.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { ImageCatalog } from "./image-catalog.ts";
 import type { ImageRecord } from "./image-records.ts";
-import { heldIndex } from "./stored-manifest.ts";
+import { storedIndex } from "./stored-manifest.ts";
 
 /**
  * The image of a platform (`os/arch[/variant]`) that `text`, by which `record` was found, means: that one, or another that the same index lists
@@ -34,6 +34,6 @@ function siblings(
   const reference = catalog.referenceTo(record, text);
   if (reference === undefined) return [];
   const named = record.tags[reference] ?? reference.slice(reference.indexOf("@") + 1);
-  const listed = new Set(heldIndex(store, named)?.children.map(({ child }) => child.digest));
+  const listed = new Set(storedIndex(store, named)?.children.map(({ child }) => child.digest));
   return catalog.records.all().filter((other) => other.id !== record.id && listed.has(other.manifest.digest));
 }

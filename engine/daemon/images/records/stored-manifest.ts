@@ -1,6 +1,6 @@
 import type { Digest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "../manifest.ts";
+import { type Descriptor, type Manifest, mediaTypes, parseManifest } from "../oci/manifest.ts";
 import type { ContentStore } from "../store/content-store.ts";
 
 /** A manifest or an index, byte for byte. */
@@ -11,7 +11,7 @@ export interface Document {
 }
 
 /** A manifest that the store has, with all that it refers to. */
-export interface Held {
+export interface StoredManifest {
   document: Document;
   config: Descriptor;
   layers: Descriptor[];
@@ -28,7 +28,11 @@ export function readManifest(store: ContentStore, digest: Digest, mediaType: str
 }
 
 /** Undefined for what is no manifest or lacks a part. */
-export function heldManifest(store: ContentStore, digest: Digest, mediaType: string): Held | undefined {
+export function storedManifest(
+  store: ContentStore,
+  digest: Digest,
+  mediaType: string,
+): StoredManifest | undefined {
   const manifest = readManifest(store, digest, mediaType);
   if (manifest?.kind !== "manifest") return undefined;
   const { config, layers } = manifest;
@@ -38,28 +42,28 @@ export function heldManifest(store: ContentStore, digest: Digest, mediaType: str
 }
 
 /** What an index lists, each with what the store has of it; undefined if it is no index, or not there. */
-export function heldIndex(
+export function storedIndex(
   store: ContentStore,
   digest: Digest,
-): { document: Document; children: { child: Descriptor; held: Held | undefined }[] } | undefined {
+): { document: Document; children: { child: Descriptor; stored: StoredManifest | undefined }[] } | undefined {
   const index = readManifest(store, digest, "");
   if (index?.kind !== "index") return undefined;
   return {
     document: { digest, mediaType: index.mediaType || mediaTypes.ociIndex, bytes: store.readBlob(digest) },
     children: index.manifests.map((child) => ({
       child,
-      held: heldManifest(store, child.digest, child.mediaType),
+      stored: storedManifest(store, child.digest, child.mediaType),
     })),
   };
 }
 
 /** An index with all that it lists, if the store has all of it. */
-export function wholeIndex(
+export function completeIndex(
   store: ContentStore,
   digest: Digest,
-): { document: Document; children: Held[] } | undefined {
-  const index = heldIndex(store, digest);
+): { document: Document; children: StoredManifest[] } | undefined {
+  const index = storedIndex(store, digest);
   if (index === undefined || index.children.length === 0) return undefined;
-  const children = index.children.flatMap(({ held }) => (held ? [held] : []));
+  const children = index.children.flatMap(({ stored }) => (stored ? [stored] : []));
   return children.length === index.children.length ? { document: index.document, children } : undefined;
 }

@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
+import { backoffMs, delay } from "../../../common/abort.ts";
 import type { Digest } from "../../../docker/digest.ts";
 import { familiarName } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { backoffMs, delay, discard, type HttpResponse, TransientError } from "./http.ts";
+import { discard, type HttpResponse, TransientError } from "./http.ts";
 import type { RegistryClient, Repository } from "./registry.ts";
 import { refusal } from "./registry-errors.ts";
 import type { RegistryRequest } from "./registry-session.ts";

@@ -14,8 +14,8 @@ const systemBundles = [
   "/etc/ssl/cert.pem",
 ];
 
-/** Folders with a folder for each registry, `HOST[:PORT]`. */
-export function certificateFolders(configDir: string | undefined): string[] {
+/** Directories with a directory for each registry, `HOST[:PORT]`. */
+export function certificateDirectories(configDir: string | undefined): string[] {
   return [...(configDir === undefined ? [] : [join(configDir, "certs.d")]), "/etc/docker/certs.d"];
 }
 
@@ -31,7 +31,7 @@ const maximumContexts = 32;
 
 /**
  * Whom a registry's connection trusts and how it identifies itself: the system's authorities (or those of SSL_CERT_FILE,
- * SSL_CERT_DIR), NODE_EXTRA_CA_CERTS, and from each folder of `folders` what is in `HOST[:PORT]`: authorities in `*.crt`, and
+ * SSL_CERT_DIR), NODE_EXTRA_CA_CERTS, and from each directory of `directories` what is in `HOST[:PORT]`: authorities in `*.crt`, and
  * client certificates in `*.cert`, each with its `.key` (docs.docker.com/engine/security/certificates).
  *
  * @param verify false: nobody is asked for, so that no authorities are read
@@ -39,11 +39,11 @@ const maximumContexts = 32;
  */
 export function trustOf(
   host: string,
-  folders: readonly string[],
+  directories: readonly string[],
   verify = true,
   environment: NodeJS.ProcessEnv = process.env,
 ): SecureContext {
-  const own = filesFor(host, folders);
+  const own = filesFor(host, directories);
   const { system, extra } = baseAuthorities(environment);
   const authorities = verify ? [...system, ...extra, ...own.authorities] : [];
   const key = JSON.stringify([authorities, own.pairs].flat(3).map(stamp));
@@ -64,7 +64,7 @@ export function trustOf(
       "INVALID_ARGUMENT",
       `the certificates for ${host} cannot be used: ${(error as Error).message}`,
       {
-        hint: `Look at the files in ${folders.map((parent) => join(parent, host)).join(" and ")}, and those that SSL_CERT_FILE and NODE_EXTRA_CA_CERTS name.`,
+        hint: `Look at the files in ${directories.map((parent) => join(parent, host)).join(" and ")}, and those that SSL_CERT_FILE and NODE_EXTRA_CA_CERTS name.`,
         cause: error,
       },
     );
@@ -77,20 +77,20 @@ function stamp(path: string): string {
   return `${path} ${found?.ino} ${found?.size} ${found?.mtimeMs}`;
 }
 
-function filesFor(host: string, folders: readonly string[]): Files {
+function filesFor(host: string, directories: readonly string[]): Files {
   const files: Files = { authorities: [], pairs: [] };
-  for (const folder of folders.map((parent) => join(parent, host))) {
-    const names = list(folder);
+  for (const directory of directories.map((parent) => join(parent, host))) {
+    const names = list(directory);
     for (const name of names.filter((name) => name.endsWith(".crt")))
-      files.authorities.push(join(folder, name));
+      files.authorities.push(join(directory, name));
     for (const name of names.filter((name) => name.endsWith(".cert"))) {
       const keyName = name.replace(/\.cert$/, ".key");
       if (!names.includes(keyName))
         throw new MockerError(
           "INVALID_ARGUMENT",
-          `missing key ${keyName} for client certificate ${name} in ${folder}. CA certificates must use the extension .crt`,
+          `missing key ${keyName} for client certificate ${name} in ${directory}. CA certificates must use the extension .crt`,
         );
-      files.pairs.push([join(folder, name), join(folder, keyName)]);
+      files.pairs.push([join(directory, name), join(directory, keyName)]);
     }
   }
   return files;
@@ -102,11 +102,11 @@ function baseAuthorities(environment: NodeJS.ProcessEnv): { system: string[]; ex
   const named = [
     ...(SSL_CERT_FILE ? [SSL_CERT_FILE] : []),
     ...SSL_CERT_DIR.split(delimiter)
-      .filter((folder) => folder !== "")
-      .flatMap((folder) =>
-        list(folder)
+      .filter((directory) => directory !== "")
+      .flatMap((directory) =>
+        list(directory)
           .filter((name) => /\.(pem|crt|[0-9]+)$/.test(name))
-          .map((name) => join(folder, name)),
+          .map((name) => join(directory, name)),
       ),
   ];
   const system = named.length > 0 ? named : systemBundles.filter((path) => existsSync(path)).slice(0, 1);
@@ -117,9 +117,9 @@ function baseAuthorities(environment: NodeJS.ProcessEnv): { system: string[]; ex
   };
 }
 
-function list(folder: string): string[] {
+function list(directory: string): string[] {
   try {
-    return readdirSync(folder).sort();
+    return readdirSync(directory).sort();
   } catch {
     return [];
   }
@@ -137,7 +137,7 @@ function read(path: string): Buffer {
   }
 }
 
-/** `~/…` for a path below the home folder, for messages. */
+/** `~/…` for a path below the home directory, for messages. */
 export function shortPath(path: string): string {
   const home = homedir();
   return path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path;

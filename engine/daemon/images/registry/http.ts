@@ -70,8 +70,8 @@ export interface HttpClientOptions {
   /** Connections to one host at once. */
   maxSockets?: number;
   proxies?: RegistrySettings["proxies"];
-  /** Folders with certificates for hosts, see certificates.ts. */
-  certificateFolders?: readonly string[];
+  /** Directories with certificates for hosts, see certificates.ts. */
+  certificateDirectories?: readonly string[];
 }
 
 interface Route {
@@ -174,7 +174,7 @@ export class HttpClient {
     const proxy = proxyFor(url, this.#options.proxies ?? defaultSettings.proxies);
     const settings = { keepAlive: true, maxSockets: this.#options.maxSockets ?? 8 };
     const tls = (host: string, reject: boolean): NonNullable<Route["tls"]> => ({
-      secureContext: trustOf(host, this.#options.certificateFolders ?? [], reject),
+      secureContext: trustOf(host, this.#options.certificateDirectories ?? [], reject),
       rejectUnauthorized: reject,
     });
     const toProxy = { ...settings, ...(proxy?.protocol === "https:" ? tls(proxy.host, true) : {}) };
@@ -227,25 +227,4 @@ export function retryAfterMs(header: string | undefined, now = Date.now()): numb
   if (header === undefined) return undefined;
   const milliseconds = /^[0-9]+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now;
   return Number.isNaN(milliseconds) ? undefined : Math.min(Math.max(milliseconds, 0), 60_000);
-}
-
-/** Waits; rejects with the signal's reason if that comes first. */
-export function delay(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error);
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener("abort", onAbort, { once: true });
-  });
-}
-
-/** Doubling from half a second to ten seconds, with some chance so that clients do not come back all at once. */
-export function backoffMs(attempt: number): number {
-  return Math.min(10_000, 500 * 2 ** attempt) * (0.75 + Math.random() / 2);
 }

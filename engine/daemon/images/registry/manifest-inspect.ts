@@ -1,10 +1,9 @@
 import { verifyDigest } from "../../../docker/digest.ts";
-import { canonical, parseReference } from "../../../docker/reference.ts";
+import { canonical, familiar, parseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ManifestDocument, ManifestInspectResult } from "../../../protocol/registry.ts";
-import { type Descriptor, parseManifest } from "../manifest.ts";
-import { readSmall } from "../sources/image-source.ts";
-import { registrySource } from "../sources/source-registry.ts";
+import { readSmallBlob } from "../oci/blob-source.ts";
+import { type Descriptor, parseManifest } from "../oci/manifest.ts";
 import { type FetchedManifest, openRegistry, type RegistryOptions } from "./registry.ts";
 
 /** A manifest as its registry has it, and with `verbose` all that an index lists. Nothing is stored. */
@@ -18,7 +17,9 @@ export async function inspectManifest(
   const insecure = params.insecure ? { insecureRegistries: [reference.domain] } : {};
   const client = openRegistry({ ...options, ...insecure }, params.dockerConfig);
   try {
-    const source = await registrySource(client, reference, signal, () => {}).catch((error: unknown) => {
+    const shown = familiar(reference);
+    const wanted = reference.digest ?? reference.tag ?? "latest";
+    const fetchedTop = await client.manifest(reference, wanted, signal).catch((error: unknown) => {
       if (error instanceof MockerError && error.code === "IMAGE_NOT_FOUND")
         throw new MockerError("IMAGE_NOT_FOUND", `no such manifest: ${params.reference}`, {
           hint: error.hint,
@@ -26,17 +27,17 @@ export async function inspectManifest(
         });
       throw error;
     });
-    const parsed = parseManifest(source.top.bytes, source.top.contentType, source.name);
-    const top = documentOf(name, source.top, parsed.mediaType);
+    const parsed = parseManifest(fetchedTop.bytes, fetchedTop.contentType, shown);
+    const top = documentOf(name, fetchedTop, parsed.mediaType);
     if (!params.verbose) return { top, manifests: [] };
     if (parsed.kind === "manifest") {
-      const bytes = await readSmall(source, parsed.config, signal);
-      verifyDigest(bytes, parsed.config.digest, source.name);
+      const bytes = await readSmallBlob(client.blobs(reference), parsed.config, shown, signal);
+      verifyDigest(bytes, parsed.config.digest, shown);
       return { top: { ...top, ...platformOf(parse(bytes)) }, manifests: [] };
     }
     const manifests: ManifestDocument[] = [];
     for (const child of parsed.manifests) {
-      const fetched = { ...(await source.manifest(child.digest, signal)), digest: child.digest };
+      const fetched = { ...(await client.manifest(reference, child.digest, signal)), digest: child.digest };
       manifests.push({
         ...documentOf(`${name}@${child.digest}`, fetched, mediaTypeOf(fetched, child)),
         ...platformOf(child.platform),

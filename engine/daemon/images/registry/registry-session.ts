@@ -1,12 +1,10 @@
 import type { Readable } from "node:stream";
-import { unlessAborted } from "../../../common/unless-aborted.ts";
+import { backoffMs, delay, unlessAborted } from "../../../common/abort.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { type Authorization, authorize, parseChallenges } from "./auth.ts";
-import { certificateFolders, shortPath } from "./certificates.ts";
+import { certificateDirectories, shortPath } from "./certificates.ts";
 import { type Credential, findCredential } from "./docker-config.ts";
 import {
-  backoffMs,
-  delay,
   discard,
   HttpClient,
   type HttpOptions,
@@ -20,7 +18,7 @@ import { defaultSettings, isInsecure, isLoopback, type RegistrySettings } from "
 
 export interface RegistryOptions {
   settings?: RegistrySettings;
-  /** The folder of engine.json, with `certs.d` beside it. */
+  /** The directory of engine.json, with `certs.d` beside it. */
   configDir?: string | undefined;
   /** More hosts, besides those of the settings, that may be spoken to by http or with any certificate. */
   insecureRegistries?: readonly string[];
@@ -75,7 +73,7 @@ export class RegistrySession {
       timeouts: options.timeouts,
       maxSockets: Math.max(maxConcurrentDownloads, maxConcurrentUploads) + 4,
       proxies: this.#settings.proxies,
-      certificateFolders: certificateFolders(options.configDir),
+      certificateDirectories: certificateDirectories(options.configDir),
     });
   }
 

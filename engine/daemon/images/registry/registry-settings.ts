@@ -32,12 +32,12 @@ export const defaultSettings: RegistrySettings = {
 const maximumConcurrency = 64;
 
 /**
- * Reads `engine.json` in `folder`; without the file everything has its default. Read afresh for each pull or push, so that a
+ * Reads `engine.json` in `directory`; without the file everything has its default. Read afresh for each pull or push, so that a
  * change counts at once. @throws INVALID_ARGUMENT naming the file and the key
  */
-export function readSettings(folder: string | undefined): RegistrySettings {
-  if (folder === undefined) return defaultSettings;
-  const path = join(folder, "engine.json");
+export function readSettings(directory: string | undefined): RegistrySettings {
+  if (directory === undefined) return defaultSettings;
+  const path = join(directory, "engine.json");
   let text: string;
   try {
     text = readFileSync(path, "utf8");

@@ -2,7 +2,8 @@ import type { Readable } from "node:stream";
 import { type Digest, digestOf, isDigest, verifyDigest } from "../../../docker/digest.ts";
 import { familiarName, parseReference, type Reference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { type Descriptor, maximumManifestBytes, mediaTypes } from "../manifest.ts";
+import type { BlobSource } from "../oci/blob-source.ts";
+import { type Descriptor, maximumManifestBytes, mediaTypes } from "../oci/manifest.ts";
 import { findCredential } from "./docker-config.ts";
 import { discard, type HttpResponse, readBody } from "./http.ts";
 import { type Purpose, refusal } from "./registry-errors.ts";
@@ -80,6 +81,15 @@ export class RegistryClient {
         digest: isDigest(tagOrDigest) ? tagOrDigest : isDigest(named) ? named : digestOf(bytes),
       };
     });
+  }
+
+  /** The blobs of a repository, not verified. */
+  blobs(repository: Repository): BlobSource {
+    return {
+      resumable: true,
+      open: (descriptor, offset, signal, onRetry) =>
+        this.blob(repository, descriptor, offset, signal, onRetry),
+    };
   }
 
   /**
@@ -261,7 +271,7 @@ function nextPage(response: HttpResponse, base: URL): URL | undefined {
 /**
  * A client for one pull or push: settings and logins are read afresh, so that a change counts at once.
  *
- * @param dockerConfig folder of the caller's config.json; default: the engine's own
+ * @param dockerConfig directory of the caller's config.json; default: the engine's own
  */
 export function openRegistry(options: RegistryOptions = {}, dockerConfig?: string): RegistryClient {
   return new RegistryClient({

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { temporaryName } from "../../../common/atomic-file.ts";
 import { type Digest, splitDigest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import type { BlobSource, LayerStore } from "../layers/layer-store.ts";
+import type { LayerStore } from "../layers/layer-store.ts";
+import type { BlobSource } from "../oci/blob-source.ts";
 import { nameOf } from "../records/image-catalog.ts";
 import { type ImageRecord, type ImageRecords, recordChain } from "../records/image-records.ts";
 import type { ContentStore } from "../store/content-store.ts";
@@ -13,7 +14,7 @@ import type { RootDisk, RootStore } from "./root-store.ts";
 import type { StoreJob } from "./store-job.ts";
 import { runArchiveJob, runStoreJob } from "./store-thread.ts";
 
-/** The root file systems of images, as disks and as folders. */
+/** The root file systems of images, as disks and as directories. */
 export class ImageRoots {
   readonly #store: ContentStore;
   readonly #records: ImageRecords;
@@ -46,7 +47,7 @@ export class ImageRoots {
     );
   }
 
-  /** The image's root file system as a folder of ordinary files; nobody may write into it. */
+  /** The image's root file system as a directory of ordinary files; nobody may write into it. */
   async directory(record: ImageRecord): Promise<string> {
     const chain = recordChain(record);
     const path = join(this.#store.rootfsDir, splitDigest(chain).hex);
@@ -108,7 +109,7 @@ export class ImageRoots {
     await this.#restoreLayers(record);
     const temporary = join(this.#store.ingestDir, temporaryName("rootfs"));
     try {
-      await runStoreJob({ op: "unpack", folder: temporary, ...this.treeOf(record) });
+      await runStoreJob({ op: "unpack", directory: temporary, ...this.treeOf(record) });
       renameSync(temporary, path);
       this.#sync.schedule();
     } catch (error) {
@@ -123,8 +124,8 @@ export class ImageRoots {
     for (const record of records) this.#roots.forget(recordChain(record));
   }
 
-  /** The unpacked folder of an image, if there is one. */
-  folder(record: ImageRecord): string | undefined {
+  /** The unpacked directory of an image, if there is one. */
+  unpacked(record: ImageRecord): string | undefined {
     const path = join(this.#store.rootfsDir, splitDigest(recordChain(record)).hex);
     return existsSync(path) ? path : undefined;
   }

@@ -17,9 +17,9 @@ import {
   symlinkSync,
 } from "node:fs";
 import { copyRange, lsetxattr, mknod } from "../../../../native/index.ts";
-import { fileTime } from "../../../common/tar/file-time.ts";
+import { LongPaths } from "../../../common/long-paths.ts";
+import { fileTime } from "../../../common/tar/tar-header.ts";
 import { kind } from "../layers/layer-index.ts";
-import { LongPaths } from "./long-paths.ts";
 import type { Inode } from "./tree.ts";
 
 export interface MaterializeOptions {
@@ -39,22 +39,22 @@ const typeBits: Record<number, number> = {
 };
 
 /**
- * Writes a tree of an image as real files into `folder`, which must not exist. Nothing of the image is ever followed:
- * every folder is one that was made here a moment before, and files are made exclusively.
+ * Writes a tree of an image as real files into `directory`, which must not exist. Nothing of the image is ever followed:
+ * every directory is one that was made here a moment before, and files are made exclusively.
  *
- * For an ordinary user everything belongs to the user, devices are left out, folders stay accessible to the user (u+rwx), and attributes
+ * For an ordinary user everything belongs to the user, devices are left out, directories stay accessible to the user (u+rwx), and attributes
  * that need privileges are left out. Setuid bits are kept: the store is closed to other users. Runs to its end: not on the
  * engine's main thread.
  */
-export function materialize(root: Inode, folder: string, options: MaterializeOptions): void {
+export function materialize(root: Inode, directory: string, options: MaterializeOptions): void {
   const { privileged } = options;
   const paths = new LongPaths();
   const bytes = (path: string): Buffer => Buffer.from(paths.reach(path), "latin1");
   const blobs = new Map<number, number>();
   const names = new Map<Inode, string>();
-  const folders: { path: string; inode: Inode }[] = [];
+  const directories: { path: string; inode: Inode }[] = [];
   const pending: { path: string; inode: Inode }[] = [
-    { path: Buffer.from(folder).toString("latin1"), inode: root },
+    { path: Buffer.from(directory).toString("latin1"), inode: root },
   ];
   const blob = (layer: number): number => {
     let fd = blobs.get(layer);
@@ -67,9 +67,8 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
 
   try {
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const directory = bytes(next.path);
-      mkdirSync(directory, { mode: 0o700 });
-      folders.push(next);
+      mkdirSync(bytes(next.path), { mode: 0o700 });
+      directories.push(next);
       for (const [name, inode] of next.inode.children ?? []) {
         const path = `${next.path}/${name}`;
         if (inode.kind === kind.directory) {
@@ -120,13 +119,12 @@ export function materialize(root: Inode, folder: string, options: MaterializeOpt
         if (inode.links > 1) names.set(inode, path);
       }
     }
-    // Inner folders first, when nothing more is made in them.
-    for (const { path, inode } of folders.reverse()) {
-      const directory = bytes(path);
-      if (privileged) lchownSync(directory, inode.uid, inode.gid);
+    // Inner directories first, when nothing more is made in them.
+    for (const { path, inode } of directories.reverse()) {
+      if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
       setXattrs(bytes(path), inode, options);
-      chmodSync(directory, privileged ? inode.mode : inode.mode | 0o700);
-      lutimesSync(directory, fileTime(inode), fileTime(inode));
+      chmodSync(bytes(path), privileged ? inode.mode : inode.mode | 0o700);
+      lutimesSync(bytes(path), fileTime(inode), fileTime(inode));
     }
   } finally {
     for (const fd of blobs.values()) closeSync(fd);
@@ -173,14 +171,14 @@ function setXattrs(path: Buffer, inode: Inode, { privileged }: MaterializeOption
   }
 }
 
-/** What `folder` has that `materialize` would not make of the tree, or has not; undefined if it is the same. */
-export function compareRoot(root: Inode, folder: string, options: MaterializeOptions): string | undefined {
+/** What `directory` has that `materialize` would not make of the tree, or has not; undefined if it is the same. */
+export function compareRoot(root: Inode, directory: string, options: MaterializeOptions): string | undefined {
   const paths = new LongPaths();
   const bytes = (path: string): Buffer => Buffer.from(paths.reach(path), "latin1");
   const blobs = options.dataPaths.map((path) => openSync(path, "r"));
   const buffers: [Buffer, Buffer] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)];
   try {
-    const pending = [{ path: Buffer.from(folder).toString("latin1"), name: "/", inode: root }];
+    const pending = [{ path: Buffer.from(directory).toString("latin1"), name: "/", inode: root }];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const children = new Map(next.inode.children);
       for (const name of readdirSync(bytes(next.path), { encoding: "latin1" })) {

@@ -6,18 +6,18 @@ interface ImageTree {
   layers: MergeLayer[];
 }
 
-interface FolderJob extends ImageTree {
-  folder: string;
+interface DirectoryJob extends ImageTree {
+  directory: string;
   /** As root: owners, devices and privileged attributes too. */
   privileged: boolean;
 }
 
-export interface UnpackJob extends FolderJob {
+export interface UnpackJob extends DirectoryJob {
   op: "unpack";
 }
 
-/** Compares a folder that was unpacked with what would be unpacked now. */
-export interface CompareJob extends FolderJob {
+/** Compares a directory that was unpacked with what would be unpacked now. */
+export interface CompareJob extends DirectoryJob {
   op: "compare";
 }
 

@@ -2,7 +2,7 @@ import { on } from "node:events";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { MockerError } from "../../../protocol/errors.ts";
-import { noSpace } from "../no-space.ts";
+import { translateNoSpace } from "../store/no-space.ts";
 import type { ArchiveJob, FromStoreWorker, StoreJob } from "./store-job.ts";
 
 const script = (): string => process.env.MOCKER_STORE_WORKER || join(__dirname, "store-worker.js");
@@ -66,5 +66,5 @@ export async function* runArchiveJob(job: Omit<ArchiveJob, "credit">): AsyncGene
 
 function failure({ code, message }: { code: string | undefined; message: string }): unknown {
   if (code === "IMAGE_INVALID") return new MockerError(code, message);
-  return noSpace(Object.assign(new Error(message), { code }));
+  return translateNoSpace(Object.assign(new Error(message), { code }));
 }

@@ -19,8 +19,8 @@ async function work(job: StoreJob | ArchiveJob): Promise<FromStoreWorker> {
       return { op: "done" };
     }
     const options = { dataPaths, privileged: job.privileged };
-    if (job.op === "compare") return { op: "done", difference: compareRoot(tree, job.folder, options) };
-    materialize(tree, job.folder, options);
+    if (job.op === "compare") return { op: "done", difference: compareRoot(tree, job.directory, options) };
+    materialize(tree, job.directory, options);
     return { op: "done" };
   } catch (error) {
     const { message } = error as Error;

@@ -1,6 +1,6 @@
 /** A piece of a joined disk: the first `bytes` of `file`. */
 export interface Extent {
-  /** Relative to the descriptor's folder, or absolute. */
+  /** Relative to the descriptor's directory, or absolute. */
   file: string;
   bytes: number;
 }

@@ -2,6 +2,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { temporaryName } from "../../../common/atomic-file.ts";
+import { readRange } from "../../../common/read-range.ts";
 import { TarError } from "../../../common/tar/tar-header.ts";
 import { cleanPath, type TarEntry, TarReader } from "../../../common/tar/tar-reader.ts";
 import { MockerError } from "../../../protocol/errors.ts";
@@ -35,8 +36,8 @@ export class Archive {
     this.#members = members;
   }
 
-  /** Opens a tar archive; a compressed one is unpacked into `temporaryFolder` until {@link close}. */
-  static async open(path: string, temporaryFolder: string, signal: AbortSignal): Promise<Archive> {
+  /** Opens a tar archive; a compressed one is unpacked into `temporaryDirectory` until {@link close}. */
+  static async open(path: string, temporaryDirectory: string, signal: AbortSignal): Promise<Archive> {
     let handle: FileHandle;
     try {
       handle = await open(path, "r");
@@ -50,17 +51,17 @@ export class Archive {
         },
       );
     }
-    return await Archive.#take(handle, path, undefined, temporaryFolder, signal);
+    return await Archive.#take(handle, path, undefined, temporaryDirectory, signal);
   }
 
-  /** Like {@link open}, for an archive that comes as a stream: it is kept in `temporaryFolder` until {@link close}. */
+  /** Like {@link open}, for an archive that comes as a stream: it is kept in `temporaryDirectory` until {@link close}. */
   static async receive(
     chunks: AsyncIterable<Buffer>,
     name: string,
-    temporaryFolder: string,
+    temporaryDirectory: string,
     signal: AbortSignal,
   ): Promise<Archive> {
-    const received = join(temporaryFolder, temporaryName("archive"));
+    const received = join(temporaryDirectory, temporaryName("archive"));
     let handle: FileHandle;
     try {
       await spool(chunks, received, signal);
@@ -69,7 +70,7 @@ export class Archive {
       await rm(received, { force: true });
       throw error;
     }
-    return await Archive.#take(handle, name, received, temporaryFolder, signal);
+    return await Archive.#take(handle, name, received, temporaryDirectory, signal);
   }
 
   /** The handle, and the file if it was `received`, are the archive's to close and remove, also after a failure. */
@@ -77,7 +78,7 @@ export class Archive {
     file: FileHandle,
     name: string,
     received: string | undefined,
-    temporaryFolder: string,
+    temporaryDirectory: string,
     signal: AbortSignal,
   ): Promise<Archive> {
     let handle = file;
@@ -85,7 +86,7 @@ export class Archive {
     try {
       const compression = await compressionIn(handle);
       if (compression !== "none") {
-        const unpacked = join(temporaryFolder, temporaryName("archive"));
+        const unpacked = join(temporaryDirectory, temporaryName("archive"));
         try {
           await decompress(handle, compression, name, unpacked, signal);
         } finally {
@@ -155,18 +156,6 @@ export class Archive {
     const member = this.#members.get(name);
     if (!member) throw new MockerError("IMAGE_INVALID", `${this.#path}: "${name}" is missing`);
     return member;
-  }
-}
-
-/** Bytes `start` to `end` of a file. Not a stream of the handle's own: that closes the handle when it is done. */
-export async function* readRange(handle: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
-  for (let at = start; at < end; ) {
-    const buffer = Buffer.allocUnsafe(Math.min(256 * 1024, end - at));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-    // Too short: whoever counts the bytes says so.
-    if (bytesRead === 0) return;
-    at += bytesRead;
-    yield buffer.subarray(0, bytesRead);
   }
 }
 

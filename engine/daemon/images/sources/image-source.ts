@@ -1,17 +1,14 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { Readable } from "node:stream";
 import type { Digest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import type { BlobSource } from "../layers/layer-store.ts";
+import type { BlobSource } from "../oci/blob-source.ts";
 import {
   type Descriptor,
   invalidImage,
   type Manifest,
   maximumManifestBytes,
   parseManifest,
-} from "../manifest.ts";
-import { formatPlatform, match, type Platform } from "../platform.ts";
+} from "../oci/manifest.ts";
+import { formatPlatform, match, type Platform } from "../oci/platform.ts";
 
 /** An image somewhere outside of the store, ready to be brought in. */
 export interface ImageSource {
@@ -98,73 +95,4 @@ function attestationsOf(manifests: readonly Descriptor[], image: Digest): Descri
         size <= maximumManifestBytes,
     )
     .slice(0, maximumAttestations);
-}
-
-/** Blobs that are files; `path` tells where. */
-export function fileBlobs(path: (digest: Digest) => string): BlobSource {
-  return {
-    resumable: false,
-    open: async ({ digest }, offset) => {
-      // Whoever opens a pipe waits for ever.
-      if ((await stat(path(digest)).catch(() => undefined))?.isFile() === false)
-        throw new MockerError("IMAGE_INVALID", `the blob ${digest} is no file`);
-      return {
-        start: offset,
-        stream: createReadStream(path(digest), { start: offset, highWaterMark: 256 * 1024 }),
-      };
-    },
-  };
-}
-
-/** Blobs that are in memory. */
-export function memoryBlobs(blobs: ReadonlyMap<Digest, Buffer>): BlobSource {
-  return {
-    resumable: false,
-    open: async ({ digest }, offset) => {
-      const bytes = blobs.get(digest);
-      if (!bytes) throw new Error(`no blob ${digest}`);
-      return { start: offset, stream: Readable.from([bytes.subarray(offset)]) };
-    },
-  };
-}
-
-/** A small blob as a whole, not verified. @throws IMAGE_INVALID for one of more than `limit` bytes */
-export async function readSmall(
-  source: ImageSource,
-  descriptor: Parameters<BlobSource["open"]>[0],
-  signal: AbortSignal,
-  limit = maximumManifestBytes,
-): Promise<Buffer> {
-  if (descriptor.size > limit)
-    throw invalidImage(
-      source.name,
-      `its configuration has ${descriptor.size} bytes; at most ${limit} are allowed`,
-    );
-  for (let attempt = 0; ; attempt++) {
-    const { stream } = await source.blobs.open(descriptor, 0, signal, () => {});
-    const chunks: Buffer[] = [];
-    let length = 0;
-    try {
-      for await (const chunk of stream) {
-        length += (chunk as Buffer).length;
-        if (length > descriptor.size) break;
-        chunks.push(chunk as Buffer);
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!source.blobs.resumable)
-        throw invalidImage(source.name, `${descriptor.digest} cannot be read: ${(error as Error).message}`);
-      if (attempt >= 3)
-        throw new MockerError(
-          "REGISTRY_UNREACHABLE",
-          `${source.name}: the connection was cut again and again`,
-          { cause: error },
-        );
-      continue;
-    } finally {
-      stream.destroy();
-    }
-    if (length === descriptor.size) return Buffer.concat(chunks);
-    throw invalidImage(source.name, `${descriptor.digest} has ${length} bytes instead of ${descriptor.size}`);
-  }
 }

@@ -1,5 +1,5 @@
 import { MockerError } from "../../../protocol/errors.ts";
-import { certificateFolders } from "../registry/certificates.ts";
+import { certificateDirectories } from "../registry/certificates.ts";
 import { discard, HttpClient, type HttpResponse } from "../registry/http.ts";
 import { unreachable } from "../registry/registry-errors.ts";
 import type { RegistryOptions } from "../registry/registry-session.ts";
@@ -24,7 +24,7 @@ export async function* remoteFile(
   const http = new HttpClient({
     timeouts: options.timeouts,
     proxies,
-    certificateFolders: certificateFolders(options.configDir),
+    certificateDirectories: certificateDirectories(options.configDir),
   });
   let response: HttpResponse | undefined;
   try {

@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { type Digest, digestOf, hasherFor } from "../../../docker/digest.ts";
 import { canonical, parseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { maximumManifestBytes, mediaTypes, parseConfig } from "../manifest.ts";
+import { maximumManifestBytes, mediaTypes, parseConfig } from "../oci/manifest.ts";
 import { Archive } from "./archive.ts";
 import { compressionOf, magicBytes } from "./decompress.ts";
 import type { ImageSource } from "./image-source.ts";
@@ -20,14 +20,14 @@ interface ArchivedImage {
  */
 export async function dockerArchiveSources(
   text: string,
-  temporaryFolder: string,
+  temporaryDirectory: string,
   signal: AbortSignal,
 ): Promise<{ sources: ImageSource[]; close(): Promise<void> }> {
   const { path, name } = splitPath(
     text,
     (candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile() ?? false,
   );
-  const archive = await Archive.open(path, temporaryFolder, signal);
+  const archive = await Archive.open(path, temporaryDirectory, signal);
   try {
     if (!archive.has("manifest.json"))
       throw new MockerError(

@@ -3,9 +3,10 @@ import { arch } from "node:os";
 import { pack } from "tar-stream";
 import { type Digest, digestOf } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { mediaTypes } from "../manifest.ts";
-import { normalize } from "../platform.ts";
-import { type ImageSource, memoryBlobs } from "./image-source.ts";
+import { memoryBlobs } from "../oci/blob-source.ts";
+import { mediaTypes } from "../oci/manifest.ts";
+import { normalize } from "../oci/platform.ts";
+import type { ImageSource } from "./image-source.ts";
 
 /** The image that is always there: it needs no network. */
 export const helloTag = "docker.io/library/hello:latest";

@@ -2,11 +2,12 @@ import { existsSync, statSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type Digest, splitDigest, verifyDigest } from "../../../docker/digest.ts";
-import { canonical, parseReference } from "../../../docker/reference.ts";
+import { canonical, parseReference, tryParseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "../manifest.ts";
+import { fileBlobs } from "../oci/blob-source.ts";
+import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "../oci/manifest.ts";
 import { Archive } from "./archive.ts";
-import { fileBlobs, type ImageSource } from "./image-source.ts";
+import type { ImageSource } from "./image-source.ts";
 
 const refName = "org.opencontainers.image.ref.name";
 
@@ -18,7 +19,7 @@ export async function ociLayoutSource(text: string): Promise<ImageSource> {
   );
   if (!existsSync(join(path, "index.json")))
     throw new MockerError("INVALID_ARGUMENT", `${path} is no OCI image layout: it has no index.json`, {
-      hint: "Give the folder that has the file oci-layout in it.",
+      hint: "Give the directory that has the file oci-layout in it.",
     });
   const blobPath = (digest: Digest): string => {
     const { algorithm, hex } = splitDigest(digest);
@@ -49,14 +50,14 @@ export async function ociLayoutSource(text: string): Promise<ImageSource> {
 /** `oci-archive:FILE[:NAME]`: the same as a tar archive. */
 export async function ociArchiveSource(
   text: string,
-  temporaryFolder: string,
+  temporaryDirectory: string,
   signal: AbortSignal,
 ): Promise<{ source: ImageSource; close(): Promise<void> }> {
   const { path, name } = splitPath(
     text,
     (candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile() ?? false,
   );
-  const archive = await Archive.open(path, temporaryFolder, signal);
+  const archive = await Archive.open(path, temporaryDirectory, signal);
   try {
     const { readBlob, blobs } = membersOf(archive);
     const index = await archive.read("index.json", maximumManifestBytes);
@@ -129,13 +130,9 @@ async function layoutImage(
 function wholeName({ annotations }: Descriptor): string | undefined {
   const name = annotations["io.containerd.image.name"] ?? annotations[refName] ?? "";
   if (!/[/:]/.test(name)) return undefined;
-  try {
-    const reference = parseReference(name);
-    return reference.digest === undefined ? canonical(reference) : undefined;
-  } catch {
-    // Anything is allowed there.
-    return undefined;
-  }
+  // The specification allows any text there.
+  const reference = tryParseReference(name);
+  return reference !== undefined && reference.digest === undefined ? canonical(reference) : undefined;
 }
 
 function membersOf(archive: Archive): {
@@ -166,7 +163,9 @@ export function splitPath(
     if (path !== "" && exists(path)) return { path, name: text.slice(colon + 1) || undefined };
   }
   if (exists(text)) return { path: text, name: undefined };
-  throw new MockerError("INVALID_ARGUMENT", `${text}: no such file or folder`, { hint: "Check the path." });
+  throw new MockerError("INVALID_ARGUMENT", `${text}: no such file or directory`, {
+    hint: "Check the path.",
+  });
 }
 
 async function fromLayout(
@@ -218,7 +217,7 @@ async function fromLayout(
   return { name: path, blobs, top, manifest, tags: [tagFor(path, chosen)], repository: undefined };
 }
 
-/** The reference that an image of a layout gets: its own if it has a whole one, else the folder's name and its tag. */
+/** The reference that an image of a layout gets: its own if it has a whole one, else the directory's name and its tag. */
 function tagFor(path: string, descriptor: Descriptor): string {
   const { annotations } = descriptor;
   const whole = wholeName(descriptor);

@@ -16,11 +16,7 @@ export async function registrySource(
     top,
     concurrency: client.settings.maxConcurrentDownloads,
     manifest: (digest, signal) => client.manifest(reference, digest, signal, onRetry),
-    blobs: {
-      resumable: true,
-      open: (descriptor, offset, signal, onRetry) =>
-        client.blob(reference, descriptor, offset, signal, onRetry),
-    },
+    blobs: client.blobs(reference),
     // As for Docker, a reference with a digest gives the image no tag.
     tags: reference.digest === undefined ? [canonical(reference)] : [],
     repository: canonicalName(reference),

@@ -58,13 +58,13 @@ const tools: Record<ToolTransport, Tool[]> = {
 export async function saveWithTool(
   transport: ToolTransport,
   reference: string,
-  temporaryFolder: string,
+  temporaryDirectory: string,
   signal: AbortSignal,
 ): Promise<string> {
   const tried: string[] = [];
   let failure = "";
   for (const tool of tools[transport]) {
-    const file = join(temporaryFolder, temporaryName("saved"));
+    const file = join(temporaryDirectory, temporaryName("saved"));
     const outcome = await run(tool.program, tool.arguments(reference, file), signal);
     if (outcome === "ok") return file;
     rmSync(file, { force: true });

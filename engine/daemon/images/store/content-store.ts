@@ -1,10 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { syncFolder, writeFileAtomic } from "../../../common/atomic-file.ts";
+import { syncDirectory, writeFileAtomic } from "../../../common/atomic-file.ts";
 import { type Digest, digestOf, splitDigest, verifyDigest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "../manifest.ts";
-import { readText } from "./read-text.ts";
+import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "../oci/manifest.ts";
 
 /** One line of index.json: a name for a manifest in the store. */
 export interface LayoutEntry {
@@ -18,7 +17,7 @@ export interface LayoutEntry {
 
 /**
  * The files of the image store. `dir` is an OCI image layout (image-spec image-layout.md), so that other tools can read
- * it, for example `skopeo copy oci:DIR:alpine:latest …`, with Mocker's own folders beside it:
+ * it, for example `skopeo copy oci:DIR:alpine:latest …`, with Mocker's own directories beside it:
  *
  *   oci-layout, index.json, blobs/ALGORITHM/HEX   as in the specification
  *   ingest/       downloads under way (*.partial, continued after a crash) and temporary files
@@ -43,8 +42,8 @@ export class ContentStore {
     this.rootfsDir = join(this.dir, "rootfs");
     this.recordsDir = join(this.dir, "records");
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
-    for (const folder of [this.ingestDir, this.layersDir, this.rootsDir, this.rootfsDir, this.recordsDir])
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const directory of [this.ingestDir, this.layersDir, this.rootsDir, this.rootfsDir, this.recordsDir])
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
     mkdirSync(join(this.dir, "blobs", "sha256"), { recursive: true, mode: 0o700 });
     if (!existsSync(join(this.dir, "oci-layout"))) this.writeVersion();
   }
@@ -108,15 +107,15 @@ export class ContentStore {
 
   /** Turns a finished download, or another file of the store, already durable and verified, into a blob; its name is durable after {@link syncBlobs}. */
   adoptFile(digest: Digest, path = this.partialPath(digest)): void {
-    const folder = join(this.dir, "blobs", splitDigest(digest).algorithm);
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const directory = join(this.dir, "blobs", splitDigest(digest).algorithm);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     renameSync(path, this.blobPath(digest));
   }
 
   /** Once for all of an image's blobs, before its record names them. */
   syncBlobs(): void {
     for (const algorithm of readdirSync(join(this.dir, "blobs")))
-      syncFolder(join(this.dir, "blobs", algorithm));
+      syncDirectory(join(this.dir, "blobs", algorithm));
   }
 
   /** Writes index.json unless it says so already. Not flushed: each start of the engine looks whether it is right. */
@@ -155,8 +154,8 @@ export class ContentStore {
   /** All blobs in the store. */
   *blobs(): Generator<Digest> {
     for (const algorithm of ["sha256", "sha512"]) {
-      const folder = join(this.dir, "blobs", algorithm);
-      if (existsSync(folder)) for (const hex of readdirSync(folder)) yield `${algorithm}:${hex}`;
+      const directory = join(this.dir, "blobs", algorithm);
+      if (existsSync(directory)) for (const hex of readdirSync(directory)) yield `${algorithm}:${hex}`;
     }
   }
 
@@ -183,4 +182,13 @@ function layoutText(entries: readonly LayoutEntry[]): string {
           }),
     })),
   });
+}
+
+/** What a text file of the store says; undefined if it is not there or cannot be read. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }

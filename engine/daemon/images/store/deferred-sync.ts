@@ -2,12 +2,11 @@ import { spawn } from "node:child_process";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../../common/atomic-file.ts";
-import type { ContentStore } from "./content-store.ts";
-import { readText } from "./read-text.ts";
+import { type ContentStore, readText } from "./content-store.ts";
 
 /** Something that is derived, and which files it consists of. */
 interface Unmarked {
-  folder: string;
+  directory: string;
   stem: string;
   files: string;
 }
@@ -38,9 +37,9 @@ export class DeferredSync {
     const path = join(this.#store.dir, "boot");
     const current = bootId();
     if (current !== "" && readText(path) === current) return;
-    for (const { folder, stem } of this.#unmarked()) {
-      for (const name of readdirSync(folder))
-        if (stemOf(name) === stem) rmSync(join(folder, name), { recursive: true, force: true });
+    for (const { directory, stem } of this.#unmarked()) {
+      for (const name of readdirSync(directory))
+        if (stemOf(name) === stem) rmSync(join(directory, name), { recursive: true, force: true });
     }
     writeFileAtomic(path, current, this.#store.ingestDir);
   }
@@ -89,25 +88,27 @@ export class DeferredSync {
 
   /** What has gone or was made anew during the flush gets no mark. */
   #mark(flushed: Unmarked[]): void {
-    const still = new Map(this.#unmarked().map(({ folder, stem, files }) => [join(folder, stem), files]));
-    for (const { folder, stem, files } of flushed)
-      if (still.get(join(folder, stem)) === files)
-        writeFileSync(join(folder, `${stem}.synced`), "", { mode: 0o600 });
+    const still = new Map(
+      this.#unmarked().map(({ directory, stem, files }) => [join(directory, stem), files]),
+    );
+    for (const { directory, stem, files } of flushed)
+      if (still.get(join(directory, stem)) === files)
+        writeFileSync(join(directory, `${stem}.synced`), "", { mode: 0o600 });
   }
 
   #unmarked(): Unmarked[] {
     const unmarked: Unmarked[] = [];
-    for (const folder of [this.#store.layersDir, this.#store.rootsDir, this.#store.rootfsDir]) {
-      const names = readdirSync(folder).sort();
+    for (const directory of [this.#store.layersDir, this.#store.rootsDir, this.#store.rootfsDir]) {
+      const names = readdirSync(directory).sort();
       const marked = new Set(names.filter((name) => name.endsWith(".synced")).map(stemOf));
       const files = new Map<string, string>();
       for (const name of names) {
         const stem = stemOf(name);
         if (marked.has(stem)) continue;
-        const stat = statSync(join(folder, name), { throwIfNoEntry: false });
+        const stat = statSync(join(directory, name), { throwIfNoEntry: false });
         files.set(stem, `${files.get(stem) ?? ""} ${stat?.ino}:${stat?.ctimeMs}`);
       }
-      for (const [stem, stamps] of files) unmarked.push({ folder, stem, files: stamps });
+      for (const [stem, stamps] of files) unmarked.push({ directory, stem, files: stamps });
     }
     return unmarked;
   }

@@ -6,16 +6,17 @@ import { type Digest, digestOf, shortDigest } from "../../../docker/digest.ts";
 import { canonical, parseReference } from "../../../docker/reference.ts";
 import { MockerError, scrub } from "../../../protocol/errors.ts";
 import type { ImageImportParams } from "../../../protocol/image-archive.ts";
-import type { ImageBringer } from "../ingest/image-ingester.ts";
+import type { ImageIngester } from "../ingest/image-ingester.ts";
 import type { PullOptions } from "../ingest/image-puller.ts";
-import { mediaTypes } from "../manifest.ts";
-import { noSpace } from "../no-space.ts";
-import { hostPlatform, parsePlatform } from "../platform.ts";
+import { memoryBlobs } from "../oci/blob-source.ts";
+import { mediaTypes } from "../oci/manifest.ts";
+import { hostPlatform, parsePlatform } from "../oci/platform.ts";
 import { blobDigests, compressionIn, decompress } from "../sources/decompress.ts";
-import { type ImageSource, memoryBlobs } from "../sources/image-source.ts";
+import type { ImageSource } from "../sources/image-source.ts";
 import { spool } from "../sources/spool.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
+import { translateNoSpace } from "../store/no-space.ts";
 
 export type ImportParams = Omit<ImageImportParams, "upload" | "source" | "progressToken">;
 
@@ -31,12 +32,12 @@ interface ReceivedLayer {
 export class ImageImporter {
   readonly #store: ContentStore;
   readonly #garbage: Garbage;
-  readonly #bringer: ImageBringer;
+  readonly #ingester: ImageIngester;
 
-  constructor(store: ContentStore, garbage: Garbage, bringer: ImageBringer) {
+  constructor(store: ContentStore, garbage: Garbage, ingester: ImageIngester) {
     this.#store = store;
     this.#garbage = garbage;
-    this.#bringer = bringer;
+    this.#ingester = ingester;
   }
 
   /** Returns the image's ID. `name` is what the tar is called in messages and in the image's history. */
@@ -77,11 +78,11 @@ export class ImageImporter {
       const source = imageSource(shown, image, layer, reference === undefined ? [] : [canonical(reference)]);
       // Also when the store has it: whoever reads that one goes on with it, and it may be damaged.
       this.#store.adoptFile(layer.digest, layer.path);
-      const { id } = await this.#bringer.bring(source, platform, signal, options.onProgress ?? (() => {}));
+      const { id } = await this.#ingester.ingest(source, platform, signal, options.onProgress ?? (() => {}));
       return id;
     } catch (error) {
       if (signal.aborted) throw new MockerError("CANCELLED", `the import of ${name} was cancelled`);
-      throw isInvalid(error) ? refusal(error, shown, layer) : noSpace(error);
+      throw isInvalid(error) ? refusal(error, shown, layer) : translateNoSpace(error);
     } finally {
       // Of what was refused nothing stays.
       await this.#garbage.release(pins);

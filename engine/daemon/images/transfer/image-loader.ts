@@ -1,16 +1,16 @@
 import { familiar, parseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageLoadResult } from "../../../protocol/image-archive.ts";
-import type { ImageBringer } from "../ingest/image-ingester.ts";
+import type { ImageIngester } from "../ingest/image-ingester.ts";
 import type { PullOptions } from "../ingest/image-puller.ts";
-import { noSpace } from "../no-space.ts";
-import { type Platform, parsePlatform } from "../platform.ts";
+import { type Platform, parsePlatform } from "../oci/platform.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
 import { Archive } from "../sources/archive.ts";
 import type { ImageSource } from "../sources/image-source.ts";
 import { archivedImages } from "../sources/source-docker-archive.ts";
 import { archivedLayout } from "../sources/source-oci.ts";
 import type { ContentStore } from "../store/content-store.ts";
+import { translateNoSpace } from "../store/no-space.ts";
 
 export interface LoadOptions extends PullOptions {
   /** `os/arch[/variant]`: of an image for several platforms, the one to take; of others, what they must be. */
@@ -24,25 +24,25 @@ export type ArchiveBytes = { path: string } | { name: string; chunks: AsyncItera
 export class ImageLoader {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
-  readonly #bringer: ImageBringer;
+  readonly #ingester: ImageIngester;
 
-  constructor(store: ContentStore, catalog: ImageCatalog, bringer: ImageBringer) {
+  constructor(store: ContentStore, catalog: ImageCatalog, ingester: ImageIngester) {
     this.#store = store;
     this.#catalog = catalog;
-    this.#bringer = bringer;
+    this.#ingester = ingester;
   }
 
   async load(bytes: ArchiveBytes, options: LoadOptions = {}): Promise<ImageLoadResult> {
     const signal = options.signal ?? new AbortController().signal;
     const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
     const name = "path" in bytes ? bytes.path : bytes.name;
-    const folder = this.#store.ingestDir;
+    const directory = this.#store.ingestDir;
     let archive: Archive | undefined;
     try {
       archive =
         "path" in bytes
-          ? await Archive.open(bytes.path, folder, signal)
-          : await Archive.receive(bytes.chunks, name, folder, signal);
+          ? await Archive.open(bytes.path, directory, signal)
+          : await Archive.receive(bytes.chunks, name, directory, signal);
       const result: ImageLoadResult = { images: [], renamed: [] };
       for await (const source of this.#sources(archive, name, signal))
         await this.#loadOne(source, platform, signal, options, result);
@@ -52,7 +52,7 @@ export class ImageLoader {
         throw new MockerError("CANCELLED", `the load of ${name} was cancelled`, {
           hint: "Images that were loaded already stay.",
         });
-      throw noSpace(error);
+      throw translateNoSpace(error);
     } finally {
       await archive?.close();
     }
@@ -79,7 +79,7 @@ export class ImageLoader {
       tag,
       holder: this.#catalog.records.all().find((record) => record.tags[tag] !== undefined),
     }));
-    const { id } = await this.#bringer.bring(source, platform, signal, options.onProgress ?? (() => {}));
+    const { id } = await this.#ingester.ingest(source, platform, signal, options.onProgress ?? (() => {}));
     for (const { tag, holder } of holders)
       if (holder && holder.id !== id)
         result.renamed.push({ reference: familiar(parseReference(tag)), oldId: holder.id });

@@ -2,11 +2,11 @@ import type { Digest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../../../protocol/registry.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
-import { pushImage } from "../registry/push.ts";
 import { openRegistry, type RegistryOptions } from "../registry/registry.ts";
 import { naming } from "../registry/registry-errors.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
+import { pushImage } from "./push.ts";
 
 /** Sends images to registries. */
 export class ImagePusher {

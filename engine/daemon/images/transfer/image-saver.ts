@@ -1,13 +1,20 @@
 import { createReadStream, statSync } from "node:fs";
 import { pack } from "tar-stream";
 import { type Digest, splitDigest } from "../../../docker/digest.ts";
-import { canonicalName, familiar, familiarName, parseReference } from "../../../docker/reference.ts";
+import {
+  canonicalName,
+  familiar,
+  familiarName,
+  isNameOnly,
+  parseReference,
+  tryParseReference,
+} from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import { mediaTypes } from "../manifest.ts";
+import { mediaTypes } from "../oci/manifest.ts";
 import { type ImageCatalog, nameOf } from "../records/image-catalog.ts";
 import { blobsOf, type ImageRecord } from "../records/image-records.ts";
 import { recordFor } from "../records/platform-record.ts";
-import { type Document, type Held, wholeIndex } from "../records/stored-manifest.ts";
+import { completeIndex, type Document, type StoredManifest } from "../records/stored-manifest.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
 
@@ -21,7 +28,7 @@ interface Chosen {
 
 interface Index {
   document: Document;
-  children: Held[];
+  children: StoredManifest[];
 }
 
 /**
@@ -57,7 +64,7 @@ export class ImageSaver {
       const known = chosen.get(record.id) ?? { record, tags: new Set(), indexes: new Map() };
       for (const tag of tags) {
         known.tags.add(tag);
-        const index = platform === undefined ? wholeIndex(this.#store, record.tags[tag] ?? "") : undefined;
+        const index = platform === undefined ? completeIndex(this.#store, record.tags[tag] ?? "") : undefined;
         if (index) known.indexes.set(tag, index);
       }
       chosen.set(record.id, known);
@@ -77,14 +84,9 @@ export class ImageSaver {
 
   /** A name without a tag means all tags of the repository. */
   #repository(name: string): [ImageRecord, string][] {
-    const slash = name.lastIndexOf("/");
-    if (name.includes("@") || name.indexOf(":", slash + 1) >= 0) return [];
-    let wanted: string;
-    try {
-      wanted = canonicalName(parseReference(name));
-    } catch {
-      return [];
-    }
+    const reference = isNameOnly(name) ? tryParseReference(name) : undefined;
+    if (reference === undefined) return [];
+    const wanted = canonicalName(reference);
     return this.#catalog.records
       .all()
       .flatMap((record) =>
@@ -146,9 +148,9 @@ export class ImageSaver {
     await add("index.json", JSON.stringify(indexOf(chosen)));
     await add("manifest.json", JSON.stringify(chosen.map(listed)));
     if (Object.keys(repositories).length > 0) await add("repositories", JSON.stringify(repositories));
-    const folders = new Set(["blobs/"]);
-    for (const digest of blobs) folders.add(`blobs/${splitDigest(digest).algorithm}/`);
-    for (const name of folders) tar.entry({ name, type: "directory", mode: 0o755, mtime });
+    const directories = new Set(["blobs/"]);
+    for (const digest of blobs) directories.add(`blobs/${splitDigest(digest).algorithm}/`);
+    for (const name of directories) tar.entry({ name, type: "directory", mode: 0o755, mtime });
     for (const digest of blobs) await this.#addBlob(tar, digest, mtime);
     tar.finalize();
   }

@@ -1,13 +1,35 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { FrameType, frameHeader } from "../../../protocol/stream.ts";
+import type { Log } from "../../log.ts";
 import type { LogEntry } from "./log-entry.ts";
 import { type LogReadOptions, readLog } from "./log-reader.ts";
 
-export type LogStreamOptions = Omit<LogReadOptions, "signal"> & { timestamps: boolean };
+type LogStreamOptions = Omit<LogReadOptions, "signal"> & { timestamps: boolean };
 
-/** Sends a VM's log down a client's stream and closes it. The client may leave at any time. */
-export async function sendLog(path: string, socket: Socket, options: LogStreamOptions): Promise<void> {
+/** One reading of a VM's log. */
+export class LogStream {
+  readonly #path: string;
+  readonly #log: Log;
+  readonly #options: LogStreamOptions;
+
+  /** `log` is the engine's own: it gets what goes wrong. */
+  constructor(path: string, log: Log, options: LogStreamOptions) {
+    this.#path = path;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /** Sends stdout and stderr frames down a client's stream and closes it. The client may leave at any time. */
+  send(socket: Socket): void {
+    sendLog(this.#path, socket, this.#options).catch((error) => {
+      this.#log.error("logs", error, { path: this.#path });
+      socket.destroy();
+    });
+  }
+}
+
+async function sendLog(path: string, socket: Socket, options: LogStreamOptions): Promise<void> {
   const gone = new AbortController();
   socket.on("error", () => undefined);
   socket.once("close", () => gone.abort());

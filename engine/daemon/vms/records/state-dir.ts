@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder } from "../../../common/atomic-file.ts";
+import { syncDirectory } from "../../../common/atomic-file.ts";
 import { type VmConfig, VmFiles } from "./vm-record.ts";
 
 const idPattern = /^[0-9a-f]{64}$/;
@@ -30,7 +30,7 @@ export class StateDir {
       staged.writeConfig(config);
       const files = this.files(config.id);
       await rename(staged.dir, files.dir);
-      syncFolder(this.path);
+      syncDirectory(this.path);
       return files;
     } catch (error) {
       await rm(staged.dir, { recursive: true, force: true }).catch(() => undefined);
@@ -42,7 +42,7 @@ export class StateDir {
   async remove(vmId: string, durable: boolean): Promise<void> {
     const doomed = join(this.path, `.removing-${vmId}`);
     await rename(this.files(vmId).dir, doomed);
-    if (durable) syncFolder(this.path);
+    if (durable) syncDirectory(this.path);
     await this.#erase(doomed);
   }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { mediaTypes } from "../../../../engine/daemon/images/manifest.ts";
-import { hostPlatform } from "../../../../engine/daemon/images/platform.ts";
+import { mediaTypes } from "../../../../engine/daemon/images/oci/manifest.ts";
+import { hostPlatform } from "../../../../engine/daemon/images/oci/platform.ts";
 import { MockerError } from "../../../../engine/protocol/errors.ts";
 import {
   FakeRegistry,

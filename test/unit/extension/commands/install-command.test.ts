@@ -19,7 +19,7 @@ test("the command runs the command line with its arguments as they are, and can 
       onPath: true,
     });
   }
-  const args = ["run", "two words", "", "$HOME"];
+  const args = ["run", "two words", "", "$HOME", "--env-file", "nosuch"];
   assert.equal(execFileSync(join(bin, "mocker"), args, { encoding: "utf8" }), JSON.stringify(args));
   assert.equal(installCommand(cli, process.execPath, bin, { PATH: "/usr/bin" }).onPath, false);
 });

@@ -1,6 +1,6 @@
 /** Flags that `run` and `create` share, and the VM that they describe. */
 
-import { parseMemory } from "../../../../docker/units.ts";
+import { parseMemory } from "../../../../docker/sizes.ts";
 import { parseMount, parseVolume } from "../../../../docker/volume.ts";
 import { MockerError, type VmCreateParams } from "../../../../protocol/index.ts";
 import {

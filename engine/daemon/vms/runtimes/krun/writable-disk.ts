@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
-import { syncFolder } from "../../../../common/atomic-file.ts";
+import { syncDirectory } from "../../../../common/atomic-file.ts";
 import { createDataDisk } from "./data-disk.ts";
 
 /** Makes a VM's writable disk unless it is there: a VM keeps its files from start to start. Whole or not at all. */
@@ -13,7 +13,7 @@ export async function ensureWritableDisk(path: string): Promise<void> {
   await rm(temporary, { force: true });
   createDataDisk(temporary);
   await rename(temporary, path);
-  syncFolder(dirname(path));
+  syncDirectory(dirname(path));
 }
 
 /** Copies the disk of a VM that does not run, if it has one: what it has, not its holes, and nothing where the file system can share it. */

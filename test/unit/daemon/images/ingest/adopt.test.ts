@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import type { StoreProblem } from "../../../../../engine/protocol/system.ts";
 import {
   assertClean,

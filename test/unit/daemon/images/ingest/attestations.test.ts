@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
-import { hostPlatform } from "../../../../../engine/daemon/images/platform.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
+import { hostPlatform } from "../../../../../engine/daemon/images/oci/platform.ts";
 import type { Digest } from "../../../../../engine/docker/digest.ts";
 import {
   assertClean,

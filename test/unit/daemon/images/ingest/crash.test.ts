@@ -132,8 +132,8 @@ async function killing(): Promise<void> {
 }
 
 /** Files of a store, but for what it keeps for speed. */
-function names(folder: string): string[] {
-  return filesIn(folder).filter((name) => !/^rootfs|\.synced$/.test(name));
+function names(directory: string): string[] {
+  return filesIn(directory).filter((name) => !/^rootfs|\.synced$/.test(name));
 }
 
 function assertBlob(dir: string, digest: Digest): void {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import type { ErrorCode } from "../../../../../engine/protocol/errors.ts";
 import type { PullProgress } from "../../../../../engine/protocol/image.ts";
 import {

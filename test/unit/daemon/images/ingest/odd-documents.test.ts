@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { mediaTypes, parseManifest } from "../../../../../engine/daemon/images/manifest.ts";
+import { mediaTypes, parseManifest } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import {
   assertClean,
   FakeRegistry,

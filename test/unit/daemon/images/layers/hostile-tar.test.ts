@@ -22,7 +22,7 @@ const hostile: [
   ],
   ["a hard link to nothing", /does not exist/, () => [{ name: "x", type: "link", linkname: "etc/shadow" }]],
   [
-    "a hard link to a folder",
+    "a hard link to a directory",
     /points to the directory/,
     () => [
       { name: "d/", type: "directory" },
@@ -43,7 +43,7 @@ const hostile: [
     () => [file("a"), { name: "./a", type: "link", linkname: "a" }],
   ],
   [
-    "a hard link in the place of the folder that its target is in",
+    "a hard link in the place of the directory that its target is in",
     /does not exist/,
     () => [file("d/x"), { name: "d", type: "link", linkname: "d/x" }],
   ],
@@ -75,7 +75,7 @@ const hostile: [
     /would replace the root/,
     () => Buffer.concat([rawEntry("./", "0", Buffer.from("x")), end]),
   ],
-  ["a whiteout of the folder itself", /no valid whiteout/, () => [file("a/.wh..", "")]],
+  ["a whiteout of the directory itself", /no valid whiteout/, () => [file("a/.wh..", "")]],
   ["a whiteout of the parent", /no valid whiteout/, () => [file("a/.wh...", "")]],
   ["a whiteout of nothing", /no valid whiteout/, () => [file("a/.wh.", "")]],
   [

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import {
   assertClean,
   FakeRegistry,

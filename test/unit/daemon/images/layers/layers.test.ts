@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { constants, createGzip, gzipSync } from "node:zlib";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import {
   assertClean,
   fails,
@@ -21,7 +21,7 @@ import { tmpDir } from "../../../../support/tmp-dir.ts";
 process.env.DOCKER_CONFIG = tmpDir();
 
 test("zstd layers are read, in several frames and with skippable ones", async () => {
-  const folder = tmpDir();
+  const directory = tmpDir();
   const tar = await makeTar([
     { name: "a", content: Buffer.alloc(700_000, "abc") },
     { name: "b", content: "b" },
@@ -49,7 +49,7 @@ test("zstd layers are read, in several frames and with skippable ones", async ()
   ];
   for (const [i, form] of forms.entries()) {
     const { store } = await makeStore();
-    const layout = writeLayout(join(folder, `${i}`), {
+    const layout = writeLayout(join(directory, `${i}`), {
       x: makeImage([tar], { compress: () => form, mediaType: `${mediaTypes.ociLayer}+zstd` }),
     });
     const { id } = await store.pull({ reference: `oci:${layout}` });
@@ -66,7 +66,7 @@ test("zstd layers are read, in several frames and with skippable ones", async ()
   ];
   for (const [name, form, message] of bad) {
     const { store, dir } = await makeStore();
-    const layout = writeLayout(join(folder, name), { x: makeImage([tar], { compress: () => form }) });
+    const layout = writeLayout(join(directory, name), { x: makeImage([tar], { compress: () => form }) });
     await assert.rejects(store.pull({ reference: `oci:${layout}` }), fails("IMAGE_INVALID", message), name);
     assertClean(dir);
   }
@@ -193,7 +193,7 @@ test("a hostile layer is named, with its entry, and leaves nothing behind", asyn
 });
 
 test("10 GiB of zeros in 10 MB are refused soon and in little memory", async () => {
-  const folder = tmpDir();
+  const directory = tmpDir();
   const header = (await makeTar([{ name: "zeros", content: "" }])).subarray(0, 512);
   const size = 10 * 2 ** 30;
   header.write(`${size.toString(8).padStart(11, "0")}\0`, 124);
@@ -215,7 +215,7 @@ test("10 GiB of zeros in 10 MB are refused soon and in little memory", async () 
     if (!gzip.write(block)) await new Promise((resolve) => gzip.once("drain", resolve));
   await new Promise((resolve) => gzip.end(resolve));
   const bomb = Buffer.concat(chunks);
-  const layout = writeLayout(join(folder, "layout"), {
+  const layout = writeLayout(join(directory, "layout"), {
     bomb: makeImage([Buffer.from("x")], { compress: () => bomb }),
   });
   const { store, dir } = await makeStore();

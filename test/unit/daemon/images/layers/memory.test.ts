@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { maximumManifestBytes } from "../../../../../engine/daemon/images/manifest.ts";
+import { maximumManifestBytes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import {
   makeImage,
   makeStore,

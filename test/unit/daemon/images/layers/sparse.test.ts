@@ -21,13 +21,13 @@ function sparseFile(path: string, parts: number): void {
 }
 
 /** An archive of such files. Four parts are in an old header itself, 21 in each further one; PAX 1.0 fills a block with some 60. */
-async function archive(flags: string[]): Promise<{ folder: string; tar: Buffer; names: string[] }> {
-  const folder = tmpDir();
+async function archive(flags: string[]): Promise<{ directory: string; tar: Buffer; names: string[] }> {
+  const directory = tmpDir();
   const names = [0, 1, 3, 4, 5, 25, 26, 400].map((parts) => `sparse-${parts}`);
-  for (const name of names) sparseFile(join(folder, name), Number(name.slice("sparse-".length)));
-  const path = join(folder, "layer.tar");
-  await run("tar", ["--sparse", ...flags, "--owner=0", "--group=0", "-C", folder, "-cf", path, ...names]);
-  return { folder, tar: readFileSync(path), names };
+  for (const name of names) sparseFile(join(directory, name), Number(name.slice("sparse-".length)));
+  const path = join(directory, "layer.tar");
+  await run("tar", ["--sparse", ...flags, "--owner=0", "--group=0", "-C", directory, "-cf", path, ...names]);
+  return { directory, tar: readFileSync(path), names };
 }
 
 for (const version of ["0.0", "0.1", "1.0"])
@@ -37,13 +37,13 @@ for (const version of ["0.0", "0.1", "1.0"])
   });
 
 test("sparse files of GNU tar's old format, which umoci does not know, are as they were", async () => {
-  const { folder, tar, names } = await archive(["--format=gnu"]);
+  const { directory, tar, names } = await archive(["--format=gnu"]);
   const { store } = await makeStore();
   const layout = writeLayout(join(tmpDir(), "layout"), { x: makeImage([tar]) });
   const { id } = await store.pull({ reference: `oci:${layout}` });
   const check = async (root: string): Promise<void> => {
     for (const name of names)
-      assert.ok(readFileSync(join(root, name)).equals(readFileSync(join(folder, name))), name);
+      assert.ok(readFileSync(join(root, name)).equals(readFileSync(join(directory, name))), name);
   };
   await withDisk(await store.rootDisk(id), tmpDir(), check);
   await check(await store.rootDirectory(id));

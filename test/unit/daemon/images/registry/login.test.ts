@@ -26,23 +26,23 @@ import { tmpDir } from "../../../../support/tmp-dir.ts";
 const signal = new AbortController().signal;
 const secret = "pass:word 123";
 
-function configOf(folder: string): Record<string, unknown> {
-  return JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
+function configOf(directory: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(directory, "config.json"), "utf8"));
 }
 
-/** A credential helper that keeps what it gets in a file; returns the folder to put into PATH. */
-function makeHelper(folder: string): string {
-  const bin = join(folder, "bin");
+/** A credential helper that keeps what it gets in a file; returns the directory to put into PATH. */
+function makeHelper(directory: string): string {
+  const bin = join(directory, "bin");
   mkdirSync(bin);
   const helper = join(bin, "docker-credential-fixture");
   writeFileSync(
     helper,
     `#!/bin/sh
-kept=${folder}/kept
-echo "$@" >>${folder}/calls
+kept=${directory}/kept
+echo "$@" >>${directory}/calls
 case "$1" in
   store) cat >"$kept" ;;
-  erase) cat >${folder}/erased; rm -f "$kept" ;;
+  erase) cat >${directory}/erased; rm -f "$kept" ;;
   get) [ -f "$kept" ] && cat "$kept" || { echo "credentials not found in native keychain"; exit 1; } ;;
 esac
 `,
@@ -72,14 +72,14 @@ test("servers are named by host, by address, or not at all", () => {
 
 describe("credentials in the file", () => {
   test("mode 0600, other keys kept, nothing left over, a link is followed", async () => {
-    const folder = join(tmpDir(), "docker");
-    const environment = { DOCKER_CONFIG: folder };
+    const directory = join(tmpDir(), "docker");
+    const environment = { DOCKER_CONFIG: directory };
     const basic = { kind: "basic", username: "me", password: secret } as const;
-    const path = join(folder, "config.json");
+    const path = join(directory, "config.json");
     assert.equal(await storeCredential("localhost:5000", basic, environment), path);
     assert.equal(statSync(path).mode & 0o777, 0o600);
-    assert.equal(statSync(folder).mode & 0o777, 0o700);
-    assert.deepEqual(configOf(folder), {
+    assert.equal(statSync(directory).mode & 0o777, 0o700);
+    assert.deepEqual(configOf(directory), {
       auths: { "localhost:5000": { auth: Buffer.from(`me:${secret}`).toString("base64") } },
     });
     assert.equal(await storeCredential("localhost:5000", basic, environment), undefined, "known already");
@@ -108,30 +108,30 @@ describe("credentials in the file", () => {
     await Promise.all(
       Array.from({ length: 10 }, (_, i) => storeCredential(`r${i}.example`, basic, environment)),
     );
-    assert.equal(Object.keys(configOf(folder).auths as object).length, 11);
+    assert.equal(Object.keys(configOf(directory).auths as object).length, 11);
   });
 
   test("a damaged file is named, and not replaced", async () => {
-    const folder = tmpDir();
-    writeFileSync(join(folder, "config.json"), "{");
+    const directory = tmpDir();
+    writeFileSync(join(directory, "config.json"), "{");
     const basic = { kind: "basic", username: "me", password: secret } as const;
     await assert.rejects(
-      storeCredential("a.example", basic, { DOCKER_CONFIG: folder }),
+      storeCredential("a.example", basic, { DOCKER_CONFIG: directory }),
       failsWith("UNAUTHORIZED", /config\.json is not valid JSON/, /Repair or remove/),
     );
-    assert.equal(readFileSync(join(folder, "config.json"), "utf8"), "{");
+    assert.equal(readFileSync(join(directory, "config.json"), "utf8"), "{");
   });
 
   test("a credential helper keeps the secret; the file tells only that there is a login", async () => {
-    const folder = tmpDir();
-    const path = `${makeHelper(folder)}:${process.env.PATH}`;
-    const environment = { ...process.env, DOCKER_CONFIG: folder, PATH: path };
+    const directory = tmpDir();
+    const path = `${makeHelper(directory)}:${process.env.PATH}`;
+    const environment = { ...process.env, DOCKER_CONFIG: directory, PATH: path };
     for (const how of [{ credsStore: "fixture" }, { credHelpers: { "a.example": "fixture" } }]) {
-      writeFileSync(join(folder, "config.json"), JSON.stringify(how));
+      writeFileSync(join(directory, "config.json"), JSON.stringify(how));
       const basic = { kind: "basic", username: "me", password: secret } as const;
       assert.equal(await storeCredential("a.example", basic, environment), undefined);
-      assert.deepEqual(configOf(folder), { ...how, auths: { "a.example": {} } });
-      assert.deepEqual(JSON.parse(readFileSync(join(folder, "kept"), "utf8")), {
+      assert.deepEqual(configOf(directory), { ...how, auths: { "a.example": {} } });
+      assert.deepEqual(JSON.parse(readFileSync(join(directory, "kept"), "utf8")), {
         ServerURL: "a.example",
         Username: "me",
         Secret: secret,
@@ -139,10 +139,10 @@ describe("credentials in the file", () => {
       assert.deepEqual(await findCredential("a.example", environment), basic);
       await eraseCredential("a.example", environment);
       assert.equal(await findCredential("a.example", environment), undefined);
-      assert.equal(readFileSync(join(folder, "erased"), "utf8"), "a.example");
-      assert.deepEqual(configOf(folder), { ...how, auths: {} });
+      assert.equal(readFileSync(join(directory, "erased"), "utf8"), "a.example");
+      assert.deepEqual(configOf(directory), { ...how, auths: {} });
     }
-    assert.doesNotMatch(readFileSync(join(folder, "calls"), "utf8"), /word/, "no secret is an argument");
+    assert.doesNotMatch(readFileSync(join(directory, "calls"), "utf8"), /word/, "no secret is an argument");
   });
 });
 

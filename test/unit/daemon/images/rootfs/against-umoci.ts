@@ -17,11 +17,11 @@ export interface CompareOptions {
   reference?: string;
   /** At least so many entries there must be, or nothing was compared. */
   entries?: number;
-  /** Looks at the disk, mounted, and at the folder; what is the matter with one of them is thrown. */
+  /** Looks at the disk, mounted, and at the directory; what is the matter with one of them is thrown. */
   look?: (root: string) => void | Promise<void>;
 }
 
-/** Compares disk and folder of an image with what umoci unpacks, entry by entry. */
+/** Compares disk and directory of an image with what umoci unpacks, entry by entry. */
 export async function compareLayout(
   layout: string,
   { tag = "x", reference: from = `oci:${layout}:${tag}`, entries = 1, look }: CompareOptions = {},
@@ -47,10 +47,10 @@ export async function compareLayout(
     assertSame(await snapshot(unpacked), expected);
     rmSync(archive);
   }
-  const folder = await store.rootDirectory(id);
+  const directory = await store.rootDirectory(id);
   // Node sets times in floating point.
-  assertSame(await snapshot(folder, false), await snapshot(reference, false));
-  await look?.(folder);
+  assertSame(await snapshot(directory, false), await snapshot(reference, false));
+  await look?.(directory);
 }
 
 /** The same for an image of these layers. */

@@ -66,10 +66,10 @@ test("what is copied is called as the path's last part, with links on the way fo
   const copy = async (path: string, name: string, follow = false): Promise<Read[]> =>
     await read(await store.archive(id, path, name, follow));
   assert.deepEqual(names(await copy("/a", "a")), ["a/", "a/b/", "a/b/file", "a/b/hard", "a/link-in"]);
-  const folder = await copy("/absolute/", "absolute");
-  assert.deepEqual(names(folder), ["absolute/", "absolute/file", "absolute/hard"]);
-  assert.deepEqual(folder[1]?.content, "new");
-  assert.deepEqual([folder[2]?.kind, folder[2]?.linkName], ["hardlink", "absolute/file"]);
+  const directory = await copy("/absolute/", "absolute");
+  assert.deepEqual(names(directory), ["absolute/", "absolute/file", "absolute/hard"]);
+  assert.deepEqual(directory[1]?.content, "new");
+  assert.deepEqual([directory[2]?.kind, directory[2]?.linkName], ["hardlink", "absolute/file"]);
   assert.deepEqual(names(await copy("/a/b/", ".")), ["./", "./file", "./hard"]);
   const [single] = await copy("/absolute/hard", "hard");
   assert.deepEqual([single?.name, single?.kind, single?.content], ["hard", "file", "new"]);

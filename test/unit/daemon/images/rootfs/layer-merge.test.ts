@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { file, tree } from "../layers/layers.ts";
 
-test("whiteouts and opaque folders hide what is below and nothing else", async () => {
+test("whiteouts and opaque directories hide what is below and nothing else", async () => {
   const below = [file("a/1"), file("a/2"), file("b/1"), file("c"), file("d/x/y"), file("e")];
   assert.deepEqual(
     await tree(below, [
@@ -23,7 +23,7 @@ test("whiteouts and opaque folders hide what is below and nothing else", async (
   );
 });
 
-test("a later layer replaces files by folders and links and the other way round", async () => {
+test("a later layer replaces files by directories and links and the other way round", async () => {
   assert.deepEqual(
     await tree(
       [file("f"), file("d/x"), { name: "l", type: "symlink", linkname: "d" }, file("keep/x")],

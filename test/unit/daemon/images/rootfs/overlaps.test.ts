@@ -17,22 +17,27 @@ const file = (name: string, content = name, more: Partial<Entry> = {}): Entry =>
   ...at,
   ...more,
 });
-const folder = (name: string, mode = 0o755): Entry => ({ name: `${name}/`, type: "directory", mode, ...at });
+const directory = (name: string, mode = 0o755): Entry => ({
+  name: `${name}/`,
+  type: "directory",
+  mode,
+  ...at,
+});
 const symlink = (name: string, linkname: string): Entry => ({ name, type: "symlink", linkname, ...at });
 const link = (name: string, linkname: string): Entry => ({ name, type: "link", linkname, ...at });
 
-/** Layers whose order or meaning tricked somebody once. Each has an entry for every folder, so that umoci gives it a time. */
+/** Layers whose order or meaning tricked somebody once. Each has an entry for every directory, so that umoci gives it a time. */
 const stacks: [what: string, ...layers: Entry[][]][] = [
   [
-    "a folder replaced by a link to the host's, then written through (CVE-2021-32803)",
-    [folder("etc"), file("etc/passwd"), folder("d"), file("d/x")],
+    "a directory replaced by a link to the host's, then written through (CVE-2021-32803)",
+    [directory("etc"), file("etc/passwd"), directory("d"), file("d/x")],
     [symlink("d", "/etc")],
-    [folder("etc"), file("d/passwd", "inside")],
+    [directory("etc"), file("d/passwd", "inside")],
   ],
   [
-    "a link replaced by a folder, and its target left alone",
-    [folder("target"), file("target/kept"), symlink("l", "target")],
-    [folder("l", 0o700), file("l/new")],
+    "a link replaced by a directory, and its target left alone",
+    [directory("target"), file("target/kept"), symlink("l", "target")],
+    [directory("l", 0o700), file("l/new")],
   ],
   [
     "a hard link to a file that a later layer replaces keeps the old contents",
@@ -43,7 +48,7 @@ const stacks: [what: string, ...layers: Entry[][]][] = [
   [
     "a hard link to a symbolic link is one, and is not followed",
     [symlink("s", "/etc/shadow"), link("h", "s")],
-    [folder("d"), link("d/h", "h")],
+    [directory("d"), link("d/h", "h")],
   ],
   [
     "a file twice in a layer, in two kinds: the last one counts",
@@ -51,50 +56,50 @@ const stacks: [what: string, ...layers: Entry[][]][] = [
       file("a", "1"),
       symlink("a", "b"),
       file("a", "3", { mode: 0o4711, uid: 7 }),
-      folder("b"),
+      directory("b"),
       file("b", "file"),
     ],
   ],
   [
-    "a folder twice, with other attributes",
-    [folder("d", 0o700), file("d/x"), folder("d", 0o1777)],
-    [folder("d", 0o711)],
+    "a directory twice, with other attributes",
+    [directory("d", 0o700), file("d/x"), directory("d", 0o1777)],
+    [directory("d", 0o711)],
   ],
   [
-    "a whiteout of the folder that other entries of its layer are in, before and after them",
-    [folder("p"), file("p/old"), folder("q"), file("q/old")],
+    "a whiteout of the directory that other entries of its layer are in, before and after them",
+    [directory("p"), file("p/old"), directory("q"), file("q/old")],
     [
-      folder("p"),
+      directory("p"),
       file("p/new"),
       file(".wh.p", ""),
-      folder("p"),
+      directory("p"),
       file(".wh.q", ""),
-      folder("q"),
+      directory("q"),
       file("q/new"),
     ],
   ],
   [
-    "an opaque mark after, before and twice among its folder's entries",
-    [folder("a"), file("a/old"), folder("a/sub"), file("a/sub/old"), folder("b"), file("b/old")],
+    "an opaque mark after, before and twice among its directory's entries",
+    [directory("a"), file("a/old"), directory("a/sub"), file("a/sub/old"), directory("b"), file("b/old")],
     [
-      folder("a"),
+      directory("a"),
       file("a/new"),
       file("a/.wh..wh..opq", ""),
-      folder("b"),
+      directory("b"),
       file("b/.wh..wh..opq", ""),
       file("b/new"),
       file("b/.wh..wh..opq", "with contents"),
     ],
   ],
-  ["an opaque root", [file("old"), folder("d"), file("d/old")], [file(".wh..wh..opq", ""), file("new")]],
+  ["an opaque root", [file("old"), directory("d"), file("d/old")], [file(".wh..wh..opq", ""), file("new")]],
   [
     "a whiteout through a link hides what the link leads to, inside",
-    [folder("real"), file("real/x"), file("real/y"), symlink("l", "/real")],
-    [folder("real"), file("l/.wh.x", "")],
+    [directory("real"), file("real/x"), file("real/y"), symlink("l", "/real")],
+    [directory("real"), file("l/.wh.x", "")],
   ],
   [
     "a whiteout of a link does not touch its target",
-    [folder("real"), file("real/x"), symlink("l", "real")],
+    [directory("real"), file("real/x"), symlink("l", "real")],
     [file(".wh.l", "")],
   ],
   [
@@ -104,7 +109,7 @@ const stacks: [what: string, ...layers: Entry[][]][] = [
   ],
   [
     "hidden and made again as another kind, two layers later",
-    [folder("d"), file("d/x")],
+    [directory("d"), file("d/x")],
     [file(".wh.d", "")],
     [file("d", "a file now")],
     [file(".wh.d", "")],
@@ -118,7 +123,7 @@ for (const [what, ...layers] of stacks)
     await compareLayers(await Promise.all(layers.map((entries) => makeTar([root, ...entries]))));
   });
 
-test("what is written through links to a folder of the host is in the image, at that path", async () => {
+test("what is written through links to a directory of the host is in the image, at that path", async () => {
   const outside = join(tmpDir(), "outside");
   mkdirSync(outside);
   const up = `${"../".repeat(30)}${outside.slice(1)}`;

@@ -19,7 +19,7 @@ for (const [name, entries] of [
   ["owners", 100],
   ["debian", 5000],
 ] as [ImageName, number][])
-  test(`the root of ${name} is the same as umoci's, as a disk and as a folder`, async () => {
+  test(`the root of ${name} is the same as umoci's, as a disk and as a directory`, async () => {
     await compareLayout(await fixtureImage(name), { tag: "latest", entries });
   });
 
@@ -37,11 +37,11 @@ test("the root of an image of everything that is hard is the same as umoci's", {
     { name: "many/", type: "directory", ...at },
     ...many,
     { name: "block/", type: "directory", ...at },
-    // A folder of exactly one block, and one of a byte more: entries take 12 bytes and their name, the dots 27 together.
-    ...["a", "b"].flatMap((folder, more) => [
-      { name: `block/${folder}/`, type: "directory" as const, ...at },
+    // A directory of exactly one block, and one of a byte more: entries take 12 bytes and their name, the dots 27 together.
+    ...["a", "b"].flatMap((directory, more) => [
+      { name: `block/${directory}/`, type: "directory" as const, ...at },
       ...Array.from({ length: 17 }, (_, i) => ({
-        name: `block/${folder}/${String(i).padStart(2, "0")}${"x".repeat(i === 16 ? 23 + more : 238)}`,
+        name: `block/${directory}/${String(i).padStart(2, "0")}${"x".repeat(i === 16 ? 23 + more : 238)}`,
         content: "",
         ...at,
       })),
@@ -67,7 +67,7 @@ test("the root of an image of everything that is hard is the same as umoci's", {
     { name: "emptied/x", content: "x", ...at },
     { name: "to-file/", type: "directory", ...at },
     { name: "to-file/x", content: "x", ...at },
-    { name: "to-folder", content: "x", ...at },
+    { name: "to-directory", content: "x", ...at },
     {
       name: "attributes",
       content: "x",
@@ -107,8 +107,8 @@ test("the root of an image of everything that is hard is the same as umoci's", {
     { name: "emptied/.wh..wh..opq", content: "", ...at },
     { name: "emptied/y", content: "y", ...at },
     { name: "to-file", content: "file", ...at },
-    { name: "to-folder/", type: "directory", ...at },
-    { name: "to-folder/x", content: "x", ...at },
+    { name: "to-directory/", type: "directory", ...at },
+    { name: "to-directory/x", content: "x", ...at },
     { name: "links/", type: "directory", mode: 0o1777, uid: 70_000, gid: 80_000, ...at },
     { name: "links/third", type: "link", linkname: "links/file", ...at },
     { name: "many/", type: "directory", ...at },
@@ -120,15 +120,15 @@ test("the root of an image of everything that is hard is the same as umoci's", {
 test("a file over 4 GiB that is nearly all hole takes no room", {
   skip: !privileged && "mounting needs root",
 }, async () => {
-  const folder = tmpDir();
+  const directory = tmpDir();
   const size = 5 * 2 ** 30;
-  const sparse = join(folder, "sparse");
+  const sparse = join(directory, "sparse");
   writeFileSync(sparse, "begin");
   truncateSync(sparse, size);
   writeFileSync(sparse, "end", { flag: "a" });
-  const tarPath = join(folder, "sparse.tar");
-  await run("tar", ["--sparse", "--format=pax", "-C", folder, "-cf", tarPath, "sparse"]);
-  const layout = writeLayout(join(folder, "layout"), {
+  const tarPath = join(directory, "sparse.tar");
+  await run("tar", ["--sparse", "--format=pax", "-C", directory, "-cf", tarPath, "sparse"]);
+  const layout = writeLayout(join(directory, "layout"), {
     x: makeImage([readFileSync(tarPath)]),
   });
   const { store, dir } = await makeStore();
@@ -169,8 +169,8 @@ test("names that are not UTF-8 keep their bytes", {
   const layout = writeLayout(join(tmpDir(), "layout"), { bytes: makeImage([tar]) });
   const { id } = await store.pull({ reference: `oci:${layout}` });
   const name = Buffer.from([0x2f, 0xff, 0xfe]);
-  const folder = await store.rootDirectory(id);
-  assert.equal(readFileSync(Buffer.concat([Buffer.from(folder), name]), "utf8"), "x");
+  const directory = await store.rootDirectory(id);
+  assert.equal(readFileSync(Buffer.concat([Buffer.from(directory), name]), "utf8"), "x");
   await withDisk(await store.rootDisk(id), tmpDir(), async (dir) =>
     assert.equal(readFileSync(Buffer.concat([Buffer.from(dir), name]), "utf8"), "x"),
   );
@@ -217,7 +217,7 @@ test("what a crash of the machine may have damaged is made again from the blobs"
   });
   const { id } = await store.pull({ reference: `oci:${layout}` });
   const disk = await store.rootDisk(id);
-  const folder = await store.rootDirectory(id);
+  const directory = await store.rootDirectory(id);
   const stem = disk.path.replace(/^.*\/|\.vmdk$/g, "");
   const marks = ["layers", "roots", "rootfs"].map((name) => join(dir, name, `${stem}.synced`));
   while (!marks.every(existsSync)) await sleep(20);
@@ -226,7 +226,7 @@ test("what a crash of the machine may have damaged is made again from the blobs"
   for (const mark of marks) rmSync(mark);
   writeFileSync(join(dir, "boot"), "another");
   const { store: next } = await makeStore({ dir });
-  assert.equal(existsSync(folder), false);
+  assert.equal(existsSync(directory), false);
   await withDisk(await next.rootDisk(id), tmpDir(), async (root) =>
     assert.equal(readFileSync(join(root, "a"), "utf8"), "precious"),
   );

@@ -92,7 +92,7 @@ test("a disk of more than 128 GiB: inodes and contents behind the reach of 32 bi
 });
 
 test(
-  "more than 65,535 names of one file, entries of a folder and folders in a folder",
+  "more than 65,535 names of one file, entries of a directory and directories in a directory",
   rootOnly,
   async () => {
     const count = 70_000;
@@ -100,27 +100,27 @@ test(
       { name: "first", content: "one file" },
       { name: "names/", type: "directory" },
       { name: "files/", type: "directory" },
-      { name: "folders/", type: "directory" },
+      { name: "directories/", type: "directory" },
     ];
     for (let i = 0; i < count; i++) entries.push({ name: `names/${i}`, type: "link", linkname: "first" });
     for (let i = 0; i < 100_000; i++)
       entries.push({ name: `files/${i}`, content: i % 1000 === 0 ? `${i}` : "" });
-    for (let i = 0; i < count; i++) entries.push({ name: `folders/${i}/`, type: "directory" });
+    for (let i = 0; i < count; i++) entries.push({ name: `directories/${i}/`, type: "directory" });
     const { store, id } = await pull(await makeTar(entries));
     const look = (root: string): void => {
       assert.equal(readdirSync(join(root, "names")).length, count);
       assert.equal(readFileSync(join(root, "names", `${count - 1}`), "utf8"), "one file");
       assert.equal(readdirSync(join(root, "files")).length, 100_000);
       assert.equal(readFileSync(join(root, "files", "99000"), "utf8"), "99000");
-      assert.equal(readdirSync(join(root, "folders")).length, count);
+      assert.equal(readdirSync(join(root, "directories")).length, count);
     };
     await withDisk(await store.rootDisk(id), tmpDir(), async (root) => {
       look(root);
       assert.equal(statSync(join(root, "first")).nlink, count + 1);
-      assert.equal(statSync(join(root, "folders")).nlink, count + 2);
+      assert.equal(statSync(join(root, "directories")).nlink, count + 2);
       assert.equal(statSync(join(root, "first")).ino, statSync(join(root, "names", "5")).ino);
     });
-    // ext4 allows 65,000 names: the folder has some copies then.
+    // ext4 allows 65,000 names: the directory has some copies then.
     look(await store.rootDirectory(id));
   },
 );
@@ -144,7 +144,7 @@ test("times before 1901, before 1970 and after 2106, and owners beyond 16 bits",
     pax: { mtime: `${time}` },
   }));
   entries.push(
-    { name: "folder/", type: "directory", pax: { mtime: `${2 ** 42}` } },
+    { name: "directory/", type: "directory", pax: { mtime: `${2 ** 42}` } },
     { name: "link", type: "symlink", linkname: "x", pax: { mtime: `${-(2 ** 42)}` } },
     { name: "owner", content: "x", pax: { uid: "4294967294", gid: "4294967294" } },
     { name: "owner-dir/", type: "directory", uid: 65_536, gid: 65_535 },
@@ -155,7 +155,7 @@ test("times before 1901, before 1970 and after 2106, and owners beyond 16 bits",
       const { mtimeNs } = statSync(join(root, `time-${i}`), { bigint: true });
       assert.equal(mtimeNs / 10n ** 9n, BigInt(time), `time ${i}`);
     }
-    assert.equal(statSync(join(root, "folder"), { bigint: true }).mtimeNs / 10n ** 9n, 2n ** 42n);
+    assert.equal(statSync(join(root, "directory"), { bigint: true }).mtimeNs / 10n ** 9n, 2n ** 42n);
     assert.equal(lstatSync(join(root, "link"), { bigint: true }).mtimeNs / 10n ** 9n, -(2n ** 42n));
     assert.deepEqual(
       [statSync(join(root, "owner")).uid, statSync(join(root, "owner")).gid],
@@ -170,7 +170,7 @@ test("times before 1901, before 1970 and after 2106, and owners beyond 16 bits",
   assert.equal(statSync(join(root, "owner-dir")).gid, 65_535);
 });
 
-test("large and many extended attributes, of files, folders, links and devices", rootOnly, async () => {
+test("large and many extended attributes, of files, directories, links and devices", rootOnly, async () => {
   const many = Object.fromEntries(
     Array.from({ length: 1000 }, (_, i) => [`SCHILY.xattr.user.n${i}`, `v${i}`]),
   );
@@ -180,8 +180,8 @@ test("large and many extended attributes, of files, folders, links and devices",
       { name: "many", content: "x", pax: many },
       { name: "large", content: "y".repeat(5000), pax: large },
       { name: "empty", content: "", pax: { "SCHILY.xattr.user.empty": "" } },
-      { name: "folder/", type: "directory", pax: large },
-      { name: "folder/inner", content: "z" },
+      { name: "directory/", type: "directory", pax: large },
+      { name: "directory/inner", content: "z" },
       { name: "link", type: "symlink", linkname: "many", pax: { "SCHILY.xattr.trusted.t": "link" } },
       {
         name: "device",
@@ -198,7 +198,7 @@ test("large and many extended attributes, of files, folders, links and devices",
   await withDisk(await store.rootDisk(id), tmpDir(), async (root) => {
     const { stdout } = await run("getfattr", ["--absolute-names", "-d", join(root, "many")]);
     assert.equal(stdout.match(/^user\.n[0-9]+="v[0-9]+"$/gm)?.length, 1000);
-    for (const name of ["large", "folder"])
+    for (const name of ["large", "directory"])
       assert.equal(await attribute(join(root, name), "user.large"), "l".repeat(60_000));
     assert.equal(readFileSync(join(root, "large"), "utf8"), "y".repeat(5000));
     assert.equal(await attribute(join(root, "empty"), "user.empty"), "");
@@ -209,7 +209,7 @@ test("large and many extended attributes, of files, folders, links and devices",
   // ext4 holds 4 KiB of them: the rest is left out, the files are there.
   const root = await store.rootDirectory(id);
   assert.equal(readFileSync(join(root, "large"), "utf8"), "y".repeat(5000));
-  assert.equal(readFileSync(join(root, "folder", "inner"), "utf8"), "z");
+  assert.equal(readFileSync(join(root, "directory", "inner"), "utf8"), "z");
   assert.equal(await attribute(join(root, "link"), "trusted.t"), "link");
 });
 
@@ -236,14 +236,14 @@ test("the longest links, and names of every kind of characters", rootOnly, async
   ];
   const entries: Entry[] = names.flatMap((name, i) => [
     { name: `files/${name}`, content: name, ...at },
-    { name: `folders/${name}/`, type: "directory" as const, ...at },
-    { name: `folders/${name}/${i}`, content: `${i}`, ...at },
+    { name: `directories/${name}/`, type: "directory" as const, ...at },
+    { name: `directories/${name}/${i}`, content: `${i}`, ...at },
     { name: `links/${name}`, type: "symlink" as const, linkname: `../files/${name}`, ...at },
   ]);
   // 4,095 bytes are what Linux follows; with their inode they are more than a block.
   for (const length of [1, 59, 60, 255, 4000, 4031, 4032, 4033, 4063, 4064, 4065, 4095])
     entries.push({ name: `long-${length}`, type: "symlink", linkname: "l".repeat(length), ...at });
-  for (const name of ["", "files", "folders", "links"])
+  for (const name of ["", "files", "directories", "links"])
     entries.unshift({ name: `${name}/`, type: "directory", ...at });
   await compareLayers([await makeTar(entries)], {
     entries: names.length * 4,
@@ -255,7 +255,7 @@ test("the longest links, and names of every kind of characters", rootOnly, async
 });
 
 test(
-  "paths far beyond 4 KiB: on the disk, in the folder, checked, measured and removed",
+  "paths far beyond 4 KiB: on the disk, in the directory, checked, measured and removed",
   rootOnly,
   async () => {
     // A path of an archive is no longer than 4,095 bytes, but may begin behind a link.
@@ -272,18 +272,18 @@ test(
         { name: "3/again", type: "link", linkname: "3/file" },
         { name: "top", type: "link", linkname: "3/file" },
         { name: "3/link", type: "symlink", linkname: "file" },
-        { name: "3/folder/", type: "directory", mode: 0o711, pax: { "SCHILY.xattr.user.key": "value" } },
+        { name: "3/directory/", type: "directory", mode: 0o711, pax: { "SCHILY.xattr.user.key": "value" } },
         { name: "3/pipe", type: "fifo" },
       ]),
     );
     const look = async (root: string): Promise<void> => {
       // Step by step, as no path is longer than 4,095 bytes.
       const steps = ["d", "e", "f"].flatMap((letter) => Array.from({ length: 15 }, () => `cd -P ${letter}*`));
-      const show = `cat file && stat -c '%n %a %u %h %F' file again link folder pipe && getfattr -d folder && pwd -P | wc -c`;
+      const show = `cat file && stat -c '%n %a %u %h %F' file again link directory pipe && getfattr -d directory && pwd -P | wc -c`;
       const { stdout } = await run("bash", ["-c", [...steps, show].join(" && ")], { cwd: root });
       assert.match(
         stdout,
-        /^deepfile 640 5 3 regular file\nagain 640 5 3 regular file\nlink 777 0 1 symbolic link\nfolder 711 0 2 directory\npipe 644 0 1 fifo\n# file: folder\nuser.key="value"\n\n[0-9]+\n$/,
+        /^deepfile 640 5 3 regular file\nagain 640 5 3 regular file\nlink 777 0 1 symbolic link\nfolder 711 0 2 directory\npipe 644 0 1 fifo\n# file: directory\nuser.key="value"\n\n[0-9]+\n$/,
       );
       assert.ok(Number(/([0-9]+)\n$/.exec(stdout)?.[1]) > 11_000, stdout);
       assert.equal(readFileSync(join(root, "top"), "utf8"), "deep");

@@ -9,7 +9,7 @@ import { tmpDir } from "../../../../support/tmp-dir.ts";
 const flips = 12;
 
 /** Which files of a store, and what a deep check calls them. */
-const kinds: [string, folder: string, name: RegExp, subject: RegExp][] = [
+const kinds: [string, directory: string, name: RegExp, subject: RegExp][] = [
   ["a blob (layer, configuration or manifest)", "blobs/sha256", /./, /^blob sha256:/],
   ["a layer's data", "layers", /\.data$/, /^converted layer /],
   ["a layer's index", "layers", /\.index$/, /^converted layer /],
@@ -40,13 +40,16 @@ test("a deep check finds any bit that changed, in whatever file, and names that 
   await store.rootDisk(id);
   await store.rootDirectory(id);
   assert.deepEqual((await store.check({ deep: true })).problems, []);
-  for (const [what, folder, name, subject] of kinds) {
-    const files = readdirSync(join(dir, folder), { withFileTypes: true, recursive: folder === "rootfs" })
+  for (const [what, directory, name, subject] of kinds) {
+    const files = readdirSync(join(dir, directory), {
+      withFileTypes: true,
+      recursive: directory === "rootfs",
+    })
       .filter(
         (entry) =>
           entry.isFile() &&
           name.test(entry.name) &&
-          !/\.synced$/.test(folder === "roots" || folder === "rootfs" ? entry.name : ""),
+          !/\.synced$/.test(directory === "roots" || directory === "rootfs" ? entry.name : ""),
       )
       .map((entry) => join(entry.parentPath, entry.name));
     assert.ok(files.length > 0, what);

@@ -14,8 +14,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { deepLayerFault } from "../../../../../engine/daemon/images/layers/layer-check.ts";
-import { LayerPool } from "../../../../../engine/daemon/images/layers/layer-pool.ts";
-import { ImageRecords } from "../../../../../engine/daemon/images/records/image-records.ts";
+import { LayerConversionQueue } from "../../../../../engine/daemon/images/layers/layer-conversion-queue.ts";
 import { runStoreJob } from "../../../../../engine/daemon/images/rootfs/store-thread.ts";
 import { ContentStore } from "../../../../../engine/daemon/images/store/content-store.ts";
 import { DeferredSync } from "../../../../../engine/daemon/images/store/deferred-sync.ts";
@@ -34,7 +33,7 @@ import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 test("a download that begins while beginnings of downloads are swept keeps what it writes", async () => {
   const store = new ContentStore(tmpDir());
-  const garbage = new Garbage(store, new ImageRecords(store.recordsDir, store.ingestDir), () => new Set());
+  const garbage = new Garbage(store, { needed: () => new Set(), isComplete: () => true });
   const paths = ["a", "b", "c"].map((text) => store.partialPath(sha256(Buffer.from(text))));
   for (const path of paths) writeFileSync(path, "old");
   const swept = garbage.sweepPartials();
@@ -50,22 +49,22 @@ test("a download that begins while beginnings of downloads are swept keeps what 
 test("a sweep that is killed leaves no mark of a flush without what was flushed", () => {
   const store = new ContentStore(tmpDir());
   const stem = "a".repeat(64);
-  const folders = {
+  const directories = {
     layersDir: ["data", "index", "synced"],
     rootsDir: ["erofs", "json", "synced", "vmdk"],
     rootfsDir: ["synced"],
   } as const;
-  for (const [folder, suffixes] of Object.entries(folders))
+  for (const [directory, suffixes] of Object.entries(directories))
     for (const suffix of suffixes)
-      writeFileSync(join(store[folder as keyof typeof folders], `${stem}.${suffix}`), "");
+      writeFileSync(join(store[directory as keyof typeof directories], `${stem}.${suffix}`), "");
   mkdirSync(join(store.rootfsDir, stem));
-  const garbage = new Garbage(store, new ImageRecords(store.recordsDir, store.ingestDir), () => new Set());
+  const garbage = new Garbage(store, { needed: () => new Set(), isComplete: () => true });
   const items = [...garbage.items()];
   const order = (wanted: string): string[] =>
     items.filter(({ kind }) => kind === wanted).map(({ path }) => basename(path).slice(stem.length));
   assert.deepEqual(order("layer"), [".synced", ".index", ".data"]);
   assert.deepEqual(order("root"), [".synced", ".vmdk", ".json", ".erofs"]);
-  assert.deepEqual(order("folder"), [".synced", ""]);
+  assert.deepEqual(order("directory"), [".synced", ""]);
 });
 
 test("what is made anew during a flush is not said to be flushed", async () => {
@@ -74,15 +73,15 @@ test("what is made anew during a flush is not said to be flushed", async () => {
   const make = (stem: string): void => {
     for (const suffix of ["data", "index"]) writeFileSync(file(`${stem}.${suffix}`), stem);
   };
-  const folder = tmpDir();
-  const [begun, go] = [join(folder, "begun"), join(folder, "go")];
+  const directory = tmpDir();
+  const [begun, go] = [join(directory, "begun"), join(directory, "go")];
   writeFileSync(
-    join(folder, "sync"),
+    join(directory, "sync"),
     `#!/bin/sh\ntouch ${begun}\nwhile [ ! -e ${go} ]; do sleep 0.01; done\n`,
   );
-  chmodSync(join(folder, "sync"), 0o755);
+  chmodSync(join(directory, "sync"), 0o755);
   const { PATH } = process.env;
-  process.env.PATH = `${folder}:${PATH}`;
+  process.env.PATH = `${directory}:${PATH}`;
   try {
     make("aa");
     make("bb");
@@ -107,10 +106,10 @@ test("what a repair throws away is gone at once, the mark of its flush first", a
   const hex = hexOf(sha256(tar));
   const parts = { layers: ["index", "data"], roots: ["vmdk", "json", "erofs"] };
   const there = (): string[] =>
-    Object.entries(parts).flatMap(([folder, suffixes]) =>
-      [...suffixes, "synced"].filter((suffix) => existsSync(join(dir, folder, `${hex}.${suffix}`))),
+    Object.entries(parts).flatMap(([directory, suffixes]) =>
+      [...suffixes, "synced"].filter((suffix) => existsSync(join(dir, directory, `${hex}.${suffix}`))),
     );
-  for (const folder of Object.keys(parts)) writeFileSync(join(dir, folder, `${hex}.synced`), "");
+  for (const directory of Object.keys(parts)) writeFileSync(join(dir, directory, `${hex}.synced`), "");
   const whole = there();
   assert.equal(whole.length, 7);
   appendFileSync(join(dir, "layers", `${hex}.data`), "too much");
@@ -133,18 +132,18 @@ test("an unpacked root that is thrown away takes the mark of its flush along", a
   const { store, dir } = await makeStore();
   const reference = registry.add("app", "x", makeImage([tar]));
   await store.pull({ reference });
-  const folder = await store.rootDirectory(reference);
-  writeFileSync(`${folder}.synced`, "");
-  writeFileSync(join(folder, "file"), "other");
+  const directory = await store.rootDirectory(reference);
+  writeFileSync(`${directory}.synced`, "");
+  writeFileSync(join(directory, "file"), "other");
   await store.check({ deep: true, repair: true });
   assert.deepEqual(readdirSync(join(dir, "rootfs")), []);
 });
 
 test("a job that is given up ends with the reason for that", async () => {
   const controller = new AbortController();
-  const folder = join(tmpDir(), "root");
-  mkdirSync(folder);
-  const job = runStoreJob({ op: "compare", folder, privileged: false, layers: [] }, controller.signal);
+  const directory = join(tmpDir(), "root");
+  mkdirSync(directory);
+  const job = runStoreJob({ op: "compare", directory, privileged: false, layers: [] }, controller.signal);
   const reason = new Error("given up");
   controller.abort(reason);
   await assert.rejects(job, reason);
@@ -159,7 +158,7 @@ test("a deep check that is given up leaves no file of the layer that it was maki
   store.close();
   const [digest = ""] = image.layers;
   const layer = { digest, diffId: sha256(tar), sizeBytes: image.blobs.get(digest)?.length ?? 0, tarBytes: 0 };
-  const pool = new LayerPool();
+  const pool = new LayerConversionQueue();
   for (let ticks = 0; ticks < 40; ticks++) {
     const controller = new AbortController();
     const check = deepLayerFault(new ContentStore(dir), pool, layer, "x", controller.signal);

@@ -7,8 +7,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { extract } from "tar-stream";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
-import { applyChanges } from "../../../../../engine/docker/config-changes.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import type { MockerError } from "../../../../../engine/protocol/errors.ts";
 import {
   assertClean,
@@ -125,10 +124,10 @@ test("what is saved is loaded with the same digests and names", async () => {
   const { store } = await storeWith({ "one:1": one, "a/two:2": two });
   const tar = await saved(store, ["one:1", "a/two", one.configDigest]);
   const { store: other, dir } = await makeStore();
-  const folder = tmpDir();
+  const directory = tmpDir();
   const forms = { plain: tar, ...(await compressedBy(["gzip", "zstd", "xz", "bzip2"], tar)) };
   for (const [form, bytes] of Object.entries(forms)) {
-    const path = join(folder, form);
+    const path = join(directory, form);
     writeFileSync(path, bytes);
     for (const source of [{ path }, { name: form, chunks: pieces(bytes, 777) }]) {
       assert.deepEqual(
@@ -149,9 +148,9 @@ test("what is saved is loaded with the same digests and names", async () => {
     }
   }
   // A name that another image has moves, and that is said.
-  await other.load({ path: join(folder, "plain") });
+  await other.load({ path: join(directory, "plain") });
   await other.tag("a/two:2", "one:1");
-  assert.deepEqual((await other.load({ path: join(folder, "plain") })).renamed, [
+  assert.deepEqual((await other.load({ path: join(directory, "plain") })).renamed, [
     { reference: "one:1", oldId: two.configDigest },
   ]);
   assert.equal((await other.get("one:1")).id, one.configDigest);
@@ -179,17 +178,17 @@ test("skopeo takes what is saved, and load takes what skopeo writes", async () =
   const { id } = await store.pull({ reference: `oci:${await fixtureImage("busybox")}:latest` });
   await store.tag(id, "some/box:1");
   const archive = await saveTo(store, ["some/box:1"]);
-  const folder = tmpDir();
+  const directory = tmpDir();
   for (const [source, name] of [
     [`docker-archive:${archive}:some/box:1`, "docker"],
     [`oci-archive:${archive}`, "oci"],
   ] as const) {
-    const copy = join(folder, name);
+    const copy = join(directory, name);
     await run("skopeo", ["--insecure-policy", "copy", "-q", source, `dir:${copy}`]);
     assert.ok(existsSync(join(copy, id.replace("sha256:", ""))), `${name}: another configuration`);
   }
   for (const transport of ["docker-archive", "oci-archive"] as const) {
-    const path = join(folder, `${transport}.tar`);
+    const path = join(directory, `${transport}.tar`);
     const from = `oci:${await fixtureImage("busybox")}:latest`;
     await run("skopeo", ["--insecure-policy", "copy", "-q", from, `${transport}:${path}:some/name:1.2`]);
     const { store: other } = await makeStore();
@@ -217,18 +216,18 @@ test("of an image for several platforms the wanted one is loaded", async () => {
       })),
     }),
   );
-  const folder = writeLayout(join(tmpDir(), "layout"), images);
-  writeFileSync(join(folder, "blobs", sha256(index).replace(":", "/")), index);
+  const directory = writeLayout(join(tmpDir(), "layout"), images);
+  writeFileSync(join(directory, "blobs", sha256(index).replace(":", "/")), index);
   const top = (annotations: object | undefined): object => ({
     schemaVersion: 2,
     manifests: [{ mediaType: mediaTypes.ociIndex, digest: sha256(index), size: index.length, annotations }],
   });
   writeFileSync(
-    join(folder, "index.json"),
+    join(directory, "index.json"),
     JSON.stringify(top({ "org.opencontainers.image.ref.name": "docker.io/library/multi:1" })),
   );
   const path = join(tmpDir(), "multi.tar");
-  await run("tar", ["-C", folder, "-cf", path, "."]);
+  await run("tar", ["-C", directory, "-cf", path, "."]);
   for (const architecture of ["amd64", "arm64"] as const) {
     const { store } = await makeStore();
     const { images: loaded } = await store.load({ path }, { platform: `linux/${architecture}` });
@@ -242,10 +241,10 @@ test("of an image for several platforms the wanted one is loaded", async () => {
   assertClean(dir);
   // A tag alone is no name.
   writeFileSync(
-    join(folder, "index.json"),
+    join(directory, "index.json"),
     JSON.stringify(top({ "org.opencontainers.image.ref.name": "latest" })),
   );
-  await run("tar", ["-C", folder, "-cf", path, "."]);
+  await run("tar", ["-C", directory, "-cf", path, "."]);
   const [unnamed] = (await store.load({ path }, { platform: "linux/arm64" })).images;
   assert.deepEqual(unnamed, { id: images.arm64.configDigest, references: [] });
 });
@@ -460,43 +459,4 @@ test("where an image was imported from is in its history, without the password f
     (await store.history(id)).map(({ comment }) => comment),
     ["Imported from https://***@files.test/x.tar"],
   );
-});
-
-test("changes are read as a Dockerfile's instructions", () => {
-  const config = applyChanges({ Env: ["A=0", "KEEP=1"], Cmd: ["old"] }, [
-    "entrypoint echo hi",
-    "ENV A 1 2",
-    'LABEL a=b "c d"=\'e f\' g="h \\"i\\""',
-    "VOLUME /a /b",
-    'VOLUME ["/c d"]',
-    "WORKDIR /srv\nWORKDIR sub",
-    "USER 1:2",
-    "STOPSIGNAL SIGINT",
-    "ONBUILD RUN x",
-    "EXPOSE 8000-8002",
-    "HEALTHCHECK --interval=1m30s --retries=3 CMD curl -f localhost",
-  ]);
-  assert.deepEqual(config, {
-    Entrypoint: ["/bin/sh", "-c", "echo hi"],
-    Cmd: ["old"],
-    Env: ["KEEP=1", "A=1 2"],
-    Labels: { a: "b", "c d": "e f", g: 'h "i"' },
-    Volumes: { "/a": {}, "/b": {}, "/c d": {} },
-    WorkingDir: "/srv/sub",
-    User: "1:2",
-    StopSignal: "SIGINT",
-    OnBuild: ["RUN x"],
-    ExposedPorts: { "8000/tcp": {}, "8001/tcp": {}, "8002/tcp": {} },
-    Healthcheck: { Test: ["CMD-SHELL", "curl -f localhost"], Interval: 90e9, Retries: 3 },
-  });
-  for (const bad of [
-    "CMD",
-    "ENV A",
-    "LABEL a=b c",
-    "EXPOSE x",
-    "constructor x",
-    "HEALTHCHECK x",
-    "HEALTHCHECK --foo=1 CMD x",
-  ])
-    assert.throws(() => applyChanges({}, [bad]), /./, bad);
 });

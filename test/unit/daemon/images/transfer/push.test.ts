@@ -4,8 +4,8 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import { mediaTypes } from "../../../../../engine/daemon/images/manifest.ts";
-import { hostPlatform } from "../../../../../engine/daemon/images/platform.ts";
+import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
+import { hostPlatform } from "../../../../../engine/daemon/images/oci/platform.ts";
 import type { ImagePushParams, PushProgress } from "../../../../../engine/protocol/registry.ts";
 import {
   FakeRegistry,

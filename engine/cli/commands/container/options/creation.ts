@@ -1,0 +1,69 @@
+/** Creates the VM of `run` and `create`, pulling its image if it is not there. */
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
+import { createVm } from "../../../../client/create-vm.ts";
+import { familiarReference } from "../../../../docker/reference.ts";
+import type { VmCreateParams } from "../../../../protocol/index.ts";
+import { type CommandContext, CommandFailure } from "../../../command.ts";
+import { describeError } from "../../../errors.ts";
+import { pullImage } from "../../image/pull-image.ts";
+import { type createFlags, createParams, type PullPolicy, pullPolicy } from "./create-flags.ts";
+
+type CreateContext = CommandContext<typeof createFlags>;
+
+export interface Creation {
+  params: VmCreateParams;
+  warnings: string[];
+  pull: PullPolicy;
+}
+
+/** Checks all that can be checked without the engine. Throws CommandFailure with Docker's status 125. */
+export function prepareCreation(context: CreateContext, verb: string): Creation {
+  const { cidfile } = context.flags;
+  try {
+    const pull = pullPolicy(context.flags.pull);
+    if (cidfile && existsSync(cidfile)) {
+      throw new Error(
+        `container ID file found, make sure the other container isn't running or delete ${cidfile}`,
+      );
+    }
+    return { ...createParams(context.flags, context.given, context.args, context.io), pull };
+  } catch (error) {
+    const help = `\n\nRun 'mocker ${verb} --help' for more information`;
+    throw new CommandFailure(`${describeError(error)}${help}`, 125);
+  }
+}
+
+/** Resolves to the VM's ID. Throws MockerError. */
+export async function runCreation(context: CreateContext, creation: Creation): Promise<string> {
+  const { io, flags } = context;
+  const { params } = creation;
+  const engine = await context.connect();
+  const pull = async (): Promise<void> => {
+    const { platform } = flags;
+    await pullImage(
+      engine,
+      io,
+      { reference: params.image, ...(platform ? { platform } : {}) },
+      // stdout is the workload's.
+      flags.quiet ? undefined : io.stderr,
+    );
+  };
+  if (creation.pull === "always") await pull();
+  const created = await createVm(engine, params, {
+    async pull() {
+      if (creation.pull !== "missing") return false;
+      if (!flags.quiet) {
+        io.stderr.write(`Unable to find image '${familiarReference(params.image)}' locally\n`);
+      }
+      await pull();
+      return true;
+    },
+  });
+  for (const warning of [...creation.warnings, ...created.warnings]) io.stderr.write(`WARNING: ${warning}\n`);
+  if (flags.cidfile) {
+    const fd = openSync(flags.cidfile, "wx", 0o644);
+    writeSync(fd, created.id);
+    closeSync(fd);
+  }
+  return created.id;
+}

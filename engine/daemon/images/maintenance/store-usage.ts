@@ -1,0 +1,43 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { diskBytes } from "../../../common/disk-bytes.ts";
+import type { ImageUsage, SystemUsage } from "../../../protocol/system.ts";
+import { type ImageRecord, keysOf } from "../records/image-records.ts";
+import { summaryOf } from "../records/image-summary.ts";
+import type { ContentStore } from "../store/content-store.ts";
+import type { Garbage } from "../store/garbage.ts";
+
+/** What the store takes of the disk, and each image of it. */
+export async function storeUsage(
+  store: ContentStore,
+  garbage: Garbage,
+  records: readonly ImageRecord[],
+  vmsOf: (imageId: string) => number,
+): Promise<SystemUsage["images"]> {
+  const owners = new Map<string, number>();
+  for (const record of records)
+    for (const diffId of new Set(record.layers.map((layer) => layer.diffId)))
+      owners.set(diffId, (owners.get(diffId) ?? 0) + 1);
+  const items = records.map(
+    (record): ImageUsage => ({
+      image: summaryOf(record),
+      sharedBytes: record.layers.reduce(
+        (sum, { diffId, tarBytes }) => sum + ((owners.get(diffId) ?? 0) > 1 ? tarBytes : 0),
+        0,
+      ),
+      vms: vmsOf(record.id),
+    }),
+  );
+  const used = new Set<string>();
+  for (const record of records) if (vmsOf(record.id) > 0) for (const key of keysOf(record)) used.add(key);
+  // What is under way or left over goes with a prune, if not by itself.
+  let total = 0;
+  for (const name of readdirSync(store.ingestDir)) total += await diskBytes(join(store.ingestDir, name));
+  let reclaimable = total;
+  for (const { key, path } of [...garbage.items()]) {
+    const bytes = await diskBytes(path);
+    total += bytes;
+    if (!used.has(key)) reclaimable += bytes;
+  }
+  return { items, diskBytes: total, reclaimableBytes: reclaimable };
+}

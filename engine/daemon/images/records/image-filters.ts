@@ -1,0 +1,53 @@
+import { type Filters, globMatches, matchesLabel, parseFilterBoolean } from "../../../docker/filters.ts";
+import { familiar, familiarName, parseReference, type Reference } from "../../../docker/reference.ts";
+import type { ImageSummary } from "../../../protocol/image.ts";
+import type { ImageRecord } from "./image-records.ts";
+import { summaryOf } from "./image-summary.ts";
+
+/** Docker's filters of `image ls`; values of one key are alternatives, keys must all hold. */
+export function matchesFilters(
+  record: ImageRecord,
+  filters: Filters,
+  createdOf: (reference: string) => number,
+): boolean {
+  const names = Object.keys(record.tags).map(parseReference);
+  return Object.entries(filters).every(([key, values]) =>
+    values.some((value) => {
+      switch (key) {
+        case "reference":
+          return [...names, ...record.repoDigests.map(parseReference)].some((name) =>
+            matchesReference(name, [value]),
+          );
+        case "dangling":
+          return (names.length === 0) === parseFilterBoolean("dangling", value);
+        case "label":
+          return matchesLabel(record.config.labels, value);
+        case "before":
+          return Date.parse(record.created) < createdOf(value);
+        case "since":
+          return Date.parse(record.created) > createdOf(value);
+        default:
+          return false;
+      }
+    }),
+  );
+}
+
+export const filterKeys = ["reference", "dangling", "label", "before", "since"];
+
+/** The summary with only those names that a filter of references asks for, as Docker's `images NAME` shows them. */
+export function summaryOfMatching(record: ImageRecord, patterns: readonly string[]): ImageSummary {
+  const matches = (name: string): boolean => matchesReference(parseReference(name), patterns);
+  return summaryOf({
+    ...record,
+    tags: Object.fromEntries(Object.entries(record.tags).filter(([tag]) => matches(tag))),
+    repoDigests: record.repoDigests.filter(matches),
+  });
+}
+
+/** Docker's FamiliarMatch: a pattern is of the whole reference or of its name. */
+function matchesReference(reference: Reference, patterns: readonly string[]): boolean {
+  return patterns.some(
+    (pattern) => globMatches(pattern, familiar(reference)) || globMatches(pattern, familiarName(reference)),
+  );
+}

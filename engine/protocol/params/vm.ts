@@ -1,0 +1,132 @@
+import * as v from "valibot";
+import { filters, finiteNumber, labels, strings } from "./schema.ts";
+
+const VolumeMount = v.object({
+  /** Absolute host path. */
+  source: v.string(),
+  /** Absolute guest path. */
+  target: v.string(),
+  readOnly: v.boolean(),
+});
+export type VolumeMount = v.InferOutput<typeof VolumeMount>;
+
+/** What `vm/create` takes. Absent members come from the image, then from defaults. */
+export const VmCreateParams = v.object({
+  /** Reference, ID or unique ID prefix of an image in the store. */
+  image: v.string(),
+  name: v.exactOptional(v.string()),
+  command: v.exactOptional(strings),
+  /** An empty array clears the image's entry point. */
+  entrypoint: v.exactOptional(strings),
+  /** `KEY=value`. */
+  env: v.exactOptional(strings),
+  workingDir: v.exactOptional(v.string()),
+  /** `user[:group]`, names or numbers. */
+  user: v.exactOptional(v.string()),
+  hostname: v.exactOptional(v.string()),
+  tty: v.exactOptional(v.boolean()),
+  /** Keep stdin open (`-i`). */
+  openStdin: v.exactOptional(v.boolean()),
+  /** Remove the VM when it exits (`--rm`), by the engine, also when the client is gone. */
+  autoRemove: v.exactOptional(v.boolean()),
+  volumes: v.exactOptional(v.array(VolumeMount)),
+  cpus: v.exactOptional(finiteNumber),
+  memoryMiB: v.exactOptional(finiteNumber),
+  runtime: v.exactOptional(v.picklist(["auto", "krun", "simulation"])),
+  network: v.exactOptional(v.picklist(["tsi", "none"])),
+  labels: v.exactOptional(labels),
+  stopSignal: v.exactOptional(v.string()),
+  stopTimeoutSeconds: v.exactOptional(finiteNumber),
+});
+export type VmCreateParams = v.InferOutput<typeof VmCreateParams>;
+
+/** Params of requests that say nothing more. `vm` is an ID, a unique ID prefix or a name, wherever it appears. */
+export const VmParams = v.object({ vm: v.string() });
+export type VmParams = v.InferOutput<typeof VmParams>;
+
+export const VmStartParams = v.object({
+  vm: v.string(),
+  /** Terminal size of a `tty` VM. */
+  rows: v.exactOptional(finiteNumber),
+  columns: v.exactOptional(finiteNumber),
+});
+export type VmStartParams = v.InferOutput<typeof VmStartParams>;
+
+export const VmStopParams = v.object({
+  vm: v.string(),
+  /** Until SIGKILL; default: the VM's own (10). -1 waits for ever. */
+  timeoutSeconds: v.exactOptional(finiteNumber),
+  signal: v.exactOptional(v.string()),
+});
+export type VmStopParams = v.InferOutput<typeof VmStopParams>;
+
+export const VmKillParams = v.object({
+  vm: v.string(),
+  /** Name (`TERM`, `SIGTERM`) or number as text; default KILL. */
+  signal: v.exactOptional(v.string()),
+});
+export type VmKillParams = v.InferOutput<typeof VmKillParams>;
+
+export const VmRemoveParams = v.object({ vm: v.string(), force: v.exactOptional(v.boolean()) });
+export type VmRemoveParams = v.InferOutput<typeof VmRemoveParams>;
+
+export const VmListParams = v.object({
+  /** Also VMs that do not run. */
+  all: v.exactOptional(v.boolean()),
+  /** Newest n, whatever their state. */
+  last: v.exactOptional(finiteNumber),
+  /** Docker's filters: id, name, status, ancestor, label, exited, before, since, and ours: runtime. */
+  filters: v.exactOptional(filters),
+});
+export type VmListParams = v.InferOutput<typeof VmListParams>;
+
+export const VmWaitParams = v.object({
+  vm: v.string(),
+  /** `next-exit` waits for an exit after this call even if the VM does not run now; `removed` also for its removal. */
+  condition: v.exactOptional(v.picklist(["not-running", "next-exit", "removed"])),
+});
+export type VmWaitParams = v.InferOutput<typeof VmWaitParams>;
+
+export const VmAttachParams = v.object({
+  vm: v.string(),
+  /** The stream's stdin frames go to the main process. */
+  stdin: v.exactOptional(v.boolean()),
+  /** Last bytes of output sent first (at most 64 KiB). */
+  replayBytes: v.exactOptional(finiteNumber),
+});
+export type VmAttachParams = v.InferOutput<typeof VmAttachParams>;
+
+export const VmResizeParams = v.object({ vm: v.string(), rows: finiteNumber, columns: finiteNumber });
+export type VmResizeParams = v.InferOutput<typeof VmResizeParams>;
+
+export const VmLogsParams = v.object({
+  vm: v.string(),
+  follow: v.exactOptional(v.boolean()),
+  /** Last n lines; absent: all. */
+  tail: v.exactOptional(finiteNumber),
+  timestamps: v.exactOptional(v.boolean()),
+  /** RFC 3339 or Unix seconds (with fraction), or a duration before now (`10m`). */
+  since: v.exactOptional(v.string()),
+  until: v.exactOptional(v.string()),
+});
+export type VmLogsParams = v.InferOutput<typeof VmLogsParams>;
+
+export const VmExecParams = v.object({
+  vm: v.string(),
+  command: strings,
+  env: v.exactOptional(strings),
+  workingDir: v.exactOptional(v.string()),
+  user: v.exactOptional(v.string()),
+  tty: v.exactOptional(v.boolean()),
+  openStdin: v.exactOptional(v.boolean()),
+  detach: v.exactOptional(v.boolean()),
+  rows: v.exactOptional(finiteNumber),
+  columns: v.exactOptional(finiteNumber),
+});
+export type VmExecParams = v.InferOutput<typeof VmExecParams>;
+
+export const ExecResizeParams = v.object({ ...VmResizeParams.entries, execId: v.string() });
+export type ExecResizeParams = v.InferOutput<typeof ExecResizeParams>;
+
+export const ExecSignalParams = v.object({ vm: v.string(), execId: v.string(), signal: v.string() });
+export type ExecSignalParams = v.InferOutput<typeof ExecSignalParams>;
