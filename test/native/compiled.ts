@@ -6,8 +6,8 @@ import { keepCached } from "../support/cache.ts";
 import { cacheDir, rootDir } from "../support/paths.ts";
 
 /**
- * The path of the file that a compiler makes of `args` and its own `-o`, kept between runs under the hash of all that
- * goes into it: with the sanitizers, making it takes a minute.
+ * The path of the file that a compiler makes of `args` and its own `-o`, kept between runs under the hash of
+ * all that goes into it: with the sanitizers, making it takes a minute.
  * @param inputs every file that is read: sources, headers and libraries
  */
 export function compiled(name: string, compiler: string, args: string[], inputs: string[]): string {

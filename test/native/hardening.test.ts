@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { nativeDir } from "./vm.ts";
 
-// What the compiler and the linker were told to harden, read from the programs themselves. They are stripped: of a
-// static one only its headers and its code are left.
+// What the compiler and the linker were told to harden, read from the programs themselves. They are stripped:
+// of a static one only its headers and its code are left.
 
 const programs = ["mocker-vmm", "mocker.node", "mocker-agent", "mocker-hello"];
 const readelf = (option: string, name: string): string =>
@@ -42,8 +42,9 @@ for (const name of ["mocker-vmm", "mocker.node"]) {
   });
 }
 
-// Branch targets are marked: `endbr64`. A note in the program's headers, which is for all of it, cannot be asked for: the
-// C library may have been built without. The C++ library has marks of its own, so mocker-vmm's would prove nothing.
+// Branch targets are marked: `endbr64`. A note in the program's headers, which is for all of it, cannot be
+// asked for: the C library may have been built without. The C++ library has marks of its own, so mocker-vmm's
+// would prove nothing.
 for (const name of ["mocker.node", "mocker-agent"]) {
   test(`${name} marks where calls may go`, { skip: process.arch !== "x64" }, () => {
     const code = readFileSync(join(nativeDir, name));

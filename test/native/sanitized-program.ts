@@ -22,7 +22,10 @@ function headers(): string[] {
   );
 }
 
-/** A program of test/native/programs, as tests.h makes it, built with AddressSanitizer and UndefinedBehaviorSanitizer. */
+/**
+ * A program of test/native/programs, as tests.h makes it, built with AddressSanitizer and
+ * UndefinedBehaviorSanitizer.
+ */
 export class SanitizedProgram {
   readonly #name: string;
   readonly #source: string;

@@ -87,7 +87,8 @@ test("a signal to the simulation's first process is no end of it", async () => {
 
 test("a grace without measure is none that is over", async () => {
   const { box, stream } = await trapping("trap 'echo asked' TERM; trap 'exit 9' INT");
-  // The largest number of JavaScript's that the agent's clock can take alone, but not with the time that it is now.
+  // The largest number of JavaScript's that the agent's clock can take alone, but not with the time that it
+  // is now.
   await box.request("stop", { signal: 15, graceMs: 2 ** 63 - 1024 });
   await stream.waitFor(/asked/);
   await box.request("signal", { target: "main", signal: 2 });

@@ -73,7 +73,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A command that serves `words` at an address, `PORT` (all addresses, of IPv6 too where there is that) or `IP:PORT`. */
+/**
+ * A command that serves `words` at an address, `PORT` (all addresses, of IPv6 too where there is that) or
+ * `IP:PORT`.
+ */
 function serving(address: string, words: string): string[] {
   return ["sh", "-c", `echo ${words} >/tmp/index.html; exec httpd -f -p ${address} -h /tmp`];
 }

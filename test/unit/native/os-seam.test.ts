@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { rootDir } from "../../support/paths.ts";
 
-// The monitor's logic is the same on every system: what only Linux has is below a `linux` directory, behind headers that
-// say nothing of it.
+// The monitor's logic is the same on every system: what only Linux has is below a `linux` directory, behind
+// headers that say nothing of it.
 
 const native = join(rootDir(), "native");
 const portable = ["common", "host/vmm", "host/os"].flatMap((room) =>
