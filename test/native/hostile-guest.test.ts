@@ -13,9 +13,9 @@ import { encodeFrame, isAlive, jsonFrame, member, until, Vm } from "./vm.ts";
 
 // The monitor's krun child loads a library that boots nothing; the guest's side of agent.sock is played here.
 let libkrunPath = "";
-before(() => {
+before(async () => {
   const source = join(rootDir(), "test", "native", "fake-libkrun.c");
-  libkrunPath = compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
+  libkrunPath = await compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
 });
 
 let vm: Vm | undefined;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, parse } from "node:path";
 import { test } from "node:test";
 import { rootDir } from "../support/paths.ts";
 import { compiled } from "./compiled.ts";
@@ -22,6 +22,9 @@ function headers(): string[] {
   );
 }
 
+const flags = ["-std=c++20", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-D_GNU_SOURCE"];
+const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+
 /**
  * A program of test/native/programs, as tests.h makes it, built with AddressSanitizer and
  * UndefinedBehaviorSanitizer.
@@ -37,18 +40,22 @@ export class SanitizedProgram {
   }
 
   /** With other sources of native/ and with libraries: files, or flags of the linker. */
-  build(sources: string[], libraries: string[]): void {
-    const files = [this.#source, ...sources.map((source) => join(native, source))];
-    this.#executable = compiled(
-      this.#name,
-      "g++",
-      [
-        ...["-std=c++20", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-D_GNU_SOURCE"],
-        ...["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
-        ...["-I", native, "-I", join(native, "third_party"), ...files, ...libraries],
-      ],
-      [...files, ...libraries.filter((library) => !library.startsWith("-")), ...headers()],
-    );
+  async build(sources: string[], libraries: string[]): Promise<void> {
+    const left = [this.#source, ...sources.map((source) => join(native, source))];
+    const included = headers();
+    const objects: string[] = [];
+    const compile = async (): Promise<void> => {
+      for (let source = left.shift(); source !== undefined; source = left.shift()) {
+        const args = [...flags, ...sanitizers, "-I", native, "-I", join(native, "third_party"), "-c", source];
+        objects.push(await compiled(`${parse(source).name}.o`, "g++", args, [source, ...included]));
+      }
+    };
+    // One by one, so that what two programs share is made once, and what was made is kept when a run ends early.
+    await Promise.all([compile(), compile()]);
+    objects.sort();
+    const files = [...objects, ...libraries.filter((library) => !library.startsWith("-"))];
+    const args = [...sanitizers, "-pthread", ...objects, ...libraries];
+    this.#executable = await compiled(this.#name, "g++", args, files);
   }
 
   /** Makes a test of each of the program's, which is given a directory. */

@@ -13,21 +13,21 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
   const libraries = join(tmpDir(), "libraries");
   const program = new SanitizedProgram("core-test");
 
-  before(() => {
+  before(async () => {
     mkdirSync(libraries);
-    const make = (name: string, inputs: string[], ...flags: string[]) =>
-      cpSync(compiled(name, "gcc", [...flags, ...inputs], inputs), join(libraries, name));
+    const make = async (name: string, inputs: string[], ...flags: string[]) =>
+      cpSync(await compiled(name, "gcc", [...flags, ...inputs], inputs), join(libraries, name));
     const shared = ["-shared", "-fPIC"];
     const fake = join(rootDir(), "test", "native", "programs", "fake-libkrun.c");
-    make("libkrun-old.so", [fake], ...shared);
-    make("libkrun-new.so", [fake], ...shared, "-DFAKE_NEW");
-    make("libkrun-broken.so", [fake], ...shared, "-DFAKE_BROKEN");
+    await make("libkrun-old.so", [fake], ...shared);
+    await make("libkrun-new.so", [fake], ...shared, "-DFAKE_NEW");
+    await make("libkrun-broken.so", [fake], ...shared, "-DFAKE_BROKEN");
     // As far as the loader looks: an executable is a kernel image, a shared object a libkrunfw.
-    make("image", [], "-static", "-no-pie", "-nostdlib", "-Wl,-e,0", "-x", "c", "/dev/null");
-    make("libkrunfw.so.5", [], ...shared, "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
+    await make("image", [], "-static", "-no-pie", "-nostdlib", "-Wl,-e,0", "-x", "c", "/dev/null");
+    await make("libkrunfw.so.5", [], ...shared, "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
     const core = ["krun-error", "libkrun"].map((name) => `host/core/${name}.cc`);
     const os = ["files", "peer", "process"].map((name) => `host/os/linux/${name}.cc`);
-    program.build(
+    await program.build(
       [...common, ...core, ...os, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"],
       ["-ldl"],
     );
@@ -43,7 +43,7 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
 describe("the monitor's parts under the sanitizers", () => {
   const program = new SanitizedProgram("vmm-test");
 
-  before(() => {
+  before(async () => {
     const shared = ["clock", "frame", "json", "linux/loop", "linux/unix-socket", "out-queue"].map(
       (name) => `common/${name}.cc`,
     );
@@ -55,7 +55,7 @@ describe("the monitor's parts under the sanitizers", () => {
       "vmm/streams/child-output",
       "vmm/streams/framed-connection",
     ].map((name) => `host/${name}.cc`);
-    program.build([...common, ...shared, ...parts], []);
+    await program.build([...common, ...shared, ...parts], []);
   });
 
   program.defineTests(() => tmpDir());
