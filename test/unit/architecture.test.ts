@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Import, importsOf, reachableFrom, roomOf } from "../../scripts/imports.ts";
+import { circles, type Import, importsOf, reachableFrom, roomOf } from "../../scripts/imports.ts";
 import { notOurs } from "../../scripts/sources.ts";
 import { rootDir } from "../support/paths.ts";
 
@@ -171,6 +171,10 @@ test("clients do not reach the daemon, through any number of imports, and native
     ),
     [{ from: "engine/client/engine-socket.ts", to: "native/index.ts" }],
   );
+});
+
+test("no imports go in a circle, those of types included", () => {
+  assert.deepEqual(circles(imports), []);
 });
 
 test("only the extension imports vscode, and the protocol imports nothing but vscode-jsonrpc and, for params, valibot", () => {
