@@ -115,7 +115,15 @@ const allowed: Record<string, string[]> = {
     "engine/docker",
     "engine/protocol",
   ],
-  "engine/daemon/vms": ["engine/common", "engine/daemon/log", "engine/docker", "engine/protocol", "native"],
+  "engine/daemon/events": [],
+  "engine/daemon/vms": [
+    "engine/common",
+    "engine/daemon/events",
+    "engine/daemon/log",
+    "engine/docker",
+    "engine/protocol",
+    "native",
+  ],
   "engine/daemon/system": [
     "engine/common",
     "engine/daemon/images",
@@ -127,6 +135,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/daemon": [
     "engine/common",
+    "engine/daemon/events",
     "engine/daemon/log",
     "engine/daemon/images",
     "engine/daemon/images/registry",

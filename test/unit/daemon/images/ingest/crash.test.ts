@@ -6,15 +6,9 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import type { Digest } from "../../../../../engine/docker/digest.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  filesIn,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256 } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const instants = 50;

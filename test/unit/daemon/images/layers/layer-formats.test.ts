@@ -5,14 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  makeImage,
-  makeStore,
-  makeTar,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { type Registry, startRegistry } from "../../../../fixtures/registry.ts";
 import { needPrograms, runTool } from "../../../../support/host.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";

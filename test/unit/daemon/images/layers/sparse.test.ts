@@ -4,7 +4,8 @@ import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "nod
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { makeImage, makeStore, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, writeLayout } from "../../../../fixtures/made-image.ts";
 import { withDisk } from "../../../../support/image-tree.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { compareLayers } from "../rootfs/against-umoci.ts";
