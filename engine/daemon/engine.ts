@@ -7,12 +7,14 @@ import { Server } from "./api/rpc/server.ts";
 import { StreamServer } from "./api/rpc/stream-server.ts";
 import { Streams } from "./api/rpc/streams.ts";
 import { Uploads } from "./api/rpc/uploads.ts";
+import { EventLog } from "./events/event-log.ts";
 import { Idle } from "./idle.ts";
 import { ImageStore } from "./images/image-store.ts";
 import { RegistryService } from "./images/registry/registry-service.ts";
 import type { Log } from "./log.ts";
 import { Copies } from "./system/copies.ts";
 import { SystemService } from "./system/system-service.ts";
+import { NativeLauncher } from "./vms/machine/native-launcher.ts";
 import { StateDir } from "./vms/records/state-dir.ts";
 import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
 import { Runtimes } from "./vms/runtimes/runtimes.ts";
@@ -55,6 +57,9 @@ export class Engine {
     });
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images));
     const vms = new VmManager({
+      launcher: new NativeLauncher(),
+      // What has happened to VMs and execs.
+      events: new EventLog(),
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images,
       runtimes,

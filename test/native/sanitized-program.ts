@@ -8,7 +8,10 @@ import { tmpDir } from "../support/tmp-dir.ts";
 
 const native = join(rootDir(), "native");
 
-/** A program of test/native/programs, as tests.h makes it, built with AddressSanitizer and UndefinedBehaviorSanitizer. */
+/**
+ * A program of test/native/programs, as tests.h makes it, built with AddressSanitizer and
+ * UndefinedBehaviorSanitizer.
+ */
 export class SanitizedProgram {
   readonly #source: string;
   readonly #executable: string;

@@ -406,7 +406,10 @@ export class Vm {
     );
   }
 
-  /** Ends the VM however it is, checks that the monitor had no complaint of a sanitizer, and removes the folders. */
+  /**
+   * Ends the VM however it is, checks that the monitor had no complaint of a sanitizer, and removes the
+   * folders.
+   */
   async dispose(): Promise<void> {
     this.monitor.kill("SIGKILL");
     await this.monitorExit;

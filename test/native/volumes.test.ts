@@ -19,7 +19,9 @@ afterEach(async () => {
   vm = undefined;
 });
 
-/** A VM whose image was changed by `prepare` and that has `mounts` of the folder `vol` and the file `file`. */
+/**
+ * A VM whose image was changed by `prepare` and that has `mounts` of the folder `vol` and the file `file`.
+ */
 async function withMounts(
   mounts: (dir: string) => Json[],
   prepare: (lower: string) => void = () => {},

@@ -1,5 +1,6 @@
 // Feeds native/codec what no registry should send, so that the sanitizers see what it does with it.
-// The folder has `NAME.plain` with its compressed forms `NAME.gz` and `NAME.zst`. The same happens every time.
+// The folder has `NAME.plain` with its compressed forms `NAME.gz` and `NAME.zst`. The same happens every
+// time.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -130,8 +131,8 @@ Pace randomPace(Random& random) {
 }
 
 /**
- * However a blob comes, the same becomes of it, or it is refused. zstd is stricter about the sizes that damaged headers
- * claim when it has a frame as a whole; the digests settle that.
+ * However a blob comes, the same becomes of it, or it is refused. zstd is stricter about the sizes that
+ * damaged headers claim when it has a frame as a whole; the digests settle that.
  */
 void readInPieces(const std::string& bytes, Random& random) {
   const Outcome whole = readAll(bytes, {std::max<size_t>(bytes.size(), 1), 1 << 20});

@@ -1,4 +1,5 @@
-// Tests of native/host/core and of the agent's archives, in a program of its own so that it can be built with the sanitizers.
+// Tests of native/host/core and of the agent's archives, in a program of its own so that it can be built with
+// the sanitizers.
 
 #include <fcntl.h>
 #include <sys/file.h>

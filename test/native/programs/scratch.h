@@ -43,7 +43,10 @@ inline std::string fill(const std::string& name, const std::string& text) {
   return path;
 }
 
-/** Runs `body` in a child, which no sanitizer may examine any more once it is restricted; returns the wait status. */
+/**
+ * Runs `body` in a child, which no sanitizer may examine any more once it is restricted; returns the wait
+ * status.
+ */
 inline int inChild(const std::function<int()>& body) {
   const pid_t pid = fork();
   if (pid == 0) {

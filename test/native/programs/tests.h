@@ -1,4 +1,5 @@
-// A program of tests: `PROGRAM list` names them; `PROGRAM <name> <folder>` runs one and exits 0 or says why not.
+// A program of tests: `PROGRAM list` names them; `PROGRAM <name> <folder>` runs one and exits 0 or says why
+// not.
 #pragma once
 
 #include <cstdio>

@@ -1,4 +1,5 @@
-// Tests of the monitor's parts: output, connections, jail. A program of its own, so that it can be built with the sanitizers.
+// Tests of the monitor's parts: output, connections, jail. A program of its own, so that it can be built with
+// the sanitizers.
 
 #include <fcntl.h>
 #include <sched.h>
