@@ -1,6 +1,6 @@
 /**
- * The one loader of Mocker's native parts: finds dist/native, loads the addon when first needed, and gives its
- * functions types, checked arguments and errors that a person can read.
+ * The one loader of Mocker's native parts: finds dist/native, loads the addon when first needed, and gives
+ * its functions types, checked arguments and errors that a person can read.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -92,8 +92,8 @@ let foundDir: string | undefined;
 let loadedAddon: Addon | undefined;
 
 /**
- * The folder of the native parts: $MOCKER_NATIVE_DIR, or `native` beside the running bundle, or `dist/native` of a
- * folder above it.
+ * The directory of the native parts: $MOCKER_NATIVE_DIR, or `native` beside the running bundle, or
+ * `dist/native` of a directory above it.
  * @throws MockerError INTERNAL if there is none
  */
 export function nativeDir(): string {
@@ -129,7 +129,10 @@ export function helloPath(): string {
   return join(nativeDir(), "mocker-hello");
 }
 
-/** The empty file system that a VM's writable disk is made from; see engine/daemon/vms/runtimes/krun/data-disk.ts. */
+/**
+ * The empty file system that a VM's writable disk is made from; see
+ * engine/daemon/vms/runtimes/krun/data-disk.ts.
+ */
 export function ext4TemplatePath(): string {
   return join(nativeDir(), "ext4-template.bin.gz");
 }
@@ -154,7 +157,8 @@ function addon(): Addon {
 }
 
 /**
- * Starts mocker-vmm detached: it outlives this process. Its own session, no environment, no descriptors of ours.
+ * Starts mocker-vmm detached: it outlives this process. Its own session, no environment, no descriptors of
+ * ours.
  * @param options.specPath vmm.json
  * @param options.logPath receives its stdout and stderr, appended
  * @param options.onExit told how it ended, if this process still runs then; does not keep this process alive
@@ -170,7 +174,8 @@ export function spawnVmm(options: {
 }
 
 /**
- * Removes a folder with everything in it, also what belongs to the user's subordinate ids (a simulated VM's files).
+ * Removes a directory with everything in it, also what belongs to the user's subordinate ids (a simulated
+ * VM's files).
  * @throws Error with what mocker-vmm said
  */
 export async function removeTree(path: string): Promise<void> {
@@ -179,14 +184,16 @@ export async function removeTree(path: string): Promise<void> {
   await promisify(execFile)(vmmPath(), ["--remove", absolute(path)]);
 }
 
-/** Start time of a process in clock ticks since boot (field 22 of /proc/pid/stat), or null if there is none. */
+/**
+ * Start time of a process in clock ticks since boot (field 22 of /proc/pid/stat), or null if there is none.
+ */
 export function processStartTime(pid: number): number | null {
   return addon().processStartTime(pidArgument(pid));
 }
 
 /**
- * Calls `onExit` once when exactly this process has ended, child or not; soon, if it has already. Keeps this process
- * alive until then or until `close()`.
+ * Calls `onExit` once when exactly this process has ended, child or not; soon, if it has already. Keeps this
+ * process alive until then or until `close()`.
  */
 export function watchProcess(pid: number, startTimeTicks: number, onExit: () => void): Watch {
   return addon().watchProcess(pidArgument(pid), whole(startTimeTicks, "startTimeTicks"), onExit);
@@ -199,7 +206,9 @@ export function killProcess(pid: number, startTimeTicks: number, signal: number)
   return addon().killProcess(pidArgument(pid), whole(startTimeTicks, "startTimeTicks"), number);
 }
 
-/** An flock(2) on a file (created if missing). Held until released or until this process ends; null if taken. */
+/**
+ * An flock(2) on a file (created if missing). Held until released or until this process ends; null if taken.
+ */
 export function tryLock(path: string): { release(): void } | null {
   let fd = addon().tryLock(absolute(path));
   if (fd === null) return null;
@@ -222,8 +231,9 @@ export function peerCredentials(fd: number): PeerCredentials {
 }
 
 /**
- * Copies `length` bytes between two open files: FICLONERANGE, else copy_file_range, else read and write; holes stay
- * holes where the destination has nothing yet. Sharing extents needs offsets and length aligned to the file system's blocks.
+ * Copies `length` bytes between two open files: FICLONERANGE, else copy_file_range, else read and write;
+ * holes stay holes where the destination has nothing yet. Sharing extents needs offsets and length aligned to
+ * the file system's blocks.
  * @throws Error with `code`; EIO if the source ends early
  */
 export function copyRange(
@@ -277,8 +287,9 @@ export class BlobError extends Error {
 }
 
 /**
- * Reads the blob of a layer as its tar: gzip, zstd or neither, told apart by their magic numbers, in one or several members
- * or frames. Both sides are hashed. One read at a time; each runs in the thread pool and fills a buffer of the caller's.
+ * Reads the blob of a layer as its tar: gzip, zstd or neither, told apart by their magic numbers, in one or
+ * several members or frames. Both sides are hashed. One read at a time; each runs in the thread pool and
+ * fills a buffer of the caller's.
  */
 export class BlobReader {
   readonly #native = addon();
@@ -310,8 +321,9 @@ export class BlobReader {
   }
 
   /**
-   * Fills `output` from its beginning with what follows, as far as the file's first `available` bytes reach or a good deal of
-   * them; `last`: there will be no more. After an error, or when `output` is empty, the rest of the blob is only hashed.
+   * Fills `output` from its beginning with what follows, as far as the file's first `available` bytes reach
+   * or a good deal of them; `last`: there will be no more. After an error, or when `output` is empty, the
+   * rest of the blob is only hashed.
    * @returns how many bytes there are
    * @throws BlobError
    */
@@ -327,7 +339,9 @@ export class BlobReader {
     return produced;
   }
 
-  /** The digests, in hexadecimal, of what was read; `complete` unless the compressed data ended in the middle. */
+  /**
+   * The digests, in hexadecimal, of what was read; `complete` unless the compressed data ended in the middle.
+   */
   finish(): { blobDigest: string; tarDigest: string; complete: boolean } {
     return this.#native.finishBlob(this.#blob);
   }
@@ -354,14 +368,18 @@ export class RootError extends Error {
 }
 
 /**
- * Merges the layers of an image into one file system (native/codec/src/tree.rs). One call at a time; each runs in the thread
- * pool. All throw RootError, and Error with `code` (ENOSPC, …) for what the files' system says.
+ * Merges the layers of an image into one file system (native/codec/src/tree.rs). One call at a time; each
+ * runs in the thread pool. All throw RootError, and Error with `code` (ENOSPC, …) for what the files' system
+ * says.
  */
 export class RootMerge {
   readonly #native = addon();
   readonly #root = this.#native.openRoot();
 
-  /** Applies the next layer, bottom first, whose index is in a file. After an error the merge is good for nothing. */
+  /**
+   * Applies the next layer, bottom first, whose index is in a file. After an error the merge is good for
+   * nothing.
+   */
   async apply(indexPath: string): Promise<void> {
     checked(await this.#native.applyRoot(this.#root, absolute(indexPath)), indexPath);
   }
@@ -370,7 +388,8 @@ export class RootMerge {
    * Writes the EROFS metadata to a new file.
    * @param uuid 16 bytes in hexadecimal
    * @param dataPaths the layers' data blobs, bottom first
-   * @returns `extents`: for each layer how many bytes of its data must follow the metadata on the disk, 0 for none
+   * @returns `extents`: for each layer how many bytes of its data must follow the metadata on the disk, 0 for
+   *   none
    */
   async write(
     metadataPath: string,
@@ -418,8 +437,8 @@ export function kvmStatus(): KvmStatus {
 }
 
 /**
- * Finds libkrun as a VM would: the given path or $MOCKER_LIBKRUN, else the bundled one, else the system's; its guest
- * kernel likewise ($MOCKER_LIBKRUNFW: a libkrunfw or an ELF kernel image).
+ * Finds libkrun as a VM would: the given path or $MOCKER_LIBKRUN, else the bundled one, else the system's;
+ * its guest kernel likewise ($MOCKER_LIBKRUNFW: a libkrunfw or an ELF kernel image).
  * @throws MockerError LIBKRUN_UNAVAILABLE
  */
 export function libkrun(options: { libkrunPath?: string; kernelPath?: string } = {}): LibkrunInfo {

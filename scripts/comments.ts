@@ -46,8 +46,8 @@ function behindCode(line: string): string | undefined {
 }
 
 /**
- * Wraps what is too wide, from the wide line to the end of its paragraph. Comments after code stay as they
- * are.
+ * Wraps what is too wide, from the wide line to the end of its paragraph. Comments after code and indented
+ * text, such as tables, stay as they are.
  */
 export function wrapComments(source: string): string {
   const lines = source.split("\n");
@@ -55,7 +55,7 @@ export function wrapComments(source: string): string {
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] ?? "";
     const comment = isTooWide(line) ? parse(line) : undefined;
-    if (comment === undefined || tool.test(comment.text) || !comment.text.includes(" ")) {
+    if (comment === undefined || tool.test(comment.text) || !/^\S.* /.test(comment.text)) {
       result.push(line);
       continue;
     }
@@ -68,7 +68,7 @@ export function wrapComments(source: string): string {
       result.push(`${indent} */`);
       continue;
     }
-    const hanging = listItem.test(text) ? `${prefix}${" ".repeat(text.indexOf(" ") + 1)}` : prefix;
+    const hanging = prefix + " ".repeat(listItem.exec(text)?.[0].length ?? 0);
     let paragraph = text;
     for (;;) {
       const next = parse(lines[index + 1] ?? "");
@@ -83,11 +83,16 @@ export function wrapComments(source: string): string {
   return result.join("\n");
 }
 
+/** Words, with what belongs together: a link, code in backquotes, a tag and what it is about. */
+function wordsOf(text: string): string[] {
+  return text.match(/(?:\{@[^}]*\}|`[^`]{1,60}`|@\w+ \S+|\S)+/g) ?? [];
+}
+
 function wrapped(text: string, first: string, others: string): string[] {
   const lines: string[] = [];
   let line = first.trimEnd();
   let isEmpty = true;
-  for (const word of text.split(" ")) {
+  for (const word of wordsOf(text)) {
     const start = lines.length === 0 ? first : others;
     const longer = isEmpty ? `${start}${word}` : `${line} ${word}`;
     if (!isEmpty && isTooWide(longer)) {

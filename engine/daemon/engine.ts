@@ -58,7 +58,6 @@ export class Engine {
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images));
     const vms = new VmManager({
       launcher: new NativeLauncher(),
-      // What has happened to VMs and execs.
       events: new EventLog(),
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images,

@@ -1,8 +1,9 @@
 import { MockerError } from "../protocol/errors.ts";
 
 /**
- * Linux's signals below the real-time ones, with their other names: of a guest, which is a Linux whatever the host is.
- * Numbers as in asm-generic/signal.h, which x86-64 and arm64 use; names as moby's `signal.SignalMap` has them.
+ * Linux's signals below the real-time ones, with their other names: of a guest, which is a Linux whatever the
+ * host is. Numbers as in asm-generic/signal.h, which x86-64 and arm64 use; names as moby's `signal.SignalMap`
+ * has them.
  */
 const numbers: ReadonlyMap<string, number> = new Map(
   [

@@ -25,7 +25,9 @@ struct MockerStep {
   int32_t status;
 };
 
-/** Digests are SHA-256 or SHA-512, named by their bits; `windowLog`: zstd's largest window, as a power of two. */
+/**
+ * Digests are SHA-256 or SHA-512, named by their bits; `windowLog`: zstd's largest window, as a power of two.
+ */
 MockerBlob* mocker_blob_new(uint32_t blobBits, uint32_t tarBits, uint32_t windowLog);
 /** Fills `output` as far as the file's first `available` bytes allow; `last`: there will be no more. After an
  *  error, or with an empty `output`, the rest is only hashed. */
@@ -70,7 +72,10 @@ struct MockerRootResult {
 };
 
 MockerRoot* mocker_root_new();
-/** Applies the next layer, whose index is in a file; the bottom one first. After a fault the root is good for nothing. */
+/**
+ * Applies the next layer, whose index is in a file; the bottom one first. After a fault the root is good for
+ * nothing.
+ */
 MockerRootResult mocker_root_apply(MockerRoot* root, MockerBytes indexPath);
 /** Writes the EROFS metadata to a new file; `uuid` has 16 bytes. */
 MockerRootResult mocker_root_write(MockerRoot* root, MockerBytes metadataPath, const uint8_t* uuid,

@@ -37,6 +37,20 @@ std::string readAll(int fd, size_t maxBytes) {
   return text;
 }
 
+namespace {
+
+/** A rename is durable only with its directory. */
+void syncDirectoryOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throwErrno(directory);
+  // EINVAL: a file system that syncs no directories.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) throwErrno(directory);
+}
+
+}  // namespace
+
 void writeFileAtomic(const std::string& path, std::string_view text, Durability survives) {
   const std::string temporary = path + ".tmp";
   {
@@ -46,6 +60,7 @@ void writeFileAtomic(const std::string& path, std::string_view text, Durability 
     if (survives == Durability::powerLoss && ::fsync(fd.get()) != 0) throwErrno(temporary);
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) throwErrno(path);
+  if (survives == Durability::powerLoss) syncDirectoryOf(path);
 }
 
 std::optional<Fd> tryLockFile(const std::string& path) {

@@ -10,7 +10,9 @@
 
 namespace mocker {
 
-/** The contents of a regular file. Throws SysError, or std::runtime_error when it is larger than `maxBytes`. */
+/**
+ * The contents of a regular file. Throws SysError, or std::runtime_error when it is larger than `maxBytes`.
+ */
 std::string readFile(const std::string& path, size_t maxBytes);
 
 /** Reads `fd` (a regular or a proc file) to its end, at most `maxBytes`; empty when it cannot be read. */
@@ -19,12 +21,16 @@ std::string readAll(int fd, size_t maxBytes);
 enum class Durability { powerLoss, processOnly };
 
 /**
- * Replaces `path` by temp file, fsync and rename (mode 0600): a reader sees the old text or the new, a crash too.
- * `processOnly` leaves the fsync out: good for what nobody asks for after a loss of power.
+ * Replaces `path` by temp file, fsync and rename (mode 0600), then syncs the directory: a reader sees the old
+ * text or the new, and when this has returned a crash leaves the new one. `processOnly` syncs neither: good
+ * for what nobody asks for after a loss of power.
  */
 void writeFileAtomic(const std::string& path, std::string_view text, Durability survives = Durability::powerLoss);
 
-/** Opens (creating) `path` and takes its flock for as long as the descriptor lives; nothing when another holds it. */
+/**
+ * Opens (creating) `path` and takes its flock for as long as the descriptor lives; nothing when another holds
+ * it.
+ */
 std::optional<Fd> tryLockFile(const std::string& path);
 
 /** Writes all of `bytes`, retrying short writes. False with errno set on failure. */

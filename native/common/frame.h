@@ -30,8 +30,8 @@ class ProtocolError : public std::runtime_error {
 };
 
 /**
- * Cuts a byte stream into frames. Stream bytes are handed on as they come, in pieces, so that nothing but JSON is
- * ever buffered here, and that only up to `maxJsonBytes`.
+ * Cuts a byte stream into frames. Stream bytes are handed on as they come, in pieces, so that nothing but
+ * JSON is ever buffered here, and that only up to `maxJsonBytes`.
  */
 class FrameDecoder {
  public:
@@ -40,9 +40,10 @@ class FrameDecoder {
   void setMaxJsonBytes(size_t bytes) { maxJsonBytes_ = bytes; }
 
   /**
-   * Feeds `bytes`. `handler.onData(type, piece)` is called for pieces of stdin, stdout and stderr frames (an empty
-   * piece: a frame of length 0), `handler.onJson(text)` for whole JSON frames. A callback that returns false stops
-   * the feeding, and may have destroyed this decoder. Returns how many bytes were used. Throws ProtocolError.
+   * Feeds `bytes`. `handler.onData(type, piece)` is called for pieces of stdin, stdout and stderr frames (an
+   * empty piece: a frame of length 0), `handler.onJson(text)` for whole JSON frames. A callback that returns
+   * false stops the feeding, and may have destroyed this decoder. Returns how many bytes were used. Throws
+   * ProtocolError.
    */
   template <typename Handler>
   size_t feed(std::string_view bytes, Handler&& handler) {

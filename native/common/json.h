@@ -1,4 +1,5 @@
-// JSON as the peers exchange it. Whatever comes from a peer is untrusted: no call here throws on its contents.
+// JSON as the peers exchange it. Whatever comes from a peer is untrusted: no call here throws on its
+// contents.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A single-threaded epoll loop with timers.
+// A single-threaded loop over descriptors and timers.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,14 @@
 #include "fd.h"
 
 namespace mocker {
+
+/** What a descriptor is watched for, and what it is ready for: sets of these. */
+namespace event {
+constexpr uint32_t readable = 1;
+constexpr uint32_t writable = 2;
+/** Both directions are over, or the descriptor has failed. Reported unasked of all that is watched at all. */
+constexpr uint32_t hungUp = 4;
+}  // namespace event
 
 class Loop {
  public:
@@ -23,13 +31,13 @@ class Loop {
   /** Watches `fd` (level-triggered). The descriptor must be removed before it is closed. */
   void add(int fd, uint32_t events, Handler handler);
   /**
-   * Changes what `fd` is watched for; no call to the kernel when nothing changes. With 0 not even hang-ups are
-   * reported (epoll reports those unasked, and an end that we do not want to read yet would make the loop spin).
+   * Changes what `fd` is watched for; no call to the kernel when nothing changes. With 0 not even hang-ups
+   * are reported: an end that we do not want to read yet would make the loop spin.
    */
   void modify(int fd, uint32_t events);
   void remove(int fd);
 
-  /** Calls `action` once after `ms`. */
+  /** Calls `action` once after `ms`, which may be as long as it likes. */
   Timer after(int64_t ms, std::function<void()> action);
   void cancel(Timer timer);
 
@@ -51,11 +59,13 @@ class Loop {
     std::function<void()> action;
   };
 
-  void control(int operation, const Watch& watch);
+  /** Tells the kernel what is watched for now; `before` is what was. */
+  void tell(const Watch& watch, uint32_t before);
   int msToNextTimer() const;
   void runTimers();
 
-  Fd epoll_;
+  /** The kernel's list of what is watched. */
+  Fd kernel_;
   // By registration, not by descriptor: an event of a closed descriptor must not reach its successor.
   std::unordered_map<uint64_t, std::shared_ptr<Watch>> watches_;
   std::unordered_map<int, uint64_t> ids_;

@@ -15,8 +15,8 @@ class OutQueue {
   void clear();
 
   /**
-   * Writes what `fd` takes, at most `maxWriteBytes` per call of write. False (errno set) when the other end is gone.
-   * Sockets are written with MSG_NOSIGNAL; for pipes and terminals SIGPIPE must be blocked.
+   * Writes what `fd` takes, at most `maxWriteBytes` per call of write. False (errno set) when the other end
+   * is gone. Sockets are written with MSG_NOSIGNAL; for pipes and terminals SIGPIPE must be blocked.
    */
   bool flush(int fd, size_t maxWriteBytes);
 
@@ -25,7 +25,10 @@ class OutQueue {
   size_t head_ = 0;
 };
 
-/** As write(2) on a non-blocking descriptor: bytes taken, 0 when it would block, -1 when the other end is gone. */
+/**
+ * As write(2) on a non-blocking descriptor: bytes taken, 0 when it would block, -1 when the other end is
+ * gone.
+ */
 long writeSome(int fd, std::string_view bytes);
 
 }  // namespace mocker

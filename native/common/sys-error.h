@@ -1,4 +1,4 @@
-// Failures of system calls, with the errno kept for whoever must tell them apart.
+// Failures of system calls, with the errno kept for callers that must tell them apart.
 #pragma once
 
 #include <cerrno>

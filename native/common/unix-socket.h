@@ -1,4 +1,4 @@
-// Unix domain sockets: listening, accepting, peers, descriptors in messages.
+// Unix domain sockets: listening, accepting, descriptors in messages.
 #pragma once
 
 #include <sys/types.h>
@@ -12,16 +12,16 @@
 namespace mocker {
 
 /**
- * Listens at `path` (mode 0600, non-blocking). It appears there ready to be connected to, replacing what was there.
- * Throws SysError.
+ * Listens at `path` (mode 0600, non-blocking). It appears there ready to be connected to, replacing what was
+ * there. Throws SysError.
  */
 Fd listenUnix(const std::string& path);
 
 /** The next waiting connection, non-blocking; empty when there is none (or no descriptor is left). */
 Fd acceptUnix(int listener);
 
-/** The user at the other end when it connected, or (uid_t)-1. */
-uid_t peerUid(int socket);
+/** Whether `fd` is a unix stream socket. */
+bool isUnixStream(int fd);
 
 /** A connected pair of stream sockets, close-on-exec. Throws SysError. */
 std::pair<Fd, Fd> socketPair();

@@ -17,7 +17,7 @@ import {
 import { dirname, join, relative } from "node:path";
 import { rootDir } from "./paths.mjs";
 
-/** Every file below a folder, sorted. @param {string} dir @param {string[]} [skip] names of folders @returns {string[]} */
+/** Every file below a directory, sorted. @param {string} dir @param {string[]} [skip] names of directories @returns {string[]} */
 export function filesBelow(dir, skip = []) {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { withFileTypes: true })

@@ -24,12 +24,12 @@ describe("the decompressors under AddressSanitizer", () => {
   const samples = tmpDir();
   const program = new SanitizedProgram("codec-test");
 
-  before(() => {
+  before(async () => {
     const tool = join(rootDir(), "native", "tools", "codec.mjs");
     const build = `import { buildCodec } from ${JSON.stringify(tool)}; console.log(buildCodec({ sanitized: true }));`;
     const said = execFileSync(process.execPath, ["--input-type=module", "-e", build], { encoding: "utf8" });
     const library = said.trimEnd().split("\n").at(-1) ?? "";
-    program.build(["common/file.cc", "common/sys-error.cc"], [library, "-ldl"]);
+    await program.build(["common/file.cc", "common/sys-error.cc"], [library, "-ldl"]);
     const text = Array.from({ length: 3000 }, (_, line) => `line ${line} of ${line % 7}\n`).join("");
     for (const [name, plain] of Object.entries({
       empty: Buffer.alloc(0),

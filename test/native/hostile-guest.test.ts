@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { after, afterEach, before, test } from "node:test";
+import { afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FrameType } from "../../engine/protocol/stream.ts";
+import { rootDir } from "../support/paths.ts";
+import { compiled } from "./compiled.ts";
 import { encodeFrame, isAlive, jsonFrame, member, until, Vm } from "./vm.ts";
 
 // The monitor's krun child loads a library that boots nothing; the guest's side of agent.sock is played here.
-let libraryDir = "";
-before(() => {
-  libraryDir = mkdtempSync("/tmp/mocker-fake-krun-");
-  const source = join("test", "native", "fake-libkrun.c");
-  execFileSync("cc", ["-shared", "-fPIC", "-o", join(libraryDir, "libkrun.so.1"), source]);
+let libkrunPath = "";
+before(async () => {
+  const source = join(rootDir(), "test", "native", "fake-libkrun.c");
+  libkrunPath = await compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
 });
-after(() => rmSync(libraryDir, { recursive: true }));
 
 let vm: Vm | undefined;
 afterEach(async () => {
@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 function boot(): Vm {
-  vm = new Vm({ libkrunPath: join(libraryDir, "libkrun.so.1") });
+  vm = new Vm({ libkrunPath });
   return vm;
 }
 
@@ -90,6 +90,32 @@ test("a guest that behaves: hello, output, exit, acknowledgement, halt", async (
   main.write(jsonFrame({ halt: true }));
   assert.equal(await box.monitorExit, 0);
   assert.ok(!isAlive(childPid));
+});
+
+test("a signal to all processes of a VM, as a host that shuts down sends it, leaves the guest its time to stop", async () => {
+  const { box, control } = await booted();
+  const main = await dial(box, streamHello("main"));
+  await until(() => box.monitorEvents.some((event) => event.main === "running"));
+  // The VM's process says so on its way into the guest, when it has set up its signals.
+  await until(() => box.vmmLog.includes("jail: "));
+  const asked = new Promise<Buffer>((done) => control.once("data", done));
+  const { childPid } = box.runtimeRecord();
+  // Without this the guest's end would be a matter of who is faster, the death of its process or the stop.
+  const status = readFileSync(`/proc/${childPid}/status`, "utf8");
+  const ignored = BigInt(`0x${/^SigIgn:\s+(\w+)$/m.exec(status)?.[1]}`);
+  for (const [signal, number] of [
+    ["SIGHUP", 1],
+    ["SIGINT", 2],
+    ["SIGTERM", 15],
+  ] as const) {
+    assert.equal((ignored >> BigInt(number - 1)) & 1n, 1n, signal);
+    for (const pid of [childPid, box.monitor.pid ?? 0]) process.kill(pid, signal);
+  }
+  assert.match((await asked).toString(), /"method":"stop"/);
+  main.write(jsonFrame({ exit: { code: 3 } }));
+  main.write(jsonFrame({ halt: true }));
+  assert.equal(await box.monitorExit, 0);
+  assert.deepEqual([box.exitRecord().exitCode, box.exitRecord().reason], [3, "exited"]);
 });
 
 test("requests sent before the guest has booted wait for it", async () => {

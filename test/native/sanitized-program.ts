@@ -1,54 +1,70 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, parse } from "node:path";
 import { test } from "node:test";
 import { rootDir } from "../support/paths.ts";
-import { tmpDir } from "../support/tmp-dir.ts";
+import { compiled } from "./compiled.ts";
 
 const native = join(rootDir(), "native");
+const programs = join(rootDir(), "test", "native", "programs");
+
+/** The headers that a test or a source of native/ may include. */
+function headers(): string[] {
+  const directories = [
+    programs,
+    ...["codec", "common", "guest", "host", "third_party"].map((name) => join(native, name)),
+  ];
+  return directories.flatMap((directory) =>
+    readdirSync(directory, { recursive: true, encoding: "utf8" })
+      .filter((name) => /\.(?:h|hpp)$/.test(name) && !name.startsWith("target/"))
+      .map((name) => join(directory, name)),
+  );
+}
+
+const flags = ["-std=c++20", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-D_GNU_SOURCE"];
+const sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
 
 /**
  * A program of test/native/programs, as tests.h makes it, built with AddressSanitizer and
  * UndefinedBehaviorSanitizer.
  */
 export class SanitizedProgram {
+  readonly #name: string;
   readonly #source: string;
-  readonly #executable: string;
+  #executable = "";
 
   constructor(name: string) {
-    this.#source = join(rootDir(), "test", "native", "programs", `${name}.cc`);
-    this.#executable = join(tmpDir(), name);
+    this.#name = name;
+    this.#source = join(programs, `${name}.cc`);
   }
 
-  /** With other sources of native/ and with libraries. */
-  build(sources: string[], libraries: string[]): void {
-    execFileSync(
-      "g++",
-      [
-        ...["-std=c++20", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-D_GNU_SOURCE"],
-        ...["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
-        ...[
-          "-I",
-          native,
-          "-I",
-          join(native, "third_party"),
-          this.#source,
-          ...sources.map((source) => join(native, source)),
-        ],
-        ...[...libraries, "-o", this.#executable],
-      ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
+  /** With other sources of native/ and with libraries: files, or flags of the linker. */
+  async build(sources: string[], libraries: string[]): Promise<void> {
+    const left = [this.#source, ...sources.map((source) => join(native, source))];
+    const included = headers();
+    const objects: string[] = [];
+    const compile = async (): Promise<void> => {
+      for (let source = left.shift(); source !== undefined; source = left.shift()) {
+        const args = [...flags, ...sanitizers, "-I", native, "-I", join(native, "third_party"), "-c", source];
+        objects.push(await compiled(`${parse(source).name}.o`, "g++", args, [source, ...included]));
+      }
+    };
+    // One by one, so that what two programs share is made once, and what was made is kept when a run ends early.
+    await Promise.all([compile(), compile()]);
+    objects.sort();
+    const files = [...objects, ...libraries.filter((library) => !library.startsWith("-"))];
+    const args = [...sanitizers, "-pthread", ...objects, ...libraries];
+    this.#executable = await compiled(this.#name, "g++", args, files);
   }
 
-  /** Makes a test of each of the program's, which is given a folder. */
-  defineTests(folder: () => string): void {
+  /** Makes a test of each of the program's, which is given a directory. */
+  defineTests(directory: () => string): void {
     const source = readFileSync(this.#source, "utf8");
     const names = [...source.matchAll(/^ {4}\{"([^"]+)"/gm)].map((match) => match[1] ?? "");
     for (const name of names) {
       test(name, () => {
-        const result = spawnSync(this.#executable, [name, folder()], { encoding: "utf8" });
+        const result = spawnSync(this.#executable, [name, directory()], { encoding: "utf8" });
         assert.equal(result.status, 0, result.stderr);
       });
     }

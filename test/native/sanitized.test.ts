@@ -1,9 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe } from "node:test";
 import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
+import { compiled } from "./compiled.ts";
 import { SanitizedProgram } from "./sanitized-program.ts";
 
 /** What both need. */
@@ -13,21 +13,24 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
   const libraries = join(tmpDir(), "libraries");
   const program = new SanitizedProgram("core-test");
 
-  before(() => {
+  before(async () => {
     mkdirSync(libraries);
-    const library = (name: string, ...flags: string[]) =>
-      execFileSync("gcc", ["-shared", "-fPIC", ...flags, "-o", join(libraries, name)]);
+    const make = async (name: string, inputs: string[], ...flags: string[]) =>
+      cpSync(await compiled(name, "gcc", [...flags, ...inputs], inputs), join(libraries, name));
+    const shared = ["-shared", "-fPIC"];
     const fake = join(rootDir(), "test", "native", "programs", "fake-libkrun.c");
-    library("libkrun-old.so", fake);
-    library("libkrun-new.so", "-DFAKE_NEW", fake);
-    library("libkrun-broken.so", "-DFAKE_BROKEN", fake);
+    await make("libkrun-old.so", [fake], ...shared);
+    await make("libkrun-new.so", [fake], ...shared, "-DFAKE_NEW");
+    await make("libkrun-broken.so", [fake], ...shared, "-DFAKE_BROKEN");
     // As far as the loader looks: an executable is a kernel image, a shared object a libkrunfw.
-    execFileSync("gcc", ["-static", "-no-pie", "-x", "c", "-", "-o", join(libraries, "image")], {
-      input: "int main(void) { return 0; }",
-    });
-    library("libkrunfw.so.5", "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
-    const core = ["files", "krun-error", "libkrun", "process"].map((name) => `host/core/${name}.cc`);
-    program.build([...common, ...core, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"], ["-ldl"]);
+    await make("image", [], "-static", "-no-pie", "-nostdlib", "-Wl,-e,0", "-x", "c", "/dev/null");
+    await make("libkrunfw.so.5", [], ...shared, "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
+    const core = ["krun-error", "libkrun"].map((name) => `host/core/${name}.cc`);
+    const os = ["files", "peer", "process"].map((name) => `host/os/linux/${name}.cc`);
+    await program.build(
+      [...common, ...core, ...os, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"],
+      ["-ldl"],
+    );
   });
 
   program.defineTests(() => {
@@ -40,18 +43,19 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
 describe("the monitor's parts under the sanitizers", () => {
   const program = new SanitizedProgram("vmm-test");
 
-  before(() => {
-    const shared = ["clock", "frame", "json", "loop", "out-queue", "unix-socket"].map(
+  before(async () => {
+    const shared = ["clock", "frame", "json", "linux/loop", "linux/unix-socket", "out-queue"].map(
       (name) => `common/${name}.cc`,
     );
     const parts = [
-      "streams/child-output",
-      "streams/framed-connection",
-      "jail/jail",
-      "jail/landlock",
-      "jail/syscall-filter",
-    ].map((name) => `host/vmm/${name}.cc`);
-    program.build([...common, ...shared, ...parts], []);
+      "os/linux/jail/jail",
+      "os/linux/jail/landlock",
+      "os/linux/jail/syscall-filter",
+      "vmm/monitor/handshake",
+      "vmm/streams/child-output",
+      "vmm/streams/framed-connection",
+    ].map((name) => `host/${name}.cc`);
+    await program.build([...common, ...shared, ...parts], []);
   });
 
   program.defineTests(() => tmpDir());

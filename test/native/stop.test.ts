@@ -78,6 +78,23 @@ test("SIGTERM to the monitor is a stop", async () => {
   assert.equal(box.agentEvents.length, 0);
 });
 
+test("a signal to the simulation's first process is no end of it", async () => {
+  const { box, stream } = await trapping("trap 'exit 4' TERM");
+  for (const pid of [box.runtimeRecord().childPid, box.monitor.pid ?? 0]) process.kill(pid, "SIGTERM");
+  assert.deepEqual(await stream.exit, { code: 4 });
+  assert.equal(await box.monitorExit, 0);
+});
+
+test("a grace without measure is none that is over", async () => {
+  const { box, stream } = await trapping("trap 'echo asked' TERM; trap 'exit 9' INT");
+  // The largest number of JavaScript's that the agent's clock can take alone, but not with the time that it
+  // is now.
+  await box.request("stop", { signal: 15, graceMs: 2 ** 63 - 1024 });
+  await stream.waitFor(/asked/);
+  await box.request("signal", { target: "main", signal: 2 });
+  assert.deepEqual(await stream.exit, { code: 9 });
+});
+
 test("SIGHUP to the monitor is nothing", async () => {
   const { box } = await trapping("true");
   box.monitor.kill("SIGHUP");

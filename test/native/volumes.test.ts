@@ -137,7 +137,7 @@ for (const name of ["proc", "sys", "dev"]) {
     const prepare = (lower: string): void => symlinkSync("/etc/../../..", join(lower, name));
     await assert.rejects(
       withMounts(() => [], prepare),
-      { message: `/${name}: is not an ordinary folder in the image` },
+      { message: `/${name}: is not an ordinary directory in the image` },
     );
     assert.equal(readdirSync("/dev").length, devices);
   });

@@ -19,7 +19,7 @@ const limitsMs: Record<Suite, number> = {
   lab: 25 * minute,
 };
 /** For one test file of a suite that has a process for each. */
-const fileLimitMs = 5 * minute;
+const fileLimitMs = 10 * minute;
 
 /** Another user than this process's, and what its environment has besides. */
 export interface RunAs {

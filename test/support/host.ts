@@ -77,8 +77,9 @@ export async function needPrograms(wanted: Record<string, string>): Promise<void
   }
   process.stderr.write(`installing ${packages.join(" ")}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", PATH: adminPath };
-  const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
-  // apt does not wait for another that runs.
+  // The build may be installing packages meanwhile.
+  const patience = ["-o", "DPkg::Lock::Timeout=600"];
+  const install = ["install", "-y", "-qq", "--no-install-recommends", ...patience, ...packages];
   await withLock(join(cacheDir(), "locks", "apt"), async () => {
     // A fresh machine has no package lists; an old list may name files that are gone.
     await runTool("apt-get", install, { env }).catch(async () => {

@@ -63,10 +63,7 @@ export interface ImageStoreOptions extends PullerOptions {
   limits?: LayerLimits;
   /** The VMs that were made from an image, and need it; default: none. */
   usersOf?: (imageId: string) => ImageUser[];
-  /**
-   * How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a
-   * week.
-   */
+  /** How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a week. */
   keepUnfinishedMs?: number;
 }
 
@@ -333,7 +330,7 @@ export class ImageStore {
     return await new StoreCheck(this.#checkDeps, options).run();
   }
 
-  /** Disk usage of the store. */
+  /** What the store takes of the disk. */
   async usage(
     vmsOf: (imageId: string) => number = (imageId) => this.#usersOf(imageId).length,
   ): Promise<SystemUsage["images"]> {

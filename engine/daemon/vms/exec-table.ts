@@ -6,8 +6,8 @@ const keptMs = 5 * 60_000;
 const maxKept = 1024;
 
 /**
- * The execs of all VMs. One that runs stays; others stay for five minutes after their creation or end, and only the
- * latest of them.
+ * The execs of all VMs. One that runs stays; others stay for five minutes after their creation or end, and
+ * only the latest of them.
  */
 export class ExecTable {
   readonly #execs = new Map<string, Exec>();

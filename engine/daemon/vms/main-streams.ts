@@ -16,7 +16,9 @@ export interface MainStreamRequest {
 export class MainStreams {
   readonly #waiting = new Map<Attachment, MainStreamRequest>();
 
-  /** `machine`: the one that runs; without one the stream waits, and loses nothing of the next start's output. */
+  /**
+   * `machine`: the one that runs; without one the stream waits, and loses nothing of the next start's output.
+   */
   async open(request: MainStreamRequest, machine: Machine | undefined): Promise<Attachment> {
     const attachment = new Attachment(request.endsInput ? endInput : undefined);
     if (machine) {

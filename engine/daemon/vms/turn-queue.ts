@@ -1,6 +1,8 @@
 import { unlessAborted } from "../../common/abort.ts";
 
-/** Tasks that have their turns one after another, in the order of the calls; some of them can be cancelled. */
+/**
+ * Tasks that have their turns one after another, in the order of the calls; some of them can be cancelled.
+ */
 export class TurnQueue {
   #last: Promise<unknown> = Promise.resolve();
   readonly #cancellable = new Set<AbortController>();
@@ -17,8 +19,8 @@ export class TurnQueue {
   }
 
   /**
-   * Runs a task that `cancel` may end. Then this rejects at once with the reason, while the turn lasts until the
-   * task, which is to watch its signal, has ended; a task that still waited never begins.
+   * Runs a task that `cancel` may end. Then this rejects at once with the reason, while the turn lasts until
+   * the task, which is to watch its signal, has ended; a task that still waited never begins.
    */
   async runCancellable(task: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const cancellation = new AbortController();

@@ -62,9 +62,9 @@ export interface VmManagerOptions {
 }
 
 /**
- * All VMs of the store, and what can be asked of them: the one place of defaults, caps and rules, whichever door a
- * request came through. Everything that takes a `vm` (id, name or unique id prefix) throws VM_NOT_FOUND in Docker's
- * words.
+ * All VMs of the store, and what can be asked of them: the one place of defaults, caps and rules, whichever
+ * door a request came through. Everything that takes a `vm` (id, name or unique id prefix) throws
+ * VM_NOT_FOUND in Docker's words.
  */
 export class VmManager implements VmHost {
   readonly log: Log;
@@ -240,7 +240,9 @@ export class VmManager implements VmHost {
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
   }
 
-  /** Stream of the main process; of its next start when the VM does not run. `tty`: stdout has both outputs. */
+  /**
+   * Stream of the main process; of its next start when the VM does not run. `tty`: stdout has both outputs.
+   */
   async attach(params: VmAttachParams): Promise<{ attachment: Attachment; tty: boolean }> {
     const vm = this.find(params.vm);
     const replayBytes = Math.min(params.replayBytes ?? 0, maxReplayBytes);
@@ -256,7 +258,10 @@ export class VmManager implements VmHost {
     this.#publish(vm, "resize", { height: String(rows), width: String(columns) });
   }
 
-  /** What the VM has written, ready to be sent. `tty`: stdout has both outputs. @throws INVALID_ARGUMENT for a time */
+  /**
+   * What the VM has written, ready to be sent. `tty`: stdout has both outputs. @throws INVALID_ARGUMENT for a
+   * time
+   */
   logs(params: VmLogsParams): { log: LogStream; tty: boolean } {
     const vm = this.find(params.vm);
     const nowMs = Date.now();
@@ -319,7 +324,10 @@ export class VmManager implements VmHost {
     return archive;
   }
 
-  /** What `copy` names in a VM's root file system, as a stream of tar. Its status 2 says that there is no such path. */
+  /**
+   * What `copy` names in a VM's root file system, as a stream of tar. Its status 2 says that there is no such
+   * path.
+   */
   async copy({ vm: name, copy }: { vm: string; copy: CopyPath }): Promise<Attachment> {
     const vm = this.find(name);
     const archive = await this.#archive(vm, copy);
@@ -347,7 +355,10 @@ export class VmManager implements VmHost {
       .map(({ config, running }) => ({ id: config.id, name: config.name, running }));
   }
 
-  /** A VM that runs writes it itself; for one that does not, a helper machine does, which is gone with the stream. */
+  /**
+   * A VM that runs writes it itself; for one that does not, a helper machine does, which is gone with the
+   * stream.
+   */
   async #archive(vm: Vm, copy?: CopyPath): Promise<Attachment> {
     if (vm.running) return attached(await vm.requireMachine().archive(copy));
     // A start that was called before has its turn before: then the disk is in use.

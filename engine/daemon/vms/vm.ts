@@ -28,16 +28,17 @@ export interface VmHost {
 }
 
 /**
- * One VM: its record on disk, its state, and its machine while it runs. The monitor's lock and records are the
- * truth; this object follows them.
+ * One VM: its record on disk, its state, and its machine while it runs. The monitor's lock and records are
+ * the truth; this object follows them.
  *
- * What may take long and needs the VM's directory for itself has a turn in a queue, in the order of the calls: a
- * start, a removal, a helper machine that reads the files of a VM that does not run. What ends a VM has no turn, as
- * it would wait for what it is to end: `stop`, `kill` with KILL and a removal first cancel every start that waits or
- * goes on, then end the machine. So `kill` also cuts a `stop` with a long grace short, and two stops do not mind each
- * other. A start that was cancelled rejects at once; its turn lasts until nothing of it is left, so that a removal,
- * which has the next turn, never takes the directory away under it. From the call of a removal on no start is
- * accepted. Execs, attachments and other signals need a VM that runs, and go to its machine directly.
+ * What may take long and needs the VM's directory for itself has a turn in a queue, in the order of the
+ * calls: a start, a removal, a helper machine that reads the files of a VM that does not run. What ends a VM
+ * has no turn, as it would wait for what it is to end: `stop`, `kill` with KILL and a removal first cancel
+ * every start that waits or goes on, then end the machine. So `kill` also cuts a `stop` with a long grace
+ * short, and two stops do not mind each other. A start that was cancelled rejects at once; its turn lasts
+ * until nothing of it is left, so that a removal, which has the next turn, never takes the directory away
+ * under it. From the call of a removal on no start is accepted. Execs, attachments and other signals need a
+ * VM that runs, and go to its machine directly.
  */
 export class Vm {
   readonly config: VmConfig;
@@ -84,7 +85,9 @@ export class Vm {
   get exit(): VmExitRecord | undefined {
     return this.#exit;
   }
-  /** Resolves when what runs or boots now has ended and its record is written; undefined when nothing does. */
+  /**
+   * Resolves when what runs or boots now has ended and its record is written; undefined when nothing does.
+   */
   get ended(): Promise<void> | undefined {
     return this.#machine && this.#ended;
   }
@@ -114,7 +117,10 @@ export class Vm {
     await this.#turns.runCancellable((signal) => this.#start(size, signal));
   }
 
-  /** Runs a task during which the VM neither starts nor disappears. It may run: that the task has to see itself. */
+  /**
+   * Runs a task during which the VM neither starts nor disappears. It may run: that the task has to see
+   * itself.
+   */
   async turn<T>(task: () => Promise<T>): Promise<T> {
     this.#refuseRemoved();
     return await this.#turns.run(task);
@@ -139,8 +145,8 @@ export class Vm {
   }
 
   /**
-   * Sends a signal to the main process. KILL, which is the default, also cancels starts, ends a guest that no longer
-   * answers, and resolves when the VM has ended.
+   * Sends a signal to the main process. KILL, which is the default, also cancels starts, ends a guest that no
+   * longer answers, and resolves when the VM has ended.
    * @throws VM_NOT_RUNNING, INVALID_ARGUMENT for a signal
    */
   async kill(signal: string | undefined): Promise<void> {
@@ -155,8 +161,8 @@ export class Vm {
   }
 
   /**
-   * Ends what runs or starts, and calls `erase` when nothing of it is left; nothing starts any more. When `erase`
-   * fails the VM is as before. A second removal is the first one.
+   * Ends what runs or starts, and calls `erase` when nothing of it is left; nothing starts any more. When
+   * `erase` fails the VM is as before. A second removal is the first one.
    */
   remove(erase: () => Promise<void>): Promise<void> {
     this.#removal ??= this.#remove(erase, () => this.#end("removed"));
@@ -238,6 +244,7 @@ export class Vm {
       throw failure;
     }
     // The machine's end comes after everything that its monitor said.
+    this.#exit = undefined;
     this.#state = "running";
     this.#host.happened(this, "start");
   }
@@ -258,7 +265,6 @@ export class Vm {
   #follow(machine: Machine): void {
     this.#machine = machine;
     this.#startedAt = machine.startedAt;
-    this.#exit = undefined;
     this.#ended = machine.ended.then((exit) => {
       this.#exit = exit;
       this.#state = stateAfter(exit);

@@ -1,5 +1,5 @@
-//! Reads the blob of an image layer as its tar: gzip by zlib-rs, zstd by the reference library, or neither, with the
-//! digests of both sides.
+//! Reads the blob of an image layer as its tar: gzip by zlib-rs, zstd by the reference library, or neither,
+//! with the digests of both sides.
 
 use std::fs::File;
 use std::mem::ManuallyDrop;
@@ -19,7 +19,8 @@ const NO_MEMORY: i32 = -3;
 const INTERNAL: i32 = -4;
 const UNREADABLE: i32 = -5;
 
-/// `ZSTD_error_frameParameter_windowTooLarge` and `ZSTD_error_memory_allocation` of zstd_errors.h, as zstd returns them.
+/// `ZSTD_error_frameParameter_windowTooLarge` and `ZSTD_error_memory_allocation` of zstd_errors.h, as zstd
+/// returns them.
 const ZSTD_WINDOW_TOO_LARGE: usize = 16usize.wrapping_neg();
 const ZSTD_NO_MEMORY: usize = 64usize.wrapping_neg();
 
@@ -115,8 +116,8 @@ impl MockerBlob {
         })
     }
 
-    /// Fills `output` as far as the file's first `available` bytes allow and one call may go; `last`: there will be no more.
-    /// With an empty `output` all that follows is only hashed.
+    /// Fills `output` as far as the file's first `available` bytes allow and one call may go; `last`: there
+    /// will be no more. With an empty `output` all that follows is only hashed.
     fn read(&mut self, file: &File, available: u64, last: bool, output: &mut [u8]) -> (usize, i32) {
         self.ignoring |= output.is_empty();
         let mut produced = 0;
@@ -139,7 +140,8 @@ impl MockerBlob {
         }
     }
 
-    /// Appends to the input; what is left of it is a crumb, because the decoders take all that they are given.
+    /// Appends to the input; what is left of it is a crumb, because the decoders take all that they are
+    /// given.
     fn refill(&mut self, file: &File, available: u64) -> Result<(), i32> {
         self.input.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -262,9 +264,8 @@ pub extern "C" fn mocker_blob_new(blob_bits: u32, tar_bits: u32, window_log: u32
         .map_or(std::ptr::null_mut(), |blob| Box::into_raw(Box::new(blob)))
 }
 
-/// # Safety
-/// `blob` is of [`mocker_blob_new`] and used by one thread at a time; `fd` is an open file; `output` has the given
-/// length and is initialized.
+/// # Safety `blob` is of [`mocker_blob_new`] and used by one thread at a time; `fd` is an open file; `output`
+/// has the given length and is initialized.
 #[no_mangle]
 pub unsafe extern "C" fn mocker_blob_read(
     blob: *mut MockerBlob,
@@ -284,8 +285,8 @@ pub unsafe extern "C" fn mocker_blob_read(
     MockerStep { produced, position: blob.position, status }
 }
 
-/// Writes the digests of what was read, 64 bytes for each; a shorter one fills their beginning. Returns 1 if the data is
-/// complete, 0 if it ends in the middle.
+/// Writes the digests of what was read, 64 bytes for each; a shorter one fills their beginning. Returns 1 if
+/// the data is complete, 0 if it ends in the middle.
 ///
 /// # Safety
 /// `blob` is of [`mocker_blob_new`]; the digests have room for 64 bytes.

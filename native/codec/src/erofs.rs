@@ -1,8 +1,9 @@
-//! Writes the metadata of an EROFS file system (Linux' fs/erofs/erofs_fs.h): superblock, inodes and directories. The
-//! contents of files are not copied: they lie in the layers' data blobs, which follow the metadata on the disk that
-//! engine/daemon/images/rootfs/vmdk.ts joins, and inodes point there by block number. Small files have their inodes there too, see
-//! engine/daemon/images/layers/erofs-inode.ts. Only features of the first kernels with EROFS (5.4) are used: flat inodes, plain or with
-//! an inline tail, and inline xattrs.
+//! Writes the metadata of an EROFS file system (Linux' fs/erofs/erofs_fs.h): superblock, inodes and
+//! directories. The contents of files are not copied: they lie in the layers' data blobs, which follow the
+//! metadata on the disk that engine/daemon/images/rootfs/vmdk.ts joins, and inodes point there by block
+//! number. Small files have their inodes there too, see engine/daemon/images/layers/erofs-inode.ts. Only
+//! features of the first kernels with EROFS (5.4) are used: flat inodes, plain or with an inline tail, and
+//! inline xattrs.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -39,7 +40,8 @@ const MAXIMUM_XATTR_BYTES: u64 = 128 * 1024;
 /// How many inodes are asked for the time that most have.
 const TIME_SAMPLE: usize = 4096;
 
-/// Prefixes that have a number on disk; attributes of other namespaces cannot be stored, as on most file systems.
+/// Prefixes that have a number on disk; attributes of other namespaces cannot be stored, as on most file
+/// systems.
 const XATTR_PREFIXES: [(&[u8], u8, bool); 5] = [
     (b"user.", 1, false),
     (b"system.posix_acl_access", 2, true),
@@ -51,7 +53,8 @@ const XATTR_PREFIXES: [(&[u8], u8, bool); 5] = [
 pub struct Written {
     pub metadata_bytes: u64,
     pub inodes: u64,
-    /// For each layer, how much of its data the file system refers to; the used ones follow the metadata in this order.
+    /// For each layer, how much of its data the file system refers to; the used ones follow the metadata in
+    /// this order.
     pub extents: Vec<u64>,
 }
 
@@ -60,7 +63,8 @@ pub struct Written {
 struct Spot {
     /// On the joined disk; a multiple of 32.
     offset: u64,
-    /// Bytes of the contents that are in the metadata: of directories, symlinks and small files that are not in the data.
+    /// Bytes of the contents that are in the metadata: of directories, symlinks and small files that are not
+    /// in the data.
     body_bytes: u64,
     xattr_bytes: u64,
     /// Of the contents that are not in the inode itself.
@@ -68,7 +72,8 @@ struct Spot {
     /// Of a directory, by number.
     parent: u32,
     subdirectories: u32,
-    /// Small files whose inodes are in the layers' data: all but those with several names, which layers cannot know.
+    /// Small files whose inodes are in the layers' data: all but those with several names, which layers
+    /// cannot know.
     in_data: bool,
     extended: bool,
     inline: bool,
@@ -196,8 +201,8 @@ impl<'a> Layout<'a> {
         self.order.iter().map(|&id| &self.tree.inodes[id as usize]).zip(&self.spots)
     }
 
-    /// The time that most inodes have: those need none of their own and may be half as large. It pays for images whose
-    /// times are all the same, so the first few thousand tell.
+    /// The time that most inodes have: those need none of their own and may be half as large. It pays for
+    /// images whose times are all the same, so the first few thousand tell.
     fn common_time(&self) -> (i64, u32) {
         let mut counts: HashMap<(i64, u32), u32> = HashMap::new();
         let mut best = ((0, 0), 0);
@@ -221,7 +226,8 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Gives each inode in the metadata its place, and each body its blocks. Returns how many blocks that takes.
+    /// Gives each inode in the metadata its place, and each body its blocks. Returns how many blocks that
+    /// takes.
     fn place(&mut self) -> Result<u64, Fault> {
         let mut cursor = SUPER_OFFSET + SUPER_BYTES;
         for number in 0..self.order.len() {
@@ -434,7 +440,8 @@ struct Dirent<'a> {
     file_type: u8,
 }
 
-/// A directory's names, `.` and `..` among them, in the order of their bytes, which is how the kernel searches.
+/// A directory's names, `.` and `..` among them, in the order of their bytes, which is how the kernel
+/// searches.
 fn list<'a>(
     tree: &Tree,
     numbers: &[u32],
@@ -597,8 +604,8 @@ impl Contents<'_> {
 
 const WINDOW_BYTES: usize = 256 * 1024;
 
-/// A file that is written from its beginning to its end, with zeros in between. Only a window of it is in memory, and its
-/// first block, which is written last: the superblock has a checksum over it.
+/// A file that is written from its beginning to its end, with zeros in between. Only a window of it is in
+/// memory, and its first block, which is written last: the superblock has a checksum over it.
 struct BlockFile {
     file: File,
     window: Vec<u8>,
@@ -613,7 +620,8 @@ impl BlockFile {
         Ok(Self { file, window: vec![0; WINDOW_BYTES], base: 0, first: [0; BLOCK as usize] })
     }
 
-    /// Room for `length` bytes of zeros at `offset`, which is never below an earlier one's end; at most half a window.
+    /// Room for `length` bytes of zeros at `offset`, which is never below an earlier one's end; at most half
+    /// a window.
     fn at(&mut self, offset: u64, length: usize) -> io::Result<&mut [u8]> {
         if offset + length as u64 > self.base + WINDOW_BYTES as u64 {
             self.advance(offset - offset % BLOCK)?;

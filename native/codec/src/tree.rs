@@ -1,6 +1,6 @@
-//! The merge of an image's layers: applies their entries to one another, bottom first, as unpacking them into one folder
-//! would do (image-spec layer.md, "Applying Changesets"). Nothing outside of the tree can be reached: symbolic links in
-//! the middle of a path are followed inside of it.
+//! The merge of an image's layers: applies their entries to one another, bottom first, as unpacking them into
+//! one directory would do (image-spec layer.md, "Applying Changesets"). Nothing outside of the tree can be
+//! reached: symbolic links in the middle of a path are followed inside of it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,13 +12,13 @@ use crate::index::{Damaged, Entries, Entry, DIRECTORY, FILE, HARDLINK, OPAQUE, S
 /// What Linux follows before it says ELOOP.
 const MAXIMUM_SYMLINKS: usize = 40;
 const MAXIMUM_NAME_BYTES: usize = 255;
-/// Some 1 GiB of memory for all inodes of an image, and as much for their names, links and attributes. Those that are
-/// replaced or hidden count too.
+/// Some 1 GiB of memory for all inodes of an image, and as much for their names, links and attributes. Those
+/// that are replaced or hidden count too.
 const MAXIMUM_INODES: usize = 8 << 20;
 const MAXIMUM_NAMES: usize = MAXIMUM_INODES;
 const MAXIMUM_TEXT_BYTES: usize = 1 << 30;
-/// Seconds of work, and several times what the largest images need: entries may be many, their paths deep, and lead from
-/// link to link, and the product of those has no other bound.
+/// Seconds of work, and several times what the largest images need: entries may be many, their paths deep,
+/// and lead from link to link, and the product of those has no other bound.
 const MAXIMUM_STEPS: usize = 1 << 29;
 /// What is copied in the time of a step.
 const STEP_BYTES: usize = 64;
@@ -52,8 +52,8 @@ pub const ROOT: Id = 0;
 #[derive(Clone, Copy)]
 pub struct Name {
     pub inode: Id,
-    /// The layer that made or last changed this name or, for a directory, anything in it: a whiteout hides only what is
-    /// from layers below its own.
+    /// The layer that made or last changed this name or, for a directory, anything in it: a whiteout hides
+    /// only what is from layers below its own.
     layer: u32,
 }
 
@@ -140,7 +140,7 @@ pub struct Tree {
     text_bytes: usize,
     names: usize,
     steps: usize,
-    /// Entries come folder by folder, so that the last one's parent is mostly the next one's too.
+    /// Entries come directory by directory, so that the last one's parent is mostly the next one's too.
     last_parent: Option<(Vec<u8>, Id)>,
 }
 
@@ -197,7 +197,7 @@ impl Tree {
             if let Some(existing) = existing {
                 self.inodes[parent as usize].children.remove(base);
                 self.release(existing);
-                // With a folder or link of that name the target may be gone: nobody unpacks that.
+                // With a directory or link of that name the target may be gone: nobody unpacks that.
                 self.hard_link_target(entry, parent, base)?;
             }
             return self.insert(parent, base, Name { inode: target, layer });
@@ -216,9 +216,9 @@ impl Tree {
 
     fn hard_link_target(&mut self, entry: &Entry, parent: Id, base: &[u8]) -> Result<Id, Fault> {
         let (target_path, target_base) = split_path(entry.link);
-        let folder = self.walk(target_path, None, entry.link)?;
-        let Some((folder, target)) =
-            folder.and_then(|folder| Some((folder, self.child(folder, target_base)?)))
+        let directory = self.walk(target_path, None, entry.link)?;
+        let Some((directory, target)) =
+            directory.and_then(|directory| Some((directory, self.child(directory, target_base)?)))
         else {
             return Err(invalid(&[
                 b"the hard link \"",
@@ -237,7 +237,7 @@ impl Tree {
                 b"\"",
             ]));
         }
-        if folder == parent && target_base == base {
+        if directory == parent && target_base == base {
             return Err(invalid(&[b"the hard link \"", entry.path, b"\" points to itself"]));
         }
         Ok(target)
@@ -325,8 +325,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes out of a directory what layers below have there. What comes into it later is of this layer or one above, so
-    /// that each directory is looked through once for a layer, however many marks it has.
+    /// Takes out of a directory what layers below have there. What comes into it later is of this layer or
+    /// one above, so that each directory is looked through once for a layer, however many marks it has.
     fn hide_children(&mut self, directory: Id, layer: u32) -> Result<(), Fault> {
         let mut stack = vec![directory];
         let mut hidden = Vec::new();

@@ -1,7 +1,6 @@
 #include "agent.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -25,13 +24,16 @@ namespace {
 constexpr size_t maxWriteBytes = 32768;
 constexpr size_t maxControlQueueBytes = 1 << 20;
 constexpr int64_t ackTimeoutMs = 5000;
-/** Everything that could still hold a pipe of the main process is killed with it, so this only bounds the absurd. */
+/**
+ * Everything that could still hold a pipe of the main process is killed with it, so this only bounds the
+ * absurd.
+ */
 constexpr int mainDrainMs = 2000;
 constexpr int execDrainMs = 1000;
 constexpr int64_t haltMs = 2000;
 const std::string mainId = "main";
 
-char scratch[65536];
+char readBuffer[65536];
 
 class RequestError : public std::runtime_error {
  public:
@@ -110,7 +112,7 @@ void Agent::run() {
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   childSignals_.reset(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
-  loop_.add(childSignals_.get(), EPOLLIN, [this](uint32_t) {
+  loop_.add(childSignals_.get(), event::readable, [this](uint32_t) {
     signalfd_siginfo info[16];
     while (::read(childSignals_.get(), info, sizeof info) > 0) {
     }
@@ -137,7 +139,7 @@ void Agent::connectControl() {
   }
   redialMs_ = 1;
   decoder_ = FrameDecoder();
-  loop_.add(control_.get(), EPOLLIN, [this](uint32_t events) { onControl(events); });
+  loop_.add(control_.get(), event::readable, [this](uint32_t events) { onControl(events); });
   sendControl({{"hello",
                 {{"role", "control"},
                  {"protocol", 1},
@@ -150,18 +152,19 @@ void Agent::loseControl() {
   loop_.remove(control_.get());
   control_.reset();
   controlOut_.clear();
-  if (!transport_->canRedial()) powerOff(machine_);  // the monitor is gone, and with it whoever could ask for anything
+  // The monitor is gone, and with it all who could ask for anything.
+  if (!transport_->canRedial()) powerOff(machine_);
   connectControl();
 }
 
 void Agent::onControl(uint32_t events) {
-  if ((events & EPOLLOUT) && !controlOut_.flush(control_.get(), maxWriteBytes)) return loseControl();
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) readControl();
+  if ((events & event::writable) && !controlOut_.flush(control_.get(), maxWriteBytes)) return loseControl();
+  if (events & (event::readable | event::hungUp)) readControl();
   updateControl();
 }
 
 void Agent::readControl() {
-  const ssize_t got = ::recv(control_.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+  const ssize_t got = ::recv(control_.get(), readBuffer, sizeof readBuffer, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return loseControl();
   struct {
@@ -173,7 +176,7 @@ void Agent::readControl() {
     }
   } handler{*this};
   try {
-    decoder_.feed(std::string_view(scratch, static_cast<size_t>(got)), handler);
+    decoder_.feed(std::string_view(readBuffer, static_cast<size_t>(got)), handler);
   } catch (const ProtocolError&) {
     loseControl();
   }
@@ -190,7 +193,7 @@ void Agent::sendControl(const Json& message) {
 void Agent::updateControl() {
   if (!control_) return;
   const bool readable = controlOut_.size() < maxControlQueueBytes;
-  loop_.modify(control_.get(), (readable ? EPOLLIN : 0u) | (controlOut_.empty() ? 0u : EPOLLOUT));
+  loop_.modify(control_.get(), (readable ? event::readable : 0u) | (controlOut_.empty() ? 0u : event::writable));
 }
 
 void Agent::handle(const std::string& text) {
@@ -357,7 +360,8 @@ void Agent::killAll() {
 
 void Agent::mainEnded() {
   mainEnded_ = true;
-  // Behind the exit: the monitor may end the machine as soon as it has recorded that. A failed start is answered first.
+  // Behind the exit: the monitor may end the machine as soon as it has recorded that. A failed start is
+  // answered first.
   const bool alone = sessions_.size() == 1 && !sessions_.begin()->second->failedToStart();
   if (machine_.disposable && alone) sessions_.begin()->second->sendNext({{"halt", true}});
   loop_.after(ackTimeoutMs, [this] { beginHalt(); });

@@ -6,7 +6,9 @@
 
 namespace mocker {
 
-/** Applies the `params` of configure, once; afterwards `/` is the workload's root. Throws std::runtime_error. */
+/**
+ * Applies the `params` of configure, once; afterwards `/` is the workload's root. Throws std::runtime_error.
+ */
 void configure(const Json& params, Machine& machine);
 
 }  // namespace mocker

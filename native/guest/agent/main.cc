@@ -32,7 +32,9 @@ void occupyStdio() {
   }
 }
 
-/** Blocked rather than ignored: a blocked mask is reset in children, and SIGCHLD is read from a descriptor. */
+/**
+ * Blocked rather than ignored: a blocked mask is reset in children, and SIGCHLD is read from a descriptor.
+ */
 void blockSignals() {
   sigset_t all;
   sigfillset(&all);
@@ -53,7 +55,8 @@ int main() {
     return 64;
   }
   occupyStdio();
-  // Not the engine's, which the simulation would inherit: what is made in here is for the workload's users, too.
+  // Not the engine's, which the simulation would inherit: what is made in here is for the workload's users,
+  // too.
   ::umask(022);
   blockSignals();
   ::prctl(PR_SET_NAME, "mocker-agent");

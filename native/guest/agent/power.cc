@@ -12,8 +12,8 @@ void settleFileSystems(const Machine& machine) {
   ::sync();
   ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
   if (!machine.upperDisk) return;
-  // The disk's mount was detached with the old root; its super block can still be reconfigured through the descriptor.
-  // Read-only means: journal written and empty, the disk clean for its next boot.
+  // The disk's mount was detached with the old root; its super block can still be reconfigured through the
+  // descriptor. Read-only means: journal written and empty, the disk clean for its next boot.
   Fd context(::fspick(machine.upperDisk.get(), "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
   if (!context) return;
   ::fsconfig(context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0);
@@ -22,8 +22,9 @@ void settleFileSystems(const Machine& machine) {
 
 void powerOff(const Machine& machine) {
   if (machine.simulation) ::_exit(0);
-  // libkrun on x86_64 has no ACPI power-off: it ends on the keyboard controller's reset (the kernel runs with reboot=k).
-  // On aarch64 PSCI's SYSTEM_RESET ends it just the same, so a restart is the one command that works on both.
+  // libkrun on x86_64 has no ACPI power-off: it ends on the keyboard controller's reset (the kernel runs with
+  // reboot=k). On aarch64 PSCI's SYSTEM_RESET ends it just the same, so a restart is the one command that
+  // works on both.
   ::reboot(RB_AUTOBOOT);
   for (;;) ::pause();
 }

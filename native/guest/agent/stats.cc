@@ -30,8 +30,8 @@ int64_t memInfoKiB(const std::string& text, const char* key) {
 Json readStats(const Machine& machine) {
   int64_t processes = 0;
   int64_t residentPages = 0;
-  const int folder = ::openat(machine.proc.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(folder < 0 ? nullptr : ::fdopendir(folder), ::closedir);
+  const int directory = ::openat(machine.proc.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(directory < 0 ? nullptr : ::fdopendir(directory), ::closedir);
   while (const dirent* entry = entries ? ::readdir(entries.get()) : nullptr) {
     const std::string name = entry->d_name;
     if (name[0] < '1' || name[0] > '9' || name == "1") continue;

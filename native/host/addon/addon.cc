@@ -7,10 +7,11 @@
 
 #include "common/file.h"
 #include "common/sys-error.h"
-#include "host/core/files.h"
-#include "host/core/kvm.h"
+#include "host/os/files.h"
+#include "host/os/kvm.h"
+#include "host/os/peer.h"
 #include "host/core/libkrun.h"
-#include "host/core/process.h"
+#include "host/os/process.h"
 #include "image-root.h"
 #include "layer-blob.h"
 #include "process-watch.h"
@@ -18,7 +19,10 @@
 namespace mocker {
 namespace {
 
-/** Runs `body`; a C++ exception becomes a JavaScript Error with `code` (ENOENT, …) and `errno` like Node's own. */
+/**
+ * Runs `body`; a C++ exception becomes a JavaScript Error with `code` (ENOENT, …) and `errno` like Node's
+ * own.
+ */
 Napi::Value guarded(const Napi::CallbackInfo& info, const std::function<Napi::Value(Napi::Env)>& body) {
   const Napi::Env env = info.Env();
   try {
@@ -52,7 +56,9 @@ std::optional<std::string> optionalText(const Napi::CallbackInfo& info, size_t i
   return text(info, index);
 }
 
-/** spawnDetached(argv: string[], logPath: string, onExit?: (exitCode | null, signal | null) => void): number */
+/**
+ * spawnDetached(argv: string[], logPath: string, onExit?: (exitCode | null, signal | null) => void): number
+ */
 Napi::Value spawn(const Napi::CallbackInfo& info) {
   return guarded(info, [&](Napi::Env env) -> Napi::Value {
     SpawnOptions options;

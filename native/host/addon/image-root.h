@@ -5,8 +5,9 @@
 namespace mocker {
 
 /**
- * The binding of the merge of native/codec. Each step runs in the thread pool, one at a time for a root, and returns a
- * Promise<{ status, error, answer: Buffer, metadataBytes, inodes, extents: number[] }>, see codec.h.
+ * The binding of the merge of native/codec. Each step runs in the thread pool, one at a time for a root, and
+ * returns a Promise<{ status, error, answer: Buffer, metadataBytes, inodes, extents: number[] }>, see
+ * codec.h.
  */
 
 /** openRoot(): an image without layers yet, freed with its garbage or by closeRoot */

@@ -1,4 +1,5 @@
-// The binding of native/codec: reads, decompresses and hashes in the thread pool, into buffers that the caller keeps.
+// The binding of native/codec: reads, decompresses and hashes in the thread pool, into buffers that the
+// caller keeps.
 #include "layer-blob.h"
 
 #include <string>

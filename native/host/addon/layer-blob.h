@@ -4,12 +4,15 @@
 
 namespace mocker {
 
-/** openBlob(fd, blobBits: 256 | 512, tarBits, windowLog): a blob that is read as its tar, freed with its garbage */
+/**
+ * openBlob(fd, blobBits: 256 | 512, tarBits, windowLog): a blob that is read as its tar, freed with its
+ * garbage
+ */
 Napi::Value openBlob(const Napi::CallbackInfo& info);
 
 /**
- * readBlob(blob, available: number, last: boolean, output: Uint8Array): Promise<[produced, position, status]>, see
- * codec.h; runs in the thread pool. One call at a time for a blob.
+ * readBlob(blob, available: number, last: boolean, output: Uint8Array): Promise<[produced, position,
+ * status]>, see codec.h; runs in the thread pool. One call at a time for a blob.
  */
 Napi::Value readBlob(const Napi::CallbackInfo& info);
 

@@ -1,12 +1,11 @@
 #include "process-watch.h"
 
-#include <sys/syscall.h>
 #include <uv.h>
 
 #include <memory>
 
 #include "common/sys-error.h"
-#include "host/core/process.h"
+#include "host/os/process.h"
 
 namespace mocker {
 namespace {
@@ -134,9 +133,7 @@ Napi::Value watchProcess(Napi::Env env, pid_t pid, uint64_t startTimeTicks, Napi
 }
 
 void reapChild(Napi::Env env, pid_t pid, const Napi::Value& onExit) {
-  Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) throwErrno("pidfd_open " + std::to_string(pid));
-  auto* watch = new ProcessWatch(env, std::move(pidfd), ProcessWatch::Role::reaper);
+  auto* watch = new ProcessWatch(env, openChild(pid), ProcessWatch::Role::reaper);
   if (onExit.IsFunction()) watch->setCallback(onExit.As<Napi::Function>());
 }
 

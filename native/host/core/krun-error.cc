@@ -16,8 +16,8 @@ struct Meaning {
 // Taken from libkrun's src/libkrun/src/lib.rs: what each call rejects, and with which errno.
 constexpr Meaning meanings[] = {
     {"krun_set_vm_config", EINVAL, "libkrun does not accept this number of CPUs or this amount of memory"},
-    {"krun_set_root", EINVAL, "the boot folder's path is not valid UTF-8"},
-    {"krun_add_virtiofs", EINVAL, "the shared folder's path is not valid UTF-8"},
+    {"krun_set_root", EINVAL, "the boot directory's path is not valid UTF-8"},
+    {"krun_add_virtiofs", EINVAL, "the shared directory's path is not valid UTF-8"},
     {"krun_add_disk", EINVAL, "the disk's path is not valid UTF-8, or its format is not known to this libkrun"},
     {"krun_add_vsock_port", ENODEV, "the VM has no vsock device"},
     {"krun_set_port_map", EINVAL,
@@ -29,7 +29,7 @@ constexpr Meaning meanings[] = {
     {"krun_set_kernel", EINVAL, "it is not a kernel image that this libkrun can boot"},
     {"krun_start_enter", ENOENT, "the guest kernel could not be loaded"},
     {"krun_start_enter", EINVAL,
-     "libkrun could not build the VM: a disk or shared folder cannot be opened, the memory cannot be "
+     "libkrun could not build the VM: a disk or shared directory cannot be opened, the memory cannot be "
      "allocated, or KVM refused it (libkrun's own message is above)"},
     {"krun_start_enter", ENOMEM, "the host has not enough memory for the VM"},
 };

@@ -38,7 +38,10 @@ bool isKernelImage(const std::string& path) {
   return std::string_view(header, 4) == "\177ELF" && header[16] == 2 && header[17] == 0;
 }
 
-/** The file behind a loaded symbol, symbolic links resolved: `dlopen("libkrun.so.1")` does not say what it found. */
+/**
+ * The file behind a loaded symbol, symbolic links resolved: `dlopen("libkrun.so.1")` does not say what it
+ * found.
+ */
 std::string fileOf(const void* symbol, const std::string& fallback) {
   Dl_info info{};
   const char* name = dladdr(symbol, &info) && info.dli_fname ? info.dli_fname : fallback.c_str();
@@ -102,7 +105,8 @@ struct CallFeature {
 };
 constexpr CallFeature callFeatures[] = {
     {"disks", "1.9 built with BLK=1", [](const KrunApi& a) { return a.add_disk2 || a.add_disk; }},
-    // The format number is checked only when the VM is built; has_feature and VMDK support are of the same release.
+    // The format number is checked only when the VM is built; has_feature and VMDK support are of the same
+    // release.
     {"vmdk", "1.17", [](const KrunApi& a) { return a.add_disk2 && a.add_vsock; }},
     {"shares", "1.9", [](const KrunApi& a) { return a.add_virtiofs || a.add_virtiofs3; }},
     {"read-only-shares", "1.18", [](const KrunApi& a) { return a.add_virtiofs3 != nullptr; }},

@@ -44,12 +44,14 @@ struct KrunApi {
 class Libkrun {
  public:
   /**
-   * Loads libkrun and finds its guest kernel: a libkrunfw, which is loaded too (libkrun then finds it by its soname,
-   * even in a jail where no library can be opened any more), or a kernel image, which libkrun reads when a VM starts.
+   * Loads libkrun and finds its guest kernel: a libkrunfw, which is loaded too (libkrun then finds it by its
+   * soname, even in a jail where no library can be opened any more), or a kernel image, which libkrun reads
+   * when a VM starts.
    *
    * @param krunPath   an absolute path (nothing else is tried), or nothing: `bundledDir`, then the system's
-   * @param kernelPath an absolute path of a libkrunfw or of an ELF kernel image, or nothing: the libkrunfw beside a
-   *                   chosen libkrun, then `vmlinux` or libkrunfw in `bundledDir`, then the system's libkrunfw
+   * @param kernelPath an absolute path of a libkrunfw or of an ELF kernel image, or nothing: the libkrunfw
+   *                   beside a chosen libkrun, then `vmlinux` or libkrunfw in `bundledDir`, then the system's
+   *                   libkrunfw
    * @param bundledDir where Mocker's own libraries are; empty: none
    * @throws std::runtime_error that names what was tried and why each failed
    */

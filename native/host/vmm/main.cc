@@ -1,8 +1,6 @@
 // mocker-vmm: the monitor of one VM. `mocker-vmm <absolute path of vmm.json>`; see spec.h.
-// `mocker-vmm --remove <absolute path>` removes a VM's folder; see remove-tree.h.
+// `mocker-vmm --remove <absolute path>` removes a VM's directory; see remove-tree.h.
 
-#include <linux/close_range.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,11 +15,12 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/sys-error.h"
-#include "child/child.h"
+#include "host/os/child.h"
+#include "host/os/process.h"
+#include "host/os/remove-tree.h"
 #include "monitor/monitor.h"
 #include "notice.h"
 #include "records/records.h"
-#include "records/remove-tree.h"
 #include "spec.h"
 
 namespace {
@@ -98,10 +97,9 @@ int main(int argc, char** argv) {
     std::fputs("usage: mocker-vmm <absolute path of vmm.json>\n", stderr);
     return exitUsage;
   }
-  ::close_range(3, ~0u, 0);
-  // Big buffers are rare: give them back to the system at once.
-  ::mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-  ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+  mocker::closeFrom(3);
+  // Big buffers are rare.
+  mocker::returnFreeMemory();
   prepareSignals();
   try {
     const mocker::VmSpec spec = mocker::loadVmSpec(argv[1]);

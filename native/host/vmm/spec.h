@@ -19,7 +19,7 @@ struct DiskSpec {
   bool readOnly = false;
 };
 
-/** A host folder given to the guest by virtio-fs under `tag`. */
+/** A host directory given to the guest by virtio-fs under `tag`. */
 struct ShareSpec {
   std::string tag;
   std::string path;
@@ -47,7 +47,7 @@ struct KrunSpec {
 struct SimulationSpec {
   enum class Network { host, none };
   Network network = Network::host;
-  /** Folders that the agent will mount: root file system, upper, work, volume sources. */
+  /** Directories that the agent will mount: root file system, upper, work, volume sources. */
   std::vector<std::string> paths;
 };
 
@@ -74,7 +74,10 @@ struct VmSpec {
   std::string monitorSocketPath() const { return runDir + "/monitor.sock"; }
 };
 
-/** Parses the text of vmm.json. Throws std::runtime_error that names the offending member: `vmm.json: krun.cpus: …`. */
+/**
+ * Parses the text of vmm.json. Throws std::runtime_error that names the offending member: `vmm.json:
+ * krun.cpus: …`.
+ */
 VmSpec parseVmSpec(const std::string& text);
 
 /** Reads and parses `path`. Throws std::runtime_error; see parseVmSpec. */

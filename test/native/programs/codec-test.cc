@@ -1,6 +1,5 @@
-// Feeds native/codec what no registry should send, so that the sanitizers see what it does with it.
-// The folder has `NAME.plain` with its compressed forms `NAME.gz` and `NAME.zst`. The same happens every
-// time.
+// Feeds native/codec what no registry should send, so that the sanitizers see what it does with it. The
+// directory has `NAME.plain` with its compressed forms `NAME.gz` and `NAME.zst`. The same happens every time.
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -250,9 +249,9 @@ void unreadable() {
   expect(readOnce(blob.get(), 1 << 20, 2000, true, {100}, output).status == mockerUnreadable, "no file");
 }
 
-std::vector<Sample> readSamples(const std::string& folder) {
+std::vector<Sample> readSamples(const std::string& directory) {
   std::vector<Sample> found;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
     if (entry.path().extension() != ".plain") continue;
     const auto read = [&](const char* extension) {
       std::ifstream stream(std::filesystem::path(entry.path()).replace_extension(extension), std::ios::binary);
@@ -261,9 +260,9 @@ std::vector<Sample> readSamples(const std::string& folder) {
     };
     found.push_back({entry.path().stem(), read(".plain"), read(".gz"), read(".zst")});
   }
-  // A folder has no order.
+  // A directory has no order.
   std::sort(found.begin(), found.end(), [](const Sample& a, const Sample& b) { return a.name < b.name; });
-  expect(!found.empty(), "samples in " + folder);
+  expect(!found.empty(), "samples in " + directory);
   return found;
 }
 
@@ -280,5 +279,5 @@ const std::map<std::string, void (*)()> tests = {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return runTest(tests, [](const std::string& folder) { samples = readSamples(folder); }, argc, argv);
+  return runTest(tests, [](const std::string& directory) { samples = readSamples(directory); }, argc, argv);
 }

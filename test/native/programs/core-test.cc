@@ -17,10 +17,10 @@
 
 #include "guest/agent/rootfs/tree-archive.h"
 #include "common/sys-error.h"
-#include "host/core/files.h"
+#include "host/os/files.h"
 #include "host/core/krun-error.h"
 #include "host/core/libkrun.h"
-#include "host/core/process.h"
+#include "host/os/process.h"
 #include "scratch.h"
 
 namespace {
@@ -119,7 +119,7 @@ void spawnAndReap() {
   }
   const auto text = readFile(log, 1 << 16);
   expectContains(text, "out\nerr\n");
-  // 0, 1, 2 and the folder that ls reads.
+  // 0, 1, 2 and the directory that ls reads.
   expectContains(text, "\n4\n");
   expect(text.find("HOME=") == std::string::npos, "no environment");
   expectContains(messageOf([&] { spawnDetached({{scratch + "/none"}, log}); }), "none: no such file or directory");

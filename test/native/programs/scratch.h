@@ -1,4 +1,4 @@
-// What the tests of native code share: a scratch folder, and checks that say what they found.
+// What the tests of native code share: a scratch directory, and checks that say what they found.
 #pragma once
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 namespace mocker {
 
-/** The folder of the test that runs. */
+/** The directory of the test that runs. */
 inline std::string scratch;
 
 inline void expectEqual(const std::string& actual, const std::string& wanted) {
@@ -74,9 +74,9 @@ int failure(Call call) {
   return call() < 0 ? errno : 0;
 }
 
-/** The test that the arguments name, in its folder. */
+/** The test that the arguments name, in its directory. */
 inline int runInScratch(const std::map<std::string, void (*)()>& tests, int argc, char** argv) {
-  return runTest(tests, [](const std::string& folder) { scratch = folder; }, argc, argv);
+  return runTest(tests, [](const std::string& directory) { scratch = directory; }, argc, argv);
 }
 
 }  // namespace mocker

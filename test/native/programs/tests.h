@@ -1,5 +1,5 @@
-// A program of tests: `PROGRAM list` names them; `PROGRAM <name> <folder>` runs one and exits 0 or says why
-// not.
+// A program of tests: `PROGRAM list` names them; `PROGRAM <name> <directory>` runs one and exits 0 or says
+// why not.
 #pragma once
 
 #include <cstdio>
@@ -14,8 +14,8 @@ inline void expect(bool condition, const std::string& what) {
   if (!condition) throw std::runtime_error("expected: " + what);
 }
 
-/** `prepare` is given the folder before the test runs. */
-inline int runTest(const std::map<std::string, void (*)()>& tests, void (*prepare)(const std::string& folder), int argc,
+/** `prepare` is given the directory before the test runs. */
+inline int runTest(const std::map<std::string, void (*)()>& tests, void (*prepare)(const std::string& directory), int argc,
                    char** argv) {
   const std::string name = argc > 1 ? argv[1] : "list";
   if (name == "list") {

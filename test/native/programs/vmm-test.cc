@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -25,9 +25,10 @@
 #include "common/unix-socket.h"
 #include "host/vmm/streams/child-output.h"
 #include "host/vmm/streams/framed-connection.h"
-#include "host/vmm/jail/jail.h"
-#include "host/vmm/jail/landlock.h"
-#include "host/vmm/jail/syscall-filter.h"
+#include "host/os/linux/jail/jail.h"
+#include "host/os/linux/jail/landlock.h"
+#include "host/os/linux/jail/syscall-filter.h"
+#include "host/vmm/monitor/handshake.h"
 #include "scratch.h"
 
 namespace {
@@ -120,7 +121,7 @@ void slowPeerIsWaitedFor() {
   const std::string payload(1 << 20, 'x');
   connection.send(FrameType::in, payload);
   expect(connection.queuedBytes() > 0, "more than a socket takes");
-  loop.add(peer.get(), EPOLLIN, [&, fd = peer.get()](uint32_t) {
+  loop.add(peer.get(), event::readable, [&, fd = peer.get()](uint32_t) {
     char bytes[65536];
     const ssize_t got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     if (got > 0) taken.append(bytes, static_cast<size_t>(got));
@@ -137,7 +138,7 @@ void connectionEndsWithinItsCall() {
   Loop loop;
   auto [own, peer] = socketPair();
   std::unique_ptr<FramedConnection> connection;
-  std::shared_ptr<FramedConnection> buried;
+  std::shared_ptr<FramedConnection> pendingDelete;
   int messages = 0;
   FramedConnection::Events events;
   events.message = [&](std::string&&) {
@@ -146,15 +147,49 @@ void connectionEndsWithinItsCall() {
   };
   events.drained = [] {};
   // As the monitor does.
-  events.closed = [&] { buried = std::move(connection); };
+  events.closed = [&] { pendingDelete = std::move(connection); };
   loop.beforeSleep([&] {
-    if (buried) loop.stop();
-    buried.reset();
+    if (pendingDelete) loop.stop();
+    pendingDelete.reset();
   });
   connection = std::make_unique<FramedConnection>(loop, std::move(own), std::string(), 64, std::move(events));
   writeFully(peer.get(), frame(FrameType::json, "1") + frame(FrameType::err, "ignored") + frame(FrameType::json, "2"));
   loop.run();
   expect(messages == 2 && !connection, "two messages, and an end");
+}
+
+// --- handshakes ---
+
+/** A hello, or what is none, that is read in the round in which its time is over. */
+void handshakeInTheLastMoment(const std::string& sent) {
+  Loop loop;
+  auto [own, peer] = socketPair();
+  std::unique_ptr<Handshake> handshake;
+  int calls = 0;
+  // As the monitor does: the object is destroyed after the round, in which its timer is due as well.
+  handshake = std::make_unique<Handshake>(
+      loop, std::move(own), [&](Handshake&, Fd fd, const Json&, std::string) { calls += fd ? 1 : 100; }, 0);
+  expect(sent.empty() ? shutdown(peer.get(), SHUT_WR) == 0 : writeFully(peer.get(), sent), "what the peer does");
+  loop.beforeSleep([&] {
+    if (calls == 0) return;
+    handshake.reset();
+    loop.stop();
+  });
+  loop.run();
+  expectEqual(std::to_string(calls), sent.empty() ? "100" : "1");
+}
+
+void helloInTheLastMoment() { handshakeInTheLastMoment(jsonFrame({{"hello", {{"role", "control"}}}})); }
+
+void closeInTheLastMoment() { handshakeInTheLastMoment({}); }
+
+void farTimersWait() {
+  Loop loop;
+  bool early = false;
+  loop.after(std::numeric_limits<int64_t>::max(), [&] { early = true; });
+  loop.after(0, [&] { loop.stop(); });
+  loop.run();
+  expect(!early, "the last of all moments not to have come");
 }
 
 // --- the jail ---
@@ -164,13 +199,13 @@ constexpr const char* outside = "/etc/passwd";
 JailPlan somePlan() {
   JailPlan plan;
   plan.attachPoint = scratch;
-  plan.folders = {"/boot/dev"};
+  plan.directories = {"/boot/dev"};
   using Kind = JailEntry::Kind;
   plan.entries.push_back({fill("program", "#!/bin/sh\n"), "/boot/init", Kind::program, true});
   plan.entries.push_back({fill("disk", "disk"), scratch + "/disk", Kind::disk, false});
   plan.entries.push_back({fill("image", "image"), scratch + "/image", Kind::disk, true});
   for (const char* name : {"/writable", "/readonly"}) {
-    expect(mkdir((scratch + name).c_str(), 0755) == 0 || errno == EEXIST, "a folder");
+    expect(mkdir((scratch + name).c_str(), 0755) == 0 || errno == EEXIST, "a directory");
     plan.entries.push_back({scratch + name, std::string("/share") + name, Kind::share, name[1] == 'r'});
   }
   plan.entries.push_back({"/dev/null", "/dev/null", Kind::device, false});
@@ -201,7 +236,7 @@ void jailContains() {
                expect(opening(scratch + "/disk", O_RDWR) == 0, "the disk to be writable");
                expect(opening(scratch + "/image", O_RDONLY) == 0, "the image to be readable");
                expect(opening(scratch + "/image", O_RDWR) != 0, "the image not to be writable");
-               expect(opening(scratch + "/program", O_RDONLY) == ENOENT, "nothing else of that folder to be there");
+               expect(opening(scratch + "/program", O_RDONLY) == ENOENT, "nothing else of that directory to be there");
                expect(creating("/share/writable/new") == 0, "the writable share to be writable");
                expect(creating("/share/readonly/new") != 0, "the read-only share not to be");
                expect(opening("/dev/null", O_RDWR) == 0, "/dev/null to work");
@@ -230,8 +265,8 @@ void jailNamesWhatIsMissing() {
 
 void jailWithoutNamespaces() {
   const auto plan = somePlan();
-  const auto boot = scratch + "/bootfolder";
-  expect(mkdir(boot.c_str(), 0755) == 0, "a folder");
+  const auto boot = scratch + "/bootdirectory";
+  expect(mkdir(boot.c_str(), 0755) == 0, "a directory");
   expectExit(inChild([&] {
                // As on a host that allows none: the layers that need no namespace still hold.
                Jail jail(plan);
@@ -244,15 +279,20 @@ void jailWithoutNamespaces() {
                }
                expect(creating(scratch + "/writable/new2") == 0, "the writable share to be writable");
                expect(opening(scratch + "/disk", O_RDWR) == 0, "the disk to be writable");
-               expect(opening(boot, O_RDONLY | O_DIRECTORY) == 0, "the boot folder to be readable");
+               expect(opening(boot, O_RDONLY | O_DIRECTORY) == 0, "the boot directory to be readable");
                return 0;
              }),
              0);
 }
 
-int filtered(bool withoutNetwork) {
+int filtered(bool withoutNetwork, bool withoutListening = true) {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return enterSyscallFilter(withoutNetwork);
+  return enterSyscallFilter({withoutNetwork, withoutListening});
+}
+
+int listening() {
+  const Fd tcp(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return failure([&] { return listen(tcp.get(), 1); });
 }
 
 void filterRefuses() {
@@ -275,6 +315,14 @@ void filterRefuses() {
                expect(filtered(false) == 0, "the filter to be taken");
                expect(failure([] { return socket(AF_INET6, SOCK_DGRAM, 0); }) == 0, "IPv6");
                expect(failure([] { return socket(AF_PACKET, SOCK_RAW, 0); }) == EAFNOSUPPORT, "no raw packets");
+               // To libkrun's TSI this very number says: listen inside the guest.
+               expect(listening() == EPERM, "no listening where nothing is published");
+               return 0;
+             }),
+             0);
+  expectExit(inChild([] {
+               expect(filtered(false, false) == 0, "the filter to be taken");
+               expect(listening() == 0, "listening for what is published");
                return 0;
              }),
              0);
@@ -296,6 +344,9 @@ const std::map<std::string, void (*)()> tests = {
     {"a peer that reads no more is heard to its end", deafPeerIsHeard},
     {"what a slow peer does not take is kept for it, and what is too long ends it", slowPeerIsWaitedFor},
     {"a connection that breaks the protocol ends, and may be destroyed then", connectionEndsWithinItsCall},
+    {"a hello that comes with the end of its time is taken once", helloInTheLastMoment},
+    {"a connection that closes with the end of its time ends once", closeInTheLastMoment},
+    {"a timer for the end of all times waits", farTimersWait},
     {"the jail shows what was planned and nothing else", jailContains},
     {"the jail names what does not exist", jailNamesWhatIsMissing},
     {"the jail's other layers hold without namespaces", jailWithoutNamespaces},

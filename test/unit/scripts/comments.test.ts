@@ -61,6 +61,21 @@ test("a tag of JSDoc gets a line of its own, whole", () => {
   assert.equal(lines.at(-2), " * @returns {Map<string, number>}");
 });
 
+test("links, code and tags with what they are about are not parted", () => {
+  for (const whole of ["{@link somewhere}", "`some code`", "@throws NOT_FOUND"]) {
+    for (let before = 80; before < commentColumns; before++) {
+      const source = ` * ${"x".repeat(before)} ${whole} ${long}`;
+      assert.ok(wrapComments(source).includes(whole), source);
+    }
+  }
+});
+
+test("indented text is left alone", () => {
+  const source = `//!   16 bytes: ${long}`;
+  assert.equal(wrapComments(source), source);
+  assert.deepEqual(wideComments(source), [1]);
+});
+
 test("an item of a list hangs, and the next one is left alone", () => {
   const lines = wrapComments([` * - ${long}`, "   and so on", " * - next"].join("\n")).split("\n");
   assert.match(lines[1] ?? "", /^ \* {3}word/);

@@ -157,12 +157,12 @@ export function recordChain(record: ImageRecord): Digest {
 const maximumAttestations = 64;
 
 /** The record with further attestations; of very many, the oldest are dropped. */
-export function withAttestations(record: ImageRecord, brought: readonly AttestationRecord[]): ImageRecord {
-  if (brought.length === 0) return record;
+export function withAttestations(record: ImageRecord, added: readonly AttestationRecord[]): ImageRecord {
+  if (added.length === 0) return record;
   const known = (record.attestations ?? []).filter(({ digest }) =>
-    brought.every((one) => one.digest !== digest),
+    added.every((one) => one.digest !== digest),
   );
-  return { ...record, attestations: [...known, ...brought].slice(-maximumAttestations) };
+  return { ...record, attestations: [...known, ...added].slice(-maximumAttestations) };
 }
 
 /**

@@ -23,7 +23,9 @@ const adoptTimeoutMs = 5_000;
 const lastWordsTimeoutMs = 2_000;
 /** Beyond a stop's own grace: the agent kills, syncs and unmounts in this time, or the monitor is killed. */
 const haltTimeoutMs = 20_000;
-/** About 68 years: what is longer is no number of milliseconds that every reader of JSON takes for an integer. */
+/**
+ * About 68 years: what is longer is no number of milliseconds that every reader of JSON takes for an integer.
+ */
 const longestGraceMs = 2 ** 31 * 1000;
 
 /** Where a machine lives. */
@@ -49,10 +51,10 @@ export interface MachineStats {
 }
 
 /**
- * One launch of a machine, from its monitor's process to its end: launch, connect, start; meanwhile execs, streams
- * and archives. It knows nothing of VMs, their names or their records: a VM has a machine while it runs, and a
- * helper machine is one without a VM. Whatever ends the monitor's process ends the machine; the monitor's exit
- * record says how, or one that is made here.
+ * One launch of a machine, from its monitor's process to its end: launch, connect, start; meanwhile execs,
+ * streams and archives. It knows nothing of VMs, their names or their records: a VM has a machine while it
+ * runs, and a helper machine is one without a VM. Whatever ends the monitor's process ends the machine; the
+ * monitor's exit record says how, or one that is made here.
  */
 export class Machine {
   /** RFC 3339. */
@@ -206,8 +208,8 @@ export class Machine {
   }
 
   /**
-   * Stream of the root file system, or of what `copy` names in it, as a tar archive, made by the agent: as the
-   * workload sees it, without mounts and volumes. Status 2 says that there is no such path.
+   * Stream of the root file system, or of what `copy` names in it, as a tar archive, made by the agent: as
+   * the workload sees it, without mounts and volumes. Status 2 says that there is no such path.
    */
   async archive(copy?: CopyPath): Promise<Socket> {
     const { stream } = await this.#run({
@@ -242,8 +244,9 @@ export class Machine {
   }
 
   /**
-   * Sends a signal to the main process and, after the grace, KILL; resolves when the machine has ended. A guest that
-   * has not ended then is ended from outside. `graceSeconds` may be any number; negative: for ever.
+   * Sends a signal to the main process and, after the grace, KILL; resolves when the machine has ended. A
+   * guest that has not ended then is ended from outside. `graceSeconds` may be any number; negative: for
+   * ever.
    */
   async stop(signal: number, graceSeconds: number): Promise<void> {
     const graceMs = graceSeconds < 0 ? -1 : Math.min(Math.ceil(graceSeconds * 1000), longestGraceMs);
@@ -252,7 +255,9 @@ export class Machine {
     else await this.endWithin(graceMs + haltTimeoutMs);
   }
 
-  /** KILL to the main process, and to the monitor of a guest that does not end by that; resolves at the end. */
+  /**
+   * KILL to the main process, and to the monitor of a guest that does not end by that; resolves at the end.
+   */
   async terminate(): Promise<void> {
     if (this.connected) {
       this.signal("main", 9).catch(() => undefined);
@@ -275,7 +280,10 @@ export class Machine {
     await this.ended;
   }
 
-  /** Kills the monitor, and with it the guest. `why` is the exit record, unless the monitor wrote of a failed start. */
+  /**
+   * Kills the monitor, and with it the guest. `why` is the exit record, unless the monitor wrote of a failed
+   * start.
+   */
   kill(why?: VmExitRecord): void {
     if (this.#processEnd.signal.aborted) return;
     this.#failure ??= why;

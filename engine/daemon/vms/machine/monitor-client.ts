@@ -25,10 +25,10 @@ interface Pending {
 export type Fields = Record<string, unknown>;
 
 /**
- * Control connection to one machine's monitor, and through it to the guest agent. Requests sent before the agent
- * has dialled in are queued by the monitor. Request ids are random, so that a new engine never takes an answer
- * meant for its predecessor. The guest is hostile: what makes no sense is ignored, what is no frame at all ends the
- * connection.
+ * Control connection to one machine's monitor, and through it to the guest agent. Requests sent before the
+ * agent has dialled in are queued by the monitor. Request ids are random, so that a new engine never takes an
+ * answer meant for its predecessor. The guest is hostile: what makes no sense is ignored, what is no frame at
+ * all ends the connection.
  */
 export class MonitorClient {
   readonly #path: string;

@@ -6,8 +6,8 @@ import { type VmConfig, VmFiles } from "./vm-record.ts";
 const idPattern = /^[0-9a-f]{64}$/;
 
 /**
- * `<data>/state`: one directory per VM. A directory appears whole and disappears whole: it is made and emptied under
- * a hidden name, and a rename is what counts.
+ * `<data>/state`: one directory per VM. A directory appears whole and disappears whole: it is made and
+ * emptied under a hidden name, and a rename is what counts.
  */
 export class StateDir {
   readonly path: string;

@@ -65,7 +65,9 @@ export interface VmRuntimeRecord {
 
 export type ExitReason = "exited" | "vm-died" | "boot-failed" | "start-failed" | "vmm-killed";
 
-/** `exit.json`: how the last start ended. Written by the monitor; by the engine where the monitor was killed. */
+/**
+ * `exit.json`: how the last start ended. Written by the monitor; by the engine where the monitor was killed.
+ */
 export interface VmExitRecord {
   version: 1;
   exitCode: number;

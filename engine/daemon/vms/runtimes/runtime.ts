@@ -26,8 +26,8 @@ export interface Runtime {
   /** Makes what a start needs on disk. May be called for a VM that has run before: it keeps its files. */
   prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm>;
   /**
-   * The same for a helper machine beside a VM that does not run: it sees the VM's files as they are now and writes
-   * into `scratch` alone.
+   * The same for a helper machine beside a VM that does not run: it sees the VM's files as they are now and
+   * writes into `scratch` alone.
    */
   prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm>;
 }

@@ -6,7 +6,10 @@
 
 namespace mocker {
 
-/** The path to execute for `name`, looked up in the PATH of `env`. Throws SpawnError NOT_FOUND or NOT_EXECUTABLE. */
+/**
+ * The path to execute for `name`, looked up in the PATH of `env`. Throws SpawnError NOT_FOUND or
+ * NOT_EXECUTABLE.
+ */
 std::string findExecutable(const std::string& name, const std::vector<std::string>& env);
 
 }  // namespace mocker

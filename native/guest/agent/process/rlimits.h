@@ -14,7 +14,9 @@ struct ResourceLimit {
   rlimit value;
 };
 
-/** Reads `[{"name":"nofile"|"RLIMIT_NOFILE","soft":n,"hard":n}…]`; -1 is unlimited. Throws std::runtime_error. */
+/**
+ * Reads `[{"name":"nofile"|"RLIMIT_NOFILE","soft":n,"hard":n}…]`; -1 is unlimited. Throws std::runtime_error.
+ */
 std::vector<ResourceLimit> parseLimits(const Json& limits);
 
 }  // namespace mocker

@@ -1,7 +1,6 @@
 #include "session.h"
 
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -13,23 +12,29 @@
 namespace mocker {
 namespace {
 
-/** libkrun 1.17.4 fails on larger guest writes (upstream's BufDescTooSmall); one frame, header included, fits in one. */
+/**
+ * libkrun 1.17.4 fails on larger guest writes (upstream's BufDescTooSmall); one frame, header included, fits
+ * in one.
+ */
 constexpr size_t maxWriteBytes = 32768;
 
-/** What a grandchild may still add after the grace, so that one that writes without end cannot hold the exit back. */
+/**
+ * What a grandchild may still add after the grace, so that one that writes without end cannot hold the exit
+ * back.
+ */
 constexpr size_t maxBytesAfterGrace = 1 << 20;
 
 constexpr int64_t lingerMs = 5000;
 
 /** One for all sessions: it is used within a call only. */
-char scratch[65536];
+char readBuffer[65536];
 
 }  // namespace
 
 Session::Session(Loop& loop, std::string id, Fd stream, Events events)
     : loop_(loop), id_(std::move(id)), stream_(std::move(stream)), events_(std::move(events)) {
   if (stream_) {
-    loop_.add(stream_.get(), EPOLLIN, [this](uint32_t happened) { onStream(happened); });
+    loop_.add(stream_.get(), event::readable, [this](uint32_t happened) { onStream(happened); });
   }
 }
 
@@ -57,9 +62,9 @@ void Session::start(Spawned process, bool forwardStdin) {
   }
   for (auto& source : sources_) {
     if (!source.fd) continue;
-    loop_.add(source.fd.get(), EPOLLIN, [this, &source](uint32_t happened) {
-      if (happened & EPOLLOUT) flushStdin();
-      if (source.fd && (happened & (EPOLLIN | EPOLLHUP | EPOLLERR))) readSource(source);
+    loop_.add(source.fd.get(), event::readable, [this, &source](uint32_t happened) {
+      if (happened & event::writable) flushStdin();
+      if (source.fd && (happened & (event::readable | event::hungUp))) readSource(source);
     });
   }
   // Input that came before the process was there.
@@ -108,17 +113,17 @@ void Session::sendLast(const Json& message) {
 }
 
 void Session::onStream(uint32_t events) {
-  if (events & EPOLLOUT) {
+  if (events & event::writable) {
     if (!out_.flush(stream_.get(), maxWriteBytes)) return loseStream();
   }
-  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+  if (events & (event::readable | event::hungUp)) {
     readStream();
   }
   if (stream_) checkDrained();
 }
 
 void Session::readStream() {
-  const ssize_t got = ::recv(stream_.get(), scratch, sizeof scratch, MSG_DONTWAIT);
+  const ssize_t got = ::recv(stream_.get(), readBuffer, sizeof readBuffer, MSG_DONTWAIT);
   if (got < 0) {
     if (errno != EAGAIN && errno != EINTR) loseStream();
     return;
@@ -144,7 +149,7 @@ void Session::readStream() {
     }
   } handler{*this};
   try {
-    decoder_.feed(std::string_view(scratch, static_cast<size_t>(got)), handler);
+    decoder_.feed(std::string_view(readBuffer, static_cast<size_t>(got)), handler);
   } catch (const ProtocolError&) {
     return loseStream();
   }
@@ -203,7 +208,7 @@ void Session::readSource(Source& source) {
   bool empty = false;
   // A terminal gives at most 4 KiB at a time: gather a frame's worth.
   while (filled < maxWriteBytes) {
-    const ssize_t got = ::read(source.fd.get(), scratch + filled, maxWriteBytes - filled);
+    const ssize_t got = ::read(source.fd.get(), readBuffer + filled, maxWriteBytes - filled);
     if (got > 0) {
       filled += static_cast<size_t>(got);
       continue;
@@ -216,9 +221,9 @@ void Session::readSource(Source& source) {
   }
   const size_t payload = filled - frameHeaderBytes;
   if (payload > 0) {
-    putFrameHeader(scratch, source.type, static_cast<uint32_t>(payload));
+    putFrameHeader(readBuffer, source.type, static_cast<uint32_t>(payload));
     if (graceOver_) bytesAfterGrace_ += payload;
-    send(std::string_view(scratch, filled));
+    send(std::string_view(readBuffer, filled));
   }
   if (ended || (graceOver_ && (empty || bytesAfterGrace_ > maxBytesAfterGrace))) closeSource(source);
   checkDrained();
@@ -271,7 +276,8 @@ void Session::finish(const Json& exit) {
   loop_.cancel(timer_);
   phase_ = Phase::closing;
   send(jsonFrame(exit));
-  // Whoever listens gets the frame before we close: a vsock that is closed early may lose what is in flight.
+  // A peer that listens gets the frame before we close: a vsock that is closed early may lose what is in
+  // flight.
   timer_ = loop_.after(lingerMs, [this] {
     loseStream();
     phase_ = Phase::done;
@@ -284,7 +290,7 @@ void Session::finish(const Json& exit) {
 void Session::update() {
   if (stream_) {
     const bool readable = !streamEnded_ && stdinQueue_.empty();
-    loop_.modify(stream_.get(), (readable ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT));
+    loop_.modify(stream_.get(), (readable ? event::readable : 0u) | (out_.empty() ? 0u : event::writable));
     if (phase_ == Phase::closing && out_.empty() && !shutDown_) {
       shutDown_ = true;
       // The main stream stays open for the acknowledgement and the halt.
@@ -297,9 +303,9 @@ void Session::update() {
   for (auto& source : sources_) {
     if (!source.fd) continue;
     const bool input = terminal_ && !stdinQueue_.empty();
-    loop_.modify(source.fd.get(), (out_.empty() ? EPOLLIN : 0u) | (input ? EPOLLOUT : 0u));
+    loop_.modify(source.fd.get(), (out_.empty() ? event::readable : 0u) | (input ? event::writable : 0u));
   }
-  if (stdin_) loop_.modify(stdin_.get(), stdinQueue_.empty() ? 0u : EPOLLOUT);
+  if (stdin_) loop_.modify(stdin_.get(), stdinQueue_.empty() ? 0u : event::writable);
 }
 
 }  // namespace mocker

@@ -12,8 +12,8 @@
 namespace mocker {
 
 /**
- * Copies between a process and its stream, each direction with its own back-pressure: output is read only when the
- * stream took what was read before, and the stream is read only when the process took its input.
+ * Copies between a process and its stream, each direction with its own back-pressure: output is read only
+ * when the stream took what was read before, and the stream is read only when the process took its input.
  */
 class Session {
  public:
@@ -43,7 +43,10 @@ class Session {
   void start(Spawned process, bool forwardStdin);
   /** The process could not be started: the stream ends with the reason. */
   void startFailed(const SpawnError& error);
-  /** The process was reaped; `status` as from waitpid. What it wrote is still to be read, for at most `graceMs`. */
+  /**
+   * The process was reaped; `status` as from waitpid. What it wrote is still to be read, for at most
+   * `graceMs`.
+   */
   void exited(int status, int graceMs);
   /** False: not a terminal. */
   bool resize(unsigned short rows, unsigned short cols);

@@ -38,7 +38,10 @@ struct Terminal {
   Fd master, slave;
 };
 
-/** A pseudo-terminal of the machine's own devpts, reached through our descriptor and not through the workload's /dev. */
+/**
+ * A pseudo-terminal of the machine's own devpts, reached through our descriptor and not through the
+ * workload's /dev.
+ */
 Terminal openTerminal(const SpawnRequest& request, const Machine& machine) {
   Terminal terminal;
   terminal.master.reset(::openat(machine.devPts.get(), "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
@@ -66,9 +69,9 @@ void writeMap(const Machine& machine, const char* name, const std::string& text)
 }
 
 /**
- * A user namespace of a user without subordinate ids has one user, root, and one group. Any other user is then made by
- * a nested namespace in which that one user is called what was asked for: it sees the wanted ids and owns the files,
- * but there are no two users to be kept apart.
+ * A user namespace of a user without subordinate ids has one user, root, and one group. Any other user is
+ * then made by a nested namespace in which that one user is called what was asked for: it sees the wanted ids
+ * and owns the files, but there are no two users to be kept apart.
  */
 void becomeInNestedNamespace(const Identity& identity, const Machine& machine) {
   if (::unshare(CLONE_NEWUSER) != 0) {
@@ -97,7 +100,7 @@ void become(const Identity& identity, const Machine& machine) {
   }
 }
 
-void makeFolders(const std::string& path) {
+void makeDirectories(const std::string& path) {
   for (size_t at = 1; at != std::string::npos;) {
     at = path.find('/', at);
     ::mkdir(path.substr(0, at).c_str(), 0755);
@@ -140,13 +143,14 @@ void takeStdio(const Stdio& stdio) {
     throw SpawnError("NO_USER", error.what());
   }
   if (!request.detach) {
-    // So that a program of another user can reopen /dev/stdout (as nginx does with its logs); runc does the same.
+    // So that a program of another user can reopen /dev/stdout (as nginx does with its logs); runc does the
+    // same.
     for (const int fd : {0, 1, 2}) {
       if (fd == 0 && !request.stdinOpen && !request.tty) continue;  // that is /dev/null
       if (::fchown(fd, identity.uid, request.tty ? static_cast<gid_t>(-1) : identity.gid) != 0) continue;
     }
   }
-  if (request.createCwd) makeFolders(request.cwd);
+  if (request.createCwd) makeDirectories(request.cwd);
   // Once as root and once as the user: either of them may be the only one that is let in.
   const bool entered = ::chdir(request.cwd.c_str()) == 0;
   become(identity, machine);
@@ -172,8 +176,8 @@ void takeStdio(const Stdio& stdio) {
 }
 
 /**
- * Does not exec: what the agent has open must not be held open here. Ends with 1 and a line on stderr if it fails half-way, with 2 if there is
- * no such path.
+ * Does not exec: what the agent has open must not be held open here. Ends with 1 and a line on stderr if it
+ * fails half-way, with 2 if there is no such path.
  */
 [[noreturn]] void runArchive(const SpawnRequest& request, const Stdio& stdio) {
   resetSignals();

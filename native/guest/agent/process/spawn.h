@@ -27,11 +27,14 @@ struct SpawnRequest {
   bool stdinOpen = false;
   /** True: all of standard input, output and error are /dev/null. */
   bool detach = false;
-  /** Instead of a program: nothing, until it is ended. The main process of a machine that is only looked at. */
+  /**
+   * Instead of a program: nothing, until it is ended. The main process of a machine that is only looked at.
+   */
   bool idle = false;
   /**
-   * Instead of a program: writes the machine's root file system as a tar archive to standard output; with more than one argument what the
-   * second names, called by the third, and with "follow" as the fourth what a link there points to.
+   * Instead of a program: writes the machine's root file system as a tar archive to standard output; with
+   * more than one argument what the second names, called by the third, and with "follow" as the fourth what a
+   * link there points to.
    */
   bool archive = false;
   std::vector<ResourceLimit> rlimits;
@@ -57,8 +60,8 @@ class SpawnError : public std::runtime_error {
 };
 
 /**
- * Runs `request` as a child in its own session with default signal dispositions, and waits until the program has
- * been executed. Throws SpawnError.
+ * Runs `request` as a child in its own session with default signal dispositions, and waits until the program
+ * has been executed. Throws SpawnError.
  */
 Spawned spawn(const SpawnRequest& request, const Machine& machine);
 

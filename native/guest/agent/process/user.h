@@ -23,8 +23,9 @@ class UserError : public std::runtime_error {
 };
 
 /**
- * Resolves `user[:group]`, names or numbers; empty is root. Ids need no entry; names do. Supplementary groups are those
- * of /etc/group that list the user, unless a group is given. `passwd` and `group` are the files' texts. Throws UserError.
+ * Resolves `user[:group]`, names or numbers; empty is root. Ids need no entry; names do. Supplementary groups
+ * are those of /etc/group that list the user, unless a group is given. `passwd` and `group` are the files'
+ * texts. Throws UserError.
  */
 Identity resolveUser(const std::string& spec, const std::string& passwd, const std::string& group);
 

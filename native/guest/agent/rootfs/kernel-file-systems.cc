@@ -17,23 +17,23 @@ namespace {
 
 constexpr unsigned inert = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-Fd mountFolder(const RootTree& root, const Fd& mount, const std::string& path) {
-  attachMount(mount, root.ensure(path, RootTree::Kind::folder), path);
-  return root.ensure(path, RootTree::Kind::folder);
+Fd mountDirectory(const RootTree& root, const Fd& mount, const std::string& path) {
+  attachMount(mount, root.ensure(path, RootTree::Kind::directory), path);
+  return root.ensure(path, RootTree::Kind::directory);
 }
 
 /** A link there could put the mount over anything else in the image; runc refuses it, too. */
 void requireOrdinary(const RootTree& root, const char* name) {
   struct stat status {};
   if (::fstatat(root.fd(), name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(status.st_mode)) {
-    throw std::runtime_error(std::string("/") + name + ": is not an ordinary folder in the image");
+    throw std::runtime_error(std::string("/") + name + ": is not an ordinary directory in the image");
   }
 }
 
 /** Mounts what only some kernels offer and no program insists on. */
 void mountIfOffered(const RootTree& root, const char* type, const std::string& path, unsigned attributes) {
   try {
-    mountFolder(root, newMount(type, {}, attributes), path);
+    mountDirectory(root, newMount(type, {}, attributes), path);
   } catch (const SysError&) {
   }
 }
@@ -50,7 +50,7 @@ void makeReadOnly(const Fd& at, const std::string& name) {
 }
 
 void mountProc(const RootTree& root, Machine& machine) {
-  machine.proc = mountFolder(root, newMount("proc", {}, inert), "/proc");
+  machine.proc = mountDirectory(root, newMount("proc", {}, inert), "/proc");
   if (!machine.simulation || !machine.uids.contains(1u << 31)) return;
   // Root without a user namespace: its /proc/sys would be the host's own.
   for (const char* name : {"sys", "irq", "bus", "sysrq-trigger"}) {
@@ -61,7 +61,7 @@ void mountProc(const RootTree& root, Machine& machine) {
 
 void mountSys(const RootTree& root, const Machine& machine) {
   if (!machine.simulation) {
-    mountFolder(root, newMount("sysfs", {}, inert), "/sys");
+    mountDirectory(root, newMount("sysfs", {}, inert), "/sys");
     mountIfOffered(root, "cgroup2", "/sys/fs/cgroup", inert);
     return;
   }
@@ -70,30 +70,30 @@ void mountSys(const RootTree& root, const Machine& machine) {
     sys = newMount("sysfs", {}, inert | MOUNT_ATTR_RDONLY);
   } catch (const SysError&) {
     // A user namespace that shares the host's network may not mount sysfs.
-    mountFolder(root, cloneTree("/sys", true), "/sys");
+    mountDirectory(root, cloneTree("/sys", true), "/sys");
     return;
   }
-  mountFolder(root, sys, "/sys");
+  mountDirectory(root, sys, "/sys");
   mountIfOffered(root, "cgroup2", "/sys/fs/cgroup", inert | MOUNT_ATTR_RDONLY);
 }
 
 /** Nodes for a kernel without devtmpfs. */
 void makeNodes(const RootTree& root) {
-  const Fd dev = mountFolder(root, newMount("tmpfs", {{"mode", "755"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID), "/dev");
+  const Fd dev = mountDirectory(root, newMount("tmpfs", {{"mode", "755"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID), "/dev");
   const struct {
     const char* name;
     unsigned major, minor;
   } nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
   for (const auto& node : nodes) {
-    if (::mknodat(dev.get(), node.name, S_IFCHR | 0666, makedev(node.major, node.minor)) != 0) {
+    if (::mknodat(dev.get(), node.name, S_IFCHR | 0666, makedev(node.major, node.minor)) != 0 ||
+        ::fchmodat(dev.get(), node.name, 0666, 0) != 0) {
       throwErrno(std::string("cannot create /dev/") + node.name);
     }
-    ::fchmodat(dev.get(), node.name, 0666, 0);
   }
 }
 
 void bindNodes(const RootTree& root) {
-  mountFolder(root, newMount("tmpfs", {{"mode", "755"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID), "/dev");
+  mountDirectory(root, newMount("tmpfs", {{"mode", "755"}, {"size", "64k"}}, MOUNT_ATTR_NOSUID), "/dev");
   for (const char* node : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"}) {
     attachMount(cloneTree(node, false), root.ensure(node, RootTree::Kind::file), node);
   }
@@ -111,15 +111,15 @@ void mountDev(const RootTree& root, Machine& machine) {
     bindNodes(root);
   } else {
     try {
-      mountFolder(root, newMount("devtmpfs", {}, MOUNT_ATTR_NOSUID), "/dev");
+      mountDirectory(root, newMount("devtmpfs", {}, MOUNT_ATTR_NOSUID), "/dev");
     } catch (const SysError&) {
       makeNodes(root);
     }
   }
-  machine.devPts = mountFolder(root, newDevPts(machine), "/dev/pts");
-  mountFolder(root, newMount("tmpfs", {{"mode", "1777"}}, inert), "/dev/shm");
+  machine.devPts = mountDirectory(root, newDevPts(machine), "/dev/pts");
+  mountDirectory(root, newMount("tmpfs", {{"mode", "1777"}}, inert), "/dev/shm");
   mountIfOffered(root, "mqueue", "/dev/mqueue", inert);
-  const Fd dev = root.ensure("/dev", RootTree::Kind::folder);
+  const Fd dev = root.ensure("/dev", RootTree::Kind::directory);
   const std::pair<const char*, const char*> links[] = {{"/proc/self/fd", "fd"},
                                                        {"/proc/self/fd/0", "stdin"},
                                                        {"/proc/self/fd/1", "stdout"},
@@ -129,7 +129,8 @@ void mountDev(const RootTree& root, Machine& machine) {
   for (const auto& [target, name] : links) {
     if (::symlinkat(target, dev.get(), name) == 0 || errno != EEXIST) continue;
     // devtmpfs has a ptmx node of its own, which opens the wrong devpts instance.
-    if (std::string(name) == "ptmx" && ::unlinkat(dev.get(), name, 0) == 0) ::symlinkat(target, dev.get(), name);
+    if (std::string(name) != "ptmx" || ::unlinkat(dev.get(), name, 0) != 0) continue;
+    if (::symlinkat(target, dev.get(), name) != 0) throwErrno("/dev/ptmx");
   }
   machine.devNull.reset(::openat(dev.get(), "null", O_RDWR | O_CLOEXEC));
   if (!machine.devNull) throwErrno("/dev/null");

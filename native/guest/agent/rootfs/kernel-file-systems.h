@@ -7,8 +7,9 @@
 namespace mocker {
 
 /**
- * Mounts them inside `root` and fills `machine`'s descriptors. In the simulation /dev has only harmless nodes, and the
- * host's kernel settings cannot be written. Throws std::runtime_error that names what the host refused.
+ * Mounts them inside `root` and fills `machine`'s descriptors. In the simulation /dev has only harmless
+ * nodes, and the host's kernel settings cannot be written. Throws std::runtime_error that names what the host
+ * refused.
  */
 void mountKernelFileSystems(const RootTree& root, Machine& machine);
 

@@ -1,4 +1,5 @@
-// The descriptor-based mount calls (Linux 5.2+; mount_setattr 5.12+): no path of the workload's tree is walked twice.
+// The descriptor-based mount calls (Linux 5.2+; mount_setattr 5.12+): no path of the workload's tree is
+// walked twice.
 #pragma once
 
 #include <string>

@@ -40,17 +40,22 @@ std::string escaped(const std::string& path) {
   return out;
 }
 
-/** A tmpfs to hang the machine's disks into: the boot root is read-only and has nothing but a few empty folders. */
+/**
+ * A tmpfs to hang the machine's disks into: the boot root is read-only and has nothing but a few empty
+ * directories.
+ */
 std::string mountStage() {
-  for (const char* folder : {"/newroot", "/run", "/mnt", "/tmp", "/sys"}) {
+  for (const char* directory : {"/newroot", "/run", "/mnt", "/tmp", "/sys"}) {
     struct stat status {};
-    if (::lstat(folder, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
-    if (::mount("stage", folder, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") == 0) return folder;
+    if (::lstat(directory, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+    if (::mount("stage", directory, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=700") == 0) return directory;
   }
-  throwErrno("cannot mount a tmpfs on any folder of the boot root");
+  throwErrno("cannot mount a tmpfs on any directory of the boot root");
 }
 
-/** The disks' nodes, unless the kernel has mounted them by itself (CONFIG_DEVTMPFS_MOUNT) or another init has. */
+/**
+ * The disks' nodes, unless the kernel has mounted them by itself (CONFIG_DEVTMPFS_MOUNT) or another init has.
+ */
 void provideDevices(const std::string& disk) {
   if (::access(disk.c_str(), F_OK) == 0) return;
   if (::mount("dev", "/dev", "devtmpfs", MS_NOSUID, "") != 0) throwErrno("cannot mount devtmpfs for " + disk);
@@ -62,8 +67,8 @@ std::string mountDisks(const Json& rootfs, Machine& machine) {
   const std::string lower = stage + "/lower";
   const std::string disk = stage + "/disk";
   const std::string root = stage + "/root";
-  for (const auto& folder : {lower, disk, root}) {
-    if (::mkdir(folder.c_str(), 0755) != 0) throwErrno(folder);
+  for (const auto& directory : {lower, disk, root}) {
+    if (::mkdir(directory.c_str(), 0755) != 0) throwErrno(directory);
   }
   mountAt(need(rootfs, "lower"), lower, stringOr(rootfs, "lowerType", "erofs").c_str(), MS_RDONLY, "");
   mountAt(need(rootfs, "upper"), disk, stringOr(rootfs, "upperType", "ext4").c_str(), MS_NOATIME, "");
@@ -71,7 +76,7 @@ std::string mountDisks(const Json& rootfs, Machine& machine) {
   const std::string work = disk + "/work";
   if (::mkdir(work.c_str(), 0755) != 0 && errno != EEXIST) throwErrno(work);
   if (::mkdir(upper.c_str(), 0755) == 0) {
-    // "/" of an overlay is the upper folder: it must look like the image's.
+    // "/" of an overlay is the upper directory: it must look like the image's.
     struct stat image {};
     if (::stat(lower.c_str(), &image) != 0 || ::chown(upper.c_str(), image.st_uid, image.st_gid) != 0 ||
         ::chmod(upper.c_str(), image.st_mode & 07777) != 0) {
@@ -85,11 +90,11 @@ std::string mountDisks(const Json& rootfs, Machine& machine) {
   return root;
 }
 
-std::string mountFolders(const Json& rootfs) {
+std::string mountDirectories(const Json& rootfs) {
   const std::string lower = need(rootfs, "lower");
   const std::string upper = need(rootfs, "upper");
   const std::string work = need(rootfs, "work");
-  // A machine's files that are only looked at lie above the image, below an upper folder of their own.
+  // A machine's files that are only looked at lie above the image, below an upper directory of their own.
   const auto middle = stringOr(rootfs, "middle", "");
   const std::string lowers = (middle.empty() ? "" : escaped(need(rootfs, "middle")) + ":") + escaped(lower);
   std::string options = "lowerdir=" + lowers + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(work);
@@ -105,7 +110,7 @@ std::string mountFolders(const Json& rootfs) {
       options += ",userxattr";
     }
   }
-  // On the upper folder itself, which the overlay holds on its own: no further mount point is needed.
+  // On the upper directory itself, which the overlay holds on its own: no further mount point is needed.
   if (::mount("overlay", upper.c_str(), "overlay", 0, options.c_str()) != 0) {
     const int error = errno;
     std::string why = "cannot join the image and the writable layer with overlayfs";
@@ -122,16 +127,17 @@ std::string mountFolders(const Json& rootfs) {
 std::string mountRoot(const Json& rootfs, Machine& machine) {
   const auto kind = stringOr(rootfs, "kind", "");
   if (kind == "disks") return mountDisks(rootfs, machine);
-  if (kind == "overlay") return mountFolders(rootfs);
+  if (kind == "overlay") return mountDirectories(rootfs);
   throw std::runtime_error("rootfs.kind: must be \"disks\" or \"overlay\"");
 }
 
 void switchRoot(const std::string& mountPoint) {
   if (::chdir(mountPoint.c_str()) != 0) throwErrno(mountPoint);
-  // libkrun's own init, which starts us where it cannot be left out (before 1.19), leaves "/" shared: neither way below
-  // works then.
+  // libkrun's own init, which starts us where it cannot be left out (before 1.19), leaves "/" shared: neither
+  // way below works then.
   ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-  // pivot_root(".", "."): the old root ends up stacked on the new one, and is detached from there (see pivot_root(2)).
+  // pivot_root(".", "."): the old root ends up stacked on the new one, and is detached from there (see
+  // pivot_root(2)).
   if (::syscall(SYS_pivot_root, ".", ".") == 0) {
     if (::umount2(".", MNT_DETACH) != 0) throwErrno("cannot detach the old root");
   } else {

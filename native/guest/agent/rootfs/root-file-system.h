@@ -9,8 +9,8 @@
 namespace mocker {
 
 /**
- * Mounts what `rootfs` (see configure) asks for and returns the folder it is mounted on. Keeps the writable disk's
- * descriptor in `machine`. Throws std::runtime_error with what was refused.
+ * Mounts what `rootfs` (see configure) asks for and returns the directory it is mounted on. Keeps the
+ * writable disk's descriptor in `machine`. Throws std::runtime_error with what was refused.
  */
 std::string mountRoot(const Json& rootfs, Machine& machine);
 

@@ -39,7 +39,7 @@ std::deque<std::string> split(const std::string& path) {
 void checkKind(int fd, const std::string& path, RootTree::Kind kind) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) throwErrno(path);
-  if (kind == RootTree::Kind::folder && !S_ISDIR(status.st_mode)) {
+  if (kind == RootTree::Kind::directory && !S_ISDIR(status.st_mode)) {
     throw std::runtime_error(path + ": is not a directory in the image, but the source is one");
   }
   if (kind == RootTree::Kind::file && S_ISDIR(status.st_mode)) {
@@ -103,14 +103,14 @@ Fd RootTree::walk(const std::string& path, Kind kind) const {
 
 void RootTree::writeFile(const std::string& path, std::string_view text) const {
   const size_t slash = path.rfind('/');
-  const Fd folder = ensure(path.substr(0, slash), Kind::folder);
+  const Fd directory = ensure(path.substr(0, slash), Kind::directory);
   const std::string name = path.substr(slash + 1);
   const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  Fd file(::openat(folder.get(), name.c_str(), flags, 0644));
+  Fd file(::openat(directory.get(), name.c_str(), flags, 0644));
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    if (::unlinkat(folder.get(), name.c_str(), 0) != 0 && errno != ENOENT) throwErrno("cannot replace " + path);
-    file.reset(::openat(folder.get(), name.c_str(), flags | O_EXCL, 0644));
+    if (::unlinkat(directory.get(), name.c_str(), 0) != 0 && errno != ENOENT) throwErrno("cannot replace " + path);
+    file.reset(::openat(directory.get(), name.c_str(), flags | O_EXCL, 0644));
   }
   if (!file || !writeFully(file.get(), text)) throwErrno("cannot write " + path);
 }

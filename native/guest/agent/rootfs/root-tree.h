@@ -1,4 +1,5 @@
-// Paths inside a root file system that is not trusted: an image's symbolic link must lead nowhere but into the image.
+// Paths inside a root file system that is not trusted: an image's symbolic link must lead nowhere but into
+// the image.
 #pragma once
 
 #include <sys/types.h>
@@ -12,21 +13,24 @@ namespace mocker {
 
 class RootTree {
  public:
-  /** `root` is an O_PATH descriptor of the root's top folder. */
+  /** `root` is an O_PATH descriptor of the root's top directory. */
   explicit RootTree(Fd root) : root_(std::move(root)) {}
 
   int fd() const { return root_.get(); }
 
-  enum class Kind { folder, file };
+  enum class Kind { directory, file };
 
   /**
-   * An O_PATH descriptor of `path`, seen as if `root` were `/`. What is missing is created: folders (0755), and for
-   * Kind::file an empty file at the end (0644). Symbolic links, dangling ones too, are followed inside the root.
-   * Throws SysError, or std::runtime_error when what is there is of the other kind.
+   * An O_PATH descriptor of `path`, seen as if `root` were `/`. What is missing is created: directories
+   * (0755), and for Kind::file an empty file at the end (0644). Symbolic links, dangling ones too, are
+   * followed inside the root. Throws SysError, or std::runtime_error when what is there is of the other kind.
    */
   Fd ensure(const std::string& path, Kind kind) const;
 
-  /** Replaces the file at `path` by `text`. Anything but a regular file there (a link, a FIFO) is removed first. */
+  /**
+   * Replaces the file at `path` by `text`. Anything but a regular file there (a link, a FIFO) is removed
+   * first.
+   */
   void writeFile(const std::string& path, std::string_view text) const;
 
  private:

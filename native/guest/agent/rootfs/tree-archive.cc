@@ -75,17 +75,17 @@ void addAttributes(const char* name, Records& records) {
   }
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
+struct CloseDirectory {
+  void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
 std::vector<std::string> namesIn(int fd, const std::string& path) {
   const int copy = ::dup(fd);
-  std::unique_ptr<DIR, CloseFolder> folder(copy < 0 ? nullptr : ::fdopendir(copy));
-  if (!folder) throwErrno(path.empty() ? "/" : path);
+  std::unique_ptr<DIR, CloseDirectory> directory(copy < 0 ? nullptr : ::fdopendir(copy));
+  if (!directory) throwErrno(path.empty() ? "/" : path);
   std::vector<std::string> names;
   errno = 0;
-  while (const dirent* entry = ::readdir(folder.get())) {
+  while (const dirent* entry = ::readdir(directory.get())) {
     const std::string name = entry->d_name;
     if (name != "." && name != "..") names.push_back(name);
   }
@@ -94,7 +94,7 @@ std::vector<std::string> namesIn(int fd, const std::string& path) {
   return names;
 }
 
-/** A folder by its path in the tree of `root`, which no link leads out of (Linux 5.6). */
+/** A directory by its path in the tree of `root`, which no link leads out of (Linux 5.6). */
 Fd openWithin(int root, const std::string& path) {
   struct open_how how {};
   how.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
@@ -121,7 +121,7 @@ int openRootAlone() {
 }
 
 void TreeArchive::write(int root) {
-  folder(root, "");
+  directory(root, "");
   end();
 }
 
@@ -132,8 +132,8 @@ void TreeArchive::writePath(int root, const std::string& path, const std::string
     const std::string parent = slash == std::string::npos ? "." : wanted.substr(0, slash + 1);
     const std::string last = slash == std::string::npos ? wanted : wanted.substr(slash + 1);
     const bool isWhole = last.empty() || last == "." || last == "..";
-    const Fd folderFd = openWithin(root, isWhole ? wanted : parent);
-    if (::fchdir(folderFd.get()) != 0) throwErrno(path);
+    const Fd directoryFd = openWithin(root, isWhole ? wanted : parent);
+    if (::fchdir(directoryFd.get()) != 0) throwErrno(path);
     const std::string entryName = isWhole ? "." : last;
     struct stat status {};
     if (::lstat(entryName.c_str(), &status) != 0) throw NoSuchPath(errnoWords(errno));
@@ -148,7 +148,7 @@ void TreeArchive::writePath(int root, const std::string& path, const std::string
     if (S_ISDIR(status.st_mode)) {
       const Fd child(::open(entryName.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
       if (!child) throwErrno(path);
-      folder(child.get(), name + "/");
+      directory(child.get(), name + "/");
     }
     end();
     return;
@@ -161,13 +161,13 @@ void TreeArchive::end() {
   flush();
 }
 
-void TreeArchive::folder(int fd, const std::string& path) {
+void TreeArchive::directory(int fd, const std::string& path) {
   for (const auto& name : namesIn(fd, path)) {
     if (::fchdir(fd) != 0) throwErrno(path.empty() ? "/" : path);
     struct stat status {};
     const std::string full = path + name;
     if (::lstat(name.c_str(), &status) != 0) {
-      // Removed since the folder was read: the machine goes on running.
+      // Removed since the directory was read: the machine goes on running.
       if (errno == ENOENT) continue;
       throwErrno(full);
     }
@@ -179,7 +179,7 @@ void TreeArchive::folder(int fd, const std::string& path) {
       if (errno == ENOENT || errno == ENOTDIR) continue;
       throwErrno(full);
     }
-    folder(child.get(), full + "/");
+    directory(child.get(), full + "/");
   }
 }
 

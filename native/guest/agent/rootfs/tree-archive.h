@@ -11,8 +11,8 @@
 namespace mocker {
 
 /**
- * A descriptor of the root mount on its own: what is mounted below it (/proc, /dev, volumes) is not seen, only the folders that
- * it is mounted on. Linux 5.2. Throws SysError.
+ * A descriptor of the root mount on its own: what is mounted below it (/proc, /dev, volumes) is not seen,
+ * only the directories that it is mounted on. Linux 5.2. Throws SysError.
  */
 int openRootAlone();
 
@@ -22,9 +22,10 @@ class NoSuchPath : public std::runtime_error {
 };
 
 /**
- * Writes a folder's tree as a POSIX tar archive (ustar with PAX records for what that cannot say), in the order of names: hard links
- * as such, devices, owners, times to the nanosecond, and extended attributes as SCHILY.xattr. Sockets are left out, as tar does. Works in
- * the process's current folder: for a process of its own.
+ * Writes a directory's tree as a POSIX tar archive (ustar with PAX records for what that cannot say), in the
+ * order of names: hard links as such, devices, owners, times to the nanosecond, and extended attributes as
+ * SCHILY.xattr. Sockets are left out, as tar does. Works in the process's current directory: for a process of
+ * its own.
  */
 class TreeArchive {
  public:
@@ -34,14 +35,15 @@ class TreeArchive {
   void write(int root);
 
   /**
-   * Writes what `path` names in the tree, called `name`, and what is below it. Links on the way are followed inside of the tree, the last
-   * part with `followLast`; a path that ends with a slash names a folder. Throws NoSuchPath before anything is written.
+   * Writes what `path` names in the tree, called `name`, and what is below it. Links on the way are followed
+   * inside of the tree, the last part with `followLast`; a path that ends with a slash names a directory.
+   * Throws NoSuchPath before anything is written.
    */
   void writePath(int root, const std::string& path, const std::string& name, bool followLast);
 
  private:
   void end();
-  void folder(int fd, const std::string& path);
+  void directory(int fd, const std::string& path);
   void entry(const char* name, const std::string& path, const struct stat& status);
   void header(const std::string& path, const struct stat& status, char type, const std::string& link,
               const std::map<std::string, std::string>& records);

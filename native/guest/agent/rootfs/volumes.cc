@@ -33,7 +33,7 @@ void mountVolume(const Json& mount, const RootTree& root) {
     const Fd volume = openVolume(mount, stringOr(mount, "kind", ""));
     struct stat status {};
     if (::fstat(volume.get(), &status) != 0) throwErrno("stat");
-    const auto kind = S_ISDIR(status.st_mode) ? RootTree::Kind::folder : RootTree::Kind::file;
+    const auto kind = S_ISDIR(status.st_mode) ? RootTree::Kind::directory : RootTree::Kind::file;
     attachMount(volume, root.ensure(target, kind), target);
   } catch (const std::exception& error) {
     throw std::runtime_error("mounting " + target + ": " + error.what());

@@ -1,4 +1,4 @@
-// Volumes: shared folders, binds and tmpfs that the user asked for.
+// Volumes: shared directories, binds and tmpfs that the user asked for.
 #pragma once
 
 #include "common/json.h"
@@ -6,7 +6,10 @@
 
 namespace mocker {
 
-/** Mounts the `mounts` of configure inside `root`, in their order. Throws std::runtime_error naming the target. */
+/**
+ * Mounts the `mounts` of configure inside `root`, in their order. Throws std::runtime_error naming the
+ * target.
+ */
 void mountVolumes(const Json& mounts, const RootTree& root);
 
 }  // namespace mocker

@@ -25,35 +25,37 @@ void ControlRelay::takeGuest(Fd fd, const Json* hello, std::string rest) {
   events.message = [this](std::string&& text) { fromGuest(std::move(text)); };
   events.closed = [this] {
     dropGuest();
-    events_.guestGone();
+    events_.onGuestDisconnected();
   };
   events.drained = [this] { update(); };
   events.descriptor = events_.descriptor;
   dropGuest();
-  greeted_ = false;
+  saidHello_ = false;
   guest_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxFramePayloadBytes, std::move(events));
   if (hello) {
-    // A guest has said hello on its way in; the simulation's connection is inherited and its hello comes as a message.
+    // A guest has said hello on its way in; the simulation's connection is inherited and its hello comes as a
+    // message.
     fromGuest(toText({{"hello", *hello}}));
   }
   if (guest_) guest_->begin();
 }
 
 void ControlRelay::dropGuest() {
-  if (guest_) events_.bury(std::move(guest_));
+  if (guest_) events_.deleteLater(std::move(guest_));
 }
 
 void ControlRelay::fromGuest(std::string&& text) {
   const auto message = parseObject(text);
   if (!message) return;
   if (const Json* hello = objectOrNull(*message, "hello")) {
-    // One hello to a connection: each costs an announcement, which an engine that does not read leaves in our memory.
-    if (std::exchange(greeted_, true)) return;
+    // One hello to a connection: each costs an announcement, which an engine that does not read leaves in our
+    // memory.
+    if (std::exchange(saidHello_, true)) return;
     agentHello_ = cleanHello(*hello);
     const auto waiting = std::exchange(waiting_, {});
     waitingBytes_ = 0;
     for (const auto& frame : waiting) toGuest(frame);
-    events_.agentCame();
+    events_.onAgentConnected();
     return;
   }
   if (stringOr(*message, "id", "") == ownRequestId) return;
@@ -65,13 +67,13 @@ void ControlRelay::takeEngine(Fd fd, std::string rest) {
   FramedConnection::Events events;
   events.message = [this](std::string&& text) { fromEngine(std::move(text)); };
   events.closed = [this] {
-    events_.bury(std::move(engine_));
+    events_.deleteLater(std::move(engine_));
     update();
   };
   events.drained = [this] { update(); };
-  if (engine_) events_.bury(std::move(engine_));
+  if (engine_) events_.deleteLater(std::move(engine_));
   engine_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxFramePayloadBytes, std::move(events));
-  events_.engineCame();
+  events_.onEngineConnected();
   engine_->begin();
   update();
 }
@@ -79,7 +81,7 @@ void ControlRelay::takeEngine(Fd fd, std::string rest) {
 void ControlRelay::fromEngine(std::string&& text) {
   const auto message = parseObject(text);
   if (!message) return;
-  if (stringOr(*message, "method", "") == "stop") events_.stopAsked();
+  if (stringOr(*message, "method", "") == "stop") events_.onStopRequested();
   toGuest(text);
 }
 
@@ -102,7 +104,7 @@ void ControlRelay::askToStop(int64_t graceMs) {
   toGuest(toText({{"id", ownRequestId}, {"method", "stop"}, {"params", {{"signal", SIGTERM}, {"graceMs", graceMs}}}}));
 }
 
-void ControlRelay::hearGuestOut() {
+void ControlRelay::drainGuest() {
   guestDead_ = true;
   update();
 }

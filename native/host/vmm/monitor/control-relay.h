@@ -12,22 +12,25 @@
 
 namespace mocker {
 
-/** What the engine says before the agent is there waits for it. Each end is read only while the other one takes it. */
+/**
+ * What the engine says before the agent is there waits for it. Each end is read only while the other one
+ * takes it.
+ */
 class ControlRelay {
  public:
   struct Events {
     /** The agent has said hello. */
-    std::function<void()> agentCame;
+    std::function<void()> onAgentConnected;
     /** The guest's end is closed. */
-    std::function<void()> guestGone;
+    std::function<void()> onGuestDisconnected;
     /** A descriptor of the guest's; null: such are refused. */
     std::function<void(Fd fd)> descriptor;
     /** An engine listens; it has been told nothing yet. */
-    std::function<void()> engineCame;
+    std::function<void()> onEngineConnected;
     /** The engine asks the agent to stop the VM, with this call or one that follows. */
-    std::function<void()> stopAsked;
+    std::function<void()> onStopRequested;
     /** Takes what must be destroyed, but not within its own call. */
-    std::function<void(std::shared_ptr<void> ended)> bury;
+    std::function<void(std::shared_ptr<void> ended)> deleteLater;
   };
 
   ControlRelay(Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
@@ -44,7 +47,7 @@ class ControlRelay {
   void askToStop(int64_t graceMs);
 
   /** What a dead guest has sent is read, whether the engine takes it or not. */
-  void hearGuestOut();
+  void drainGuest();
   void dropGuest();
 
   bool hasGuest() const { return static_cast<bool>(guest_); }
@@ -63,7 +66,7 @@ class ControlRelay {
   std::unique_ptr<FramedConnection> guest_;
   std::unique_ptr<FramedConnection> engine_;
   /** Whether the guest has said hello on its present connection. */
-  bool greeted_ = false;
+  bool saidHello_ = false;
   Json agentHello_;
   std::vector<std::string> waiting_;
   size_t waitingBytes_ = 0;

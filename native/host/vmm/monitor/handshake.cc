@@ -1,6 +1,5 @@
 #include "handshake.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -9,22 +8,21 @@ namespace mocker {
 namespace {
 
 constexpr size_t maxHelloBytes = 4096;
-constexpr int64_t helloTimeoutMs = 10000;
 
 }  // namespace
 
-Greeting::Greeting(Loop& loop, Fd fd, Done done)
+Handshake::Handshake(Loop& loop, Fd fd, Done done, int64_t timeoutMs)
     : loop_(loop), fd_(std::move(fd)), done_(std::move(done)), decoder_(maxHelloBytes) {
-  loop_.add(fd_.get(), EPOLLIN, [this](uint32_t) { read(); });
-  timer_ = loop_.after(helloTimeoutMs, [this] { drop(); });
+  loop_.add(fd_.get(), event::readable, [this](uint32_t) { read(); });
+  timer_ = loop_.after(timeoutMs, [this] { drop(); });
 }
 
-Greeting::~Greeting() {
+Handshake::~Handshake() {
   loop_.cancel(timer_);
   if (fd_) loop_.remove(fd_.get());
 }
 
-void Greeting::read() {
+void Handshake::read() {
   char bytes[4096];
   const ssize_t got = ::recv(fd_.get(), bytes, sizeof bytes, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -54,19 +52,25 @@ void Greeting::read() {
   if (handler.hello.is_object()) give(handler.hello, std::string(bytes + used, static_cast<size_t>(got) - used));
 }
 
-void Greeting::give(const Json& hello, std::string rest) {
-  loop_.remove(fd_.get());
+void Handshake::give(const Json& hello, std::string rest) {
+  finish();
   // Moved out: the callback may let go of this object.
   const Done done = std::move(done_);
   Fd fd = std::move(fd_);
   done(*this, std::move(fd), hello, std::move(rest));
 }
 
-void Greeting::drop() {
-  loop_.remove(fd_.get());
+void Handshake::drop() {
+  finish();
   fd_.reset();
   const Done done = std::move(done_);
   done(*this, Fd(), Json(), std::string());
+}
+
+/** The object may live on until the loop's round is over, in which its timer may be due as well. */
+void Handshake::finish() {
+  loop_.cancel(timer_);
+  loop_.remove(fd_.get());
 }
 
 }  // namespace mocker

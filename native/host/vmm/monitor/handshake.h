@@ -10,20 +10,24 @@
 namespace mocker {
 
 /** Reads a connection's first frame, the hello, with bounds on its size and time. */
-class Greeting {
+class Handshake {
  public:
-  /** `hello` is the hello's object, `rest` what came after it; or `fd` is empty: the connection was closed. */
-  using Done = std::function<void(Greeting& self, Fd fd, const Json& hello, std::string rest)>;
+  /**
+   * `hello` is the hello's object, `rest` what came after it; or `fd` is empty: the connection was closed.
+   */
+  using Done = std::function<void(Handshake& self, Fd fd, const Json& hello, std::string rest)>;
 
-  Greeting(Loop& loop, Fd fd, Done done);
-  ~Greeting();
-  Greeting(const Greeting&) = delete;
-  Greeting& operator=(const Greeting&) = delete;
+  /** A connection that has not said hello after `timeoutMs` is closed. */
+  Handshake(Loop& loop, Fd fd, Done done, int64_t timeoutMs = 10000);
+  ~Handshake();
+  Handshake(const Handshake&) = delete;
+  Handshake& operator=(const Handshake&) = delete;
 
  private:
   void read();
   void give(const Json& hello, std::string rest);
   void drop();
+  void finish();
 
   Loop& loop_;
   Fd fd_;

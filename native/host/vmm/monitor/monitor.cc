@@ -1,9 +1,6 @@
 #include "monitor.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +11,6 @@
 #include "common/clock.h"
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
-#include "host/vmm/child/krun-child.h"
 #include "host/vmm/notice.h"
 
 namespace mocker {
@@ -36,22 +32,12 @@ constexpr int64_t partialMs = 100;
 constexpr int64_t haltMs = 15000;
 constexpr int64_t stopGraceMs = 10000;
 /** How long the rest of a dead guest's bytes is waited for. */
-constexpr int64_t drainMs = 2000;
+constexpr int64_t guestDrainMs = 2000;
 /** How long a client may take nothing of what is left for it after the VM's end. */
-constexpr int64_t goodbyeMs = 60000;
-
-bool isStreamSocket(int fd) {
-  int domain = 0, type = 0;
-  socklen_t size = sizeof(int);
-  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
-         ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
-}
+constexpr int64_t clientDrainMs = 60000;
 
 std::string deathOf(int status) {
-  if (WIFSIGNALED(status)) {
-    const char* name = ::sigabbrev_np(WTERMSIG(status));
-    return "was killed by SIG" + std::string(name ? name : "?");
-  }
+  if (WIFSIGNALED(status)) return "was killed by " + signalName(WTERMSIG(status));
   return "ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
@@ -59,28 +45,23 @@ std::string deathOf(int status) {
 
 Monitor::Monitor(const VmSpec& spec, std::string startedAt)
     : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles),
-      greetings_(
-          loop_, [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); },
+      pendingConnections_(
+          loop_, [this](std::shared_ptr<void> ended) { pendingDelete_.push_back(std::move(ended)); },
           [this](Fd fd, const Json& hello, std::string rest, Side side) {
-            if (fd) welcome(std::move(fd), hello, std::move(rest), side);
-            settleDead();
+            if (fd) onHandshake(std::move(fd), hello, std::move(rest), side);
+            checkChildDrained();
           }),
       control_(loop_, controlEvents()),
-      execStreams_(loop_, [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); }) {
+      execStreams_(loop_, [this](std::shared_ptr<void> ended) { pendingDelete_.push_back(std::move(ended)); }) {
   monitorSocket_ = listenUnix(spec.monitorSocketPath());
-  greetings_.listen(monitorSocket_, Side::engine);
+  pendingConnections_.listen(monitorSocket_, Side::engine);
   if (spec.runtime == Runtime::krun) {
     agentSocket_ = listenUnix(spec.agentSocketPath());
-    greetings_.listen(agentSocket_, Side::guest);
+    pendingConnections_.listen(agentSocket_, Side::guest);
   }
-  sigset_t wanted;
-  sigemptyset(&wanted);
-  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&wanted, signal);
-  signals_.reset(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_) throwErrno("signalfd");
-  loop_.add(signals_.get(), EPOLLIN, [this](uint32_t) { onSignal(); });
+  loop_.add(signals_.fd(), event::readable, [this](uint32_t) { onSignal(); });
   loop_.beforeSleep([this] {
-    buried_.clear();
+    pendingDelete_.clear();
     log_.flush();
     if (log_.hasPartial() && partialTimer_ == 0) {
       partialTimer_ = loop_.after(partialMs, [this] {
@@ -88,7 +69,7 @@ Monitor::Monitor(const VmSpec& spec, std::string startedAt)
         log_.flushPartial();
       });
     }
-    advanceGoodbye();
+    checkDrained();
   });
 }
 
@@ -131,13 +112,13 @@ void Monitor::runFailed(const std::string& message) {
 }
 
 template <typename T>
-void Monitor::bury(std::unique_ptr<T>& object) {
-  if (object) buried_.emplace_back(std::shared_ptr<T>(std::move(object)));
+void Monitor::deleteLater(std::unique_ptr<T>& object) {
+  if (object) pendingDelete_.emplace_back(std::shared_ptr<T>(std::move(object)));
 }
 
 // --- connections ---
 
-void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
+void Monitor::onHandshake(Fd fd, const Json& hello, std::string rest, Side side) {
   const auto role = stringOr(hello, "role", "");
   if (role == "control") {
     if (side == Side::guest) return control_.takeGuest(std::move(fd), &hello, std::move(rest));
@@ -155,24 +136,24 @@ void Monitor::welcome(Fd fd, const Json& hello, std::string rest, Side side) {
 
 ControlRelay::Events Monitor::controlEvents() {
   ControlRelay::Events events;
-  events.agentCame = [this] {
+  events.onAgentConnected = [this] {
     loop_.cancel(bootTimer_);
     announce();
     if (stopping_) requestStop();
   };
-  events.guestGone = [this] { settleDead(); };
+  events.onGuestDisconnected = [this] { checkChildDrained(); };
   if (spec_.runtime == Runtime::simulation) {
     events.descriptor = [this](Fd passed) {
-      if (isStreamSocket(passed.get())) greetings_.take(std::move(passed), Side::guest);
+      if (isUnixStream(passed.get())) pendingConnections_.take(std::move(passed), Side::guest);
     };
   }
-  events.engineCame = [this] { announce(); };
+  events.onEngineConnected = [this] { announce(); };
   // From here on the main process's end must not depend on a client that has stopped reading.
-  events.stopAsked = [this] {
+  events.onStopRequested = [this] {
     stopping_ = true;
     updateMain();
   };
-  events.bury = [this](std::shared_ptr<void> ended) { buried_.push_back(std::move(ended)); };
+  events.deleteLater = [this](std::shared_ptr<void> ended) { pendingDelete_.push_back(std::move(ended)); };
   return events;
 }
 
@@ -227,7 +208,7 @@ void Monitor::takeAttach(Fd fd, const Json& hello, std::string rest) {
   events.closed = [this] {
     for (auto it = clients_.begin(); it != clients_.end(); ++it) {
       if ((*it)->isOpen()) continue;
-      bury(*it);
+      deleteLater(*it);
       clients_.erase(it);
       break;
     }
@@ -297,28 +278,27 @@ void Monitor::mainMessage(const Json& message) {
 }
 
 void Monitor::mainClosed() {
-  bury(mainStream_);
+  deleteLater(mainStream_);
   if (!exit_ && !childDead_) {
     // Either the VM is dying, and its death will say more, or its agent is broken.
-    loop_.after(drainMs, [this] {
+    loop_.after(guestDrainMs, [this] {
       if (childDead_ || exit_) return;
       deathMessage_ = "the VM's agent closed the main process's stream";
       killChild();
     });
   }
-  settleDead();
+  checkChildDrained();
 }
 
 // --- the end ---
 
 void Monitor::onSignal() {
-  signalfd_siginfo info{};
-  while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    if (info.ssi_signo == SIGCHLD) {
+  while (const int signal = signals_.next()) {
+    if (signal == SIGCHLD) {
       int status = 0;
-      if (child_ > 0 && ::waitpid(child_, &status, WNOHANG) == child_) childDied(status);
+      if (child_ > 0 && ::waitpid(child_, &status, WNOHANG) == child_) onChildExited(status);
     } else if (!stopping_) {
-      notice("asked to stop by signal " + std::to_string(info.ssi_signo));
+      notice("asked to stop by signal " + std::to_string(signal));
       requestStop();
     }
   }
@@ -338,7 +318,7 @@ std::string Monitor::lastWords() const {
   return "libkrun: " + line.substr(end + 2, 300);
 }
 
-void Monitor::childDied(int status) {
+void Monitor::onChildExited(int status) {
   childDead_ = true;
   child_ = -1;
   if (errors_) errors_->drain();
@@ -356,22 +336,22 @@ void Monitor::childDied(int status) {
     if (const auto words = lastWords(); !words.empty()) deathMessage_ += ": " + words;
   }
   // What it sent is still in its sockets; they are read to their end first.
-  loop_.after(drainMs, [this] {
-    bury(mainStream_);
+  loop_.after(guestDrainMs, [this] {
+    deleteLater(mainStream_);
     control_.dropGuest();
-    settleDead();
+    checkChildDrained();
   });
   updateMain();
-  control_.hearGuestOut();
-  settleDead();
+  control_.drainGuest();
+  checkChildDrained();
 }
 
-/** When the child is dead and has been heard out. */
-void Monitor::settleDead() {
+/** Ends the VM once its process is dead and all that it sent has been read. */
+void Monitor::checkChildDrained() {
   if (!childDead_) return;
-  const bool heardOut = !mainStream_ && !control_.hasGuest() && greetings_.waiting(Side::guest) == 0;
-  if (exit_) return beginGoodbye();
-  if (!heardOut) return;
+  const bool drained = !mainStream_ && !control_.hasGuest() && pendingConnections_.waiting(Side::guest) == 0;
+  if (exit_) return startDraining();
+  if (!drained) return;
   const bool booted = control_.agentIsHere();
   record({booted ? 137 : 125, std::nullopt, booted ? "vm-died" : "boot-failed", deathMessage_});
 }
@@ -393,41 +373,41 @@ void Monitor::record(const ExitRecord& exit) {
   for (const auto& client : clients_) all.push_back(client.get());
   for (AttachClient* client : all) client->end(frame);
   announce();
-  if (childDead_) beginGoodbye();
+  if (childDead_) startDraining();
 }
 
 void Monitor::killChild() {
   if (child_ > 0) ::kill(child_, SIGKILL);
 }
 
-void Monitor::beginGoodbye() {
-  if (goodbye_) return;
-  goodbye_ = true;
+void Monitor::startDraining() {
+  if (draining_) return;
+  draining_ = true;
   // No new connection may find a socket of a VM that is over.
   ::unlink(spec_.monitorSocketPath().c_str());
   ::unlink(spec_.agentSocketPath().c_str());
-  goodbyeProgressMs_ = monotonicMs();
-  loop_.after(goodbyeMs, [this] { wakeForGoodbye(); });
+  drainProgressMs_ = monotonicMs();
+  loop_.after(clientDrainMs, [this] { scheduleDrainCheck(); });
 }
 
-/** advanceGoodbye runs whenever the loop wakes up; this makes it wake when nothing happens any more. */
-void Monitor::wakeForGoodbye() {
-  loop_.after(1000, [this] { wakeForGoodbye(); });
+/** checkDrained runs whenever the loop wakes up; this makes it wake when nothing happens any more. */
+void Monitor::scheduleDrainCheck() {
+  loop_.after(1000, [this] { scheduleDrainCheck(); });
 }
 
 /** Ends the loop once everything that is left has been taken, or nobody takes it. */
-void Monitor::advanceGoodbye() {
-  if (!goodbye_) return;
+void Monitor::checkDrained() {
+  if (!draining_) return;
   size_t left = execStreams_.joined();
   for (const auto& client : clients_) left += client->queuedBytes();
   // Who has come already is told the end, too.
-  left += greetings_.waiting(Side::engine);
+  left += pendingConnections_.waiting(Side::engine);
   const int64_t now = monotonicMs();
-  if (left != goodbyeBytes_) {
-    goodbyeBytes_ = left;
-    goodbyeProgressMs_ = now;
+  if (left != undrainedBytes_) {
+    undrainedBytes_ = left;
+    drainProgressMs_ = now;
   }
-  if ((left == 0 && clients_.empty()) || now - goodbyeProgressMs_ > goodbyeMs) loop_.stop();
+  if ((left == 0 && clients_.empty()) || now - drainProgressMs_ > clientDrainMs) loop_.stop();
 }
 
 }  // namespace mocker

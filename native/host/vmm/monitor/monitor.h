@@ -1,25 +1,28 @@
-// The monitor of one VM: its log, its exit record, and everything that passes between the guest and the engine.
+// The monitor of one VM: its log, its exit record, and everything that passes between the guest and the
+// engine.
 #pragma once
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/loop.h"
-#include "host/vmm/streams/attach-client.h"
-#include "host/vmm/streams/child-output.h"
-#include "host/vmm/child/child.h"
 #include "control-relay.h"
-#include "host/vmm/streams/framed-connection.h"
-#include "pending-connections.h"
+#include "host/os/child.h"
+#include "host/os/signals.h"
 #include "host/vmm/records/log-writer.h"
 #include "host/vmm/records/records.h"
-#include "host/vmm/streams/replay-ring.h"
 #include "host/vmm/spec.h"
+#include "host/vmm/streams/attach-client.h"
+#include "host/vmm/streams/child-output.h"
+#include "host/vmm/streams/framed-connection.h"
+#include "host/vmm/streams/replay-ring.h"
 #include "host/vmm/streams/stream-pairs.h"
+#include "pending-connections.h"
 
 namespace mocker {
 
@@ -42,7 +45,7 @@ class Monitor {
  private:
   enum class Main { none, running, exited };
 
-  void welcome(Fd fd, const Json& hello, std::string rest, Side side);
+  void onHandshake(Fd fd, const Json& hello, std::string rest, Side side);
 
   // control
   ControlRelay::Events controlEvents();
@@ -60,24 +63,24 @@ class Monitor {
 
   // the end
   void onSignal();
-  void childDied(int status);
+  void onChildExited(int status);
   std::string lastWords() const;
-  void settleDead();
+  void checkChildDrained();
   void record(const ExitRecord& exit);
   void killChild();
-  void beginGoodbye();
-  void wakeForGoodbye();
-  void advanceGoodbye();
+  void startDraining();
+  void scheduleDrainCheck();
+  void checkDrained();
 
   template <typename T>
-  void bury(std::unique_ptr<T>& object);
+  void deleteLater(std::unique_ptr<T>& object);
 
   const VmSpec& spec_;
   const std::string startedAt_;
   Loop loop_;
   Fd monitorSocket_;
   Fd agentSocket_;
-  Fd signals_;
+  Signals signals_{SIGCHLD, SIGTERM, SIGINT};
 
   void followOutput(Child& child);
 
@@ -90,15 +93,15 @@ class Monitor {
   std::optional<ExitRecord> exit_;
   bool stopping_ = false;
   Loop::Timer stopTimer_ = 0;
-  bool goodbye_ = false;
-  int64_t goodbyeProgressMs_ = 0;
-  size_t goodbyeBytes_ = 0;
+  bool draining_ = false;
+  int64_t drainProgressMs_ = 0;
+  size_t undrainedBytes_ = 0;
 
   LogWriter log_;
   Loop::Timer partialTimer_ = 0;
   ReplayRing ring_;
 
-  Greetings greetings_;
+  PendingConnections pendingConnections_;
   ControlRelay control_;
   Loop::Timer bootTimer_ = 0;
 
@@ -109,7 +112,7 @@ class Monitor {
   StreamPairs execStreams_;
 
   /** Connections that ended within one of their own calls; destroyed when nobody is inside any more. */
-  std::vector<std::shared_ptr<void>> buried_;
+  std::vector<std::shared_ptr<void>> pendingDelete_;
 };
 
 }  // namespace mocker

@@ -1,60 +1,67 @@
 #include "pending-connections.h"
 
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "common/sys-error.h"
 #include "common/unix-socket.h"
+#include "host/os/peer.h"
 #include "host/vmm/notice.h"
 
 namespace mocker {
 namespace {
 
-constexpr size_t maxGreetings = 64;
+constexpr size_t maxPending = 64;
+
+/** Only this user and root talk to the monitor. */
+bool mayConnect(int fd) {
+  try {
+    const uid_t peer = peerCredentials(fd).uid;
+    if (peer == ::geteuid() || peer == 0) return true;
+    notice("refused a connection of user " + std::to_string(peer));
+  } catch (const SysError& error) {
+    notice(error.what());
+  }
+  return false;
+}
 
 }  // namespace
 
-void Greetings::listen(const Fd& listener, Side side) {
+void PendingConnections::listen(const Fd& listener, Side side) {
   const int fd = listener.get();
-  loop_.add(fd, EPOLLIN, [this, fd, side](uint32_t) {
+  loop_.add(fd, event::readable, [this, fd, side](uint32_t) {
     Fd accepted = acceptUnix(fd);
     if (!accepted) {
       // Out of descriptors: without a pause the waiting connection would wake us for ever.
       if (errno != EAGAIN) {
         loop_.modify(fd, 0);
-        loop_.after(100, [this, fd] { loop_.modify(fd, EPOLLIN); });
+        loop_.after(100, [this, fd] { loop_.modify(fd, event::readable); });
       }
       return;
     }
-    if (side == Side::engine) {
-      const uid_t peer = peerUid(accepted.get());
-      if (peer != ::geteuid() && peer != 0) {
-        notice("refused a connection of user " + std::to_string(peer));
-        return;
-      }
-    }
+    if (side == Side::engine && !mayConnect(accepted.get())) return;
     take(std::move(accepted), side);
   });
 }
 
-void Greetings::take(Fd fd, Side side) {
-  if (waiting(side) >= maxGreetings) return;
-  auto greeting = std::make_unique<Greeting>(
-      loop_, std::move(fd), [this, side](Greeting& self, Fd taken, const Json& hello, std::string rest) {
-        const auto it = greetings_.find(&self);
-        bury_(std::move(it->second.second));
-        greetings_.erase(it);
-        welcome_(std::move(taken), hello, std::move(rest), side);
+void PendingConnections::take(Fd fd, Side side) {
+  if (waiting(side) >= maxPending) return;
+  auto handshake = std::make_unique<Handshake>(
+      loop_, std::move(fd), [this, side](Handshake& self, Fd taken, const Json& hello, std::string rest) {
+        const auto it = pending_.find(&self);
+        deleteLater_(std::move(it->second.second));
+        pending_.erase(it);
+        onHandshake_(std::move(taken), hello, std::move(rest), side);
       });
-  Greeting* key = greeting.get();
-  greetings_[key] = {side, std::move(greeting)};
+  Handshake* key = handshake.get();
+  pending_[key] = {side, std::move(handshake)};
 }
 
-size_t Greetings::waiting(Side side) const {
+size_t PendingConnections::waiting(Side side) const {
   return static_cast<size_t>(
-      std::count_if(greetings_.begin(), greetings_.end(), [&](const auto& entry) { return entry.second.first == side; }));
+      std::count_if(pending_.begin(), pending_.end(), [&](const auto& entry) { return entry.second.first == side; }));
 }
 
 }  // namespace mocker

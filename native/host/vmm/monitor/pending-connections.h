@@ -14,16 +14,19 @@
 namespace mocker {
 
 /** Bounded for each side: what is too much is closed. */
-class Greetings {
+class PendingConnections {
  public:
-  /** `hello` is the hello's object, `rest` what came after it; or `fd` is empty: the connection was closed before. */
-  using Welcome = std::function<void(Fd fd, const Json& hello, std::string rest, Side side)>;
+  /**
+   * `hello` is the hello's object, `rest` what came after it; or `fd` is empty: the connection was closed
+   * before.
+   */
+  using OnHandshake = std::function<void(Fd fd, const Json& hello, std::string rest, Side side)>;
 
-  /** `bury` takes what must be destroyed, but not within its own call. */
-  Greetings(Loop& loop, std::function<void(std::shared_ptr<void>)> bury, Welcome welcome)
-      : loop_(loop), bury_(std::move(bury)), welcome_(std::move(welcome)) {}
-  Greetings(const Greetings&) = delete;
-  Greetings& operator=(const Greetings&) = delete;
+  /** `deleteLater` takes what must be destroyed, but not within its own call. */
+  PendingConnections(Loop& loop, std::function<void(std::shared_ptr<void>)> deleteLater, OnHandshake onHandshake)
+      : loop_(loop), deleteLater_(std::move(deleteLater)), onHandshake_(std::move(onHandshake)) {}
+  PendingConnections(const PendingConnections&) = delete;
+  PendingConnections& operator=(const PendingConnections&) = delete;
 
   /** Takes what connects; of the engine's side only this user and root are let in. */
   void listen(const Fd& listener, Side side);
@@ -33,9 +36,9 @@ class Greetings {
 
  private:
   Loop& loop_;
-  std::function<void(std::shared_ptr<void>)> bury_;
-  Welcome welcome_;
-  std::map<Greeting*, std::pair<Side, std::unique_ptr<Greeting>>> greetings_;
+  std::function<void(std::shared_ptr<void>)> deleteLater_;
+  OnHandshake onHandshake_;
+  std::map<Handshake*, std::pair<Side, std::unique_ptr<Handshake>>> pending_;
 };
 
 }  // namespace mocker

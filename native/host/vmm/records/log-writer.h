@@ -11,9 +11,10 @@
 namespace mocker {
 
 /**
- * Every byte of output is in exactly one entry, in its stream's order, so that the output can be had back: an F entry's
- * bytes are followed by a newline, a P entry's by nothing. Entries hold at most 16 KiB. Full files are renamed to
- * `log.1`, `log.2` …; `maxFiles` counts the current one, too. A disk that cannot be written never stops the VM.
+ * Every byte of output is in exactly one entry, in its stream's order, so that the output can be had back: an
+ * F entry's bytes are followed by a newline, a P entry's by nothing. Entries hold at most 16 KiB. Full files
+ * are renamed to `log.1`, `log.2` …; `maxFiles` counts the current one, too. A disk that cannot be written
+ * never stops the VM.
  */
 class LogWriter {
  public:

@@ -1,4 +1,4 @@
-// The monitor's records in the VM's state folder: runtime.json and exit.json.
+// The monitor's records in the VM's state directory: runtime.json and exit.json.
 #pragma once
 
 #include <sys/types.h>
@@ -22,9 +22,6 @@ struct ExitRecord {
   /** The exit frame for attached clients. */
   Json frame() const;
 };
-
-/** Field 22 of /proc/<pid>/stat: with the pid it names a process for good. 0 when it cannot be read. */
-unsigned long long startTimeTicks(pid_t pid);
 
 /** Names processes, and so is not made to outlive them. */
 void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::string& startedAt);

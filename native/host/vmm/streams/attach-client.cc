@@ -1,6 +1,5 @@
 #include "attach-client.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -12,7 +11,7 @@ namespace mocker {
 
 AttachClient::AttachClient(Loop& loop, Fd fd, bool takesInput, Events events)
     : loop_(loop), fd_(std::move(fd)), takesInput_(takesInput), events_(std::move(events)) {
-  loop_.add(fd_.get(), EPOLLIN, [this](uint32_t happened) { onEvents(happened); });
+  loop_.add(fd_.get(), event::readable, [this](uint32_t happened) { onEvents(happened); });
 }
 
 AttachClient::~AttachClient() {
@@ -59,18 +58,18 @@ void AttachClient::setReadingInput(bool reading) {
 }
 
 void AttachClient::onEvents(uint32_t events) {
-  if (events & EPOLLOUT) flush();
-  if (fd_ && (events & EPOLLIN)) {
-    const ssize_t got = ::recv(fd_.get(), scratch, scratchBytes, MSG_DONTWAIT);
+  if (events & event::writable) flush();
+  if (fd_ && (events & event::readable)) {
+    const ssize_t got = ::recv(fd_.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
     if (got > 0) {
-      feed(std::string_view(scratch, static_cast<size_t>(got)));
+      feed(std::string_view(readBuffer, static_cast<size_t>(got)));
     } else if (got == 0) {
       inputEnded_ = true;  // half-closed; it may still listen
     } else if (errno != EAGAIN && errno != EINTR) {
       close();
     }
   }
-  if (fd_ && (events & (EPOLLHUP | EPOLLERR))) close();
+  if (fd_ && (events & (event::hungUp))) close();
   update();
 }
 
@@ -108,8 +107,8 @@ void AttachClient::close() {
 void AttachClient::update() {
   if (!fd_) return;
   const bool reading = !inputEnded_ && (readingInput_ || !takesInput_);
-  // EPOLLHUP is watched for in any case, so that a vanished client holds nothing back.
-  loop_.modify(fd_.get(), EPOLLHUP | (reading ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT));
+  // event::hungUp is watched for in any case, so that a vanished client holds nothing back.
+  loop_.modify(fd_.get(), event::hungUp | (reading ? event::readable : 0u) | (out_.empty() ? 0u : event::writable));
 }
 
 }  // namespace mocker

@@ -17,7 +17,10 @@ class AttachClient {
     std::function<void(std::string_view bytes)> input;
     /** Queued bytes have been taken. */
     std::function<void()> drained;
-    /** The client is gone, or everything including the exit has been sent; may be destroyed, but not within the call. */
+    /**
+     * The client is gone, or everything including the exit has been sent; may be destroyed, but not within
+     * the call.
+     */
     std::function<void()> closed;
   };
 

@@ -1,6 +1,5 @@
 #include "child-output.h"
 
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,7 +22,7 @@ ChildOutput::ChildOutput(Loop& loop, Fd pipe, Fd file, uint64_t maxBytes, WhenFu
       whenFull_(whenFull),
       notable_(std::move(notable)) {
   // Level-triggered and one piece at a time: a flood must not keep the loop from its other work.
-  loop_.add(pipe_.get(), EPOLLIN, [this](uint32_t) { readSome(); });
+  loop_.add(pipe_.get(), event::readable, [this](uint32_t) { readSome(); });
 }
 
 ChildOutput::~ChildOutput() {

@@ -10,8 +10,9 @@
 namespace mocker {
 
 /**
- * Copies a pipe into a file, within bounds: a hostile guest can make its console and libkrun's error messages endless.
- * Read by the monitor and not by a thread of the VM, because the last lines before a death are the ones that matter.
+ * Copies a pipe into a file, within bounds: a hostile guest can make its console and libkrun's error messages
+ * endless. Read by the monitor and not by a thread of the VM, because the last lines before a death are the
+ * ones that matter.
  */
 class ChildOutput {
  public:

@@ -1,6 +1,5 @@
 #include "framed-connection.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -13,7 +12,7 @@ namespace mocker {
 
 FramedConnection::FramedConnection(Loop& loop, Fd fd, std::string rest, size_t maxJsonBytes, Events events)
     : loop_(loop), fd_(std::move(fd)), rest_(std::move(rest)), events_(std::move(events)), decoder_(maxJsonBytes) {
-  loop_.add(fd_.get(), EPOLLIN, [this](uint32_t happened) { onEvents(happened); });
+  loop_.add(fd_.get(), event::readable, [this](uint32_t happened) { onEvents(happened); });
 }
 
 FramedConnection::~FramedConnection() {
@@ -46,11 +45,11 @@ void FramedConnection::setReading(bool reading) {
 }
 
 void FramedConnection::onEvents(uint32_t events) {
-  if (events & EPOLLOUT) {
+  if (events & event::writable) {
     flush();
     events_.drained();
   }
-  if (fd_ && reading_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) read();
+  if (fd_ && reading_ && (events & (event::readable | event::hungUp))) read();
   update();
 }
 
@@ -58,14 +57,14 @@ void FramedConnection::read() {
   ssize_t got;
   if (events_.descriptor) {
     std::vector<Fd> passed;
-    got = receiveWithFds(fd_.get(), scratch, scratchBytes, passed);
+    got = receiveWithFds(fd_.get(), readBuffer, readBufferBytes, passed);
     for (auto& fd : passed) events_.descriptor(std::move(fd));
   } else {
-    got = ::recv(fd_.get(), scratch, scratchBytes, MSG_DONTWAIT);
+    got = ::recv(fd_.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
   }
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return close();
-  feed(std::string_view(scratch, static_cast<size_t>(got)));
+  feed(std::string_view(readBuffer, static_cast<size_t>(got)));
 }
 
 void FramedConnection::feed(std::string_view bytes) {
@@ -88,7 +87,7 @@ void FramedConnection::feed(std::string_view bytes) {
 }
 
 void FramedConnection::flush() {
-  if (out_.flush(fd_.get(), scratchBytes)) return;
+  if (out_.flush(fd_.get(), readBufferBytes)) return;
   // A peer that reads no more may still have something to say: that is found out by reading.
   sinkGone_ = true;
   out_.clear();
@@ -102,7 +101,7 @@ void FramedConnection::close() {
 }
 
 void FramedConnection::update() {
-  if (fd_) loop_.modify(fd_.get(), (reading_ ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT));
+  if (fd_) loop_.modify(fd_.get(), (reading_ ? event::readable : 0u) | (out_.empty() ? 0u : event::writable));
 }
 
 }  // namespace mocker

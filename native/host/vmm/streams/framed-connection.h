@@ -22,7 +22,10 @@ class FramedConnection {
     std::function<void(Fd fd)> descriptor;
     /** Queued bytes have been taken, or never will be. */
     std::function<void()> drained;
-    /** The peer's end is closed, or it broke the protocol; the connection may be destroyed, but not within the call. */
+    /**
+     * The peer's end is closed, or it broke the protocol; the connection may be destroyed, but not within the
+     * call.
+     */
     std::function<void()> closed;
   };
 

@@ -1,13 +1,14 @@
-// The one read buffer of the monitor: it is single-threaded, and a buffer for each connection would cost memory.
+// The one read buffer of the monitor: it is single-threaded, and a buffer for each connection would cost
+// memory.
 #pragma once
 
 #include <cstddef>
 
 namespace mocker {
 
-constexpr size_t scratchBytes = 65536;
+constexpr size_t readBufferBytes = 65536;
 
 /** Contents last until the next read of any connection. */
-inline char scratch[scratchBytes];
+inline char readBuffer[readBufferBytes];
 
 }  // namespace mocker

@@ -1,6 +1,5 @@
 #include "splice.h"
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -16,7 +15,7 @@ Splice::Splice(Loop& loop, Fd left, std::string leftRest, Fd right, std::string 
   ends_[0].out.append(rightRest);
   ends_[1].out.append(leftRest);
   for (int i = 0; i < 2; ++i) {
-    loop_.add(ends_[i].fd.get(), EPOLLIN, [this, i](uint32_t events) { onEvents(i, events); });
+    loop_.add(ends_[i].fd.get(), event::readable, [this, i](uint32_t events) { onEvents(i, events); });
   }
 }
 
@@ -32,9 +31,9 @@ void Splice::begin() {
 
 void Splice::onEvents(int index, uint32_t events) {
   End& end = ends_[index];
-  if (!end.readEnded && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) readFrom(index);
+  if (!end.readEnded && (events & (event::readable | event::hungUp))) readFrom(index);
   // Both ways of this connection are shut: what is queued for it is for nobody.
-  if ((events & (EPOLLHUP | EPOLLERR)) && end.readEnded) {
+  if ((events & (event::hungUp)) && end.readEnded) {
     end.writeEnded = true;
     end.out.clear();
   }
@@ -44,7 +43,7 @@ void Splice::onEvents(int index, uint32_t events) {
 void Splice::readFrom(int index) {
   End& from = ends_[index];
   End& to = ends_[1 - index];
-  const ssize_t got = ::recv(from.fd.get(), scratch, scratchBytes, MSG_DONTWAIT);
+  const ssize_t got = ::recv(from.fd.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) {
     from.readEnded = true;
@@ -52,7 +51,7 @@ void Splice::readFrom(int index) {
     return;
   }
   if (to.writeEnded) return;
-  to.out.append(std::string_view(scratch, static_cast<size_t>(got)));
+  to.out.append(std::string_view(readBuffer, static_cast<size_t>(got)));
 }
 
 void Splice::settle() {
@@ -60,7 +59,7 @@ void Splice::settle() {
     End& to = ends_[i];
     End& from = ends_[1 - i];
     if (to.writeEnded) continue;
-    if (!to.out.flush(to.fd.get(), scratchBytes)) {
+    if (!to.out.flush(to.fd.get(), readBufferBytes)) {
       to.writeEnded = true;
       to.out.clear();
     } else if (to.out.empty() && from.readEnded) {
@@ -84,7 +83,7 @@ void Splice::settle() {
     const bool reading = !end.readEnded && !other.writeEnded && other.out.empty();
     // A hang-up is worth waking up for once.
     const bool finished = end.readEnded && end.writeEnded;
-    loop_.modify(end.fd.get(), finished ? 0u : EPOLLHUP | (reading ? EPOLLIN : 0u) | (end.out.empty() ? 0u : EPOLLOUT));
+    loop_.modify(end.fd.get(), finished ? 0u : event::hungUp | (reading ? event::readable : 0u) | (end.out.empty() ? 0u : event::writable));
   }
 }
 

@@ -18,7 +18,7 @@ void StreamPairs::take(Fd fd, const std::string& id, std::string rest, Side side
     others.erase(other);
     if (splices_.size() >= maxSplices) return;
     splices_.push_back(std::make_unique<Splice>(loop_, std::move(fd), std::move(rest), std::move(partner.fd),
-                                                std::move(partner.rest), [this] { buryDone(); }));
+                                                std::move(partner.rest), [this] { removeDone(); }));
     splices_.back()->begin();
     return;
   }
@@ -31,10 +31,10 @@ void StreamPairs::take(Fd fd, const std::string& id, std::string rest, Side side
   own.emplace(id, Waiting{std::move(fd), std::move(rest), timer});
 }
 
-void StreamPairs::buryDone() {
+void StreamPairs::removeDone() {
   for (auto it = splices_.begin(); it != splices_.end(); ++it) {
     if (!(*it)->isDone()) continue;
-    bury_(std::move(*it));
+    deleteLater_(std::move(*it));
     splices_.erase(it);
     break;
   }

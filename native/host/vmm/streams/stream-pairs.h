@@ -1,4 +1,5 @@
-// The streams of execs: the guest's end and the client's come one by one, in any order, and are joined by their id.
+// The streams of execs: the guest's end and the client's come one by one, in any order, and are joined by
+// their id.
 #pragma once
 
 #include <functional>
@@ -18,12 +19,15 @@ enum class Side { guest, engine };
 /** Bounded, in connections that wait and in such that are joined: what is too much is closed. */
 class StreamPairs {
  public:
-  /** `bury` takes what must be destroyed, but not within its own call. */
-  StreamPairs(Loop& loop, std::function<void(std::shared_ptr<void>)> bury) : loop_(loop), bury_(std::move(bury)) {}
+  /** `deleteLater` takes what must be destroyed, but not within its own call. */
+  StreamPairs(Loop& loop, std::function<void(std::shared_ptr<void>)> deleteLater) : loop_(loop), deleteLater_(std::move(deleteLater)) {}
   StreamPairs(const StreamPairs&) = delete;
   StreamPairs& operator=(const StreamPairs&) = delete;
 
-  /** Joins a connection with the other side's of the same id, or keeps it for a while. `rest` was read from it already. */
+  /**
+   * Joins a connection with the other side's of the same id, or keeps it for a while. `rest` was read from it
+   * already.
+   */
   void take(Fd fd, const std::string& id, std::string rest, Side side);
   /** How many pairs have not ended yet. */
   size_t joined() const { return splices_.size(); }
@@ -35,10 +39,10 @@ class StreamPairs {
     Loop::Timer timer;
   };
 
-  void buryDone();
+  void removeDone();
 
   Loop& loop_;
-  std::function<void(std::shared_ptr<void>)> bury_;
+  std::function<void(std::shared_ptr<void>)> deleteLater_;
   std::map<std::string, Waiting> waiting_[2];
   std::vector<std::unique_ptr<Splice>> splices_;
 };

@@ -89,6 +89,7 @@ export class FakeVms {
   readonly log: Log;
   readonly state: StateDir;
   readonly manager: VmManager;
+  #recovered: Promise<void> | undefined;
 
   /** `predecessor`: the engine that ended before; its monitors live on. */
   constructor(predecessor?: FakeVms) {
@@ -117,7 +118,8 @@ export class FakeVms {
   }
 
   async create(params: Partial<VmCreateParams> = {}): Promise<Vm> {
-    await this.manager.recover();
+    this.#recovered ??= this.manager.recover();
+    await this.#recovered;
     const { id } = await this.manager.create({ image: "box", name: "box", ...params });
     return this.manager.find(id);
   }

@@ -35,6 +35,20 @@ test("a VM starts, is stopped, and starts again", async () => {
   assert.deepEqual(vms.errors(), []);
 });
 
+test("a VM that boots again is as it was until its main process runs", async () => {
+  const vms = new FakeVms();
+  const { vm } = await vms.run();
+  await vms.manager.stop({ vm: "box" });
+  vms.launcher.script = { answers: neverStarts };
+  const start = vms.manager.start({ vm: "box" }).catch(() => undefined);
+  await (await vms.launcher.next()).request("start");
+  assert.deepEqual([vm.state, vm.summary().exitCode, vm.busy], ["exited", 143, true]);
+  assert.match(vm.summary().status, /^Exited \(143\)/);
+  await vms.manager.stop({ vm: "box" });
+  await start;
+  assert.equal(vm.summary().exitCode, 137);
+});
+
 test("two starts at once boot once", async () => {
   const vms = new FakeVms();
   await vms.create();

@@ -5,7 +5,10 @@ import { bindMounts, guestMounts } from "../../mounts.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 
-/** The runtime for machines where no VM can boot: the same agent as the init of Linux namespaces. Not isolation. */
+/**
+ * The runtime for machines where no VM can boot: the same agent as the init of Linux namespaces. Not
+ * isolation.
+ */
 export class SimulationRuntime implements Runtime {
   readonly name = "simulation";
   readonly #images: { rootDirectory(imageId: string): Promise<string> };
@@ -36,7 +39,7 @@ export class SimulationRuntime implements Runtime {
     const work = join(files.dir, "work");
     await mkdir(upper, { recursive: true });
     await mkdir(work, { recursive: true });
-    // The root folder that the workload sees has the attributes of the upper one.
+    // The root directory that the workload sees has the attributes of the upper one.
     await chmod(upper, (await stat(lower)).mode & 0o7777);
     const mounts = await guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }));
     return {

@@ -14,7 +14,10 @@ import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 process.env.DOCKER_CONFIG = tmpDir();
 
-const timeouts = { connectMs: 400, idleMs: 400, documentMs: 800 };
+/** For registries that do answer, on a machine that runs other tests meanwhile. */
+const patient = { connectMs: 20_000, idleMs: 2000, documentMs: 20_000 };
+/** For those that are given up. */
+const impatient = { connectMs: 400, idleMs: 400, documentMs: 800 };
 const settings = { ...defaultSettings, maxDownloadAttempts: 3 };
 
 interface Case {
@@ -40,7 +43,7 @@ function survives(what: string, make: Make, check?: (setup: Case, progress: Pull
   test(`survived: ${what}`, async () => {
     const setup = await setUp();
     setup.registry.behave = make(setup);
-    const { store, dir } = await makeStore({ registry: { timeouts, settings } });
+    const { store, dir } = await makeStore({ registry: { timeouts: patient, settings } });
     const progress: PullProgress[] = [];
     const pulled = await store.pull(
       { reference: setup.reference },
@@ -53,7 +56,14 @@ function survives(what: string, make: Make, check?: (setup: Case, progress: Pull
 }
 
 /** The pull fails soon, says why and what to do, and an honest registry is pulled from afterwards. */
-function refuses(what: string, make: Make, code: ErrorCode, message: RegExp, hint: RegExp): void {
+function refuses(
+  what: string,
+  make: Make,
+  code: ErrorCode,
+  message: RegExp,
+  hint: RegExp,
+  timeouts = patient,
+): void {
   test(`refused: ${what}`, async () => {
     const setup = await setUp();
     setup.registry.behave = make(setup);
@@ -169,6 +179,7 @@ describe("a registry that misbehaves", { concurrency: 4 }, () => {
     "REGISTRY_UNREACHABLE",
     /i\/o timeout \(the answer did not come to its end within 0.8 seconds\)/,
     /Check the name 127/,
+    impatient,
   );
   refuses(
     "it is a web page",
@@ -204,6 +215,7 @@ describe("a registry that misbehaves", { concurrency: 4 }, () => {
     "REGISTRY_UNREACHABLE",
     /i\/o timeout \(no answer for 0.4 seconds\)/,
     /Check the name 127/,
+    impatient,
   );
 
   test("refused: a host that takes connections and is no server at all", async () => {
@@ -211,7 +223,7 @@ describe("a registry that misbehaves", { concurrency: 4 }, () => {
     after(() => server.close());
     await new Promise((resolve) => server.once("listening", resolve));
     const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const { store } = await makeStore({ registry: { timeouts, settings } });
+    const { store } = await makeStore({ registry: { timeouts: impatient, settings } });
     await assert.rejects(store.pull({ reference: `${host}/app` }), {
       code: "REGISTRY_UNREACHABLE",
       message: new RegExp(`^Get "http://${host}/v2/": dial tcp ${host}: i/o timeout`),

@@ -1,6 +1,6 @@
 /**
- * A monitor for the tests of everything above it: real frames over a real unix socket, answers by the test, and no
- * process. It ends when the test, its guest's answers or the engine end it.
+ * A monitor for the tests of everything above it: real frames over a real unix socket, answers by the test,
+ * and no process. It ends when the test, its guest's answers or the engine end it.
  */
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -18,8 +18,8 @@ export interface MonitorScript {
   /** False: it never makes its socket. */
   listens?: boolean;
   /**
-   * Its guest's answers by method; `undefined` for none at all. Methods that are not here are answered as by a guest
-   * that is well.
+   * Its guest's answers by method; `undefined` for none at all. Methods that are not here are answered as by
+   * a guest that is well.
    */
   answers?: Record<string, (params: Fields, monitor: FakeMonitor) => Fields | undefined>;
 }

@@ -1,0 +1,33 @@
+// The one child of a monitor: the VM, or the simulation's PID 1.
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "common/fd.h"
+#include "host/vmm/spec.h"
+
+namespace mocker {
+
+/** The exit status of a child that could not enter its VM; the reason is on stderr. */
+constexpr int exitVmNotEntered = 70;
+
+struct Child {
+  pid_t pid = -1;
+  /** The simulation's control connection; a guest dials in by itself. */
+  Fd control;
+  /**
+   * A VM's standard error and its kernel's console: read ends of pipes, non-blocking, to be read all its
+   * life.
+   */
+  Fd errors;
+  Fd console;
+};
+
+/**
+ * Starts the runtime that `spec` asks for. The child dies with this process. `openFiles` is the limit on open
+ * files that the workload gets. Throws std::runtime_error with what was refused.
+ */
+Child launchChild(const VmSpec& spec, const rlimit& openFiles);
+
+}  // namespace mocker

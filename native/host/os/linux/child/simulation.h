@@ -1,0 +1,12 @@
+// The simulation runtime: the agent as PID 1 of new Linux namespaces. Never isolation from the user who runs
+// it.
+#pragma once
+
+#include "host/os/child.h"
+
+namespace mocker {
+
+/** See launchChild. */
+Child launchSimulation(const VmSpec& spec, const rlimit& openFiles);
+
+}  // namespace mocker

@@ -1,0 +1,31 @@
+// Landlock (Linux 5.13): an unprivileged process gives up access to all files but some.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mocker {
+
+/** A file or directory (with all below it) that stays accessible. */
+struct LandlockRule {
+  std::string path;
+  bool readOnly = true;
+  /** A device: its ioctls stay allowed. */
+  bool device = false;
+};
+
+struct LandlockResult {
+  bool entered = false;
+  /** `Landlock 4`, or `Landlock (why not)`. */
+  std::string description;
+};
+
+/**
+ * Restricts this thread and its children for good; needs no_new_privs.
+ * @param withoutNetwork  also forbids TCP and, where the kernel can (6.12), abstract unix sockets
+ * @param leastVersion    with an older Landlock than this, none is better
+ * @throws SysError if a path cannot be opened
+ */
+LandlockResult enterLandlockDomain(const std::vector<LandlockRule>& rules, bool withoutNetwork, int leastVersion);
+
+}  // namespace mocker
