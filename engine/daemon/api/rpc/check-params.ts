@@ -27,7 +27,7 @@ function invalid(method: string, what: string): MockerError {
   });
 }
 
-/** `volumes[0].source` */
+/** `mounts[0].source` */
 function pathOf(path: readonly { key: unknown }[]): string {
   const text = path.reduce(
     (before, { key }) =>
@@ -48,7 +48,7 @@ const kinds: Record<string, string> = {
 function expectedBy({ type, expected }: v.BaseIssue<unknown>): string {
   if (type === "finite") return "a finite number";
   if (type === "custom") return "an object";
-  // A picklist's: ("a" | "b")
+  // Of a picklist or a variant's type: ("a" | "b")
   return kinds[expected ?? ""] ?? (expected ?? "").replace(/^\(|\)$/g, "").replaceAll(" | ", " or ");
 }
 

@@ -25,14 +25,16 @@ for (const [member, value, words] of [
   ["env", ["A=1", 2], "env[1]: expected a string, got a number"],
   ["cpus", Number.POSITIVE_INFINITY, "cpus: expected a finite number, got a number beyond all bounds"],
   ["cpus", "1", "cpus: expected a number, got a string"],
-  ["network", "bridge", 'network: expected "tsi" or "none", got a string'],
-  ["network", 0, 'network: expected "tsi" or "none", got a number'],
+  ["runtime", "docker", 'runtime: expected "auto" or "krun" or "simulation", got a string'],
+  ["network", 0, "network: expected an object, got a number"],
+  ["network", {}, "network.mode: missing"],
   ["labels", "x", "labels: expected an object, got a string"],
   ["labels", [], "labels: expected an object, got an array"],
   ["labels", { "com.example": 1 }, "labels.com.example: expected a string, got a number"],
   ["labels", { [`${"k".repeat(200)}`]: 1 }, `labels.${"k".repeat(93)}…: expected a string, got a number`],
-  ["volumes", [{ source: "/a", target: "/b" }], "volumes[0].readOnly: missing"],
-  ["volumes", ["/a:/b"], "volumes[0]: expected an object, got a string"],
+  ["mounts", [{ type: "bind", source: "/a", target: "/b" }], "mounts[0].readOnly: missing"],
+  ["mounts", [{ type: "disk" }], 'mounts[0].type: expected "bind" or "volume" or "tmpfs", got a string'],
+  ["mounts", ["/a:/b"], "mounts[0]: expected an object, got a string"],
 ] satisfies [string, unknown, string][]) {
   test(`vm/create: ${words}`, () => {
     const params = { image: "a", [member]: value };
@@ -70,7 +72,7 @@ test("declared members pass as they are, others are left out", () => {
     image: "a",
     command: [],
     labels,
-    volumes: [{ source: "/a", target: "/b", readOnly: true }],
+    mounts: [{ type: "bind", source: "/a", target: "/b", readOnly: true }],
   };
   const checked = checkParams("vm/create", VmCreateParams, { ...params, fromTheFuture: 1 });
   assert.deepEqual(Object.entries(checked.labels ?? {}), Object.entries(labels));

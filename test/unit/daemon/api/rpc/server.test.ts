@@ -16,7 +16,6 @@ import { InitializeParams } from "../../../../../engine/protocol/params/engine.t
 import { VmParams } from "../../../../../engine/protocol/params/vm.ts";
 import { streamHandshakePrefix } from "../../../../../engine/protocol/stream.ts";
 import { vmExport } from "../../../../../engine/protocol/vm.ts";
-import { afterFile } from "../../../../support/after-file.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { RpcClient } from "./rpc-client.ts";
 
@@ -33,8 +32,9 @@ interface Served {
 }
 
 const servers: Server[] = [];
-afterFile(() => {
-  for (const server of servers) server.withdraw();
+afterEach(() => {
+  for (const server of servers.splice(0)) server.withdraw();
+  mock.timers.reset();
 });
 
 /** A server whose only requests are `initialize` and `vm/export`; the latter's token is what `answer` says. */
@@ -74,8 +74,6 @@ async function serve(limits: Partial<ServerLimits> = {}, answer: Answer = (vm) =
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
-
-afterEach(() => mock.timers.reset());
 
 /** Lets time pass, again and again, until the engine has cut the client off. */
 async function waitToBeCutOff(client: RpcClient): Promise<void> {
@@ -292,6 +290,8 @@ test("a stream's handshake may come in pieces, and its bytes at once", async () 
   const [bytes] = await once(socket, "data");
   assert.equal(String(bytes), "hello");
   assert.equal(held(), 0);
+  // The stream is its claimant's to close.
+  socket.destroy();
 });
 
 test("a stream that nobody has offered is closed", async () => {
