@@ -1,4 +1,4 @@
-// Building a Rust crate of this folder, once per toolchain: the result is kept in the shared cache.
+// Building a Rust crate of this directory, once per toolchain: the result is kept in the shared cache.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";

@@ -22,7 +22,7 @@
 namespace mocker {
 namespace {
 
-/** Brings `lo` up. A host's network, shared by the simulation, has it up, and another one of ours may not. */
+/** Brings `lo` up if it is down, as it is in a new network namespace; the host's, which the simulation shares, has it up. */
 void loopbackUp() {
   Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket) return;

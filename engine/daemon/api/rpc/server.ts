@@ -57,7 +57,7 @@ export class Server {
     const directory = dirname(socketPath);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     if (!isPrivateDirectory(directory)) {
-      throw new MockerError("ENGINE_UNREACHABLE", `${directory} is not a private folder of yours`, {
+      throw new MockerError("ENGINE_UNREACHABLE", `${directory} is not a private directory of yours`, {
         hint: `Make it yours alone: chown and chmod 700 ${directory}, or set MOCKER_RUN_DIR.`,
       });
     }

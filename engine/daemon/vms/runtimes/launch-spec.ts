@@ -40,6 +40,6 @@ export interface KrunLaunch {
 
 export interface SimulationLaunch {
   network: "host" | "none";
-  /** Host folders that the agent mounts. */
+  /** Host directories that the agent mounts. */
   paths: string[];
 }

@@ -34,7 +34,7 @@ export function checkKrunConfig(library: LibkrunInfo, config: KrunConfig): void 
   if (config.disks.length > 0) need(library, "blk", "block devices");
   if (config.disks.some(({ format }) => format === "vmdk"))
     need(library, "vmdk", "disks joined from several files");
-  if (config.shares.length > 0) need(library, "shares", "shared folders");
+  if (config.shares.length > 0) need(library, "shares", "shared directories");
   if (config.network.mode === "none") need(library, "network-none", "VMs without network");
 }
 

@@ -102,8 +102,8 @@ export class KrunRuntime implements Runtime {
 async function refuseFiles(binds: BindMount[]): Promise<void> {
   for (const { source } of binds) {
     if (!(await stat(source)).isDirectory()) {
-      throw new MockerError("MOUNT_INVALID", `cannot share ${source} with a microVM: it is not a folder`, {
-        hint: "Share the folder that holds it.",
+      throw new MockerError("MOUNT_INVALID", `cannot share ${source} with a microVM: it is not a directory`, {
+        hint: "Share the directory that holds it.",
       });
     }
   }
