@@ -1,8 +1,8 @@
 import type { RuntimeName } from "../../../protocol/engine.ts";
 import type { ErrorCode } from "../../../protocol/errors.ts";
 import type { GuestMount, GuestRootfs } from "../machine/agent-protocol.ts";
+import type { LaunchSpec } from "../machine/launch-spec.ts";
 import type { VmConfig, VmFiles } from "../records/vm-record.ts";
-import type { LaunchSpec } from "./launch-spec.ts";
 
 export type Availability =
   | { usable: true }

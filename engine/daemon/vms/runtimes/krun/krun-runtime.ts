@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
-import { type BindMount, bindMounts, guestMounts } from "../../mounts.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
+import { type BindMount, bindMounts, guestMounts } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 import { checkKrunConfig } from "./krun-config.ts";
 import { findKrunLibrary, krunLibrary } from "./krun-library.ts";

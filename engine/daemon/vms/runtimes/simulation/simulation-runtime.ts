@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { bindMounts, guestMounts } from "../../mounts.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
+import { bindMounts, guestMounts } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 
 /**

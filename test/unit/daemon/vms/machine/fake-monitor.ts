@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
+import type { LaunchSpec } from "../../../../../engine/daemon/vms/machine/launch-spec.ts";
 import type { Launcher, MonitorProcess } from "../../../../../engine/daemon/vms/machine/launcher.ts";
 import type { VmExitRecord } from "../../../../../engine/daemon/vms/records/vm-record.ts";
-import type { LaunchSpec } from "../../../../../engine/daemon/vms/runtimes/launch-spec.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../../../engine/protocol/stream.ts";
 import { afterFile } from "../../../../support/after-file.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { LaunchSpec } from "../../../../../engine/daemon/vms/machine/launch-spec.ts";
 import {
   MonitorClient,
   type MonitorClientOptions,
 } from "../../../../../engine/daemon/vms/machine/monitor-client.ts";
-import type { LaunchSpec } from "../../../../../engine/daemon/vms/runtimes/launch-spec.ts";
 import { FrameType, frameHeader } from "../../../../../engine/protocol/stream.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { agentError, FakeMonitor, type MonitorScript } from "./fake-monitor.ts";
