@@ -24,7 +24,10 @@ import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
 import { VmTree } from "./views/vm-tree.ts";
 
-/** Wires the parts. No engine is started before a view is seen or a command asks for it; one that runs is joined. */
+/**
+ * Wires the parts. No engine is started before a view is seen or a command asks for it; one that runs is
+ * joined.
+ */
 export function activate(context: vscode.ExtensionContext): MockerExports {
   const own = <T extends vscode.Disposable>(disposable: T): T => {
     context.subscriptions.push(disposable);

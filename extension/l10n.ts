@@ -1,4 +1,7 @@
-/** The editor's translations, for modules that also work where there is no editor: in tests, and before it is asked. */
+/**
+ * The editor's translations, for modules that also work where there is no editor: in tests, and before it is
+ * asked.
+ */
 
 type Argument = string | number;
 type Translate = (message: string, ...args: Argument[]) => string;

@@ -1,13 +1,15 @@
 import * as vscode from "vscode";
-import type { RuntimeName } from "../engine/protocol/index.ts";
+import type { NetworkMode, RuntimeName } from "../engine/protocol/index.ts";
 
-/** The settings of `contributes.configuration`, typed. `mocker.trace.server` is read by vscode-languageclient. */
+/**
+ * The settings of `contributes.configuration`, typed. `mocker.trace.server` is read by vscode-languageclient.
+ */
 export interface Settings {
   "engine.path": string;
   "run.cpus": number;
   "run.memoryMiB": number;
   "run.runtime": "auto" | RuntimeName;
-  "run.network": "tsi" | "none";
+  "run.network": NetworkMode;
   "run.autoRemove": boolean;
   "console.restore": boolean;
   confirmRemove: boolean;

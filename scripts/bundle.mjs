@@ -40,9 +40,10 @@ const options = {
 };
 
 /**
- * Second line of dist/cli.js, whose first is `#!/bin/sh`: the shell runs it, JavaScript sees a string and a comment.
- * Without the `--` Node takes an `--env-file` anywhere on the command line for its own, and with the file's NODE_OPTIONS
- * runs code that was meant for a guest. `#!/usr/bin/env -S node --` would do, but BusyBox's env has no -S.
+ * Second line of dist/cli.js, whose first is `#!/bin/sh`: the shell runs it, JavaScript sees a string and a
+ * comment. Without the `--` Node takes an `--env-file` anywhere on the command line for its own, and with the
+ * file's NODE_OPTIONS runs code that was meant for a guest. `#!/usr/bin/env -S node --` would do, but
+ * BusyBox's env has no -S.
  */
 const shellLine = `":" //; exec node -- "$0" "$@"`;
 

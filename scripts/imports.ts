@@ -41,3 +41,33 @@ export function reachableFrom(entries: string[], imports: Import[]): string[] {
   }
   return [...reached].sort();
 }
+
+/**
+ * Files that import each other in a circle: one sorted list for each strongly connected component (Tarjan).
+ */
+export function circles(imports: Import[]): string[][] {
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of imports) targets.set(from, [...(targets.get(from) ?? []), to]);
+  const order = new Map<string, number>();
+  const path: string[] = [];
+  const found: string[][] = [];
+  /** Returns the lowest number of a file on the path that `file` leads back to. */
+  const visit = (file: string): number => {
+    const own = order.size;
+    order.set(file, own);
+    path.push(file);
+    let lowest = own;
+    for (const target of targets.get(file) ?? []) {
+      const seen = order.get(target);
+      if (seen === undefined) lowest = Math.min(lowest, visit(target));
+      else if (path.includes(target)) lowest = Math.min(lowest, seen);
+    }
+    if (lowest === own) {
+      const component = path.splice(path.indexOf(file));
+      if (component.length > 1) found.push(component.sort());
+    }
+    return lowest;
+  };
+  for (const file of targets.keys()) if (!order.has(file)) visit(file);
+  return found;
+}

@@ -3,78 +3,52 @@ import type { Command } from "./command.ts";
 
 export type Loader = () => Promise<Command>;
 
-const load = {
-  attach: async () => (await import("./commands/container/attach.ts")).attach,
-  cp: async () => (await import("./commands/container/cp.ts")).cp,
-  create: async () => (await import("./commands/container/create.ts")).create,
-  doctor: async () => (await import("./commands/system/doctor.ts")).doctor,
-  exec: async () => (await import("./commands/container/exec.ts")).exec,
-  export: async () => (await import("./commands/container/export.ts")).exportCommand,
-  history: async () => (await import("./commands/image/history.ts")).history,
-  imageInspect: async () => (await import("./commands/system/inspect.ts")).imageInspectCommand,
-  imagePrune: async () => (await import("./commands/image/prune.ts")).imagePruneCommand,
-  images: async () => (await import("./commands/image/images.ts")).images,
-  import: async () => (await import("./commands/image/import.ts")).importCommand,
-  info: async () => (await import("./commands/system/info.ts")).info,
-  inspect: async () => (await import("./commands/system/inspect.ts")).inspect,
-  kill: async () => (await import("./commands/container/kill.ts")).kill,
-  load: async () => (await import("./commands/image/load.ts")).load,
+/**
+ * One line per verb, by the ways to call it: `GROUP VERB`, `VERB`, or both, in the order of its help page. Of
+ * `ls|list` the first is the name and the others are aliases, which the group's help does not list.
+ */
+const commands: Readonly<Record<string, Loader>> = {
+  "container attach, attach": async () => (await import("./commands/container/attach.ts")).attach,
+  "container cp, cp": async () => (await import("./commands/container/cp.ts")).cp,
+  "container create, create": async () => (await import("./commands/container/create.ts")).create,
+  "container exec, exec": async () => (await import("./commands/container/exec.ts")).exec,
+  "container export, export": async () => (await import("./commands/container/export.ts")).exportCommand,
+  "container inspect": async () => (await import("./commands/system/inspect.ts")).vmInspectCommand,
+  "container kill, kill": async () => (await import("./commands/container/kill.ts")).kill,
+  "container logs, logs": async () => (await import("./commands/container/logs.ts")).logs,
+  "container ls|list|ps, ps": async () => (await import("./commands/container/ps.ts")).ps,
+  "container restart, restart": async () => (await import("./commands/container/restart.ts")).restart,
+  "container rm|remove, rm": async () => (await import("./commands/container/rm.ts")).rm,
+  "container run, run": async () => (await import("./commands/container/run.ts")).run,
+  "container start, start": async () => (await import("./commands/container/start.ts")).start,
+  "container stop, stop": async () => (await import("./commands/container/stop.ts")).stop,
+  "container wait, wait": async () => (await import("./commands/container/wait.ts")).wait,
+
+  "image history, history": async () => (await import("./commands/image/history.ts")).history,
+  "image ls|list, images": async () => (await import("./commands/image/images.ts")).images,
+  "image import, import": async () => (await import("./commands/image/import.ts")).importCommand,
+  "image inspect": async () => (await import("./commands/system/inspect.ts")).imageInspectCommand,
+  "image load, load": async () => (await import("./commands/image/load.ts")).load,
+  "manifest inspect": async () =>
+    (await import("./commands/image/manifest-inspect.ts")).manifestInspectCommand,
+  "image prune": async () => (await import("./commands/image/prune.ts")).imagePruneCommand,
+  "image pull, pull": async () => (await import("./commands/image/pull.ts")).pull,
+  "image push, push": async () => (await import("./commands/image/push.ts")).push,
+  "image rm|remove, rmi": async () => (await import("./commands/image/rmi.ts")).rmi,
+  "image save, save": async () => (await import("./commands/image/save.ts")).save,
+  "image tag, tag": async () => (await import("./commands/image/tag.ts")).tag,
+
   login: async () => (await import("./commands/registry/login.ts")).login,
   logout: async () => (await import("./commands/registry/logout.ts")).logout,
-  logs: async () => (await import("./commands/container/logs.ts")).logs,
-  ps: async () => (await import("./commands/container/ps.ts")).ps,
-  manifestInspect: async () => (await import("./commands/image/manifest-inspect.ts")).manifestInspectCommand,
-  pull: async () => (await import("./commands/image/pull.ts")).pull,
-  push: async () => (await import("./commands/image/push.ts")).push,
-  restart: async () => (await import("./commands/container/restart.ts")).restart,
-  rm: async () => (await import("./commands/container/rm.ts")).rm,
-  rmi: async () => (await import("./commands/image/rmi.ts")).rmi,
-  run: async () => (await import("./commands/container/run.ts")).run,
-  save: async () => (await import("./commands/image/save.ts")).save,
   search: async () => (await import("./commands/registry/search.ts")).search,
-  start: async () => (await import("./commands/container/start.ts")).start,
-  stop: async () => (await import("./commands/container/stop.ts")).stop,
-  systemCheck: async () => (await import("./commands/system/check.ts")).systemCheckCommand,
-  systemDf: async () => (await import("./commands/system/df.ts")).systemDf,
-  systemPrune: async () => (await import("./commands/system/prune.ts")).systemPrune,
-  tag: async () => (await import("./commands/image/tag.ts")).tag,
-  version: async () => (await import("./commands/system/version.ts")).version,
-  vmInspect: async () => (await import("./commands/system/inspect.ts")).vmInspectCommand,
-  wait: async () => (await import("./commands/container/wait.ts")).wait,
-} satisfies Record<string, Loader>;
 
-/** `mocker <verb>`. */
-export const verbs: Readonly<Record<string, Loader>> = {
-  attach: load.attach,
-  cp: load.cp,
-  create: load.create,
-  doctor: load.doctor,
-  exec: load.exec,
-  export: load.export,
-  history: load.history,
-  images: load.images,
-  import: load.import,
-  info: load.info,
-  inspect: load.inspect,
-  kill: load.kill,
-  load: load.load,
-  login: load.login,
-  logout: load.logout,
-  logs: load.logs,
-  ps: load.ps,
-  pull: load.pull,
-  push: load.push,
-  restart: load.restart,
-  rm: load.rm,
-  rmi: load.rmi,
-  run: load.run,
-  save: load.save,
-  search: load.search,
-  start: load.start,
-  stop: load.stop,
-  tag: load.tag,
-  version: load.version,
-  wait: load.wait,
+  "system check": async () => (await import("./commands/system/check.ts")).systemCheckCommand,
+  "system df": async () => (await import("./commands/system/df.ts")).systemDf,
+  doctor: async () => (await import("./commands/system/doctor.ts")).doctor,
+  "system info, info": async () => (await import("./commands/system/info.ts")).info,
+  inspect: async () => (await import("./commands/system/inspect.ts")).inspect,
+  "system prune": async () => (await import("./commands/system/prune.ts")).systemPrune,
+  version: async () => (await import("./commands/system/version.ts")).version,
 };
 
 /** Listed first in the help. */
@@ -93,72 +67,61 @@ export const commonVerbs: ReadonlySet<string> = new Set([
   "doctor",
 ]);
 
-export interface Group {
-  readonly summary: string;
-  /** Listed in the help. */
-  readonly listed: Readonly<Record<string, Loader>>;
-  /** All words that call something. */
-  readonly verbs: Readonly<Record<string, Loader>>;
-  /** What an alias is called in messages. */
-  readonly names: Readonly<Record<string, string>>;
+/** A command that was found by the words that call it. */
+export interface Found {
+  /** The last of those words; an alias is replaced by what it stands for. */
+  readonly name: string;
+  /** All ways to call it, without `mocker`: `container ls`, `container list`, `ps`. */
+  readonly calls: readonly string[];
+  readonly load: Loader;
 }
 
-function group(
-  summary: string,
-  listed: Readonly<Record<string, Loader>>,
-  names: Readonly<Record<string, string>>,
-): Group {
-  const aliases = Object.entries(names).flatMap(([alias, name]) => {
-    const loader = listed[name];
-    return loader === undefined ? [] : [[alias, loader] as const];
+interface Way extends Found {
+  readonly group: string | undefined;
+  readonly words: readonly string[];
+}
+
+const ways: readonly Way[] = Object.entries(commands).flatMap(([texts, load]) => {
+  const parsed = texts.split(", ").map((text) => {
+    const [first = "", second] = text.split(" ");
+    return second === undefined
+      ? { group: undefined, words: first.split("|") }
+      : { group: first, words: second.split("|") };
   });
-  return { summary, listed, verbs: { ...listed, ...Object.fromEntries(aliases) }, names };
+  const calls = parsed.flatMap(({ group, words }) =>
+    words.map((word) => (group === undefined ? word : `${group} ${word}`)),
+  );
+  return parsed.map(({ group, words }) => ({ group, words, name: words[0] ?? "", calls, load }));
+});
+
+/** Verbs by the words that call them. */
+export class VerbGroup {
+  readonly summary: string;
+  /** By name, without aliases. */
+  readonly listed: ReadonlyMap<string, Loader>;
+  readonly #ways: readonly Way[];
+
+  /** @param key what the table calls the group; undefined for the verbs without one */
+  constructor(key: string | undefined, summary: string) {
+    this.summary = summary;
+    this.#ways = ways.filter(({ group }) => group === key);
+    this.listed = new Map(this.#ways.map(({ name, load }) => [name, load]));
+  }
+
+  /** The command that `word` calls, by name or alias. */
+  find(word: string): Found | undefined {
+    return this.#ways.find(({ words }) => words.includes(word));
+  }
 }
 
-const vmVerbs: Readonly<Record<string, Loader>> = {
-  attach: load.attach,
-  cp: load.cp,
-  create: load.create,
-  exec: load.exec,
-  export: load.export,
-  inspect: load.vmInspect,
-  kill: load.kill,
-  logs: load.logs,
-  ls: load.ps,
-  restart: load.restart,
-  rm: load.rm,
-  run: load.run,
-  start: load.start,
-  stop: load.stop,
-  wait: load.wait,
-};
-const vmAliases = { ps: "ls", list: "ls", remove: "rm" };
+/** `mocker <verb>`. */
+export const verbs = new VerbGroup(undefined, "");
 
 /** `mocker <group> <verb>`. */
-export const groups: Readonly<Record<string, Group>> = {
-  container: group("Manage VMs, in Docker's words", vmVerbs, vmAliases),
-  image: group(
-    "Manage images",
-    {
-      history: load.history,
-      import: load.import,
-      inspect: load.imageInspect,
-      load: load.load,
-      ls: load.images,
-      prune: load.imagePrune,
-      pull: load.pull,
-      push: load.push,
-      rm: load.rmi,
-      save: load.save,
-      tag: load.tag,
-    },
-    { list: "ls", remove: "rm" },
-  ),
-  system: group(
-    "Manage Mocker",
-    { check: load.systemCheck, df: load.systemDf, info: load.info, prune: load.systemPrune },
-    {},
-  ),
-  manifest: group("Manage Docker image manifests and manifest lists", { inspect: load.manifestInspect }, {}),
-  vm: group("Manage VMs", vmVerbs, vmAliases),
-};
+export const groups: ReadonlyMap<string, VerbGroup> = new Map([
+  ["container", new VerbGroup("container", "Manage VMs, in Docker's words")],
+  ["image", new VerbGroup("image", "Manage images")],
+  ["system", new VerbGroup("system", "Manage Mocker")],
+  ["manifest", new VerbGroup("manifest", "Manage Docker image manifests and manifest lists")],
+  ["vm", new VerbGroup("container", "Manage VMs")],
+]);

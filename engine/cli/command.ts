@@ -1,4 +1,7 @@
-/** Commands as data: what the parser, the help and the dispatcher need to know of one, and the function that runs it. */
+/**
+ * Commands as data: what the parser, the help and the dispatcher need to know of one, and the function that
+ * runs it.
+ */
 import type { EngineClient } from "../client/engine-client.ts";
 import { describeFlags, type Flags, type FlagValues } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -20,8 +23,6 @@ export interface CommandSpec<F extends Flags> {
   readonly summary: string;
   /** What follows the command in the usage line: `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */
   readonly usage: string;
-  /** All the ways to call it, without `mocker`: `container run`, `run`. */
-  readonly aliases?: readonly string[];
   readonly arguments: { readonly min: number; readonly max: number };
   readonly flags: F;
   /** The first argument ends the flags: the rest is a command line of its own. */
@@ -73,12 +74,15 @@ export function argumentsMistake(command: Command, path: string, count: number):
   return `mocker: '${path}' ${rule}\n\n${usageLine(path, command.usage)}\n\n${verb} '${path} --help' for more information`;
 }
 
-/** The help page. */
-export function commandHelp(command: Command, path: string, columns: number): string {
+/** The help page; `calls` are the ways to call the command, without `mocker`. */
+export function commandHelp(
+  command: Command,
+  path: string,
+  calls: readonly string[],
+  columns: number,
+): string {
   const parts = [usageLine(path, command.usage), command.summary];
-  if (command.aliases !== undefined) {
-    parts.push(`Aliases:\n  ${command.aliases.map((alias) => `mocker ${alias}`).join(", ")}`);
-  }
+  if (calls.length > 1) parts.push(`Aliases:\n  ${calls.map((call) => `mocker ${call}`).join(", ")}`);
   if (Object.keys(command.flags).length > 0) {
     parts.push(`Options:\n${describeFlags(command.flags, columns)}`);
   }

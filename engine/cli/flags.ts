@@ -1,7 +1,7 @@
 /**
- * Flags as Docker's command line takes them (pflag): `--name x`, `--name=x`, `-e x`, `-ex`, `-it`, `--rm=false`, `--`
- * ends them, and for `run` and its like so does the first argument. node's parseArgs cuts the tokens; what they mean
- * and how a mistake is worded is here.
+ * Flags as Docker's command line takes them (pflag): `--name x`, `--name=x`, `-e x`, `-ex`, `-it`,
+ * `--rm=false`, `--` ends them, and for `run` and its like so does the first argument. node's parseArgs cuts
+ * the tokens; what they mean and how a mistake is worded is here.
  */
 import { parseArgs } from "node:util";
 
@@ -143,8 +143,8 @@ function longForm(text: string, flags: ReadonlyMap<string, Flags[string]>): stri
 }
 
 /**
- * Parses `argv`. Flags may stand among the arguments unless `stopAtFirstArgument`: then the first argument and all
- * that follows are arguments. Throws {@link FlagError}.
+ * Parses `argv`. Flags may stand among the arguments unless `stopAtFirstArgument`: then the first argument
+ * and all that follows are arguments. Throws {@link FlagError}.
  */
 export function parseFlags<F extends Flags>(
   argv: readonly string[],

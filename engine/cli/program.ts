@@ -2,7 +2,7 @@
 
 import type { EngineClient } from "../client/engine-client.ts";
 import { argumentsMistake, type Command, CommandFailure, commandHelp, usageLine } from "./command.ts";
-import { commonVerbs, groups, type Loader, verbs } from "./command-table.ts";
+import { commonVerbs, groups, type Loader, type VerbGroup, verbs } from "./command-table.ts";
 import { describeError } from "./errors.ts";
 import { booleanFlag, describeFlags, FlagError, parseFlags, stringFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -24,47 +24,49 @@ function columns(io: Io): number {
   return io.stdout.columns || 80;
 }
 
-async function summaries(loaders: Readonly<Record<string, Loader>>): Promise<string> {
-  const names = Object.keys(loaders).sort();
-  const width = Math.max(...names.map((name) => name.length), 9);
+async function summaries(commands: readonly (readonly [name: string, load: Loader])[]): Promise<string> {
+  const sorted = commands.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const width = Math.max(...sorted.map(([name]) => name.length), 9);
   const lines = await Promise.all(
-    names.map(async (name) => `  ${name.padEnd(width)}   ${(await loaders[name]?.())?.summary ?? ""}`),
+    sorted.map(async ([name, load]) => `  ${name.padEnd(width)}   ${(await load()).summary}`),
   );
   return lines.join("\n");
 }
 
 async function programHelp(io: Io): Promise<string> {
-  const common = Object.fromEntries(Object.entries(verbs).filter(([name]) => commonVerbs.has(name)));
-  const others = Object.fromEntries(Object.entries(verbs).filter(([name]) => !commonVerbs.has(name)));
-  const groupLines = Object.entries(groups)
-    .map(([name, group]) => `  ${name.padEnd(9)}   ${group.summary}`)
-    .join("\n");
+  const all = [...verbs.listed];
+  const groupLines = [...groups].map(([name, group]) => `  ${name.padEnd(9)}   ${group.summary}`).join("\n");
   return [
     usageLine(program, "[OPTIONS] COMMAND"),
     tagline,
-    `Common Commands:\n${await summaries(common)}`,
+    `Common Commands:\n${await summaries(all.filter(([name]) => commonVerbs.has(name)))}`,
     `Management Commands:\n${groupLines}`,
-    `Commands:\n${await summaries(others)}`,
+    `Commands:\n${await summaries(all.filter(([name]) => !commonVerbs.has(name)))}`,
     `Global Options:\n${describeFlags(globalFlags, columns(io))}`,
     `Run '${program} COMMAND --help' for more information on a command.\n`,
   ].join("\n\n");
 }
 
-async function groupHelp(name: string): Promise<string> {
-  const group = groups[name];
-  if (group === undefined) return "";
+async function groupHelp(name: string, group: VerbGroup): Promise<string> {
   return [
     usageLine(`${program} ${name}`, "COMMAND"),
     group.summary,
-    `Commands:\n${await summaries(group.listed)}`,
+    `Commands:\n${await summaries([...group.listed])}`,
     `Run '${program} ${name} COMMAND --help' for more information on a command.\n`,
   ].join("\n\n");
 }
 
-async function runCommand(command: Command, path: string, argv: readonly string[], io: Io): Promise<number> {
+/** @param calls all ways to call the command */
+async function runCommand(
+  command: Command,
+  path: string,
+  calls: readonly string[],
+  argv: readonly string[],
+  io: Io,
+): Promise<number> {
   const { values, given, help, args } = parseFlags(argv, command.flags, command.stopAtFirstArgument === true);
   if (help) {
-    io.stdout.write(commandHelp(command, path, columns(io)));
+    io.stdout.write(commandHelp(command, path, calls, columns(io)));
     return 0;
   }
   const mistake = argumentsMistake(command, path, args.length);
@@ -88,7 +90,7 @@ async function runCommand(command: Command, path: string, argv: readonly string[
   }
 }
 
-/** The command that `argv` names: its data, the words it was called by, and the arguments left. */
+/** Runs the command that `argv` names. */
 async function dispatch(argv: readonly string[], io: Io): Promise<number> {
   let path = program;
   let usage = "[OPTIONS] COMMAND [ARG...]";
@@ -104,7 +106,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
     if (verb === "help") {
       // `help run` is `run --help`, and `help image ls` is `image ls --help`.
       [verb] = rest;
-      if (verb !== undefined && verbs[verb] === undefined && groups[verb] === undefined) {
+      if (verb !== undefined && verbs.find(verb) === undefined && !groups.has(verb)) {
         throw new CommandFailure(`unknown help topic: ${rest.join(" ")}`);
       }
       rest = [...rest.slice(1), "--help"];
@@ -113,29 +115,29 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       io.stdout.write(await programHelp(io));
       return 0;
     }
-    const group = groups[verb];
+    const group = groups.get(verb);
     if (group !== undefined) {
       path = `${program} ${verb}`;
       usage = "";
       const parsed = parseFlags(rest, {}, true);
       const [name, ...args] = parsed.args;
       if (name === undefined || parsed.help) {
-        io.stdout.write(await groupHelp(verb));
+        io.stdout.write(await groupHelp(verb, group));
         return 0;
       }
-      const load = group.verbs[name];
-      if (load === undefined) throw new CommandFailure(unknownCommand(`${path} ${name}`, path));
-      const command = await load();
-      path = `${path} ${group.names[name] ?? name}`;
+      const found = group.find(name);
+      if (found === undefined) throw new CommandFailure(unknownCommand(`${path} ${name}`, path));
+      const command = await found.load();
+      path = `${path} ${found.name}`;
       usage = command.usage;
-      return await runCommand(command, path, args, io);
+      return await runCommand(command, path, found.calls, args, io);
     }
-    const load = verbs[verb];
-    if (load === undefined) throw new CommandFailure(unknownCommand(`${program} ${verb}`, undefined));
-    const command = await load();
+    const found = verbs.find(verb);
+    if (found === undefined) throw new CommandFailure(unknownCommand(`${program} ${verb}`, undefined));
+    const command = await found.load();
     path = `${program} ${verb}`;
     usage = command.usage;
-    return await runCommand(command, path, rest, io);
+    return await runCommand(command, path, found.calls, rest, io);
   } catch (error) {
     if (error instanceof FlagError) {
       const line = usageLine(path, usage);
@@ -163,8 +165,8 @@ function unknownCommand(called: string, group: string | undefined): string {
 }
 
 /**
- * Runs the command line `argv` (without node and script) and resolves to its exit status; never rejects, and prints
- * its own errors. All that it needs of the process is in `io`.
+ * Runs the command line `argv` (without node and script) and resolves to its exit status; never rejects, and
+ * prints its own errors. All that it needs of the process is in `io`.
  */
 export function main(argv: readonly string[], io: Io): Promise<number> {
   return dispatch(argv, io);

@@ -17,8 +17,8 @@ export class EngineProcess {
   }
 
   /**
-   * Starts it on this process's Node, detached: it serves other clients too and outlives this one. What it prints goes to
-   * the log. Throws Error if the log cannot be written.
+   * Starts it on this process's Node, detached: it serves other clients too and outlives this one. What it
+   * prints goes to the log. Throws Error if the log cannot be written.
    */
   static async start(
     enginePath: string,

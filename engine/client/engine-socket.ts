@@ -44,7 +44,8 @@ export async function dial(path: string): Promise<Socket | undefined> {
 }
 
 /**
- * Opens the stream that a reply named: a second connection, on which frames are exchanged (protocol/stream.ts).
+ * Opens the stream that a reply named: a second connection, on which frames are exchanged
+ * (protocol/stream.ts).
  * @returns undefined if the engine is gone; throws EngineUnreachable
  */
 export async function dialStream(path: string, stream: StreamRef): Promise<Socket | undefined> {
@@ -54,8 +55,8 @@ export async function dialStream(path: string, stream: StreamRef): Promise<Socke
 }
 
 /**
- * Both ends of a connection for vscode-jsonrpc. Of version 8, a write that fails rejects a promise that nobody can see,
- * beside the request's; here it ends the connection instead, and that fails all requests.
+ * Both ends of a connection for vscode-jsonrpc. Of version 8, a write that fails rejects a promise that
+ * nobody can see, beside the request's; here it ends the connection instead, and that fails all requests.
  */
 export function messageStreams(socket: Socket): { reader: Socket; writer: Writable } {
   const writer = new Writable({
@@ -90,8 +91,8 @@ function mayComeUp(error: unknown): boolean {
 }
 
 /**
- * The directory alone does not say who listens: a socket can be moved into it, and it may be replaced after it was looked
- * at. SO_PEERCRED (unix(7)) does. The addon costs 0.6 ms, and only those who connect.
+ * The directory alone does not say who listens: a socket can be moved into it, and it may be replaced after
+ * it was looked at. SO_PEERCRED (unix(7)) does. The addon costs 0.6 ms, and only those who connect.
  */
 async function checkPeer(socket: Socket, path: string): Promise<void> {
   const { peerCredentials } = await import("../../native/index.ts");

@@ -1,4 +1,7 @@
-/** How clients see failures: the engine's error responses, a connection that ended, an engine that cannot be reached. */
+/**
+ * How clients see failures: the engine's error responses, a connection that ended, an engine that cannot be
+ * reached.
+ */
 import { ConnectionError, ErrorCodes, ResponseError } from "vscode-jsonrpc/node.js";
 import { type ErrorData, MockerError } from "../protocol/index.ts";
 
@@ -30,11 +33,13 @@ export type UnreachableReason =
   | { kind: "protocol" }
   /** It did not end when it was asked to. */
   | { kind: "end"; seconds: number }
-  /** `elsewhere`: another engine has the data directory, and none answers in this run directory. */
-  | { kind: "start"; failure: FailedStart; logPath: string; elsewhere: boolean }
+  | { kind: "start"; failure: FailedStart; logPath: string }
   | { kind: "lost" };
 
-/** ENGINE_UNREACHABLE, with the reason as data for clients that word it themselves, as those that translate do. */
+/**
+ * ENGINE_UNREACHABLE, with the reason as data for clients that word it themselves, as those that translate
+ * do.
+ */
 export class EngineUnreachable extends MockerError {
   readonly reason: UnreachableReason;
 

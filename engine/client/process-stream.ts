@@ -1,4 +1,6 @@
-/** A process's stream from a client's side: frames to output and an end, input to frames (protocol/stream.ts). */
+/**
+ * A process's stream from a client's side: frames to output and an end, input to frames (protocol/stream.ts).
+ */
 import type { Socket } from "node:net";
 import {
   type ErrorCode,

@@ -46,8 +46,8 @@ export async function reachRunning<T>({ env, connected }: ReachOptions<T>): Prom
 }
 
 /**
- * Connects to this user's engine and starts it if none runs. Several clients may do so at once: the engine's own lock
- * lets one of the processes live, and all clients end up connected to that one. Throws MockerError.
+ * Connects to this user's engine and starts it if none runs. Several clients may do so at once: the engine's
+ * own lock lets one of the processes live, and all clients end up connected to that one. Throws MockerError.
  */
 export async function reachOrStart<T>(options: StartOptions<T>): Promise<T> {
   const running = await reachRunning(options);
@@ -86,14 +86,14 @@ export async function reachOrStart<T>(options: StartOptions<T>): Promise<T> {
     if (attempt === startAttempts || Date.now() >= deadline) {
       const hint =
         "its clients find it with another MOCKER_RUN_DIR; use that one, end it, or set MOCKER_DATA_DIR to another directory";
-      throw notStarted(failure, hint, logPath, path, true);
+      throw notStarted(failure, hint, logPath);
     }
   }
 }
 
 /**
- * Ends the engine, whatever protocol it speaks; VMs go on running. Resolves when it is gone, or was not there.
- * Throws EngineUnreachable, of the kind "end" if it does not.
+ * Ends the engine, whatever protocol it speaks; VMs go on running. Resolves when it is gone, or was not
+ * there. Throws EngineUnreachable, of the kind "end" if it does not.
  */
 export async function endEngine(env: Environment): Promise<void> {
   const path = socketPath(env);
@@ -118,15 +118,9 @@ export async function endEngine(env: Environment): Promise<void> {
   );
 }
 
-function notStarted(
-  failure: FailedStart,
-  hint: string,
-  logPath: string,
-  path = "",
-  elsewhere = false,
-): EngineUnreachable {
+function notStarted(failure: FailedStart, hint: string, logPath: string, path = ""): EngineUnreachable {
   return new EngineUnreachable(
-    { kind: "start", failure, logPath, elsewhere },
+    { kind: "start", failure, logPath },
     `the mocker engine did not start: ${failureText(failure, path)}`,
     { hint },
   );

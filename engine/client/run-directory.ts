@@ -1,12 +1,16 @@
 /**
- * The directory of the engine's socket. In a sticky /tmp another user can make it before the engine does and listen there
- * in its place; so the client makes it before it starts an engine, and looks at it before each connection.
+ * The directory of the engine's socket. In a sticky /tmp another user can make it before the engine does and
+ * listen there in its place; so the client makes it before it starts an engine, and looks at it before each
+ * connection.
  */
 import { lstatSync, mkdirSync, type Stats } from "node:fs";
 import { isPrivateDirectory } from "../common/paths.ts";
 import { type DirectoryFault, EngineUnreachable } from "./errors.ts";
 
-/** @returns false if nothing is there; throws EngineUnreachable for what is not a private directory of this user */
+/**
+ * @returns false if nothing is there; throws EngineUnreachable for what is not a private directory of this
+ * user
+ */
 export function checkRunDirectory(path: string): boolean {
   let stat: Stats | undefined;
   try {

@@ -1,4 +1,4 @@
-/** `promise`, unless the signal comes first. */
+/** The promise's outcome, unless the signal comes first: then a rejection with its reason. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
@@ -24,7 +24,10 @@ export function delay(milliseconds: number, signal: AbortSignal | undefined): Pr
   });
 }
 
-/** The wait before a further attempt: half a second doubling up to ten, varied so that clients do not come back at once. */
+/**
+ * The wait before a further attempt: half a second doubling up to ten, varied so that clients do not come
+ * back at once.
+ */
 export function backoffMs(attempt: number): number {
   return Math.min(10_000, 500 * 2 ** attempt) * (0.75 + Math.random() / 2);
 }

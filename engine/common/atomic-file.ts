@@ -19,12 +19,14 @@ export function syncDirectory(directory: string): void {
   }
 }
 
-/** What outlives a crash of the machine: the file with its name, its contents if the name does, nothing. */
+/**
+ * How much survives a crash of the machine: the file with its name, its contents if the name does, nothing.
+ */
 type Durability = "file" | "contents" | "nothing";
 
 /**
- * Replaces or makes `path` so that a crash leaves the old contents or the new ones, never a part of them. With the
- * durability "nothing" that holds for a crash of this process only, see images/store/deferred-sync.ts.
+ * Replaces or makes `path` so that a crash leaves the old contents or the new ones, never a part of them.
+ * With the durability "nothing" that holds for a crash of this process only, see deferred-sync.ts.
  */
 export function writeFileAtomic(
   path: string,

@@ -6,8 +6,8 @@ const blockBytes = 512;
 const sliceEntries = 500;
 
 /**
- * What a file, or a directory with all in it, takes of the disk, in bytes: blocks, as du(1) counts them, hard links once. What is not
- * there, or may not be read, counts nothing.
+ * Disk usage of a file, or of a directory with all in it, in bytes: blocks, as du(1) counts them, hard links
+ * once. Missing and unreadable entries count nothing.
  */
 export async function diskBytes(path: string): Promise<number> {
   let bytes = 0;

@@ -7,8 +7,8 @@ interface Versioned {
 }
 
 /**
- * Reads a versioned JSON record. `undefined` when the file is absent; STATE_CORRUPT when it is not JSON, is not
- * an object or comes from a newer Mocker.
+ * Reads a versioned JSON record. `undefined` when the file is absent; STATE_CORRUPT when it is not JSON, is
+ * not an object or comes from a newer Mocker.
  */
 export async function readJsonFile<T extends Versioned>(
   path: string,

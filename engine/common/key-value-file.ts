@@ -14,9 +14,9 @@ export class KeyValueFileError extends Error {
 const bom = "\ufeff";
 
 /**
- * Lines of an `--env-file` or `--label-file`: `KEY=value`, `KEY` alone (see `lookUp`), `#` comments, nothing unquoted.
- * A `KEY` alone takes its value from `lookUp`, and is left out if that has none.
- * Throws KeyValueFileError in Docker's words.
+ * Lines of an `--env-file` or `--label-file`: `KEY=value`, `KEY` alone (see `lookUp`), `#` comments, nothing
+ * unquoted. A `KEY` alone takes its value from `lookUp`, and is left out if that has none. Throws
+ * KeyValueFileError in Docker's words.
  */
 export function readKeyValueFile(path: string, lookUp: (key: string) => string | undefined): string[] {
   const failed = (call: string, reason: string) =>

@@ -6,15 +6,16 @@ const longest = 3800;
 const maximumAnchors = 4;
 
 /**
- * Paths of any length: a tree of an image may be deeper than one system call can say. Beyond some length a path begins at an open
- * directory, in /proc. Nothing on the way may be a symbolic link that somebody else can change.
+ * Paths of any length: a tree of an image may be deeper than one system call can say. Beyond some length a
+ * path begins at an open directory, in /proc. Nothing on the way may be a symbolic link that somebody else
+ * can change.
  */
 export class LongPaths {
   readonly #anchors: { prefix: string; fd: number }[] = [];
 
   /**
-   * A path that system calls take, for an absolute one without `.`, `..` and doubled slashes. Both are binary strings, a
-   * character a byte. It holds until the third next call.
+   * A path that system calls take, for an absolute one without `.`, `..` and doubled slashes. Both are binary
+   * strings, a character a byte. The path holds until the third next call.
    */
   reach(path: string): string {
     if (path.length <= longest) return path;

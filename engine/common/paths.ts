@@ -1,4 +1,7 @@
-/** Where Mocker keeps its data and its sockets. The engine and its clients must agree, so both take it from here. */
+/**
+ * Where Mocker keeps its data and its sockets. The engine and its clients must agree, so both take it from
+ * here.
+ */
 import { lstatSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
@@ -15,13 +18,17 @@ function xdg(env: Environment, name: string): string | undefined {
   return value !== undefined && isAbsolute(value) ? value : undefined;
 }
 
-/** Images, VM records, disks and logs: `$MOCKER_DATA_DIR`, `$XDG_DATA_HOME/mocker` or `~/.local/share/mocker`. */
+/**
+ * Images, VM records, disks and logs: `$MOCKER_DATA_DIR`, `$XDG_DATA_HOME/mocker` or `~/.local/share/mocker`.
+ */
 export function dataDir(env: Environment = process.env): string {
   if (env.MOCKER_DATA_DIR) return resolve(env.MOCKER_DATA_DIR);
   return join(xdg(env, "XDG_DATA_HOME") ?? join(env.HOME || homedir(), ".local", "share"), "mocker");
 }
 
-/** What users configure: `$XDG_CONFIG_HOME/mocker` or `~/.config/mocker`, with engine.json and certs.d. */
+/**
+ * The user's configuration: `$XDG_CONFIG_HOME/mocker` or `~/.config/mocker`, with engine.json and certs.d.
+ */
 export function configDir(env: Environment = process.env): string {
   return join(xdg(env, "XDG_CONFIG_HOME") ?? join(env.HOME || homedir(), ".config"), "mocker");
 }
@@ -32,8 +39,9 @@ function isOwnDirectory(path: string): boolean {
 }
 
 /**
- * Sockets: `$MOCKER_RUN_DIR`, `$XDG_RUNTIME_DIR/mocker`, `/run/user/<uid>/mocker` where that is ours, `/run/mocker`
- * for root, else `/tmp/mocker-<uid>`. Check the last with {@link isPrivateDirectory} before use: anybody can make it.
+ * Sockets: `$MOCKER_RUN_DIR`, `$XDG_RUNTIME_DIR/mocker`, `/run/user/<uid>/mocker` where that is ours,
+ * `/run/mocker` for root, else `/tmp/mocker-<uid>`. Check the last with {@link isPrivateDirectory} before
+ * use: anybody can make it.
  */
 export function runDir(env: Environment = process.env): string {
   if (env.MOCKER_RUN_DIR) return resolve(env.MOCKER_RUN_DIR);

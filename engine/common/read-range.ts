@@ -1,8 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 
 /**
- * Bytes `start` to `end` of a file, fewer if it is shorter. A stream of the handle's own would close the handle when it
- * is done.
+ * Bytes `start` to `end` of a file, fewer if it is shorter. A stream of the handle's own would close the
+ * handle when it is done.
  */
 export async function* readRange(handle: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
   for (let at = start; at < end; ) {

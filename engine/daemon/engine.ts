@@ -11,9 +11,11 @@ import { bindConnection } from "./api/rpc/handlers.ts";
 import { Server } from "./api/rpc/server.ts";
 import { Streams } from "./api/rpc/streams.ts";
 import { Uploads } from "./api/rpc/uploads.ts";
+import { EventLog } from "./events/event-log.ts";
 import { ImageStore } from "./images/image-store.ts";
 import type { Log } from "./log.ts";
 import { runDoctor } from "./system/doctor.ts";
+import { NativeLauncher } from "./vms/machine/native-launcher.ts";
 import { StateDir } from "./vms/records/state-dir.ts";
 import { findKrunLibrary } from "./vms/runtimes/krun/krun-library.ts";
 import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
@@ -39,6 +41,8 @@ export class Engine {
   readonly registry = { configDir: configDir() };
   readonly images: ImageStore;
   readonly vms: VmManager;
+  /** What has happened to VMs and execs. */
+  readonly events = new EventLog();
   readonly streams = new Streams();
   readonly uploads = new Uploads(this.streams);
   readonly #runtimes: Runtimes;
@@ -62,6 +66,8 @@ export class Engine {
     });
     this.#runtimes = new Runtimes(new KrunRuntime(this.images), new SimulationRuntime(this.images));
     this.vms = new VmManager({
+      launcher: new NativeLauncher(),
+      events: this.events,
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images: this.images,
       runtimes: this.#runtimes,

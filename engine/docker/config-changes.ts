@@ -60,7 +60,10 @@ const instructions: Record<string, (config: DockerConfig, text: string) => Docke
   }),
 };
 
-/** A configuration with changes applied, each one instruction of a Dockerfile. Throws INVALID_ARGUMENT in Docker's words. */
+/**
+ * A configuration with changes applied, each one instruction of a Dockerfile. Throws INVALID_ARGUMENT in
+ * Docker's words.
+ */
 export function applyChanges(config: DockerConfig, changes: readonly string[]): DockerConfig {
   let changed = config;
   for (const change of changes.flatMap((text) => text.split("\n"))) {

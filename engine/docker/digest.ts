@@ -16,7 +16,9 @@ export function isDigest(text: unknown): text is Digest {
   );
 }
 
-/** Splits a digest; throws IMAGE_INVALID naming `what` if it is malformed, so that it is safe as a file name. */
+/**
+ * Splits a digest; throws IMAGE_INVALID naming `what` if it is malformed, so that it is safe as a file name.
+ */
 export function splitDigest(digest: unknown, what = "digest"): { algorithm: string; hex: string } {
   if (!isDigest(digest))
     throw new MockerError("IMAGE_INVALID", `invalid ${what} ${JSON.stringify(digest)}`, {

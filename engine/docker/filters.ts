@@ -5,8 +5,8 @@ import { MockerError } from "../protocol/errors.ts";
 export type Filters = Record<string, string[]>;
 
 /**
- * The filters of a command line; keys are not case-sensitive, spaces around both sides do not count (docker/cli,
- * opts.FilterOpt). @throws Error in Docker's words for one without `=`
+ * The filters of a command line; keys are not case-sensitive, spaces around both sides do not count
+ * (docker/cli, opts.FilterOpt). @throws Error in Docker's words for one without `=`
  */
 export function parseFilters(texts: readonly string[]): Filters {
   const byKey = new Map<string, string[]>();
@@ -40,7 +40,7 @@ export function parseFilterBoolean(key: string, value: string): boolean {
   });
 }
 
-/** What a prune's filters ask about an object. */
+/** The properties of an object that a prune's filters ask about. */
 export interface PruneSubject {
   labels: Readonly<Record<string, string>>;
   /** RFC 3339 */
@@ -49,7 +49,8 @@ export interface PruneSubject {
 
 /**
  * The condition that the filters `label`, `label!` and `until` of a prune are; other keys are the caller's.
- * `parseTime` gives the milliseconds since the epoch of an `until`. @throws INVALID_ARGUMENT in Docker's words
+ * `parseTime` gives the milliseconds since the epoch of an `until`. @throws INVALID_ARGUMENT in Docker's
+ * words
  */
 export function pruneCondition(
   { label = [], "label!": notLabel = [], until = [] }: Filters,
@@ -64,7 +65,10 @@ export function pruneCondition(
     !notLabel.some((wanted) => matchesLabel(labels, wanted));
 }
 
-/** Go's path.Match, as Docker uses it for names: `*` and `?` stop at slashes. An impossible range matches nothing. */
+/**
+ * Go's path.Match, as Docker uses it for names: `*` and `?` stop at slashes. An impossible range matches
+ * nothing.
+ */
 export function globMatches(pattern: string, text: string): boolean {
   const source = pattern.replace(
     /\\(.)|(\*)|(\?)|(\[\^?[^\]]+\])|([.+^${}()|[\]\\])/g,

@@ -1,10 +1,14 @@
 /** `inspect`'s objects in Docker's shape, so that scripts and tools find what they look for. */
 import type { ImageDetails, VmDetails } from "../protocol/index.ts";
+import { mountSource } from "./mount.ts";
 
 /** Go's zero time, Docker's "never". */
 const never = "0001-01-01T00:00:00Z";
 
-/** Docker's object of `docker inspect <container>`, plus what is Mocker's own under `Mocker`. Maps are Go maps. */
+/**
+ * Docker's object of `docker inspect <container>`, plus what is Mocker's own under `Mocker`. Maps are Go
+ * maps.
+ */
 export function vmObject(vm: VmDetails): Record<string, unknown> {
   const { config } = vm;
   const [path = "", ...args] = vm.command;
@@ -34,21 +38,24 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
     Driver: vm.runtime,
     Platform: "linux",
     HostConfig: {
-      Binds: vm.mounts.map(({ source, target, readOnly }) => `${source}:${target}${readOnly ? ":ro" : ""}`),
-      NetworkMode: config.network,
+      Binds: vm.mounts.flatMap((mount) =>
+        mount.type === "tmpfs" ? [] : [`${mountSource(mount)}:${mount.target}${mount.readOnly ? ":ro" : ""}`],
+      ),
+      NetworkMode: config.network.mode,
       PortBindings: new Map<string, unknown>(),
       AutoRemove: config.autoRemove,
       Runtime: vm.runtime,
       Memory: config.memoryMiB * 1024 * 1024,
       NanoCpus: config.cpus * 1_000_000_000,
     },
-    Mounts: vm.mounts.map(({ source, target, readOnly }) => ({
-      Type: "bind",
-      Source: source,
-      Destination: target,
-      Mode: readOnly ? "ro" : "",
-      RW: !readOnly,
-      Propagation: "rprivate",
+    Mounts: vm.mounts.map((mount) => ({
+      Type: mount.type,
+      ...(mount.type === "volume" ? { Name: mount.name ?? "" } : {}),
+      Source: mount.type === "bind" ? mount.source : "",
+      Destination: mount.target,
+      Mode: mount.readOnly ? "ro" : "",
+      RW: !mount.readOnly,
+      Propagation: mount.type === "bind" ? "rprivate" : "",
     })),
     Config: {
       Hostname: config.hostname,

@@ -137,7 +137,9 @@ export function tryParseReference(text: string): Reference | undefined {
 const transports = ["oci", "oci-archive", "docker-archive", "docker-daemon", "containers-storage"] as const;
 export type Transport = (typeof transports)[number];
 
-/** `TRANSPORT:REST`, which names an image elsewhere than in a registry; undefined for what is no such name. */
+/**
+ * `TRANSPORT:REST`, which names an image elsewhere than in a registry; undefined for what is no such name.
+ */
 export function splitTransport(text: string): { transport: Transport; rest: string } | undefined {
   const colon = text.indexOf(":");
   const transport = transports.find((name) => name === text.slice(0, Math.max(colon, 0)));
@@ -155,7 +157,10 @@ export function isUntagged(text: string): boolean {
   return splitTransport(text) === undefined && isNameOnly(text) && tryParseReference(text) !== undefined;
 }
 
-/** What a user typed as Docker repeats it, with one of tag and digest: `alpine:latest`. What is no reference stays. */
+/**
+ * A typed reference as Docker repeats it, with one of tag and digest: `alpine:latest`. Other texts are
+ * returned as they are.
+ */
 export function familiarReference(text: string): string {
   const reference = splitTransport(text) === undefined ? tryParseReference(text) : undefined;
   if (reference === undefined) return text;
@@ -174,7 +179,10 @@ export function canonicalRepository(text: string): string {
   return reference === undefined ? splitReference(text).name : canonicalName(reference);
 }
 
-/** The line that starts a pull: `latest: Pulling from library/alpine`; undefined if there is no registry to name. */
+/**
+ * The line that starts a pull: `latest: Pulling from library/alpine`; undefined if there is no registry to
+ * name.
+ */
 export function pullingFrom(text: string): string | undefined {
   const reference = splitTransport(text) === undefined ? tryParseReference(text) : undefined;
   return reference && `${reference.digest ?? reference.tag ?? "latest"}: Pulling from ${reference.path}`;

@@ -3,8 +3,8 @@ import { MockerError } from "../protocol/errors.ts";
 import { humanDuration, parseDuration } from "./durations.ts";
 
 /**
- * `--since` and `--until` as Docker takes them: RFC 3339, a date, Unix seconds with a fraction, or a duration before
- * `now` (`1h30m`). Milliseconds since the epoch; undefined for no text. @throws INVALID_ARGUMENT
+ * `--since` and `--until` as Docker takes them: RFC 3339, a date, Unix seconds with a fraction, or a duration
+ * before `now` (`1h30m`). Milliseconds since the epoch; undefined for no text. @throws INVALID_ARGUMENT
  */
 export function parseTime(text: string | undefined, now: number): number | undefined {
   if (text === undefined || text === "") return undefined;
@@ -20,7 +20,10 @@ export function parseTime(text: string | undefined, now: number): number | undef
   return time;
 }
 
-/** The time of `--filter until=` of a prune, see {@link parseTime}. @throws INVALID_ARGUMENT in the words of Docker's prune */
+/**
+ * The time of `--filter until=` of a prune, see {@link parseTime}. @throws INVALID_ARGUMENT in the words of
+ * Docker's prune
+ */
 export function parsePruneTime(text: string, now: number): number {
   try {
     const time = parseTime(text, now);
@@ -41,7 +44,9 @@ export function humanAge(time: string, now: number = Date.now()): string {
   return `${humanDuration(now - then)} ago`;
 }
 
-/** An RFC 3339 time as Go's time.String prints it, in this machine's zone: `2024-05-01 12:00:00 +0000 UTC`. */
+/**
+ * An RFC 3339 time as Go's time.String prints it, in this machine's zone: `2024-05-01 12:00:00 +0000 UTC`.
+ */
 export function goTime(time: string): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return "N/A";

@@ -1,6 +1,8 @@
 import { NotificationType, RequestType } from "vscode-jsonrpc";
 import type { RuntimeName } from "./engine.ts";
 import type { ErrorData } from "./errors.ts";
+import type { Mount } from "./params/mount.ts";
+import type { Network, PortBinding } from "./params/network.ts";
 import type {
   ExecResizeParams,
   ExecSignalParams,
@@ -16,10 +18,11 @@ import type {
   VmStartParams,
   VmStopParams,
   VmWaitParams,
-  VolumeMount,
 } from "./params/vm.ts";
 import type { StreamRef } from "./stream.ts";
 
+export type * from "./params/mount.ts";
+export type * from "./params/network.ts";
 export type * from "./params/vm.ts";
 
 export type VmState = "created" | "running" | "paused" | "exited" | "failed";
@@ -45,7 +48,7 @@ export interface VmSummary {
   /** Why a VM failed or ended by other means than its own exit. */
   reason?: string;
   labels: Record<string, string>;
-  mounts: VolumeMount[];
+  mounts: Mount[];
 }
 
 export interface VmDetails extends VmSummary {
@@ -61,7 +64,8 @@ export interface VmDetails extends VmSummary {
     autoRemove: boolean;
     cpus: number;
     memoryMiB: number;
-    network: "tsi" | "none";
+    network: Network;
+    ports: PortBinding[];
     stopSignal: string;
     stopTimeoutSeconds: number;
   };

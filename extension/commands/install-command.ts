@@ -51,8 +51,8 @@ export function installCommand(
 }
 
 /**
- * Updates of the editor or the extension move them: the script says what to do then. Without `--` Node would take an
- * `--env-file` among the arguments for its own.
+ * Updates of the editor or the extension move them: the script says what to do then. Without `--` Node would
+ * take an `--env-file` among the arguments for its own.
  */
 function script(cliPath: string, nodePath: string): string {
   const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;

@@ -71,7 +71,10 @@ export function vmCommands(services: Services) {
       }
     },
 
-    /** Of a VM that does not run: what it left, and how it ended. One that has not run yet can be started there. */
+    /**
+     * Of a VM that does not run: what it left, and how it ended. One that has not run yet can be started
+     * there.
+     */
     async showOutput(item, items) {
       for (const vm of await choose(item, items, l10n.t("Show the output of which VM?"), stopped)) {
         terminals.openConsole(vm, { preserveFocus: items === clicked && vm.state !== "created" });

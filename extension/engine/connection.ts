@@ -34,7 +34,10 @@ const maxRetries = 8;
 /** A connection that held this long was a good one: the next failure starts counting anew. */
 const stableMs = 10_000;
 
-/** The one connection of this window to the engine. It comes back by itself, later each time, until told to stop. */
+/**
+ * The one connection of this window to the engine. It comes back by itself, later each time, until told to
+ * stop.
+ */
 export class Connection implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #version: string;
@@ -240,7 +243,9 @@ async function answer<R>(response: Promise<R>): Promise<R> {
   }
 }
 
-/** The editor's environment without what concerns the editor alone; the engine runs on the editor's own Node. */
+/**
+ * The editor's environment without what concerns the editor alone; the engine runs on the editor's own Node.
+ */
 function engineEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(VSCODE_|NODE_OPTIONS$)/.test(name));
   return { ...Object.fromEntries(own), ELECTRON_RUN_AS_NODE: "1" };

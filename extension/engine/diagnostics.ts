@@ -4,7 +4,10 @@ import { engineDoctor, engineInfo } from "../../engine/protocol/index.ts";
 import type { Connection } from "./connection.ts";
 import { asMockerError, describe } from "./errors.ts";
 
-/** What a report of a problem needs: versions, engine, preconditions. No names of VMs or images, no environment. */
+/**
+ * What a report of a problem needs: versions, engine, preconditions. No names of VMs or images, no
+ * environment.
+ */
 export async function diagnostics(connection: Connection, version: string): Promise<string> {
   const lines = [
     `Mocker ${version}`,

@@ -70,7 +70,9 @@ export function describe(error: MockerError): string {
   return sentences(error.message, hintOf(error));
 }
 
-/** One message with the buttons that help; `actions` are the caller's. Nothing is shown for a cancellation. */
+/**
+ * One message with the buttons that help; `actions` are the caller's. Nothing is shown for a cancellation.
+ */
 export async function showError(
   failure: unknown,
   channel: vscode.LogOutputChannel,

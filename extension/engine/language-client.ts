@@ -13,8 +13,8 @@ import type { InitializeResult } from "../../engine/protocol/index.ts";
 import { redactTrace } from "./redact.ts";
 
 /**
- * vscode-languageclient over a socket that engine/client made: framing, cancellation, progress and trace are its. It
- * lives as long as the socket; reconnecting, and telling the user, is the business of connection.ts.
+ * vscode-languageclient over a socket that engine/client made: framing, cancellation, progress and trace are
+ * its. It lives as long as the socket; reconnecting, and telling the user, is the business of connection.ts.
  */
 export class EngineLanguageClient extends LanguageClient {
   readonly #log: vscode.LogOutputChannel;
@@ -43,7 +43,7 @@ export class EngineLanguageClient extends LanguageClient {
     return this.initializeResult as unknown as InitializeResult;
   }
 
-  /** Nothing pops up: whoever asked for something hears of its failure. */
+  /** Nothing pops up: the caller of a request hears of its failure. */
   override error(message: string, data?: unknown): void {
     this.#log.debug(data === undefined ? message : `${message} ${String(data)}`);
   }

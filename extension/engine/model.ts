@@ -12,7 +12,9 @@ import { Throttle, treeIntervalMs } from "../views/throttle.ts";
 import type { Connection } from "./connection.ts";
 import { applyImageChange, applyVmChange, emptySnapshot, type Snapshot, snapshotOf } from "./store.ts";
 
-/** The VMs and images that every view, picker and the status bar show: lists once per connection, then events. */
+/**
+ * The VMs and images that every view, picker and the status bar show: lists once per connection, then events.
+ */
 export class Model implements vscode.Disposable {
   readonly #connection: Connection;
   readonly #changed = new vscode.EventEmitter<void>();
@@ -82,7 +84,8 @@ export class Model implements vscode.Disposable {
         this.#connection.request(imageList, {}),
       ]);
       if (this.#early !== early) return;
-      // Each event carries the whole record and the last one of each record wins, so that doing one twice is harmless.
+      // Each event carries the whole record and the last one of each record wins, so that doing one twice is
+      // harmless.
       this.#snapshot = early.reduce((snapshot, change) => change(snapshot), snapshotOf(vms, images));
       this.#loaded = true;
     } finally {

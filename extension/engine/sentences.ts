@@ -6,7 +6,10 @@ export function sentences(message: string, hint?: string): string {
     .join(" ");
 }
 
-/** Not where the text begins with the user's own words, such as a reference or a path: those are spelled as they are. */
+/**
+ * Not where the text begins with the user's own words, such as a reference or a path: those are spelled as
+ * they are.
+ */
 function capitalised(text: string): string {
   return /^[a-z][a-z'-]*[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

@@ -117,7 +117,9 @@ export function addVolume(text: string, name: string, volume: RunVolume): string
   return count === undefined ? edit(text, path, [volume]) : edit(text, [...path, count], volume, true);
 }
 
-/** Takes a member and one comma away. jsonc-parser's own removal takes along the comments before it as well. */
+/**
+ * Takes a member and one comma away. jsonc-parser's own removal takes along the comments before it as well.
+ */
 function remove(text: string, path: JSONPath): string {
   const root = parseTree(text, [], { allowTrailingComma: true });
   const found = root && findNodeAtLocation(root, path);

@@ -1,4 +1,8 @@
-/** A run configuration, as `.vscode/mocker.json` holds it. One description gives the type, the check and the schema's test. */
+/**
+ * A run configuration, as `.vscode/mocker.json` holds it. One description gives the type, the check and the
+ * schema's test.
+ */
+import { networkModes } from "../../engine/protocol/network.ts";
 import { l10n } from "../l10n.ts";
 
 export const volumeShape = { source: "string", target: "string", readOnly: "boolean" } as const;
@@ -20,7 +24,7 @@ export const runConfigurationShape = {
   cpus: "integer",
   memoryMiB: "integer",
   runtime: ["auto", "krun", "simulation"],
-  network: ["tsi", "none"],
+  network: networkModes,
   autoRemove: "boolean",
 } as const;
 
@@ -34,7 +38,10 @@ interface TypeOf {
 }
 
 export interface RunVolume {
-  /** Folder of the host; `${workspaceFolder}` and `${userHome}` are replaced, a relative one is the workspace folder's. */
+  /**
+   * Folder of the host; `${workspaceFolder}` and `${userHome}` are replaced, a relative one is the workspace
+   * folder's.
+   */
   source: string;
   target: string;
   readOnly?: boolean;

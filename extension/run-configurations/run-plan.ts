@@ -1,6 +1,6 @@
 /** From a run configuration to what the engine is asked for, and to what one would type. */
 import { basename, isAbsolute, join, normalize, posix } from "node:path";
-import type { VmCreateParams, VolumeMount } from "../../engine/protocol/index.ts";
+import type { Mount, NetworkMode, VmCreateParams } from "../../engine/protocol/index.ts";
 import type { RunConfiguration, RunVolume } from "./run-configuration.ts";
 
 export interface PlanContext {
@@ -9,7 +9,9 @@ export interface PlanContext {
   userHome: string;
 }
 
-/** Replaces `${workspaceFolder}`, `${workspaceFolderBasename}` and `${userHome}`, and makes the path absolute. */
+/**
+ * Replaces `${workspaceFolder}`, `${workspaceFolderBasename}` and `${userHome}`, and makes the path absolute.
+ */
 export function resolvePath(path: string, { workspaceFolder, userHome }: PlanContext): string {
   const replaced = path
     .replaceAll(/\$\{workspaceFolder\}/g, () => workspaceFolder ?? "")
@@ -37,8 +39,11 @@ export function suggestTarget(source: string, taken: readonly string[], isWorksp
   return target;
 }
 
-export function mountOf({ source, target, readOnly }: RunVolume, context: PlanContext): VolumeMount {
+type BindMount = Mount & { type: "bind" };
+
+export function mountOf({ source, target, readOnly }: RunVolume, context: PlanContext): BindMount {
   return {
+    type: "bind",
     source: resolvePath(source, context),
     target: posix.normalize(target),
     readOnly: readOnly ?? false,
@@ -49,13 +54,14 @@ export interface Defaults {
   cpus: number;
   memoryMiB: number;
   runtime: "auto" | "krun" | "simulation";
-  network: "tsi" | "none";
+  network: NetworkMode;
   autoRemove: boolean;
 }
 
 /**
- * The VM of a configuration. `fileEnv` are the variables of its files, `secretEnv` its secrets, both `KEY=value`;
- * of one name the last counts: files, then `env`, then secrets. Zero CPUs or memory leave it to the engine.
+ * The VM of a configuration. `fileEnv` are the variables of its files, `secretEnv` its secrets, both
+ * `KEY=value`; of one name the last counts: files, then `env`, then secrets. Zero CPUs or memory leave it to
+ * the engine.
  */
 export function createParams(
   configuration: RunConfiguration,
@@ -78,21 +84,23 @@ export function createParams(
     openStdin: true,
     autoRemove: configuration.autoRemove ?? defaults.autoRemove,
     runtime: configuration.runtime ?? defaults.runtime,
-    network: configuration.network ?? defaults.network,
+    network: { mode: configuration.network ?? defaults.network },
     ...(vmName ? { name: vmName } : {}),
     ...(command ? { command } : {}),
     ...(entrypoint ? { entrypoint } : {}),
     ...(workingDir ? { workingDir } : {}),
     ...(user ? { user } : {}),
     ...(hostname ? { hostname } : {}),
-    ...(volumes?.length ? { volumes: volumes.map((volume) => mountOf(volume, context)) } : {}),
+    ...(volumes?.length ? { mounts: volumes.map((volume) => mountOf(volume, context)) } : {}),
     ...(env.length > 0 ? { env } : {}),
     ...(cpus > 0 ? { cpus } : {}),
     ...(memoryMiB > 0 ? { memoryMiB } : {}),
   };
 }
 
-/** The configuration as a `mocker run` command for a POSIX shell. Secrets come from the shell's environment. */
+/**
+ * The configuration as a `mocker run` command for a POSIX shell. Secrets come from the shell's environment.
+ */
 export function commandLine(
   configuration: RunConfiguration,
   context: PlanContext,
@@ -125,7 +133,7 @@ export function commandLine(
 }
 
 /** `-v` cuts at colons; a path that has one needs `--mount`. */
-function volumeArgs({ source, target, readOnly }: VolumeMount): string[] {
+function volumeArgs({ source, target, readOnly }: BindMount): string[] {
   if (!source.includes(":") && !target.includes(":")) {
     return ["-v", `${source}:${target}${readOnly ? ":ro" : ""}`];
   }

@@ -36,7 +36,9 @@ export class Runner {
     this.#log = log;
   }
 
-  /** Creates the VM, pulling its image if it is not there, and starts it in its console. Throws MockerError. */
+  /**
+   * Creates the VM, pulling its image if it is not there, and starts it in its console. Throws MockerError.
+   */
   async run(
     configuration: RunConfiguration,
     secretEnv: readonly string[],
@@ -53,7 +55,10 @@ export class Runner {
     return vm;
   }
 
-  /** A VM has the name: running a configuration again usually means it anew. Resolves to whether the name is free now. */
+  /**
+   * A VM has the name: running a configuration again usually means it anew. Resolves to whether the name is
+   * free now.
+   */
   async #replaces(name: string): Promise<boolean> {
     const existing = [...this.#model.snapshot.vms.values()].find((vm) => vm.name === name);
     if (existing === undefined) return false;

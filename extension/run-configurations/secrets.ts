@@ -1,8 +1,8 @@
 import * as vscode from "vscode";
 
 /**
- * Values of secret environment variables, in the editor's secret storage: one per workspace, configuration and name.
- * `mocker.json` holds their names only.
+ * Values of secret environment variables, in the editor's secret storage: one per workspace, configuration
+ * and name. `mocker.json` holds their names only.
  */
 export class Secrets {
   readonly #storage: vscode.SecretStorage;
@@ -26,7 +26,9 @@ export class Secrets {
     for (const name of names) await this.#storage.delete(key(configuration, name));
   }
 
-  /** `KEY=value` of each; asks for, and keeps, the ones that are not known. Undefined if the user went away. */
+  /**
+   * `KEY=value` of each; asks for, and keeps, the ones that are not known. Undefined if the user went away.
+   */
   async resolve(configuration: string, names: readonly string[]): Promise<string[] | undefined> {
     const pairs: string[] = [];
     for (const name of names) {

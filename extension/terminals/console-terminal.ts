@@ -23,8 +23,8 @@ const logLines = 1000;
 const resetTerminal = "\x1bc";
 
 /**
- * The main process of a VM. Closing the terminal leaves it running; a VM that starts again is attached again. Of a VM
- * that does not run it shows how the last run ended.
+ * The main process of a VM. Closing the terminal leaves it running; a VM that starts again is attached again.
+ * Of a VM that does not run it shows how the last run ended.
  */
 export class ConsoleTerminal extends ProcessTerminal {
   readonly vmId: string;
@@ -40,7 +40,9 @@ export class ConsoleTerminal extends ProcessTerminal {
   /** Start of the run that is over, while the model may still show it as running. */
   #endedRun: string | undefined;
 
-  /** `start`: the VM is created and not yet started; the first attachment does so, so that no byte is missed. */
+  /**
+   * `start`: the VM is created and not yet started; the first attachment does so, so that no byte is missed.
+   */
   constructor(
     connection: Connection,
     model: Model,

@@ -2,8 +2,8 @@
 const maxPendingLength = 64 * 1024;
 
 /**
- * Input for a process that is out of reach for a moment. It is kept whole or not at all: what is left of a text that is
- * cut may be another command than was meant.
+ * Input for a process that is out of reach for a moment. It is kept whole or not at all: what is left of a
+ * text that is cut may be another command than was meant.
  */
 export class PendingInput {
   #text = "";

@@ -13,7 +13,9 @@ export interface TerminalSize {
 
 export interface OpenedProcess {
   socket: Socket;
-  /** The process has a terminal: bytes pass untouched. Without one, lines are edited and line ends made here. */
+  /**
+   * The process has a terminal: bytes pass untouched. Without one, lines are edited and line ends made here.
+   */
   tty: boolean;
   /** The output begins inside a longer one. */
   replayed: boolean;
@@ -157,7 +159,9 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
     if (text !== "") this.#write.fire(text);
   }
 
-  /** A line of ours among the process's output: in italics, as dimmed text is hard to read in light themes. */
+  /**
+   * A line of ours among the process's output: in italics, as dimmed text is hard to read in light themes.
+   */
   protected note(text: string): void {
     this.print(`\x1b[0m\r\n\x1b[3m[${text}]\x1b[0m\r\n`);
   }

@@ -55,7 +55,7 @@ async function closeIfNew(terminal: vscode.Terminal): Promise<void> {
   if (isUntouchedShell(terminal)) terminal.dispose();
 }
 
-/** How long a process has been running (proc(5)); for ever, where that cannot be known. */
+/** How long a process has been running (proc(5)); infinite where that cannot be known. */
 function ageSeconds(pid: number): number {
   try {
     const ticksPerSecond = 100;
@@ -70,7 +70,10 @@ function ageSeconds(pid: number): number {
   }
 }
 
-/** Of the default profile, as the editor makes it by itself. Terminals of tasks and of restored sessions have a name. */
+/**
+ * Of the default profile, as the editor makes it by itself. Terminals of tasks and of restored sessions have
+ * a name.
+ */
 function isUntouchedShell(terminal: vscode.Terminal): boolean {
   const { creationOptions: options, state, exitStatus } = terminal;
   if (isExtensions(terminal) || state.isInteractedWith || exitStatus !== undefined) return false;

@@ -25,8 +25,8 @@ interface OpenConsole {
 }
 
 /**
- * The terminals of this window. The editor does not keep an extension's terminals over a reload, so the consoles that
- * are open are remembered in the workspace's state, and opened again.
+ * The terminals of this window. The editor does not keep an extension's terminals over a reload, so the
+ * consoles that are open are remembered in the workspace's state, and opened again.
  */
 export class Terminals implements vscode.Disposable {
   readonly #connection: Connection;
@@ -142,7 +142,7 @@ export class Terminals implements vscode.Disposable {
     for (const [id, console] of this.#consoles) {
       if (console.terminal === terminal) this.#consoles.delete(id);
     }
-    // The window's end is not the user's wish.
+    // The window's end is not what the user asked for.
     if (terminal.exitStatus?.reason !== vscode.TerminalExitReason.Shutdown) this.#remember();
   }
 

@@ -6,7 +6,10 @@ export class Utf8Stream {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #atStart: boolean;
 
-  /** `cut`: the bytes begin somewhere inside a longer output, perhaps inside a character, whose rest is dropped. */
+  /**
+   * `cut`: the bytes begin somewhere inside a longer output, perhaps inside a character, whose rest is
+   * dropped.
+   */
   constructor(cut = false) {
     this.#atStart = cut;
   }

@@ -4,7 +4,10 @@ import type { Connection } from "../engine/connection.ts";
 import { asMockerError, describe } from "../engine/errors.ts";
 import type { Model } from "../engine/model.ts";
 
-/** Scheme of read-only documents: `mocker:/vm/<id>/<name>.json`, `mocker:/image/<id>/<name>.json`, `mocker:/Mocker Doctor.md`. */
+/**
+ * Scheme of read-only documents: `mocker:/vm/<id>/<name>.json`, `mocker:/image/<id>/<name>.json`,
+ * `mocker:/Mocker Doctor.md`.
+ */
 export const scheme = "mocker";
 
 /** What the engine knows, as read-only documents that follow its events. */

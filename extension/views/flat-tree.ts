@@ -1,8 +1,9 @@
 import * as vscode from "vscode";
 
 /**
- * The rows of a tree without levels. While a whole tree is drawn anew VS Code knows none of its items, and calls the
- * commands of their menus without one: so that only rows that have changed are drawn, unless some came, went or moved.
+ * The rows of a tree without levels. While a whole tree is drawn anew VS Code knows none of its items, and
+ * calls the commands of their menus without one: so that only rows that have changed are drawn, unless some
+ * came, went or moved.
  */
 export class FlatTree<T extends vscode.TreeItem> implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<T[] | undefined>();

@@ -9,7 +9,10 @@ import { VmItem, vmIcon, vmStatus } from "./vm-item.ts";
 
 type ItemClass<T> = abstract new (...args: never[]) => T;
 
-/** Items that a menu, a keybinding or the API gave: all selected ones, the one clicked, or the view's selection. */
+/**
+ * Items that a menu, a keybinding or the API gave: all selected ones, the one clicked, or the view's
+ * selection.
+ */
 function given<T>(
   type: ItemClass<T>,
   item: unknown,

@@ -2,8 +2,8 @@
 const maxLength = 22;
 
 /**
- * An image reference for where there is little room. What tells images apart is at the end: the path's beginning goes
- * first, then the middle of a name that is long by itself.
+ * An image reference for where there is little room. What tells images apart is at the end: the path's
+ * beginning goes first, then the middle of a name that is long by itself.
  */
 export function shortReference(reference: string): string {
   if (reference.length <= maxLength) return reference;

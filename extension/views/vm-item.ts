@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { mountSource } from "../../engine/docker/mount.ts";
 import type { VmDetails, VmSummary } from "../../engine/protocol/index.ts";
 import { isRunning } from "../engine/store.ts";
 import { formatAge, formatDuration, shortId } from "./format.ts";
@@ -100,8 +101,9 @@ export function vmTooltip(vm: VmSummary, details: VmDetails | undefined): vscode
     vm.runtime === "simulation" ? l10n.t("simulation (namespaces, no isolation)") : vm.runtime,
   );
   row(l10n.t("Command"), vm.command.join(" "));
-  for (const { source, target, readOnly } of vm.mounts) {
-    row(l10n.t("Volume"), `${source} → ${target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`);
+  for (const mount of vm.mounts) {
+    const note = mount.readOnly ? ` (${l10n.t("read-only")})` : "";
+    row(l10n.t("Volume"), `${mountSource(mount)} → ${mount.target}${note}`);
   }
   if (details !== undefined) {
     row(l10n.t("Environment"), l10n.t("{0} variables", details.config.env.length));

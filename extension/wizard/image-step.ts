@@ -63,7 +63,10 @@ export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
     });
 }
 
-/** What was typed, unless that names a file or another store (`docker-archive:FILE`), from which an image came. */
+/**
+ * What was typed, unless that names a file or another store (`docker-archive:FILE`), from which an image
+ * came.
+ */
 function nameOf(typed: string, pulled: string): string {
   return pulled.includes(typed) ? typed : pulled.replace(/^docker\.io\/(library\/)?/, "");
 }

@@ -31,21 +31,23 @@ const cargoOfRelease = { "debian 12": "cargo-web", "debian 13": "cargo" };
 
 /** Sees to it that the build has its tools. As root on Debian and its like it installs them, else it says how to. */
 export function provideBuildTools() {
-  let machine = thisMachine();
-  if (isComplete(machine)) return;
+  if (isComplete()) return;
   let complaints = "";
-  if (machine.isRoot && usesApt(machine.distribution)) {
+  if (isRoot() && usesApt(thisDistribution())) {
     complaints = updatePackageLists();
     const packages = missingPackages(thisMachine());
     if (packages.length > 0) installPackages(packages, complaints);
-    machine = thisMachine();
-    if (isComplete(machine)) return;
+    if (isComplete()) return;
   }
-  throw new BuildError(`${complaints}\n${setupAdvice(machine)}`.trim());
+  throw new BuildError(`${complaints}\n${setupAdvice(thisMachine())}`.trim());
 }
 
-function isComplete(/** @type {Machine} */ { missing, rust }) {
-  return missing.length === 0 && rust?.state === "usable";
+function isComplete() {
+  return missingTools().length === 0 && findRust()?.state === "usable";
+}
+
+function isRoot() {
+  return process.getuid?.() === 0;
 }
 
 /** @returns {Machine} */
@@ -57,7 +59,7 @@ function thisMachine() {
     lists ? newestCargo(rustcPolicy(), minimumRust) : cargoOfRelease[distribution.release];
   return {
     distribution,
-    isRoot: process.getuid?.() === 0,
+    isRoot: isRoot(),
     missing: missingTools(),
     rust: findRust(),
     cargo: isDebian ? fromApt() : undefined,

@@ -5,7 +5,8 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFile
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { FakeRegistry, makeImage, makeTar, writeLayout } from "../fixtures/image-store.ts";
+import { FakeRegistry } from "../fixtures/fake-registry.ts";
+import { makeImage, makeTar, writeLayout } from "../fixtures/made-image.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";

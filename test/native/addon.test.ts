@@ -211,7 +211,7 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     memoryMiB: 512,
     disks: [{ format: "raw" as const }],
     shares: [],
-    network: "tsi" as const,
+    network: { mode: "tsi" as const },
   };
   checkKrunConfig(library, config);
   const refusal = (change: Partial<KrunConfig>) => {
@@ -229,5 +229,5 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     refusal({ disks: [{ format: "vmdk" }] }),
     /FEATURE_UNAVAILABLE: .*1\.12\.0.* This needs libkrun 1\.17/,
   );
-  assert.match(refusal({ network: "none" }), /FEATURE_UNAVAILABLE: .*without network/);
+  assert.match(refusal({ network: { mode: "none" } }), /FEATURE_UNAVAILABLE: .*without network/);
 });

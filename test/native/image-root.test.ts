@@ -15,7 +15,7 @@ import { LayerMerge } from "../../engine/daemon/images/rootfs/layer-merge.ts";
 import type { Inode } from "../../engine/daemon/images/rootfs/tree.ts";
 import { MockerError } from "../../engine/protocol/errors.ts";
 import { nativeDir, RootMerge } from "../../native/index.ts";
-import { makeTar } from "../fixtures/image-store.ts";
+import { makeTar } from "../fixtures/made-image.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 import { convert } from "../unit/fuzz/layers.ts";
 

@@ -38,4 +38,14 @@ export function volumeScenarios(get: () => Suite): void {
     assert.match(refused.stderr, /Read-only file system/);
     assert.equal(readFileSync(join(folder, "from-host"), "utf8"), "host\n");
   });
+
+  test("a tmpfs has the size that was asked for", async () => {
+    const { mocker, images } = get();
+    const { stdout, stderr } = await mocker.run([
+      ...["run", "--rm", "--mount", "type=tmpfs,dst=/scratch,tmpfs-size=1m", images.busybox],
+      ...["sh", "-c", "grep ' /scratch ' /proc/mounts; head -c 2000000 /dev/zero > /scratch/x || echo full"],
+    ]);
+    assert.match(stdout.toString(), /^\S+ \/scratch tmpfs .*\bsize=1024k\b/, stderr);
+    assert.match(stdout.toString(), /^full$/m);
+  });
 }

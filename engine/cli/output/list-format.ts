@@ -12,7 +12,10 @@ export const listFormatHelp =
 export const objectFormatHelp =
   "Format output using a custom template:\n'json':             Print in JSON format\n'TEMPLATE':         Print output using the given Go template.";
 
-/** Docker's reading of `--quiet` beside `--format`: the table gives way to IDs, a template of one's own does not. */
+/**
+ * Docker's reading of `--quiet` beside `--format`: the table gives way to IDs, a template of one's own does
+ * not.
+ */
 export function quietFormat(quiet: boolean, format: string | undefined): string | undefined {
   return quiet && (format === undefined || format === "" || format === "table") ? "{{.ID}}" : format;
 }
@@ -103,8 +106,8 @@ function rowJson(row: object): string {
 }
 
 /**
- * One object, or several, by `--format` of commands that inspect: undefined prints an indented JSON array of all,
- * `json` a compact one, a template one line per object.
+ * One object, or several, by `--format` of commands that inspect: undefined prints an indented JSON array of
+ * all, `json` a compact one, a template one line per object.
  */
 export class ObjectFormat {
   readonly #template: Template | undefined;

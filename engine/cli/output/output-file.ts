@@ -15,8 +15,9 @@ export interface Output {
 }
 
 /**
- * `path` undefined: standard output, unless that is a terminal. `what` begins the message for a path that will not do, in Docker's
- * words: `failed to save image`. Throws CommandFailure before anything is asked of the engine.
+ * `path` undefined: standard output, unless that is a terminal. `what` begins the message for a path that
+ * will not do, in Docker's words: `failed to save image`. Throws CommandFailure before anything is asked of
+ * the engine.
  */
 export function openOutput(io: Io, path: string | undefined, what: string): Output {
   if (path === undefined || path === "") {
@@ -25,15 +26,15 @@ export function openOutput(io: Io, path: string | undefined, what: string): Outp
     return { stream: io.stdout, commit: async () => undefined, discard: () => undefined };
   }
   const target = resolve(io.cwd, path);
-  const folder = dirname(target);
-  if (!statSync(folder, { throwIfNoEntry: false }))
+  const directory = dirname(target);
+  if (!statSync(directory, { throwIfNoEntry: false }))
     throw new CommandFailure(
       `${what}: invalid output path: stat ${dirname(path)}: no such file or directory`,
     );
   const refusal = refuse(statSync(target, { throwIfNoEntry: false }));
   if (refusal !== undefined) throw new CommandFailure(`${what}: cannot write to a ${refusal}`);
   // Beside the target: only within one file system is a rename a rename.
-  const temporary = join(folder, `.tmp-${basename(target)}${process.pid}`);
+  const temporary = join(directory, `.tmp-${basename(target)}${process.pid}`);
   const stream = createWriteStream(temporary, { flags: "wx", mode: 0o600 });
   stream.on("error", () => undefined);
   const forget = io.onExit(() => rmSync(temporary, { force: true }));

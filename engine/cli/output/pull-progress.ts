@@ -1,4 +1,7 @@
-/** Shows a pull's or push's progress: one line per layer, redrawn on a terminal; what is worth a line, elsewhere. */
+/**
+ * Shows a pull's or push's progress: one line per layer, redrawn on a terminal; what is worth a line,
+ * elsewhere.
+ */
 
 import { humanSize } from "../../docker/sizes.ts";
 import type { PullProgress, PushProgress } from "../../protocol/index.ts";

@@ -1,4 +1,6 @@
-/** Aligns tab-separated cells as Go's tabwriter does with Docker's settings: columns of at least 10, 3 apart. */
+/**
+ * Aligns tab-separated cells as Go's tabwriter does with Docker's settings: columns of at least 10, 3 apart.
+ */
 const minimumWidth = 10;
 const padding = 3;
 

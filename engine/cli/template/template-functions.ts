@@ -48,7 +48,10 @@ function sprint(...values: unknown[]): string {
   return text;
 }
 
-/** fmt.Sprintf with the verbs that make sense for JSON-like values: %s %v %d %q %x %f %t %%, width, `-`, `0`, precision. */
+/**
+ * fmt.Sprintf with the verbs that make sense for JSON-like values: %s %v %d %q %x %f %t %%, width, `-`, `0`,
+ * precision.
+ */
 function sprintf(pattern: unknown, ...values: unknown[]): string {
   let next = 0;
   const text = String(pattern).replace(

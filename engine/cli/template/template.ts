@@ -1,10 +1,10 @@
 /**
- * Go's text/template, as far as `--format` needs it: actions, pipelines, variables, if/range/with, the built-in
- * functions and Docker's. No npm package does (go-text-template 0.2 has no blocks, others are not free software).
- * https://pkg.go.dev/text/template
+ * Go's text/template, as far as `--format` needs it: actions, pipelines, variables, if/range/with, the
+ * built-in functions and Docker's. No npm package does (go-text-template 0.2 has no blocks, others are not
+ * free software). https://pkg.go.dev/text/template
  *
- * Data are JSON-like values. A plain object stands for a Go struct (an unknown field is an error), a `Map` for a Go map
- * (an unknown key is no error), a function for a method.
+ * Data are JSON-like values. A plain object stands for a Go struct (an unknown field is an error), a `Map`
+ * for a Go map (an unknown key is no error), a function for a method.
  */
 import { TemplateError } from "./template-error.ts";
 import { builtins, type TemplateFunction, type TemplateFunctions } from "./template-functions.ts";
@@ -23,7 +23,10 @@ class LoopExit extends Error {
 const nothing = Symbol("nothing");
 
 export interface TemplateOptions {
-  /** Name of the data's type, for `can't evaluate field X in type T`. Without it they are a map, whose keys must exist. */
+  /**
+   * Name of the data's type, for `can't evaluate field X in type T`. Without it they are a map, whose keys
+   * must exist.
+   */
   typeName?: string;
   /** Replace functions of the same names. */
   functions?: TemplateFunctions;

@@ -16,7 +16,9 @@ export function parseDetachKeys(text: string): number[] {
   });
 }
 
-/** Looks for the keys in what is typed. What may be their beginning is held back until the next byte tells. */
+/**
+ * Looks for the keys in what is typed. What may be their beginning is held back until the next byte tells.
+ */
 export class DetachFilter {
   readonly #keys: readonly number[];
   #matched = 0;

@@ -1,4 +1,6 @@
-/** Attends a VM's main process from before its start to its exit, as `run`, `start -a` and `attach` do. */
+/**
+ * Attaches to a VM's main process from before its start to its exit, as `run`, `start -a` and `attach` do.
+ */
 
 import type { EngineClient } from "../../client/engine-client.ts";
 import {
@@ -11,10 +13,16 @@ import {
 } from "../../protocol/index.ts";
 import { CommandFailure } from "../command.ts";
 import type { Io } from "../io.ts";
-import { exitStatus, lostStream, openSession, requireTerminal, type Session } from "./session.ts";
+import {
+  exitStatus,
+  lostStream,
+  openSession,
+  type ProcessSession,
+  requireTerminal,
+} from "./process-session.ts";
 import { proxySignals, type SignalProxy } from "./signals.ts";
 
-export interface AttendOptions {
+export interface AttachOptions {
   engine: EngineClient;
   io: Io;
   id: string;
@@ -38,10 +46,10 @@ const forcefulExit = "\ngot 3 SIGTERM/SIGINTs, forcefully exiting";
 export const brokenPipeCode = 141;
 
 /** Resolves to the exit status, or "detached" after the detach keys: the VM goes on. */
-export async function attendMainProcess(options: AttendOptions): Promise<number | "detached"> {
+export async function attachAndWait(options: AttachOptions): Promise<number | "detached"> {
   const { engine, io, id } = options;
-  // Attach and wait come before start, so that no output and no exit is missed. None waits for the answer of another:
-  // the engine takes them in this order.
+  // Attach and wait come before start, so that no output and no exit is missed. None waits for the answer of
+  // another: the engine takes them in this order.
   const attached = engine.request(vmAttach, { vm: id, stdin: options.stdin });
   const waited = engine.request(vmWait, { vm: id, condition: options.condition });
   waited.catch(() => undefined);
@@ -54,7 +62,7 @@ export async function attendMainProcess(options: AttendOptions): Promise<number 
   givenUp.catch(() => undefined);
   const starting = options.start?.();
   starting?.catch(() => undefined);
-  let session: Session | undefined;
+  let session: ProcessSession | undefined;
   try {
     session = openSession({
       io,
@@ -83,16 +91,16 @@ export async function attendMainProcess(options: AttendOptions): Promise<number 
 }
 
 /**
- * Attends all that a VM prints, as `start -a` and `attach` do. `stdin` and `proxySignals` say what the user wants: a VM
- * may have been made without input, and a terminal sends its signals as keys.
+ * Attaches to all that a VM prints, as `start -a` and `attach` do. `stdin` and `proxySignals` say what the
+ * user wants: a VM may have been made without input, and a terminal sends its signals as keys.
  */
-export async function attendVm(
+export async function attachToVm(
   { id, config }: VmDetails,
-  options: Omit<AttendOptions, "id" | "tty" | "stdout" | "stderr">,
+  options: Omit<AttachOptions, "id" | "tty" | "stdout" | "stderr">,
 ): Promise<number | "detached"> {
   const { tty, openStdin } = config;
   const stdin = options.stdin && openStdin;
   requireTerminal(options.io, tty, stdin);
   const proxySignals = options.proxySignals && !tty;
-  return attendMainProcess({ ...options, id, tty, stdin, stdout: true, stderr: true, proxySignals });
+  return attachAndWait({ ...options, id, tty, stdin, stdout: true, stderr: true, proxySignals });
 }

@@ -10,7 +10,10 @@ const interrupt = "\u0003";
 const endOfInput = "\u0004";
 const eraseLine = "\u0015";
 
-/** Shows `question` and reads a line; `hidden`: without showing what is typed. Throws CommandFailure for Ctrl-C. */
+/**
+ * Shows `question` and reads a line; `hidden`: without showing what is typed. Throws CommandFailure for
+ * Ctrl-C.
+ */
 export async function askLine(io: Io, question: string, hidden = false): Promise<string> {
   io.stdout.write(question);
   const restore = hidden ? makeRaw(io) : () => undefined;

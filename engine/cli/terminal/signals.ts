@@ -1,7 +1,9 @@
 /** Signals that `run`, `start -a` and `attach` hand on to the VM's process. */
 import type { Io } from "../io.ts";
 
-/** Docker hands on all but CHLD, PIPE and URG; those that stop or end a Node process beyond rescue stay ours. */
+/**
+ * Docker hands on all but CHLD, PIPE and URG; those that stop or end a Node process beyond rescue stay ours.
+ */
 const proxied: readonly NodeJS.Signals[] = [
   "SIGINT",
   "SIGTERM",

@@ -13,8 +13,8 @@ export function terminalSize(io: Io): TerminalSize | undefined {
 }
 
 /**
- * Sets stdin raw, if it is a terminal, and returns the function that sets it back; it is set back too should the
- * process exit first, whatever the reason.
+ * Sets stdin raw, if it is a terminal, and returns the function that sets it back; it is set back too should
+ * the process exit first, whatever the reason.
  */
 export function makeRaw(io: Io): () => void {
   const { stdin } = io;

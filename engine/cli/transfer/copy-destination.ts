@@ -15,9 +15,9 @@ export interface CopyDestination {
 /** Throws CommandFailure for a destination that nothing can be copied to. */
 export function copyDestination(cwd: string, text: string): CopyDestination {
   const path = keepEnd(resolve(cwd, text), text);
-  const folder = dirname(resolve(path));
-  if (!statSync(folder, { throwIfNoEntry: false }))
-    throw new CommandFailure(`invalid output path: directory ${JSON.stringify(folder)} does not exist`);
+  const directory = dirname(resolve(path));
+  if (!statSync(directory, { throwIfNoEntry: false }))
+    throw new CommandFailure(`invalid output path: directory ${JSON.stringify(directory)} does not exist`);
   const there = look(path, statSync);
   if (there && !there.isDirectory() && !there.isFile())
     throw new CommandFailure(
@@ -60,7 +60,7 @@ function look(path: string, how: typeof lstatSync | typeof statSync = lstatSync)
   }
 }
 
-/** A path that says that it is a folder goes on to say so. */
+/** A path that says that it is a directory goes on to say so. */
 function keepEnd(path: string, original: string): string {
   if (basename(original) === "." && !path.endsWith("/")) return `${path}/.`;
   return original.endsWith("/") && !path.endsWith("/") ? `${path}/` : path;

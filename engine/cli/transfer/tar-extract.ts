@@ -1,8 +1,8 @@
 /**
- * Writes a tar archive as files, for `cp`. A hostile guest may have made the archive: what is asked for, not the archive,
- * names what is written (scp's CVE-2019-6111), and nothing is written outside of the place that it is for. Every directory
- * on the way to a file is one that is a directory and no link, files are made anew and never opened through a link, and
- * links are made but not followed.
+ * Writes a tar archive as files, for `cp`. A hostile guest may have made the archive: what is asked for, not
+ * the archive, names what is written (scp's CVE-2019-6111), and nothing is written outside of the place that
+ * it is for. Every directory on the way to a file is one that is a directory and no link, files are made anew
+ * and never opened through a link, and links are made but not followed.
  */
 import {
   chmodSync,
@@ -30,7 +30,10 @@ import { MockerError, scrub } from "../../protocol/errors.ts";
 import { CommandFailure } from "../command.ts";
 
 export interface ExtractOptions {
-  /** Name of the archive's first entry; an archive that begins with another is refused. The others lie below it. */
+  /**
+   * Name of the archive's first entry; an archive that begins with another is refused. The others lie below
+   * it.
+   */
   base: string;
   /** The path that the first entry gets; throws CommandFailure if there is none for it. */
   place(isDirectory: boolean): string;
@@ -45,7 +48,9 @@ export class TarExtract extends Writable {
   readonly #options: ExtractOptions;
   readonly #reader: TarReader;
   readonly #keepOwners: boolean;
-  /** Name of the first entry, without a slash at its end, and where it goes once it has come; binary strings. */
+  /**
+   * Name of the first entry, without a slash at its end, and where it goes once it has come; binary strings.
+   */
   readonly #base: string;
   #target: string | undefined;
   /** Directories that have been looked at. Nothing that the archive says can make another thing of them. */
@@ -211,7 +216,9 @@ export class TarExtract extends Writable {
     return `${this.#target}/${inside}`;
   }
 
-  /** Makes sure that `path`, the target or below it, is a directory and no link, and so are those above it. */
+  /**
+   * Makes sure that `path`, the target or below it, is a directory and no link, and so are those above it.
+   */
   #checkDirectory(path: string): void {
     if (this.#directories.has(path)) return;
     if (path !== this.#target) this.#checkDirectory(dirname(path));

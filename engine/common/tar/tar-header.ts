@@ -1,9 +1,9 @@
 import { MockerError } from "../../protocol/errors.ts";
 
 /**
- * One 512-byte header of a tar archive (POSIX ustar, GNU, star and the old V7 form), strictly read: a layer is
- * hostile until proven otherwise, so a number that is no number is an error, not 0. Names are "binary" strings, one
- * character a byte, because tar names are bytes and need not be UTF-8.
+ * One 512-byte header of a tar archive (POSIX ustar, GNU, star and the old V7 form), strictly read: a layer
+ * is hostile until proven otherwise, so a number that is no number is an error, not 0. Names are "binary"
+ * strings, one character a byte, because tar names are bytes and need not be UTF-8.
  */
 export interface TarHeader {
   /** ASCII code of the type flag. */
@@ -115,8 +115,8 @@ function signedSum(block: Buffer, offset: number): number {
 }
 
 /**
- * Records of a PAX extended header, `<length> <key>=<value>\n`, as binary strings: tar-stream and most others decode
- * them as UTF-8, which damages binary xattrs such as security.capability.
+ * Records of a PAX extended header, `<length> <key>=<value>\n`, as binary strings: tar-stream and most others
+ * decode them as UTF-8, which damages binary xattrs such as security.capability.
  */
 export function decodePax(payload: Buffer): Map<string, string> {
   const records = new Map<string, string>();
@@ -161,7 +161,9 @@ export function paxInteger(value: string, what: string): number {
   return parsed;
 }
 
-/** A PAX time `seconds[.fraction]`, fraction cut to nanoseconds and counted upwards also for negative times. */
+/**
+ * A PAX time `seconds[.fraction]`, fraction cut to nanoseconds and counted upwards also for negative times.
+ */
 export function paxTime(value: string): { seconds: number; nanoseconds: number } {
   const match = /^(-?)([0-9]{1,15})(?:\.([0-9]*))?$/.exec(value);
   if (!match) throw new TarError("the time in the PAX header is not a number");
@@ -173,10 +175,13 @@ export function paxTime(value: string): { seconds: number; nanoseconds: number }
     : { seconds: -seconds - 1, nanoseconds: 1e9 - nanoseconds };
 }
 
-/** What a Date holds, in seconds; no file system that Linux writes holds more. */
+/** The furthest time of a Date, in seconds; no file system that Linux writes holds more. */
 const furthestSeconds = 8_640_000_000_000;
 
-/** A time of an archive for Node's utimes: that takes a negative number for the present time, but not a Date before 1970. */
+/**
+ * A time of an archive for Node's utimes: that takes a negative number for the present time, but not a Date
+ * before 1970.
+ */
 export function fileTime(entry: { mtimeSeconds: number; mtimeNanoseconds: number }): number | Date {
   const exactly = entry.mtimeSeconds + entry.mtimeNanoseconds / 1e9;
   const seconds = Math.max(-furthestSeconds, Math.min(furthestSeconds, exactly));

@@ -84,8 +84,8 @@ const kinds: Record<number, TarEntryKind> = {
 };
 
 /**
- * A push parser: bytes go in by chunks of any size, entries and their bytes come out. It keeps at most
- * {@link maximumMetadataBytes} and never trusts a length before it has checked it. Throws TarError.
+ * A push parser: bytes go in by chunks of any size, entries and their bytes come out. The parser keeps at
+ * most {@link maximumMetadataBytes} and never trusts a length before it has checked it. Throws TarError.
  */
 export class TarReader {
   readonly #handler: TarHandler;
@@ -120,7 +120,8 @@ export class TarReader {
       }
       switch (this.#state) {
         case "end":
-          // Whatever follows the end mark is hashed by the caller and is no part of the archive, as for Docker.
+          // Whatever follows the end mark is hashed by the caller and is no part of the archive, as for
+          // Docker.
           return;
         case "data": {
           const step = Math.min(this.#remaining, chunk.length - at);
@@ -151,8 +152,8 @@ export class TarReader {
   }
 
   /**
-   * For a reader of an archive that can seek: how many bytes from here on are no headers. They count as read, and the
-   * handler does not get them.
+   * For a reader of an archive that can seek: how many bytes from here on are no headers. They count as read,
+   * and the handler does not get them.
    */
   skip(): number {
     let bytes = 0;
@@ -253,7 +254,8 @@ export class TarReader {
       case flag.gnuLongLink:
         this.#longLink = text(payload, 0, payload.length);
         break;
-      // A global header would change every later entry; Docker and containerd ignore it, so images look the same.
+      // A global header would change every later entry; Docker and containerd ignore it, so images look the
+      // same.
     }
   }
 
@@ -339,8 +341,8 @@ export class TarReader {
     const oldDirectory = header.type === flag.oldFile && entry.name.endsWith("/");
     if (oldDirectory) entry.kind = "directory";
     if (entry.kind !== "file") {
-      // Only files have contents: the size of anything else says nothing about where the next header is (a link's
-      // is the target's in some writers). Go's archive/tar, with which images are made, reads it so.
+      // Only files have contents: the size of anything else says nothing about where the next header is (a
+      // link's is the target's in some writers). Go's archive/tar, with which images are made, reads it so.
       this.#remaining = oldDirectory ? entry.size : 0;
       entry.size = 0;
       this.#handler.entry(entry);

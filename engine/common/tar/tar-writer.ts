@@ -1,6 +1,6 @@
 import { blockSize } from "./tar-header.ts";
 
-/** What a header says. Strings are binary ones, one character a byte, as in layer-index.ts. */
+/** The fields of a header. Strings are binary ones, one character a byte. */
 export interface TarMember {
   /** Directories end with a slash. */
   name: string;
@@ -9,7 +9,7 @@ export interface TarMember {
   mode: number;
   uid: number;
   gid: number;
-  /** Of files: bytes that follow. */
+  /** For files: number of bytes that follow. */
   size?: number;
   mtimeSeconds: number;
   mtimeNanoseconds: number;
@@ -29,13 +29,13 @@ export const tarType = {
 } as const;
 export type TarType = (typeof tarType)[keyof typeof tarType];
 
-/** What the octal fields of a ustar header hold. */
+/** The largest numbers of the octal fields of a ustar header. */
 const maximumSize = 0o77777777777;
 const maximumId = 0o7777777;
 
 /**
- * The blocks of a member's header, as POSIX pax(1) has it: ustar, with records before it for what that cannot say. Not
- * tar-stream's, whose records are UTF-8: a file's capabilities are bytes, and so are names.
+ * The blocks of a member's header, as POSIX pax(1) has it: ustar, with records before it for what that cannot
+ * say. The records' values are bytes, not UTF-8: a file's capabilities are bytes, and so are names.
  */
 export function tarHeader(member: TarMember): Buffer {
   const records = paxRecords(member);
@@ -45,6 +45,25 @@ export function tarHeader(member: TarMember): Buffer {
   const padding = Buffer.alloc(tarPadding(payload.length));
   const name = `PaxHeaders/${member.name.slice(-80)}`;
   return Buffer.concat([ustar(member, name, "x", payload.length), payload, padding, header]);
+}
+
+/**
+ * The header of a file or directory of root's with the epoch's time, for archives that come out the same
+ * whenever they are made. A name that ends with a slash is a directory's.
+ */
+export function plainTarHeader(name: string, mode: number, size = 0): Buffer {
+  const type = name.endsWith("/") ? tarType.directory : tarType.file;
+  return tarHeader({
+    name,
+    type,
+    mode,
+    uid: 0,
+    gid: 0,
+    size,
+    mtimeSeconds: 0,
+    mtimeNanoseconds: 0,
+    xattrs: [],
+  });
 }
 
 /** Bytes from the end of `size` bytes to the next block. */
@@ -76,7 +95,10 @@ function paxRecord(key: string, value: string): string {
   return `${length} ${key}=${value}\n`;
 }
 
-/** Seconds as a decimal fraction: a quarter before the epoch is stored as -1 s and 750 ms up, and written -0.25. */
+/**
+ * Seconds as a decimal fraction: a quarter before the epoch is stored as -1 s and 750 ms up, and written
+ * -0.25.
+ */
 function paxTimeText({ mtimeSeconds, mtimeNanoseconds }: TarMember): string {
   if (mtimeNanoseconds === 0) return String(mtimeSeconds);
   const down = mtimeSeconds < 0;

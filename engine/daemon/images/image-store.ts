@@ -58,7 +58,10 @@ export interface ImageStoreOptions extends PullerOptions {
     warn(event: string, fields?: Record<string, unknown>): void;
   };
   limits?: LayerLimits;
-  /** How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a week. */
+  /**
+   * How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a
+   * week.
+   */
   keepUnfinishedMs?: number;
 }
 
@@ -68,7 +71,10 @@ const adoptionMs = 3000;
 /** A week. */
 const defaultKeepUnfinishedMs = 7 * 24 * 3600 * 1000;
 
-/** All that Mocker knows about images: brings them, lists them, makes disks and directories of them, removes them. */
+/**
+ * The facade of everything about images: ingests, lists and removes them, makes disks and directories of
+ * them.
+ */
 export class ImageStore {
   readonly #store: ContentStore;
   readonly #catalog: ImageCatalog;
@@ -128,7 +134,10 @@ export class ImageStore {
     };
   }
 
-  /** Locks the store, reads it, and puts right what a crash left: temporary files, unreferenced blobs and layers, an index.json that lags behind. */
+  /**
+   * Locks the store, reads it, and puts right what a crash left: temporary files, unreferenced blobs and
+   * layers, an index.json that lags behind.
+   */
   async recover(): Promise<void> {
     const lock = await this.#takeLock();
     if (!lock)
@@ -151,21 +160,21 @@ export class ImageStore {
       await removeTree(path);
     }
     this.#catalog.writeLayout();
-    // What an interrupted pull has finished is left to the next one.
+    // Layers that an interrupted pull has finished are left to the next one.
     await this.#garbage.sweep((_, path) => ageMs(path) >= keepMs);
     this.#sync.schedule();
-    // An engine that starts is waited for: what takes longer comes later.
+    // Clients wait for an engine that starts: what takes longer goes on in the background.
     await Promise.race([this.#adopt(), sleep(adoptionMs, undefined, { ref: false })]);
   }
 
-  /** What images consist of: our own, and those that other programs have put into the store. */
+  /** Keys of all that images consist of: our own, and those that other programs have put into the store. */
   #needed(): Set<string> {
     const needed = new Set<string>(this.#adopter.keys());
     for (const record of this.#catalog.records.all()) for (const key of keysOf(record)) needed.add(key);
     return needed;
   }
 
-  /** Takes over what other programs have put into the store. */
+  /** Takes over images that other programs have put into the store. */
   async #adopt(): Promise<void> {
     for (const image of this.#adopter.images()) {
       try {
@@ -221,7 +230,10 @@ export class ImageStore {
     return this.#puller.pull(params, options);
   }
 
-  /** Newest first; with `reference` filters, only the names that match. @throws INVALID_ARGUMENT for a filter that does not exist */
+  /**
+   * Newest first; with `reference` filters, only the names that match. @throws INVALID_ARGUMENT for a filter
+   * that does not exist
+   */
   async list(filters: Record<string, string[]> = {}): Promise<ImageSummary[]> {
     for (const key of Object.keys(filters))
       if (!filterKeys.includes(key))
@@ -255,7 +267,10 @@ export class ImageStore {
     this.#catalog.commit({ ...record, tags: { ...record.tags, [tag]: digest } }, [tag]);
   }
 
-  /** See {@link ImageRemover.remove}. With a platform that only another image of the same index is for, that one is removed. */
+  /**
+   * See {@link ImageRemover.remove}. With a platform that only another image of the same index is for, that
+   * one is removed.
+   */
   async remove(
     refOrId: string,
     options: RemoveOptions & { platform?: string | undefined } = {},
@@ -302,7 +317,7 @@ export class ImageStore {
     return await new StoreCheck(this.#checkDeps, options).run();
   }
 
-  /** What the store takes of the disk. */
+  /** Disk usage of the store. */
   async usage(vmsOf: (imageId: string) => number): Promise<SystemUsage["images"]> {
     return await storeUsage(this.#store, this.#garbage, this.#catalog.records.all(), vmsOf);
   }
@@ -318,9 +333,10 @@ export class ImageStore {
   }
 
   /**
-   * Part of an image's root file system as a tar archive, for Docker's `cp`: what `path` (absolute, clean) names, called `name`, and what is
-   * below it. What it needs stays in the store until the generator ends. @throws IMAGE_NOT_FOUND; as it is read, an error with the code
-   * ENOENT, ENOTDIR or ELOOP for a path that leads nowhere
+   * Part of an image's root file system as a tar archive, for Docker's `cp`: what `path` (absolute, clean)
+   * names, called `name`, and what is below it. The image's data stays in the store until the generator ends.
+   * @throws IMAGE_NOT_FOUND; as it is read, an error with the code ENOENT, ENOTDIR or ELOOP for a path that
+   * leads nowhere
    */
   async archive(
     refOrId: string,
@@ -358,7 +374,7 @@ export class ImageStore {
   }
 }
 
-/** What `tag` is to name. @throws INVALID_REFERENCE in Docker's words */
+/** Parses the target of `tag`. @throws INVALID_REFERENCE in Docker's words */
 function parseTarget(text: string): Reference {
   let reference: Reference;
   try {

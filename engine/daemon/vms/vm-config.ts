@@ -4,25 +4,28 @@ import { signalNumber } from "../../docker/signals.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig } from "../../protocol/image.ts";
-import type { VmCreateParams } from "../../protocol/vm.ts";
+import type { Mount, VmCreateParams } from "../../protocol/vm.ts";
 import type { VmConfig } from "./records/vm-record.ts";
-import { checkVolumes } from "./volumes.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const defaultMemoryMiB = 1024;
 const minimumMemoryMiB = 64;
 
+export interface VmConfigOptions {
+  image: ImageDetails;
+  name: string;
+  runtime: RuntimeName;
+  /** Those of the params that have been checked. */
+  mounts: readonly Mount[];
+  now: Date;
+}
+
 /** Merges what the user asked for with the image's configuration, by Docker's rules. INVALID_ARGUMENT names what is wrong. */
 export function makeVmConfig(
   params: VmCreateParams,
-  image: ImageDetails,
-  name: string,
-  runtime: RuntimeName,
-  now: Date,
+  { image, name, runtime, mounts, now }: VmConfigOptions,
 ): VmConfig {
   const id = randomBytes(32).toString("hex");
-  const volumes = params.volumes ?? [];
-  checkVolumes(volumes);
   const command = resolveCommand(params, image.config);
   const tty = params.tty ?? false;
   const hostname = params.hostname ?? id.slice(0, 12);
@@ -34,7 +37,7 @@ export function makeVmConfig(
   const stopSignal = params.stopSignal ?? (image.config.stopSignal || "SIGTERM");
   signalNumber(stopSignal);
   return {
-    version: 1,
+    version: 2,
     id,
     name,
     image: params.image,
@@ -49,10 +52,11 @@ export function makeVmConfig(
     tty,
     openStdin: params.openStdin ?? false,
     autoRemove: params.autoRemove ?? false,
-    volumes,
+    mounts: [...mounts],
     cpus: cpuCount(params.cpus),
     memoryMiB: memory(params.memoryMiB),
-    network: params.network ?? "tsi",
+    network: params.network ?? { mode: "tsi" },
+    ports: [],
     labels: { ...image.config.labels, ...params.labels },
     stopSignal,
     stopTimeoutSeconds: params.stopTimeoutSeconds ?? 10,

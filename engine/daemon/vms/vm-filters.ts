@@ -15,7 +15,10 @@ export interface FilterContext {
   find(vm: string): VmSummary;
 }
 
-/** Docker's `ps` filters: values of one key are alternatives (labels must all hold), different keys must all hold. */
+/**
+ * Docker's `ps` filters: values of one key are alternatives (labels must all hold), different keys must all
+ * hold.
+ */
 export async function filterVms(
   vms: VmSummary[],
   filters: Record<string, string[]>,

@@ -2,8 +2,8 @@ import { statusText } from "../../docker/status.ts";
 import type { VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
 
-/** What a VM is doing at a moment, besides its configuration. */
-export interface VmMoment {
+/** What a VM is doing now, besides its configuration. */
+export interface VmRuntimeState {
   state: VmState;
   running: boolean;
   startedAt: string | undefined;
@@ -16,13 +16,13 @@ export interface VmMoment {
 }
 
 /** A VM as lists show it. */
-export function summaryOf(config: VmConfig, moment: VmMoment): VmSummary {
-  const { state, startedAt } = moment;
+export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary {
+  const { state, startedAt } = runtime;
   const status = statusText(
-    { state, startedAt, finishedAt: moment.exit?.finishedAt, exitCode: moment.exit?.exitCode },
+    { state, startedAt, finishedAt: runtime.exit?.finishedAt, exitCode: runtime.exit?.exitCode },
     Date.now(),
   );
-  const exit = moment.running ? undefined : moment.exit;
+  const exit = runtime.running ? undefined : runtime.exit;
   return {
     id: config.id,
     name: config.name,
@@ -37,15 +37,15 @@ export function summaryOf(config: VmConfig, moment: VmMoment): VmSummary {
     ...(exit === undefined ? {} : { finishedAt: exit.finishedAt, exitCode: exit.exitCode }),
     ...(exit === undefined || exit.message === "" ? {} : { reason: exit.message }),
     labels: config.labels,
-    mounts: config.volumes,
+    mounts: config.mounts,
   };
 }
 
 /** A VM as it is inspected. */
-export function detailsOf(config: VmConfig, files: VmFiles, moment: VmMoment): VmDetails {
-  const { guestKernelVersion } = moment;
+export function detailsOf(config: VmConfig, files: VmFiles, runtime: VmRuntimeState): VmDetails {
+  const { guestKernelVersion } = runtime;
   return {
-    ...summaryOf(config, moment),
+    ...summaryOf(config, runtime),
     config: {
       hostname: config.hostname,
       env: config.env,
@@ -59,10 +59,11 @@ export function detailsOf(config: VmConfig, files: VmFiles, moment: VmMoment): V
       cpus: config.cpus,
       memoryMiB: config.memoryMiB,
       network: config.network,
+      ports: config.ports,
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
     },
-    pid: moment.pid,
+    pid: runtime.pid,
     ...(guestKernelVersion === undefined ? {} : { guestKernelVersion }),
     logPath: files.logPath,
     stateDir: files.dir,

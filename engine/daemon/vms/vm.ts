@@ -1,76 +1,65 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, open, rm, writeFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  agentPath,
-  isLocked,
-  killProcess,
-  processStartTime,
-  spawnVmm,
-  watchProcess,
-} from "../../../native/index.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
-import { FrameType, frameHeader } from "../../protocol/stream.ts";
-import type { VmDetails, VmExecParams, VmState, VmSummary } from "../../protocol/vm.ts";
+import type { VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import type { Log } from "../log.ts";
-import { guestConfiguration, mainProcess, type TerminalSize } from "./machine/agent-requests.ts";
-import { Attachment } from "./machine/attachment.ts";
-import type { CopyPath } from "./machine/copy-path.ts";
-import { MonitorClient } from "./machine/monitor-client.ts";
-import { failedStart, killedMonitor, stateAfter } from "./records/exit-record.ts";
+import { guestConfiguration, mainProcess, type TerminalSize } from "./agent-requests.ts";
+import type { Attachment } from "./machine/attachment.ts";
+import { Machine, type MachinePlace } from "./machine/machine.ts";
+import { MainStreams } from "./main-streams.ts";
+import { cancelledStart, killedMonitor, stateAfter } from "./records/exit-record.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
-import type { LaunchSpec } from "./runtimes/launch-spec.ts";
-import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
-import { detailsOf, summaryOf, type VmMoment } from "./vm-summary.ts";
+import type { Runtime } from "./runtimes/runtime.ts";
+import { TurnQueue } from "./turn-queue.ts";
+import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
 
-const defaultBootTimeoutMs = 60_000;
-/** Beyond a stop's own grace: the agent kills, syncs and unmounts in this time, or the VM's process is killed. */
-const haltTimeoutMs = 20_000;
+/** How long a monitor that was taken over may need to say whether the main process was started. */
+const resumeTimeoutMs = 2000;
+const killSignal = 9;
 
-export type VmEvent = "started" | "exited" | "failed" | "changed";
+/** What happens to a VM by itself or by its methods; Docker's words for its events. */
+export type VmAction = "start" | "die" | "kill" | "stop";
 
 /** What a VM needs of the engine around it. */
 export interface VmHost {
   readonly log: Log;
-  /** Short folder for the sockets of one VM. */
-  runDir(vmId: string): string;
-  changed(vm: Vm, event: VmEvent): void;
-}
-
-interface Process {
-  pid: number;
-  startTimeTicks: number;
+  place(id: string, files: VmFiles): MachinePlace;
+  /** Called when the VM's state already tells of it. */
+  happened(vm: Vm, action: VmAction, attributes?: Record<string, string>): void;
 }
 
 /**
- * One VM: its record on disk, and while it runs the connection to its monitor. The monitor's lock and records are
- * the truth; this object follows them. One start, stop or removal at a time, in the order of the calls.
+ * One VM: its record on disk, its state, and its machine while it runs. The monitor's lock and records are
+ * the truth; this object follows them.
+ *
+ * What may take long and needs the VM's directory for itself has a turn in a queue, in the order of the
+ * calls: a start, a removal, a helper machine that reads the files of a VM that does not run. What ends a VM
+ * has no turn, as it would wait for what it is to end: `stop`, `kill` with KILL and a removal first cancel
+ * every start that waits or goes on, then end the machine. So `kill` also cuts a `stop` with a long grace
+ * short, and two stops do not mind each other. A start that was cancelled rejects at once; its turn lasts
+ * until nothing of it is left, so that a removal, which has the next turn, never takes the directory away
+ * under it. From the call of a removal on no start is accepted. Execs, attachments and other signals need a
+ * VM that runs, and go to its machine directly.
  */
 export class Vm {
   readonly config: VmConfig;
   readonly files: VmFiles;
+  readonly runtime: Runtime;
   readonly #host: VmHost;
-  readonly #runtime: Runtime;
-  readonly #idle: boolean;
   #state: VmState = "created";
   #startedAt: string | undefined;
   #exit: VmExitRecord | undefined;
-  /** Why this start is being ended, until its end is recorded. */
-  #failure: VmExitRecord | undefined;
-  #client: MonitorClient | undefined;
-  #process: Process | undefined;
+  /** From its monitor's start until its end is recorded, also while it boots. */
+  #machine: Machine | undefined;
   #ended: Promise<void> = Promise.resolve();
-  #attachments: Attachment[] = [];
-  #turn: Promise<unknown> = Promise.resolve();
-  removing = false;
+  /** Its starts are what can be cancelled. */
+  readonly #turns = new TurnQueue();
+  #removal: Promise<void> | undefined;
+  readonly #mainStreams = new MainStreams();
 
-  /** `idle`: its main process is none of the workload's, and does nothing. */
-  constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost, idle = false) {
-    this.#idle = idle;
+  constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost) {
     this.config = config;
     this.files = files;
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.#host = host;
   }
 
@@ -80,346 +69,240 @@ export class Vm {
   get state(): VmState {
     return this.#state;
   }
+  /** Its main process runs. */
   get running(): boolean {
     return this.#state === "running" || this.#state === "paused";
   }
-  get runtime(): Runtime {
-    return this.#runtime;
+  /** It runs, boots or is about to. */
+  get busy(): boolean {
+    return this.#machine !== undefined || this.#turns.cancellable > 0;
   }
+  /** It was removed, or will be soon. */
+  get removing(): boolean {
+    return this.#removal !== undefined;
+  }
+  /** How it ended last. */
   get exit(): VmExitRecord | undefined {
     return this.#exit;
   }
-  /** Resolves when the VM that runs now has ended and its record is written; at once when none runs. */
-  get ended(): Promise<void> {
-    return this.#ended;
+  /**
+   * Resolves when what runs or boots now has ended and its record is written; undefined when nothing does.
+   */
+  get ended(): Promise<void> | undefined {
+    return this.#machine && this.#ended;
   }
 
-  /** Takes up what an earlier engine left: a VM that runs goes on, one that ended meanwhile shows how. */
+  /** Reattaches to a VM that a previous engine left running, or loads its exit record. */
   async recover(): Promise<void> {
-    if (isLocked(this.files.lockPath)) {
-      await this.#adopt();
+    const place = this.#host.place(this.id, this.files);
+    if (place.launcher.isLocked(this.files.lockPath)) {
+      await this.#adopt(place);
       return;
     }
     this.#exit = await this.files.readExit();
-    if (!this.#exit && (await this.files.readRuntime())) this.#exit = await this.#recordKilledMonitor();
+    const left = this.#exit ? undefined : await this.files.readRuntime();
+    if (left) {
+      this.#exit = killedMonitor(left.startedAt);
+      this.files.writeExit(this.#exit);
+    }
     this.#state = this.#exit ? stateAfter(this.#exit) : "created";
   }
 
-  /** Boots the VM and answers when its main process runs. */
-  start(size: TerminalSize): Promise<void> {
-    return this.#exclusive(() => this.#start(size));
+  /**
+   * Boots the VM and resolves when its main process runs; at once when it runs already.
+   * @throws VM_FAILED when it is stopped, killed or removed meanwhile; whatever keeps it from starting
+   */
+  async start(size: TerminalSize): Promise<void> {
+    this.#refuseRemoved();
+    await this.#turns.runCancellable((signal) => this.#start(size, signal));
   }
 
-  /** Does something that must not happen while the VM runs or starts. */
-  whileStopped<T>(task: () => Promise<T>): Promise<T> {
-    return this.#exclusive(task);
+  /**
+   * Runs a task during which the VM neither starts nor disappears. It may run: that the task has to see
+   * itself.
+   */
+  async turn<T>(task: () => Promise<T>): Promise<T> {
+    this.#refuseRemoved();
+    return await this.#turns.run(task);
   }
 
-  /** TERM (or the VM's stop signal), after the grace KILL; answers when the VM has ended. */
+  /**
+   * TERM (or the VM's stop signal), after the grace KILL; resolves when the VM has ended. Cancels starts.
+   * @throws INVALID_ARGUMENT for a signal
+   */
   async stop(signal: string | undefined, timeoutSeconds: number | undefined): Promise<void> {
-    if (!this.running) return;
-    const graceSeconds = timeoutSeconds ?? this.config.stopTimeoutSeconds;
-    const graceMs = graceSeconds < 0 ? -1 : graceSeconds * 1000;
-    this.#client
-      ?.request("stop", { signal: signalNumber(signal ?? this.config.stopSignal), graceMs })
-      .catch(() => undefined);
-    if (graceMs < 0) await this.#ended;
-    else await this.#endedWithin(graceMs + haltTimeoutMs);
+    if (!this.busy) return;
+    const number = signalNumber(signal ?? this.config.stopSignal);
+    this.#cancelStarts("stopped");
+    const machine = this.#machine;
+    if (!machine) return;
+    if (this.running) {
+      this.#host.happened(this, "kill", { signal: String(number) });
+      await machine.stop(number, timeoutSeconds ?? this.config.stopTimeoutSeconds);
+    }
+    await this.#ended;
+    this.#host.happened(this, "stop");
   }
 
-  /** Sends a signal to the main process. KILL also ends a guest that no longer answers. */
+  /**
+   * Sends a signal to the main process. KILL, which is the default, also cancels starts, ends a guest that no
+   * longer answers, and resolves when the VM has ended.
+   * @throws VM_NOT_RUNNING, INVALID_ARGUMENT for a signal
+   */
   async kill(signal: string | undefined): Promise<void> {
     const number = signalNumber(signal ?? "KILL");
-    const client = this.#requireRunning();
-    const answer = client.request("signal", { target: "main", signal: number });
-    if (number !== 9) {
-      await answer;
+    if (number === killSignal && this.busy) {
+      await this.#end("killed");
       return;
     }
-    answer.catch(() => undefined);
-    await this.#endedWithin(haltTimeoutMs);
+    const machine = this.requireMachine();
+    this.#host.happened(this, "kill", { signal: String(number) });
+    await machine.signal("main", number);
+  }
+
+  /**
+   * Ends what runs or starts, and calls `erase` when nothing of it is left; nothing starts any more. When
+   * `erase` fails the VM is as before. A second removal is the first one.
+   */
+  remove(erase: () => Promise<void>): Promise<void> {
+    this.#removal ??= this.#remove(erase, () => this.#end("removed"));
+    return this.#removal;
+  }
+
+  /** The same for a VM that has just ended: a start that has failed by itself rejects with its own error. */
+  removeEnded(erase: () => Promise<void>): Promise<void> {
+    this.#removal ??= this.#remove(erase, () => this.#ended);
+    return this.#removal;
   }
 
   /**
    * A client's stream of the main process. On a VM that does not run it waits for the next start, which loses
    * none of its output.
    */
-  async attach(replayBytes: number, stdin: boolean): Promise<Attachment> {
-    // Docker's StdinOnce: input ends with the client that gave it.
-    const endsInput = stdin && this.config.openStdin && !this.config.tty;
-    const attachment = new Attachment(
-      endsInput ? (monitor) => monitor.writable && monitor.write(frameHeader(FrameType.stdin, 0)) : undefined,
+  attach(replayBytes: number, stdin: boolean): Promise<Attachment> {
+    const takesInput = stdin && this.config.openStdin;
+    return this.#mainStreams.open(
+      { replayBytes, stdin: takesInput, endsInput: takesInput && !this.config.tty },
+      this.#machine?.connected ? this.#machine : undefined,
     );
-    const wanted = { replayBytes, stdin: stdin && this.config.openStdin };
-    if (this.#client?.connected)
-      attachment.connect(await this.#client.openAttach(wanted.replayBytes, wanted.stdin));
-    else this.#waitingAttachments.push({ attachment, ...wanted });
-    return attachment;
   }
 
-  /**
-   * Stream of the root file system, or of what `copy` names in it, as a tar archive, made by the agent: as the workload sees it, without
-   * mounts and volumes. Status 2 says that there is no such path.
-   */
-  async export(copy?: CopyPath): Promise<Attachment> {
-    const command =
-      copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""];
-    const { attachment } = await this.exec({ vm: this.id, command, user: "" }, true);
-    if (!attachment) throw new Error("an export has a stream");
-    return attachment;
-  }
-
-  /** `archive`: not the command, but the archive of {@link export}. */
-  async exec(params: VmExecParams, archive = false): Promise<{ execId: string; attachment?: Attachment }> {
-    const client = this.#requireRunning();
-    const execId = randomBytes(32).toString("hex");
-    const tty = params.tty ?? false;
-    const attachment = params.detach ? undefined : new Attachment();
-    if (attachment) {
-      this.#attachments.push(attachment);
-      attachment.connect(await client.openStream(execId));
-    }
-    try {
-      await client.request("exec", {
-        stream: execId,
-        argv: params.command,
-        env: [...this.config.env, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])],
-        cwd: params.workingDir ?? this.config.workingDir,
-        user: params.user ?? this.config.user,
-        tty,
-        rows: params.rows ?? 24,
-        cols: params.columns ?? 80,
-        stdin: params.openStdin ?? false,
-        detach: params.detach ?? false,
-        ...(archive ? { archive } : {}),
+  /** The machine of a VM that runs. @throws VM_NOT_RUNNING */
+  requireMachine(): Machine {
+    if (!this.running || !this.#machine?.connected) {
+      throw new MockerError("VM_NOT_RUNNING", `container ${this.config.name} is not running`, {
+        hint: `Start it with: mocker start ${this.config.name}`,
       });
-    } catch (error) {
-      attachment?.close();
-      throw error;
     }
-    return attachment ? { execId, attachment } : { execId };
-  }
-
-  /** `target`: `main` or an exec's id. */
-  async resize(target: string, size: TerminalSize): Promise<void> {
-    await this.#requireRunning().request("resize", { target, rows: size.rows, cols: size.columns });
-  }
-
-  async signalExec(execId: string, signal: string): Promise<void> {
-    await this.#requireRunning().request("signal", { target: execId, signal: signalNumber(signal) });
+    return this.#machine;
   }
 
   summary(): VmSummary {
-    return summaryOf(this.config, this.#moment());
+    return summaryOf(this.config, this.#runtimeState());
   }
 
   details(): VmDetails {
-    return detailsOf(this.config, this.files, this.#moment());
+    return detailsOf(this.config, this.files, this.#runtimeState());
   }
 
-  #moment(): VmMoment {
+  #runtimeState(): VmRuntimeState {
     return {
       state: this.#state,
       running: this.running,
       startedAt: this.#startedAt,
       exit: this.#exit,
-      pid: this.#process?.pid ?? 0,
-      guestKernelVersion: this.#client?.agent?.kernel,
+      pid: this.#machine?.pid ?? 0,
+      guestKernelVersion: this.#machine?.agent?.kernel,
     };
   }
 
-  readonly #waitingAttachments: { attachment: Attachment; replayBytes: number; stdin: boolean }[] = [];
+  #refuseRemoved(): void {
+    if (!this.#removal) return;
+    throw new MockerError("VM_FAILED", `container ${this.config.name} is marked for removal`);
+  }
 
-  async #start(size: TerminalSize): Promise<void> {
+  async #start(size: TerminalSize, signal: AbortSignal): Promise<void> {
+    this.#refuseRemoved();
     if (this.running) return;
-    const prepared = await this.#runtime.prepare(this.config, this.files);
-    const client = await this.#launch(prepared);
-    this.#state = "running";
+    const prepared = await this.runtime.prepare(this.config, this.files);
+    const machine = await Machine.launch(
+      this.#host.place(this.id, this.files),
+      { runtime: this.config.runtime, autoRemove: this.config.autoRemove, ...prepared.launch },
+      { signal, onLaunch: (launched) => this.#follow(launched) },
+    );
     try {
-      for (const waiting of this.#waitingAttachments.splice(0)) {
-        this.#attachments.push(waiting.attachment);
-        waiting.attachment.connect(await client.openAttach(waiting.replayBytes, waiting.stdin));
-      }
-      // Both at once: the agent takes them in order, and a round trip into the guest is not free.
-      const configured = client.request("configure", guestConfiguration(this.config, prepared));
-      const started = client.request("start", mainProcess(this.config, size, this.#idle));
-      configured.catch(() => undefined);
-      started.catch(() => undefined);
-      await configured;
-      await started;
+      await machine.connect();
+      await this.#mainStreams.connectTo(machine);
+      await machine.start(
+        guestConfiguration(this.config.hostname, prepared, this.config.autoRemove),
+        mainProcess(this.config, size),
+      );
+      signal.throwIfAborted();
     } catch (error) {
-      throw await this.#startFailed(error);
+      const failure = await machine.fail(error);
+      await this.#ended;
+      throw failure;
     }
-    this.#host.changed(this, "started");
-  }
-
-  async #launch(prepared: PreparedVm): Promise<MonitorClient> {
-    const runDir = this.#host.runDir(this.id);
-    await mkdir(runDir, { recursive: true, mode: 0o700 });
-    const spec: LaunchSpec = {
-      version: 1,
-      vmId: this.id,
-      runtime: this.config.runtime,
-      stateDir: this.files.dir,
-      runDir,
-      agentPath: agentPath(),
-      bootTimeoutMs: Number(process.env.MOCKER_BOOT_TIMEOUT_MS ?? defaultBootTimeoutMs),
-      autoRemove: this.config.autoRemove,
-      log: { maxBytes: 64 * 1024 * 1024, maxFiles: 4 },
-      ...prepared.launch,
-    };
-    // Read at once by the monitor, and written anew for every start: it need not survive a crash.
-    await writeFile(this.files.specPath, JSON.stringify(spec), { mode: 0o600 });
-    await rm(this.files.exitPath, { force: true });
-    await rm(this.files.runtimePath, { force: true });
+    // The machine's end comes after everything that its monitor said.
     this.#exit = undefined;
-    this.#failure = undefined;
-    const { pid } = spawnVmm({ specPath: this.files.specPath, logPath: this.files.vmmLogPath });
-    // A monitor that has ended already is a zombie of ours, which still has its start time.
-    this.#follow({ pid, startTimeTicks: processStartTime(pid) ?? 0 }, new Date().toISOString());
-    const gone = new AbortController();
-    this.#ended.then(() => gone.abort());
-    try {
-      this.#client = await MonitorClient.connect(`${runDir}/monitor.sock`, 10_000, gone.signal);
-    } catch (error) {
-      throw await this.#startFailed(error);
-    }
-    return this.#client;
-  }
-
-  /** Watches the monitor process; when it is gone, by whatever cause, the VM's record says how it ended. */
-  #follow(process: Process, startedAt: string): void {
-    this.#process = process;
-    this.#startedAt = startedAt;
-    this.#ended = new Promise<void>((resolve) => {
-      const watch = watchProcess(process.pid, process.startTimeTicks, () => {
-        watch.close();
-        this.#finish()
-          .catch((error) => this.#host.log.error("vm.finish", error, { vm: this.id }))
-          .then(resolve);
-      });
-    });
-  }
-
-  async #finish(): Promise<void> {
-    this.#exit = await this.#exitRecord();
-    this.#state = stateAfter(this.#exit);
-    this.#process = undefined;
-    this.#client?.close();
-    this.#client = undefined;
-    await rm(this.#host.runDir(this.id), { recursive: true, force: true });
-    for (const attachment of this.#attachments.splice(0)) attachment.ended();
-    this.#host.log.info("vm.ended", {
-      vm: this.id,
-      reason: this.#exit.reason,
-      exitCode: this.#exit.exitCode,
-    });
-    this.#host.changed(this, this.#state === "failed" ? "failed" : "exited");
-  }
-
-  /** The monitor's record; ours where it was killed, by us after a failed start or by somebody else. */
-  async #exitRecord(): Promise<VmExitRecord> {
-    const written = await this.files.readExit().catch(() => undefined);
-    if (this.#failure === undefined || written?.reason === "start-failed") {
-      return written ?? (await this.#recordKilledMonitor());
-    }
-    this.files.writeExit(this.#failure);
-    return this.#failure;
-  }
-
-  async #recordKilledMonitor(): Promise<VmExitRecord> {
-    const startedAt = this.#startedAt ?? (await this.files.readRuntime())?.startedAt ?? null;
-    const record = killedMonitor(startedAt);
-    this.files.writeExit(record);
-    return record;
-  }
-
-  async #adopt(): Promise<void> {
-    const runtime = await this.#runtimeRecord();
-    const startTimeTicks = runtime.startTimeTicks;
-    this.#follow({ pid: runtime.pid, startTimeTicks }, runtime.startedAt);
     this.#state = "running";
-    const client = await MonitorClient.connect(`${this.#host.runDir(this.id)}/monitor.sock`, 5000);
-    this.#client = client;
-    await Promise.race([
-      client.waitFor(() => client.main !== "none"),
-      sleep(2000, undefined, { ref: false }),
-    ]);
-    if (client.main !== "none") {
-      this.#host.log.info("vm.adopted", { vm: this.id, pid: runtime.pid });
+    this.#host.happened(this, "start");
+  }
+
+  async #adopt(place: MachinePlace): Promise<void> {
+    const machine = await Machine.adopt(place);
+    this.#follow(machine);
+    this.#state = "running";
+    if (await machine.resume(resumeTimeoutMs)) {
+      this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
       return;
     }
     this.#host.log.warn("vm.abandoned", { vm: this.id });
-    await this.#startFailed(
-      new MockerError("VM_FAILED", "the engine ended while the VM was starting", { hint: "Start it again." }),
-    );
-  }
-
-  /** The lock is taken a moment before the record is written. */
-  async #runtimeRecord(): Promise<Process & { startedAt: string }> {
-    for (let attempt = 0; attempt < 100; attempt++) {
-      const record = await this.files.readRuntime();
-      if (record) return record;
-      await sleep(20);
-    }
-    throw new MockerError(
-      "STATE_CORRUPT",
-      `the monitor of VM ${this.config.name} runs but left no runtime.json`,
-    );
-  }
-
-  /** Ends what was booted, records why, and returns the error for the user. */
-  async #startFailed(error: unknown): Promise<Error> {
-    const failure = error instanceof Error ? error : new Error(String(error));
-    const unanswered = failure instanceof MockerError && failure.code === "AGENT_UNREACHABLE";
-    if (!unanswered) this.#failure = failedStart(failure);
-    if (this.#client?.connected) this.#killMonitor();
-    else await this.#endedWithin(2000);
+    await machine.fail(new MockerError("VM_FAILED", "the engine ended while the VM was starting"));
     await this.#ended;
-    if (!unanswered) return failure;
-    const hint = (await this.#lastVmmLine()) ?? `See ${this.files.vmmLogPath}.`;
-    return new MockerError("VM_FAILED", this.#exit?.message || failure.message, { hint, cause: error });
   }
 
-  async #lastVmmLine(): Promise<string | undefined> {
-    const file = await open(this.files.vmmLogPath, "r").catch(() => undefined);
-    if (!file) return undefined;
+  #follow(machine: Machine): void {
+    this.#machine = machine;
+    this.#startedAt = machine.startedAt;
+    this.#ended = machine.ended.then((exit) => {
+      this.#exit = exit;
+      this.#state = stateAfter(exit);
+      this.#machine = undefined;
+      this.#host.log.info("vm.ended", { vm: this.id, reason: exit.reason, exitCode: exit.exitCode });
+      this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
+    });
+  }
+
+  /** Rejects the starts there are; one that has launched its machine loses it. */
+  #cancelStarts(verb: "stopped" | "killed" | "removed"): void {
+    const reason = new MockerError(
+      "VM_FAILED",
+      `container ${this.config.name} was ${verb} while it was starting`,
+    );
+    this.#turns.cancel(reason);
+    if (!this.running) this.#machine?.kill(cancelledStart(reason.message));
+  }
+
+  async #end(verb: "killed" | "removed"): Promise<void> {
+    this.#cancelStarts(verb);
+    const machine = this.#machine;
+    if (!machine) return;
+    if (this.running) {
+      this.#host.happened(this, "kill", { signal: String(killSignal) });
+      await machine.terminate();
+    }
+    await this.#ended;
+  }
+
+  async #remove(erase: () => Promise<void>, end: () => Promise<void>): Promise<void> {
     try {
-      const { size } = await file.stat();
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(2048), 0, 2048, Math.max(0, size - 2048));
-      return buffer.toString("utf8", 0, bytesRead).trim().split("\n").at(-1) || undefined;
-    } finally {
-      await file.close();
+      await end();
+      await this.#turns.run(erase);
+    } catch (error) {
+      this.#removal = undefined;
+      throw error;
     }
-  }
-
-  async #endedWithin(timeoutMs: number): Promise<void> {
-    const timer = new AbortController();
-    const late = sleep(timeoutMs, "late" as const, { signal: timer.signal }).catch(() => undefined);
-    const first = await Promise.race([this.#ended.then(() => undefined), late]);
-    timer.abort();
-    if (first === "late") {
-      this.#killMonitor();
-      await this.#ended;
-    }
-  }
-
-  #killMonitor(): void {
-    if (this.#process) killProcess(this.#process.pid, this.#process.startTimeTicks, 9);
-  }
-
-  #requireRunning(): MonitorClient {
-    if (!this.running || !this.#client?.connected) {
-      throw new MockerError("VM_NOT_RUNNING", `container ${this.config.name} is not running`, {
-        hint: `Start it with: mocker start ${this.config.name}`,
-      });
-    }
-    return this.#client;
-  }
-
-  #exclusive<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(task);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    this.#mainStreams.close();
   }
 }

@@ -1,14 +1,7 @@
 import * as v from "valibot";
+import { Mount } from "./mount.ts";
+import { Network, PortBinding } from "./network.ts";
 import { filters, finiteNumber, labels, strings } from "./schema.ts";
-
-const VolumeMount = v.object({
-  /** Absolute host path. */
-  source: v.string(),
-  /** Absolute guest path. */
-  target: v.string(),
-  readOnly: v.boolean(),
-});
-export type VolumeMount = v.InferOutput<typeof VolumeMount>;
 
 /** What `vm/create` takes. Absent members come from the image, then from defaults. */
 export const VmCreateParams = v.object({
@@ -29,11 +22,12 @@ export const VmCreateParams = v.object({
   openStdin: v.exactOptional(v.boolean()),
   /** Remove the VM when it exits (`--rm`), by the engine, also when the client is gone. */
   autoRemove: v.exactOptional(v.boolean()),
-  volumes: v.exactOptional(v.array(VolumeMount)),
+  mounts: v.exactOptional(v.array(Mount)),
   cpus: v.exactOptional(finiteNumber),
   memoryMiB: v.exactOptional(finiteNumber),
   runtime: v.exactOptional(v.picklist(["auto", "krun", "simulation"])),
-  network: v.exactOptional(v.picklist(["tsi", "none"])),
+  network: v.exactOptional(Network),
+  ports: v.exactOptional(v.array(PortBinding)),
   labels: v.exactOptional(labels),
   stopSignal: v.exactOptional(v.string()),
   stopTimeoutSeconds: v.exactOptional(finiteNumber),

@@ -15,7 +15,7 @@ export function vmSummary(changes: Partial<VmSummary> = {}): VmSummary {
     status: "Up 2 minutes",
     runtime: "krun",
     labels: { tier: "web", app: "shop" },
-    mounts: [{ source: "/home/user/a/long/path", target: "/data", readOnly: true }],
+    mounts: [{ type: "bind", source: "/home/user/a/long/path", target: "/data", readOnly: true }],
     ...changes,
   };
 }
@@ -40,7 +40,8 @@ export function vmDetails(
       autoRemove: false,
       cpus: 2,
       memoryMiB: 512,
-      network: "tsi",
+      network: { mode: "tsi" },
+      ports: [],
       stopSignal: "SIGTERM",
       stopTimeoutSeconds: 10,
       ...config,

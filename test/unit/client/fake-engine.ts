@@ -1,6 +1,7 @@
 /**
- * A scripted engine for the command line's tests: the real protocol over a real unix socket, answers by the test.
- * What is real here is the framing, the handshake, progress, cancellation and streams; there are no VMs behind it.
+ * A scripted engine for the command line's tests: the real protocol over a real unix socket, answers by the
+ * test. What is real here is the framing, the handshake, progress, cancellation and streams; there are no VMs
+ * behind it.
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";

@@ -1,6 +1,6 @@
 /**
- * Two users of one machine: an attacker who wants to be taken for the victim's engine, and the victim's client. Both run
- * as processes of their own, which need root to change their user.
+ * Two users of one machine: an attacker who wants to be taken for the victim's engine, and the victim's
+ * client. Both run as processes of their own, which need root to change their user.
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";

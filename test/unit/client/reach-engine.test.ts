@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { connect } from "../../../engine/cli/connect.ts";
+import { endEngine } from "../../../engine/client/reach-engine.ts";
 import { isPrivateDirectory } from "../../../engine/common/paths.ts";
 import { engineInfo, MockerError, vmList } from "../../../engine/protocol/index.ts";
 import { FakeEngine } from "./fake-engine.ts";
@@ -104,6 +105,21 @@ function defineTests(): void {
       assert.equal(error.code, "ENGINE_UNREACHABLE");
       assert.equal(error.message, "the mocker engine did not start: no room on the disk");
       assert.equal(error.hint, `see ${join(dir, "data", "engine.log")}`);
+    });
+
+    test("ending the engine: resolves when it is gone, also if there was none", async () => {
+      await endEngine(env);
+      mkdirSync(join(dir, "run"), { mode: 0o700 });
+      const fake = createServer((socket) => {
+        socket.once("data", (bytes) => {
+          assert.match(bytes.toString(), /^Content-Length: \d+\r\n\r\n\{.*"method":"exit"\}$/);
+          socket.destroy();
+          fake.close();
+        });
+      });
+      await new Promise<void>((resolve) => fake.listen(join(dir, "run", "engine.sock"), resolve));
+      await endEngine(env);
+      assert.equal(fake.listening, false);
     });
 
     test("an engine that is not installed", async () => {

@@ -6,7 +6,7 @@ import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { LayerMerge, type MergeLayer } from "../../../engine/daemon/images/rootfs/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
-import { type Entry, makeTar } from "../../fixtures/image-store.ts";
+import { type Entry, makeTar } from "../../fixtures/made-image.ts";
 import { adminPath, needPrograms } from "../../support/host.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { fuzz } from "./fuzz.ts";

@@ -78,8 +78,9 @@ export function mutate(random: Random, seeds: readonly Buffer[], dictionary: rea
 }
 
 /**
- * Calls `check` with one input after the other until the time is over. What it throws is a failure: it is reported with the
- * seed and the input. `check` returns whether the input was accepted; returns how many were, and how many were tried.
+ * Calls `check` with one input after the other until the time is over. What it throws is a failure: it is
+ * reported with the seed and the input. `check` returns whether the input was accepted; returns how many
+ * were, and how many were tried.
  */
 export async function fuzz(
   name: string,

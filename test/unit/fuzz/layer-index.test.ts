@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { LayerMerge, type MergeLayer } from "../../../engine/daemon/images/rootfs/layer-merge.ts";
 import { MockerError } from "../../../engine/protocol/errors.ts";
-import { makeTar } from "../../fixtures/image-store.ts";
+import { makeTar } from "../../fixtures/made-image.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { fuzz, mutate } from "./fuzz.ts";
 import { convert } from "./layers.ts";

@@ -5,7 +5,8 @@ import { join, posix } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import { MockerError } from "../../../engine/protocol/errors.ts";
-import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "../../fixtures/image-store.ts";
+import { makeStore } from "../../fixtures/image-store.ts";
+import { type Entry, makeImage, makeTar, writeLayout } from "../../fixtures/made-image.ts";
 import { needPrograms } from "../../support/host.ts";
 import { assertSame, snapshot, withDisk } from "../../support/image-tree.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
@@ -114,9 +115,10 @@ function folderTime(line: string): { parts: string[]; at: number } | undefined {
 }
 
 /**
- * umoci gives the present time to directories that no layer has an entry for (we: 1970, so that an image is the same everywhere), and to
- * directories in which a later layer changes something without an entry for the directory itself; we keep the time that the last
- * entry says. Docker does the one or the other, by the storage driver. Such a time is not compared.
+ * umoci gives the present time to directories that no layer has an entry for (we: 1970, so that an image is
+ * the same everywhere), and to directories in which a later layer changes something without an entry for the
+ * directory itself; we keep the time that the last entry says. Docker does the one or the other, by the
+ * storage driver. Such a time is not compared.
  */
 function withoutPresent(lines: string[], theirs: readonly string[]): string[] {
   return lines.map((line, i) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeTar } from "../../fixtures/image-store.ts";
+import { makeTar } from "../../fixtures/made-image.ts";
 import { rawEntry, repairChecksum } from "../daemon/images/layers/hand-made-tar.ts";
 import { fuzz, mutate } from "./fuzz.ts";
 import { readTar } from "./layers.ts";

@@ -14,7 +14,7 @@ function policy(versions: Record<string, string>): string {
 
 test("Debian 12: the newest cargo is the one beside the release's own", () => {
   const debian12 = policy({ "rustc-web": "1.96.0+dfsg1-1~deb12u2", rustc: "1.63.0+dfsg1-2" });
-  assert.equal(newestCargo(debian12, "1.85"), "cargo-web");
+  assert.equal(newestCargo(debian12, "1.87"), "cargo-web");
 });
 
 test("Ubuntu: versions are compared as numbers", () => {
@@ -23,10 +23,10 @@ test("Ubuntu: versions are compared as numbers", () => {
     "rustc-1.100": "1.100.0+dfsg-0ubuntu1",
     "rustc-1.89": "1.89.0+dfsg-0ubuntu1",
   });
-  assert.equal(newestCargo(ubuntu, "1.85"), "cargo-1.100");
+  assert.equal(newestCargo(ubuntu, "1.87"), "cargo-1.100");
 });
 
 test("none, if all are too old or cannot be installed, or apt knows none", () => {
-  assert.equal(newestCargo(policy({ rustc: "1.63.0+dfsg1-2", "rustc-web": "(none)" }), "1.85"), undefined);
-  assert.equal(newestCargo("", "1.85"), undefined);
+  assert.equal(newestCargo(policy({ rustc: "1.63.0+dfsg1-2", "rustc-web": "(none)" }), "1.87"), undefined);
+  assert.equal(newestCargo("", "1.87"), undefined);
 });

@@ -30,14 +30,14 @@ function found(env: NodeJS.ProcessEnv): Toolchain {
 }
 
 test("a cargo that runs and is new enough is usable", () => {
-  const bin = toolchain(tmpDir(), "1.85.0");
+  const bin = toolchain(tmpDir(), "1.87.0");
   const { cargo, state, said, onPath } = found(environment("/nowhere", bin));
   assert.deepEqual(
     { cargo, state, said, onPath },
     {
       cargo: join(bin, "cargo"),
       state: "usable",
-      said: "1.85.0",
+      said: "1.87.0",
       onPath: true,
     },
   );
@@ -63,7 +63,7 @@ test("a cargo without a rustc does not run either", () => {
 test("an old one says how old", () => {
   const rust = found(environment(toolchain(tmpDir(), "1.63.0")));
   assert.equal(rust.state, "old");
-  assert.match(problemOf(rust), /belongs to Rust 1\.63\.0, which is too old: 1\.85 or later/);
+  assert.match(problemOf(rust), /belongs to Rust 1\.63\.0, which is too old: 1\.87 or later/);
 });
 
 test("a usable one further down PATH counts, and one where rustup installs", () => {

@@ -100,7 +100,7 @@ describe("what a person is told whose machine lacks tools", () => {
     const [problem, then] = setupAdvice(machine(debian12, { missing: ["compiler", "make"] })).split("\n");
     assert.equal(
       problem,
-      "the native parts cannot be built without a C++20 compiler (g++), make and Rust 1.85 or later (cargo).",
+      "the native parts cannot be built without a C++20 compiler (g++), make and Rust 1.87 or later (cargo).",
     );
     assert.equal(then, "Run this, then the build again:");
   });
@@ -123,7 +123,7 @@ describe("what a person is told whose machine lacks tools", () => {
     const text = setupAdvice(machine("ID=fedora\n", { missing: [], rust: old }));
     assert.match(
       text,
-      /\/usr\/bin\/cargo belongs to Rust 1\.71\.1, which is too old: 1\.85 or later is needed/,
+      /\/usr\/bin\/cargo belongs to Rust 1\.71\.1, which is too old: 1\.87 or later is needed/,
     );
     assert.match(lastLine(text), /^ {2}curl /);
   });

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { commentColumns, wideComments, wrapComments } from "../../../scripts/comments.ts";
+import { commentedFiles } from "../../../scripts/sources.ts";
+import { rootDir } from "../../support/paths.ts";
 
 const long = `${"word ".repeat(30).trim()}`;
 const url = `https://example.test/${"x".repeat(120)}`;
@@ -61,4 +65,11 @@ test("an item of a list hangs, and the next one is left alone", () => {
   const lines = wrapComments([` * - ${long}`, "   and so on", " * - next"].join("\n")).split("\n");
   assert.match(lines[1] ?? "", /^ \* {3}word/);
   assert.equal(lines.at(-1), " * - next");
+});
+
+test("no comment of the checkout is too wide; `npm run wrap-comments` wraps them", () => {
+  const wide = commentedFiles().flatMap((file) =>
+    wideComments(readFileSync(join(rootDir(), file), "utf8")).map((line) => `${file}:${line}`),
+  );
+  assert.deepEqual(wide, []);
 });

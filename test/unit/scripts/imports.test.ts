@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reachableFrom, roomOf } from "../../../scripts/imports.ts";
+import { circles, reachableFrom, roomOf } from "../../../scripts/imports.ts";
 
 test("a file is in the longest room that holds it; a room may be one file", () => {
   const rooms = ["engine/daemon", "engine/daemon/vms", "engine/daemon/log"];
@@ -18,4 +18,16 @@ test("what is reachable includes imports of imports", () => {
     { from: "d", to: "e" },
   ];
   assert.deepEqual(reachableFrom(["a"], imports), ["a", "b", "c"]);
+});
+
+test("circles are found, each once, with what only leads to them left out", () => {
+  const imports = ["a b", "b c", "c a", "c d", "d e", "e d", "f a", "g h"].map((pair) => {
+    const [from = "", to = ""] = pair.split(" ");
+    return { from, to };
+  });
+  assert.deepEqual(circles(imports), [
+    ["d", "e"],
+    ["a", "b", "c"],
+  ]);
+  assert.deepEqual(circles(imports.slice(0, 2)), []);
 });

@@ -1,8 +1,8 @@
 import { vmInspect } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { attendVm } from "../../terminal/main-process.ts";
-import { detachKeysOf } from "../../terminal/session.ts";
+import { attachToVm } from "../../terminal/main-process.ts";
+import { detachKeysOf } from "../../terminal/process-session.ts";
 
 const flags = {
   "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
@@ -13,7 +13,6 @@ const flags = {
 export const attach = defineCommand({
   summary: "Attach local standard input, output, and error streams to a running container",
   usage: "[OPTIONS] CONTAINER",
-  aliases: ["container attach", "attach"],
   arguments: { min: 1, max: 1 },
   flags,
   async run(context) {
@@ -30,7 +29,7 @@ export const attach = defineCommand({
         `mocker: cannot attach to a stopped container, start it first\nhint: mocker start -ai ${name}`,
       );
     }
-    const outcome = await attendVm(vm, {
+    const outcome = await attachToVm(vm, {
       engine,
       io,
       name,

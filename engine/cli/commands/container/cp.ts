@@ -6,11 +6,11 @@ import { humanSize } from "../../../docker/sizes.ts";
 import { copyFrom, MockerError, pathNotFoundStatus } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag } from "../../flags.ts";
-import { interruptible } from "../../interruptible.ts";
 import type { Io } from "../../io.ts";
+import { interruptible } from "../../terminal/interruptible.ts";
 import { copyDestination } from "../../transfer/copy-destination.ts";
+import { type Received, receive } from "../../transfer/download.ts";
 import { TarExtract } from "../../transfer/tar-extract.ts";
-import { type Received, receive } from "../../transfer/transfer.ts";
 
 const flags = {
   archive: booleanFlag("a", "Archive mode (copy all uid/gid information)"),
@@ -30,7 +30,6 @@ function isLocal(argument: string): boolean {
 export const cp = defineCommand({
   summary: "Copy files/folders from a container or an image to the local filesystem",
   usage: "[OPTIONS] CONTAINER|IMAGE:SRC_PATH DEST_PATH|-",
-  aliases: ["container cp", "cp"],
   arguments: { min: 2, max: 2 },
   flags,
   async run({ args, flags, given, io, connect }) {
@@ -40,7 +39,7 @@ export const cp = defineCommand({
     if (!isLocal(destination)) {
       if (!isLocal(source)) throw new CommandFailure("copying between containers is not supported");
       throw new MockerError("FEATURE_UNAVAILABLE", "copying into a container is not supported yet", {
-        hint: "Share a folder with it (-v), or send the file through a pipe: mocker exec -i VM sh -c 'cat > FILE' < FILE",
+        hint: "Share a directory with it (-v), or send the file through a pipe: mocker exec -i VM sh -c 'cat > FILE' < FILE",
       });
     }
     if (isLocal(source)) throw new CommandFailure("must specify at least one container source");
@@ -64,14 +63,14 @@ export const cp = defineCommand({
           onSkipped: (path) => skipped.push(path),
         })
       : io.stdout;
-    const { exitCode, said, bytes } = await receiveCopy(io, output, quiet || toOutput, () =>
+    const { exitCode, stderrTail, bytes } = await receiveCopy(io, output, quiet || toOutput, () =>
       engine.openStream(stream),
     );
     if (exitCode === pathNotFoundStatus)
       throw new MockerError("INVALID_ARGUMENT", `Could not find the file ${path} in container ${name}`, {
-        hint: "Volumes are not looked into: what is in one is in the host's folder.",
+        hint: "Volumes are not looked into: what is in one is in the host's directory.",
       });
-    if (exitCode !== 0) throw new CommandFailure(`mocker: ${said || "the copy is not complete"}`);
+    if (exitCode !== 0) throw new CommandFailure(`mocker: ${stderrTail || "the copy is not complete"}`);
     if (place === undefined) return 0;
     output.end();
     await finished(output);
@@ -100,9 +99,9 @@ async function receiveCopy(
   };
   if (output !== io.stdout) output.on("error", keep);
   return await interruptible(io, async (signal) => {
-    const kept = "What came so far is there; run the command again.";
+    const lostHint = "What came so far is there; run the command again.";
     try {
-      const received = await receive(io, await open(), output, { signal, quiet, kept });
+      const received = await receive(io, await open(), output, { signal, quiet, lostHint });
       if (failure) throw failure;
       return received;
     } catch (error) {

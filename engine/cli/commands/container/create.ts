@@ -5,7 +5,6 @@ import { prepareCreation, runCreation } from "./options/creation.ts";
 export const create = defineCommand({
   summary: "Create a new container",
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-  aliases: ["container create", "create"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags: createFlags,
   stopAtFirstArgument: true,

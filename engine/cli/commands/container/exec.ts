@@ -3,7 +3,7 @@ import { CommandFailure, defineCommand } from "../../command.ts";
 import { describeError, startFailureCode } from "../../errors.ts";
 import { booleanFlag, listFlag, stringFlag, textListFlag } from "../../flags.ts";
 import { brokenPipeCode } from "../../terminal/main-process.ts";
-import { detachKeysOf, lostStream, openSession, requireTerminal } from "../../terminal/session.ts";
+import { detachKeysOf, lostStream, openSession, requireTerminal } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
 import { checkVariable, collectVariables } from "./options/env-file.ts";
 
@@ -21,7 +21,6 @@ const flags = {
 export const exec = defineCommand({
   summary: "Execute a command in a running container",
   usage: "[OPTIONS] CONTAINER COMMAND [ARG...]",
-  aliases: ["container exec", "exec"],
   arguments: { min: 2, max: Number.POSITIVE_INFINITY },
   flags,
   stopAtFirstArgument: true,

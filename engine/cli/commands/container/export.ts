@@ -2,14 +2,13 @@ import { vmExport } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { stringFlag } from "../../flags.ts";
 import { openOutput } from "../../output/output-file.ts";
-import { download } from "../../transfer/transfer.ts";
+import { download } from "../../transfer/download.ts";
 
 const flags = { output: stringFlag("o", "Write to a file, instead of STDOUT") } as const;
 
 export const exportCommand = defineCommand({
   summary: "Export a container's filesystem as a tar archive",
   usage: "[OPTIONS] CONTAINER",
-  aliases: ["container export", "export"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

@@ -2,7 +2,7 @@ import { type VmLogsParams, vmLogs } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import { brokenPipeCode } from "../../terminal/main-process.ts";
-import { pumpStream } from "../../terminal/stream.ts";
+import { pumpStream } from "../../terminal/pump-stream.ts";
 
 const flags = {
   follow: booleanFlag("f", "Follow log output"),
@@ -21,7 +21,6 @@ const flags = {
 export const logs = defineCommand({
   summary: "Fetch the logs of a container",
   usage: "[OPTIONS] CONTAINER",
-  aliases: ["container logs", "logs"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

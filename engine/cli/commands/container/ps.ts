@@ -1,3 +1,4 @@
+import { mountSource } from "../../../docker/mount.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
 import { type VmListParams, type VmSummary, vmList } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
@@ -76,7 +77,10 @@ function view(truncate: boolean): ListView<VmSummary> {
       },
       Label: (name: string) => vm.labels[name] ?? "",
       get Mounts() {
-        return vm.mounts.map(({ source }) => (truncate ? ellipsis(source, 15) : source)).join(",");
+        return vm.mounts
+          .map(mountSource)
+          .map((source) => (truncate ? ellipsis(source, 15) : source))
+          .join(",");
       },
       LocalVolumes: "0",
       Networks: "",
@@ -93,7 +97,6 @@ function view(truncate: boolean): ListView<VmSummary> {
 export const ps = defineCommand({
   summary: "List containers",
   usage: "[OPTIONS]",
-  aliases: ["container ls", "container list", "container ps", "ps"],
   arguments: { min: 0, max: 0 },
   flags,
   async run({ flags, io, connect }) {

@@ -1,12 +1,11 @@
 import { vmStart, vmStop } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { eachTarget } from "../../each-target.ts";
+import { eachTarget } from "../each-target.ts";
 import { stopFlags, stopOptions } from "./options/stop-options.ts";
 
 export const restart = defineCommand({
   summary: "Restart one or more containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  aliases: ["container restart", "restart"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags: stopFlags,
   async run({ args, flags, io, connect }) {

@@ -1,7 +1,7 @@
 import { MockerError, vmRemove } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { eachTarget } from "../../each-target.ts";
 import { booleanFlag } from "../../flags.ts";
+import { eachTarget } from "../each-target.ts";
 
 const flags = {
   force: booleanFlag("f", "Force the removal of a running container (uses SIGKILL)"),
@@ -11,7 +11,6 @@ const flags = {
 export const rm = defineCommand({
   summary: "Remove one or more containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  aliases: ["container rm", "container remove", "rm"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run({ args, flags, io, connect }) {

@@ -2,8 +2,8 @@ import { vmRemove, vmStart } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { describeError, startFailureCode } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { attendMainProcess } from "../../terminal/main-process.ts";
-import { detachKeysOf, requireTerminal } from "../../terminal/session.ts";
+import { attachAndWait } from "../../terminal/main-process.ts";
+import { detachKeysOf, requireTerminal } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
 import { createFlags } from "./options/create-flags.ts";
 import { prepareCreation, runCreation } from "./options/creation.ts";
@@ -23,7 +23,6 @@ function asRunFailure(error: unknown): CommandFailure {
 export const run = defineCommand({
   summary: "Create and run a new container from an image",
   usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
-  aliases: ["container run", "run"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   stopAtFirstArgument: true,
@@ -57,7 +56,7 @@ export const run = defineCommand({
         io.stdout.write(`${id}\n`);
         return 0;
       }
-      const outcome = await attendMainProcess({
+      const outcome = await attachAndWait({
         engine,
         io,
         id,

@@ -2,8 +2,8 @@ import { vmInspect, vmStart } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { describeError, startFailureCode } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { attendVm } from "../../terminal/main-process.ts";
-import { detachKeysOf } from "../../terminal/session.ts";
+import { attachToVm } from "../../terminal/main-process.ts";
+import { detachKeysOf } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
 
 const flags = {
@@ -15,7 +15,6 @@ const flags = {
 export const start = defineCommand({
   summary: "Start one or more stopped containers",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  aliases: ["container start", "start"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run(context) {
@@ -43,7 +42,7 @@ export const start = defineCommand({
     const detachKeys = detachKeysOf(context.flags["detach-keys"]);
     const engine = await context.connect();
     const vm = await engine.request(vmInspect, { vm: name });
-    const outcome = await attendVm(vm, {
+    const outcome = await attachToVm(vm, {
       engine,
       io,
       name,

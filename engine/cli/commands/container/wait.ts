@@ -1,11 +1,10 @@
 import { vmWait } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { eachTarget } from "../../each-target.ts";
+import { eachTarget } from "../each-target.ts";
 
 export const wait = defineCommand({
   summary: "Block until one or more containers stop, then print their exit codes",
   usage: "CONTAINER [CONTAINER...]",
-  aliases: ["container wait", "wait"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags: {},
   async run({ args, io, connect }) {

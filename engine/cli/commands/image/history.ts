@@ -56,7 +56,6 @@ function view(human: boolean, truncate: boolean): ListView<ImageHistoryEntry> {
 export const history = defineCommand({
   summary: "Show the history of an image",
   usage: "[OPTIONS] IMAGE",
-  aliases: ["image history", "history"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

@@ -96,7 +96,6 @@ function view(truncate: boolean, digests: boolean): ListView<NamedImage> {
 export const images = defineCommand({
   summary: "List images",
   usage: "[OPTIONS] [REPOSITORY[:TAG]]",
-  aliases: ["image ls", "image list", "images"],
   arguments: { min: 0, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

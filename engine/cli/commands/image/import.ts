@@ -4,10 +4,10 @@ import type { EngineClient } from "../../../client/engine-client.ts";
 import { type ImageImportParams, imageImport, type PullProgress } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { stringFlag, textListFlag } from "../../flags.ts";
-import { interruptible } from "../../interruptible.ts";
 import type { Io } from "../../io.ts";
 import { ByteProgress } from "../../output/byte-progress.ts";
-import { upload } from "../../transfer/transfer.ts";
+import { interruptible } from "../../terminal/interruptible.ts";
+import { upload } from "../../transfer/upload.ts";
 
 const flags = {
   change: textListFlag("c", "Apply Dockerfile instruction to the created image"),
@@ -18,7 +18,6 @@ const flags = {
 export const importCommand = defineCommand({
   summary: "Import the contents from a tarball to create a filesystem image",
   usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
-  aliases: ["image import", "import"],
   arguments: { min: 1, max: 2 },
   flags,
   async run({ args, flags, io, connect }) {
@@ -53,7 +52,7 @@ function requireFile(io: Io, source: string): void {
   if (stat.isDirectory()) throw new CommandFailure(`read ${source}: is a directory`);
 }
 
-/** As Docker: whoever has the store fetches it, through the proxies that registries are reached through. */
+/** As with Docker the engine fetches it, through the proxies that registries are reached through. */
 async function fetchByEngine(
   io: Io,
   engine: EngineClient,

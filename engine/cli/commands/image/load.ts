@@ -9,10 +9,10 @@ import {
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { withLayers } from "../../interruptible.ts";
 import type { Io } from "../../io.ts";
 import { loadWords, PullDisplay } from "../../output/pull-progress.ts";
-import { upload } from "../../transfer/transfer.ts";
+import { upload } from "../../transfer/upload.ts";
+import { withLayerProgress } from "./layer-progress.ts";
 
 const flags = {
   input: stringFlag("i", "Read from tar archive file, instead of STDIN"),
@@ -26,7 +26,6 @@ const flags = {
 export const load = defineCommand({
   summary: "Load an image from a tar archive or STDIN",
   usage: "[OPTIONS]",
-  aliases: ["image load", "load"],
   arguments: { min: 0, max: 0 },
   flags,
   async run({ flags, io, connect }) {
@@ -38,7 +37,7 @@ export const load = defineCommand({
     // As Docker: layers are shown on a terminal only.
     const display =
       flags.quiet || io.stdout.isTTY !== true ? undefined : new PullDisplay(io.stdout, undefined, loadWords);
-    const result = await withLayers(io, engine, display, (signal, progress) => {
+    const result = await withLayerProgress(io, engine, display, (signal, progress) => {
       const params = {
         name: input || "the archive",
         ...(flags.platform ? { platform: flags.platform } : {}),
@@ -60,7 +59,10 @@ function statOf(io: Io, input: string): Stats {
   return stat;
 }
 
-/** The engine reads the file itself; where it sees another one, in a container of its own perhaps, it is sent to it. */
+/**
+ * The engine reads the file itself; where it sees another one, in a container of its own perhaps, it is sent
+ * to it.
+ */
 async function loadFile(
   io: Io,
   engine: EngineClient,

@@ -3,11 +3,13 @@ import { resolve } from "node:path";
 import type { EngineClient } from "../../../client/engine-client.ts";
 import { familiarReference, isUntagged, pullingFrom } from "../../../docker/reference.ts";
 import { type ImagePullParams, type ImagePullResult, imagePull } from "../../../protocol/index.ts";
-import { withLayers } from "../../interruptible.ts";
 import type { Io, OutputStream } from "../../io.ts";
 import { PullDisplay } from "../../output/pull-progress.ts";
+import { withLayerProgress } from "./layer-progress.ts";
 
-/** `out` undefined: silently. Ctrl-C cancels the pull in the engine too and ends the command with status 130. */
+/**
+ * `out` undefined: silently. Ctrl-C cancels the pull in the engine too and ends the command with status 130.
+ */
 export async function pullImage(
   engine: EngineClient,
   io: Io,
@@ -18,7 +20,7 @@ export async function pullImage(
   const params = { ...given, ...dockerConfigOf(io) };
   const { reference } = params;
   const display = out === undefined ? undefined : new PullDisplay(out, pullingFrom(reference));
-  const result = await withLayers(io, engine, display, (signal, progress) =>
+  const result = await withLayerProgress(io, engine, display, (signal, progress) =>
     engine.request(imagePull, { ...params, ...progress }, { signal }),
   );
   if (out !== undefined) {
@@ -33,10 +35,10 @@ export function pullStatus(name: string, upToDate: boolean): string {
   return `Status: ${upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}\n`;
 }
 
-/** The folder of the credentials, where the user has named one: the engine may have been started without it. */
+/** $DOCKER_CONFIG, the directory of the credentials: the engine may have been started without it. */
 export function dockerConfigOf(io: Io): { dockerConfig?: string } {
-  const { DOCKER_CONFIG: folder } = io.env;
-  return folder ? { dockerConfig: resolve(io.cwd, folder) } : {};
+  const { DOCKER_CONFIG: directory } = io.env;
+  return directory ? { dockerConfig: resolve(io.cwd, directory) } : {};
 }
 
 /** Docker's remark before a pull of a name alone; what is no name gets none. */

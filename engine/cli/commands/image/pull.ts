@@ -13,7 +13,6 @@ const flags = {
 export const pull = defineCommand({
   summary: "Download an image from a registry",
   usage: "[OPTIONS] NAME[:TAG|@DIGEST]",
-  aliases: ["image pull", "pull"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {

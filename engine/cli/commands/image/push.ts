@@ -2,8 +2,8 @@ import { canonicalRepository, isNameOnly } from "../../../docker/reference.ts";
 import { imagePush } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { withLayers } from "../../interruptible.ts";
 import { PullDisplay, pushWords } from "../../output/pull-progress.ts";
+import { withLayerProgress } from "./layer-progress.ts";
 import { dockerConfigOf } from "./pull-image.ts";
 
 const flags = {
@@ -18,7 +18,6 @@ const flags = {
 export const push = defineCommand({
   summary: "Upload an image to a registry",
   usage: "[OPTIONS] NAME[:TAG]",
-  aliases: ["image push", "push"],
   arguments: { min: 1, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {
@@ -30,7 +29,7 @@ export const push = defineCommand({
     if (!allTags && isNameOnly(reference)) out?.write("Using default tag: latest\n");
     out?.write(`The push refers to repository [${canonicalRepository(reference)}]\n`);
     const display = out && new PullDisplay(out, undefined, pushWords);
-    const result = await withLayers(io, engine, display, (signal, progress) =>
+    const result = await withLayerProgress(io, engine, display, (signal, progress) =>
       engine.request(
         imagePush,
         {

@@ -15,7 +15,6 @@ const flags = {
 export const rmi = defineCommand({
   summary: "Remove one or more images",
   usage: "[OPTIONS] IMAGE [IMAGE...]",
-  aliases: ["image rm", "image remove", "rmi"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run({ args, flags, io, connect }) {

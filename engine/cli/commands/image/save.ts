@@ -2,7 +2,7 @@ import { imageSave } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { stringFlag } from "../../flags.ts";
 import { openOutput } from "../../output/output-file.ts";
-import { download } from "../../transfer/transfer.ts";
+import { download } from "../../transfer/download.ts";
 
 const flags = {
   output: stringFlag("o", "Write to a file, instead of STDOUT"),
@@ -15,7 +15,6 @@ const flags = {
 export const save = defineCommand({
   summary: "Save one or more images to a tar archive (streamed to STDOUT by default)",
   usage: "[OPTIONS] IMAGE [IMAGE...]",
-  aliases: ["image save", "save"],
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
   async run({ args, flags, io, connect }) {

@@ -4,7 +4,6 @@ import { defineCommand } from "../../command.ts";
 export const tag = defineCommand({
   summary: "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
   usage: "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
-  aliases: ["image tag", "tag"],
   arguments: { min: 2, max: 2 },
   flags: {},
   async run({ args, connect }) {

@@ -6,9 +6,9 @@ import {
 } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { interruptible } from "../../interruptible.ts";
 import type { OutputStream } from "../../io.ts";
 import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
+import { interruptible } from "../../terminal/interruptible.ts";
 
 const flags = {
   deep: booleanFlag(

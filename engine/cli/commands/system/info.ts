@@ -34,7 +34,6 @@ function engineText(info: EngineInfo): string {
 export const info = defineCommand({
   summary: "Display system-wide information",
   usage: "[OPTIONS]",
-  aliases: ["system info", "info"],
   arguments: { min: 0, max: 0 },
   flags,
   async run({ flags, io, connect }) {

@@ -62,7 +62,9 @@ function warning(all: boolean, filters: readonly string[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Which VMs a prune with these filters is about, as the engine decides it of images. @throws INVALID_ARGUMENT */
+/**
+ * Which VMs a prune with these filters is about, as the engine decides it of images. @throws INVALID_ARGUMENT
+ */
 function condition(filters: Record<string, string[]>): (vm: VmSummary) => boolean {
   const matches = pruneCondition(filters, (text) => parsePruneTime(text, Date.now()));
   return ({ labels, createdAt }) => matches({ labels, created: createdAt });

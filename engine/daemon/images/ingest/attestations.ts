@@ -1,7 +1,7 @@
 /**
- * BuildKit's attestations (provenance, SBOMs): manifests that an index lists beside the image that they are about. They are kept so that an
- * image is pushed and saved as it was pulled, and are never more than blobs here
- * (https://docs.docker.com/build/metadata/attestations/attestation-storage/).
+ * BuildKit's attestations (provenance, SBOMs): manifests that an index lists beside the image that they are
+ * about. They are kept so that an image is pushed and saved as it was pulled, and are never more than blobs
+ * here (https://docs.docker.com/build/metadata/attestations/attestation-storage/).
  */
 
 import { type Digest, verifyDigest } from "../../../docker/digest.ts";
@@ -29,8 +29,9 @@ export function hasAttestations(
 }
 
 /**
- * Brings attestations into the store, as far as they can be had: one that is missing, damaged or too large is no reason to do without the
- * image. `pin` is told of each blob before it is written. Throws only when the signal aborts or the disk is full.
+ * Ingests attestations as far as they can be had: one that is missing, damaged or too large is no reason to
+ * do without the image. `pin` is told of each blob before it is written. Throws only when the signal aborts
+ * or the disk is full.
  */
 export async function ingestAttestations(
   source: ImageSource,
@@ -39,17 +40,17 @@ export async function ingestAttestations(
   pin: (digest: Digest) => void,
   signal: AbortSignal,
 ): Promise<AttestationRecord[]> {
-  const brought: AttestationRecord[] = [];
+  const ingested: AttestationRecord[] = [];
   for (const descriptor of wanted) {
     try {
-      brought.push(await ingestOne(source, descriptor, store, pin, signal));
+      ingested.push(await ingestOne(source, descriptor, store, pin, signal));
     } catch (error) {
       signal.throwIfAborted();
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOSPC" || code === "EDQUOT") throw error;
     }
   }
-  return brought;
+  return ingested;
 }
 
 async function ingestOne(

@@ -10,22 +10,25 @@ import type { ContentStore, LayoutEntry } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
 import type { ImageIngester } from "./image-ingester.ts";
 
-/** An image that another program has put into the store: its manifest or index, and the names that it gave it. */
+/**
+ * An image that another program has put into the store: its manifest or index, and the names that it gave it.
+ */
 export interface ForeignImage {
   digest: Digest;
   mediaType: string;
   size: number;
   /** Canonical references. */
   tags: string[];
-  /** What it is called in messages. */
+  /** Name in messages. */
   name: string;
 }
 
 const maximumNesting = 3;
 
 /**
- * Takes over images that other programs (`skopeo copy docker://… oci:STORE:NAME`) have put into the store: those whose manifests and blobs
- * are all there and sound. Until that is decided, and if it is not, they are left as they are.
+ * Takes over images that other programs (`skopeo copy docker://… oci:STORE:NAME`) have put into the store:
+ * those whose manifests and blobs are all there and sound. Until that is decided, and if it is not, they are
+ * left as they are.
  */
 export class ImageAdopter {
   readonly #store: ContentStore;
@@ -40,7 +43,7 @@ export class ImageAdopter {
     this.#ingester = ingester;
   }
 
-  /** What index.json lists that is none of ours. */
+  /** The images in index.json that are not our own. */
   images(): ForeignImage[] {
     const images = new Map<Digest, ForeignImage>();
     for (const entry of this.#catalog.foreign()) {
@@ -53,12 +56,12 @@ export class ImageAdopter {
     return [...images.values()];
   }
 
-  /** Every blob that they consist of, as far as that can be read: none of them is garbage. */
+  /** Every blob of the foreign images, as far as their manifests can be read: none of them is garbage. */
   keys(): Set<Digest> {
     const keys = new Set<Digest>();
     for (const image of this.images()) {
       try {
-        for (const { digest } of this.#parts(image)) keys.add(digest);
+        for (const { digest } of this.#blobs(image)) keys.add(digest);
       } catch {
         keys.add(image.digest);
       }
@@ -69,7 +72,7 @@ export class ImageAdopter {
   /** Why an image cannot be taken over; undefined if it can. Reads its layers if `deep`. */
   async fault(image: ForeignImage, deep: boolean, signal: AbortSignal): Promise<string | undefined> {
     try {
-      for (const { digest, size } of this.#parts(image)) {
+      for (const { digest, size } of this.#blobs(image)) {
         const isFile = lstatSync(this.#store.blobPath(digest), { throwIfNoEntry: false })?.isFile();
         const fault =
           isFile === false ? "is no file" : await blobFault(this.#store, digest, size, deep, signal);
@@ -83,7 +86,10 @@ export class ImageAdopter {
     }
   }
 
-  /** Makes it one of ours: digests are verified and layers converted, as if it were pulled from where it is. @throws MockerError */
+  /**
+   * Makes a foreign image one of ours: digests are verified and layers converted, as if it were pulled from
+   * where it is. @throws MockerError
+   */
   async adopt(image: ForeignImage, signal: AbortSignal): Promise<void> {
     const { digest, mediaType, tags, name } = image;
     const pins: string[] = [];
@@ -92,8 +98,9 @@ export class ImageAdopter {
       if (fault !== undefined) throw new MockerError("IMAGE_INVALID", fault);
       this.#garbage.pin(pins, ...this.keys());
       const records = this.#catalog.records.all();
-      const isKnown = this.#parts(image).some((part) => records.some(({ id }) => id === part.digest));
-      // An image that we have: it gets what names are new, and those that it lost to another since are not taken back.
+      const isKnown = this.#blobs(image).some((blob) => records.some(({ id }) => id === blob.digest));
+      // An image that we have gets new names only; those that it has lost to another image since are not
+      // taken back.
       const names = isKnown
         ? tags.filter((tag) => records.every((record) => record.tags[tag] === undefined))
         : tags;
@@ -120,19 +127,20 @@ export class ImageAdopter {
     }
   }
 
-  /** Takes it off the list; its blobs are garbage then. */
+  /** Takes an image off the list; its blobs are garbage then. */
   reject({ digest }: ForeignImage): void {
     this.#catalog.forgetForeign(digest);
   }
 
   /** Manifests, configurations and layers, each once. @throws MockerError for what is no image */
-  #parts({ digest, mediaType, size }: ForeignImage): Pick<Descriptor, "digest" | "size">[] {
-    const parts = new Map<Digest, Pick<Descriptor, "digest" | "size">>();
+  #blobs({ digest, mediaType, size }: ForeignImage): Pick<Descriptor, "digest" | "size">[] {
+    const blobs = new Map<Digest, Pick<Descriptor, "digest" | "size">>();
     const read = (descriptor: Pick<Descriptor, "digest" | "size" | "mediaType">, depth: number): void => {
-      if (parts.has(descriptor.digest)) return;
-      parts.set(descriptor.digest, descriptor);
+      if (blobs.has(descriptor.digest)) return;
+      blobs.set(descriptor.digest, descriptor);
       const stat = lstatSync(this.#store.blobPath(descriptor.digest), { throwIfNoEntry: false });
-      // Missing parts of an index are other platforms', perhaps; what is left of a manifest says that it is missing.
+      // Missing parts of an index are other platforms', perhaps; what is left of a manifest says that it is
+      // missing.
       if (!stat?.isFile() || stat.size > maximumManifestBytes) return;
       const manifest = parseManifest(
         this.#store.readBlob(descriptor.digest),
@@ -140,7 +148,7 @@ export class ImageAdopter {
         descriptor.digest,
       );
       if (manifest.kind === "manifest") {
-        for (const part of [manifest.config, ...manifest.layers]) parts.set(part.digest, part);
+        for (const blob of [manifest.config, ...manifest.layers]) blobs.set(blob.digest, blob);
         return;
       }
       if (depth === maximumNesting)
@@ -148,7 +156,7 @@ export class ImageAdopter {
       for (const child of manifest.manifests) if (this.#store.hasBlob(child)) read(child, depth + 1);
     };
     read({ digest, mediaType, size }, 0);
-    return [...parts.values()];
+    return [...blobs.values()];
   }
 }
 

@@ -29,12 +29,15 @@ export interface ImageIngesterDeps {
   sync: DeferredSync;
 }
 
-/** Layers on their way at once: one more than Docker has, so that two cores are busy also while one layer lags behind. */
+/**
+ * Layers ingested at once: one more than Docker has, so that two cores are busy also while one layer lags
+ * behind.
+ */
 const concurrentLayers = 4;
 
 /**
- * Brings an image from a source into the store. What is there already is neither fetched nor converted again, and what a
- * failed try brought is used by the next one.
+ * Ingests an image from a source into the store. Blobs and layers in the store are neither fetched nor
+ * converted again, and those that a failed attempt has stored are used by the next one.
  */
 export class ImageIngester {
   readonly #store: ContentStore;
@@ -54,7 +57,10 @@ export class ImageIngester {
     this.#sync = deps.sync;
   }
 
-  /** Manifest, configuration, layers, disk, record: in this order, so that a record never promises what is not there. */
+  /**
+   * Manifest, configuration, layers, disk, record: in this order, so that a record never promises what is not
+   * there.
+   */
   async ingest(
     source: ImageSource,
     platform: Platform | undefined,
@@ -104,12 +110,12 @@ export class ImageIngester {
       ) {
         this.#keepIndex(source);
         if (!hasAttestations(this.#store, known.attestations ?? [], attestations)) {
-          // A version of before kept none, or they were damaged.
-          const brought = await ingestAttested();
+          // Older versions stored no attestations, or they were damaged.
+          const ingested = await ingestAttested();
           const current = this.#catalog.records.get(known.id);
-          if (current && brought.length > 0) {
+          if (current && ingested.length > 0) {
             this.#store.syncBlobs();
-            this.#catalog.update(current, withAttestations(current, brought));
+            this.#catalog.update(current, withAttestations(current, ingested));
           }
         }
         return { id: known.id, digest: named, reference, upToDate: true };
@@ -160,7 +166,7 @@ export class ImageIngester {
     );
   }
 
-  /** What is to be remembered of the image, with the names that others gave it meanwhile. */
+  /** The record of the image, with the names that it was given meanwhile. */
   #record(
     { top, tags, repository }: ImageSource,
     self: Pick<Descriptor, "digest" | "size">,
@@ -196,7 +202,7 @@ export class ImageIngester {
     return bytes;
   }
 
-  /** What a tag named is kept with the image, so that it can be pushed as it was pulled. */
+  /** Keeps the index or manifest that a tag named, so that the image can be pushed as it was pulled. */
   #keepIndex({ top }: ImageSource): void {
     if (digestOf(top.bytes) === top.digest) this.#store.writeBlob(top.bytes, top.digest);
   }

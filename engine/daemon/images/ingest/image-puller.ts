@@ -53,8 +53,9 @@ export class ImagePuller {
   }
 
   /**
-   * Brings an image into the store: from a registry, a directory, an archive or another tool. What is there already is neither fetched nor
-   * converted again, and what a failed pull brought is used by the next one.
+   * Pulls an image from a registry, a directory, an archive or another tool. Blobs and layers in the store
+   * are neither fetched nor converted again, and those that a failed pull has stored are used by the next
+   * one.
    */
   async pull(params: ImagePullParams, options: PullOptions = {}): Promise<ImagePullResult> {
     const signal = options.signal ?? new AbortController().signal;
@@ -171,7 +172,7 @@ export class ImagePuller {
 
   async hello(signal: AbortSignal, onProgress: OnProgress): Promise<ImageRecord> {
     this.#helloFlight ??= helloSource(this.#options.helloPath)
-      // Whoever else waits for it must not suffer from one who gives up; it takes no time.
+      // Not the caller's signal: others may wait for the same image, which takes no time to make.
       .then((source) => this.#ingester.ingest(source, undefined, new AbortController().signal, onProgress))
       .then(({ id }) => this.#catalog.records.get(id) as ImageRecord)
       .finally(() => {

@@ -12,8 +12,8 @@ export class SharedReads {
   readonly #entries = new Map<Digest, Entry>();
 
   /**
-   * The bytes that `load` gives, or that it gave another caller who still holds them. `load` verifies them; its signal
-   * comes when nobody waits any more. Call `release` when they are stored, or not needed.
+   * The bytes that `load` gives, or that it gave another caller who still holds them. `load` verifies them;
+   * its signal comes when nobody waits any more. Call `release` when they are stored, or not needed.
    */
   async read(
     digest: Digest,

@@ -1,19 +1,23 @@
 import type { Readable } from "node:stream";
 
-/** How much of a stream waits in memory for the disk at most, and how much is worth a write before it has waited. */
+/**
+ * How much of a stream waits in memory for the disk at most, and how much is worth a write before it has
+ * waited.
+ */
 const batchBytes = 512 * 1024;
 const worthBytes = 256 * 1024;
 const batchWaitMs = 5;
 
 /**
- * What a stream brings, each time all that has come while the last batch was dealt with: a chunk by itself costs more than
- * its bytes do. Ends when the stream does, however; a stream that fails throws after the last of its bytes.
+ * The bytes of a stream in batches, each with all that arrived while the last batch was dealt with: a chunk
+ * by itself costs more than its bytes do. Ends when the stream does, however; a stream that fails throws
+ * after the last of its bytes.
  */
 export async function* batches(stream: Readable): AsyncGenerator<Buffer[]> {
   let waiting: Buffer[] = [];
   let bytes = 0;
   let over = false;
-  /** What there is has waited long enough. */
+  /** The waiting chunks have waited long enough. */
   let due = false;
   let timer: NodeJS.Timeout | undefined;
   let failure: Error | undefined;
@@ -43,7 +47,7 @@ export async function* batches(stream: Readable): AsyncGenerator<Buffer[]> {
       over = true;
       change();
     });
-  // One that was destroyed before tells nothing more.
+  // A stream that was destroyed before emits nothing more.
   over ||= stream.destroyed;
   for (;;) {
     if (waiting.length > 0 && (bytes >= worthBytes || due || over)) {

@@ -5,23 +5,25 @@ export const dataBlockSize = 4096;
 
 const bufferBytes = 512 * 1024;
 const holeBytes = 64 * 1024;
-/** From here on a write by itself is cheaper than a copy. */
+/** From this size on a write by itself is cheaper than a copy. */
 const directBytes = 64 * 1024;
 const zeros = Buffer.alloc(holeBytes);
 
-/** How many small things lie together, apart from the large ones. */
+/** Small files lie together in packs of this size, apart from the large ones. */
 const packBytes = 64 * 1024;
 const packGrain = 32;
 
-/** Larger files are not looked at for being the same as an earlier one: they are rarely, and no longer in the buffer. */
+/**
+ * Larger files are not compared with earlier ones: they rarely are the same, and are no longer in the buffer.
+ */
 const maximumSharedBytes = 128 * 1024;
 /** Bounds the memory that a layer of very many files takes. */
 const maximumShared = 100_000;
 
 /**
- * Writes a layer's data blob: the contents of its files one after another, each at a multiple of 4 KiB so that EROFS
- * can point at it; files that are the same share them. Longer runs of zeros become holes. Small files share blocks, see
- * {@link small}.
+ * Writes a layer's data blob: the contents of its files one after another, each at a multiple of 4 KiB so
+ * that EROFS can point at it; files that are the same share them. Longer runs of zeros become holes. Small
+ * files share blocks, see {@link small}.
  */
 export class DataBlobWriter {
   readonly #fd: number;
@@ -100,8 +102,8 @@ export class DataBlobWriter {
   }
 
   /**
-   * The file that began at `start` is complete. When the blob has the same bytes already, it is taken back. Returns where
-   * its bytes are.
+   * The file that began at `start` is complete. When the blob has the same bytes already, it is taken back.
+   * Returns where its bytes are.
    */
   end(start: number): number {
     const size = this.length - start;
@@ -118,7 +120,10 @@ export class DataBlobWriter {
     return other;
   }
 
-  /** Room for `bytes` (at most a block) that lie within one block, at a multiple of 32, which small things share. */
+  /**
+   * Room for `bytes` (at most a block) that lie within one block, at a multiple of 32, which small things
+   * share.
+   */
   small(bytes: number): { buffer: Buffer; at: number; offset: number } {
     const left = dataBlockSize - (this.#packFilled % dataBlockSize);
     if (left < bytes) this.#packFilled += left;
@@ -142,7 +147,7 @@ export class DataBlobWriter {
     this.#flush();
     const packEnd = this.#flushPack();
     if (this.#packed && this.#packBase + packBytes === length) length = packEnd;
-    // Ends in a hole, perhaps.
+    // The blob may end in a hole.
     ftruncateSync(this.#fd, length);
     return length;
   }
@@ -200,7 +205,7 @@ export class DataBlobWriter {
   }
 }
 
-/** Of the size and of some of the bytes: who has the same is compared. */
+/** A hash of the size and some of the bytes; files with the same one are then compared. */
 function fingerprint(bytes: Buffer, at: number, size: number): number {
   let hash = size;
   const step = Math.max(4, Math.floor(size / 16));

@@ -2,12 +2,12 @@ import { BlobError, type BlobFormat } from "../../../../native/index.ts";
 import { TarError } from "../../../common/tar/tar-header.ts";
 
 /**
- * The largest window of zstd data, as a power of two. RFC 8878 recommends that decoders support at least 8 MiB; `zstd`
- * itself refuses more than 128 MiB by default.
+ * The largest window of zstd data, as a power of two. RFC 8878 recommends that decoders support at least 8
+ * MiB; `zstd` itself refuses more than 128 MiB by default.
  */
 export const zstdWindowLog = 27;
 
-/** What is wrong with data that a BlobReader refused. Throws what is no fault of the data. */
+/** The fault of data that a BlobReader refused. Rethrows errors that are no fault of the data. */
 export function decodeFault(error: unknown, format: BlobFormat): TarError {
   switch (error instanceof BlobError ? error.fault : undefined) {
     case "damaged":

@@ -1,7 +1,7 @@
 /**
- * The inodes of small files, which the layers' data blobs have already: there a file's contents follow its inode in a block
- * that it shares with others (Linux' fs/erofs/erofs_fs.h, `struct erofs_inode_extended`). All other inodes are written
- * when the layers are merged, by native/codec/src/erofs.rs.
+ * The inodes of small files, which the layers' data blobs have already: there a file's contents follow its
+ * inode in a block that it shares with others (Linux' fs/erofs/erofs_fs.h, `struct erofs_inode_extended`).
+ * All other inodes are written when the layers are merged, by native/codec/src/erofs.rs.
  */
 
 export const inodeBytes = 64;

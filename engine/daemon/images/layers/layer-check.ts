@@ -16,7 +16,7 @@ interface CheckedLayer {
   sizeBytes: number;
 }
 
-/** What is wrong with a blob; undefined if nothing. Reads it as a whole if `deep`. */
+/** The fault of a blob; undefined for none. Reads the whole blob if `deep`. */
 export async function blobFault(
   store: ContentStore,
   digest: Digest,
@@ -37,7 +37,10 @@ export async function blobFault(
     : "has other contents than its digest says";
 }
 
-/** What is wrong with a converted layer as far as its header and sizes tell; undefined if nothing, or if there is none. */
+/**
+ * The fault of a converted layer as far as its header and sizes tell; undefined for none, or if the layer is
+ * not converted.
+ */
 export function layerFault(store: ContentStore, diffId: Digest): string | undefined {
   const { index, data } = store.layerPaths(diffId);
   const dataBytes = statSync(data, { throwIfNoEntry: false })?.size;
@@ -50,7 +53,10 @@ export function layerFault(store: ContentStore, diffId: Digest): string | undefi
     : `has ${dataBytes} bytes of data instead of ${totals.dataBytes}`;
 }
 
-/** The same by converting the blob again, which also computes the digest of the uncompressed layer, and comparing. */
+/**
+ * The fault of a converted layer, found by converting its blob again, which also verifies the diff ID, and
+ * comparing.
+ */
 export async function deepLayerFault(
   store: ContentStore,
   conversions: LayerConversionQueue,
@@ -83,7 +89,7 @@ export async function deepLayerFault(
     return (await sameFiles(dataPath, paths.data)) ? undefined : "has other data than its blob makes";
   } finally {
     signal.removeEventListener("abort", abort);
-    // Until then its thread may write them.
+    // Until the job ends its thread may write the files.
     await job.ended;
     await rm(dataPath, { force: true });
     await rm(indexPath, { force: true });

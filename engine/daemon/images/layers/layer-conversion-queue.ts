@@ -3,10 +3,10 @@ import { Worker } from "node:worker_threads";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ConvertJob, ConvertResult, FromWorker, ToWorker } from "./layer-job.ts";
 
-/** A job given to the pool. */
+/** A conversion in the queue or under way. */
 export interface ConversionJob {
   readonly result: Promise<ConvertResult>;
-  /** Resolves when the job touches no file any more, however it went. */
+  /** Resolves when the conversion touches no file any more, whether it succeeded or not. */
   readonly ended: Promise<void>;
   /** See {@link ToWorker}. */
   available(bytes: number, final: boolean): void;
@@ -23,11 +23,11 @@ interface Waiting {
   end: () => void;
   bytes: number;
   final: boolean;
-  /** The `bytes` that the thread knows of. */
+  /** The `bytes` that the thread was told of last. */
   told: number;
 }
 
-/** A message, and a look at less than this, would cost more than the bytes. */
+/** Fewer new bytes than this are not worth a message to the thread. */
 const tellBytes = 256 * 1024;
 
 /** The thread is kept for the next image, but not for long: it costs some MiB. */
@@ -39,7 +39,7 @@ const heapMiB = 2_048;
 /** Small, because nearly all that a conversion makes is garbage at once. */
 const youngMiB = 2;
 
-/** The thread that converts layers; at most `size` jobs are under way in it, the others wait. */
+/** The queue before the thread that converts layers, in which at most `size` conversions are under way. */
 export class LayerConversionQueue {
   readonly #size: number;
   readonly #script: string;

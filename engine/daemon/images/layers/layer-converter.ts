@@ -11,12 +11,12 @@ import { DataBlobWriter, dataBlockSize } from "./data-blob.ts";
 import { inodeBytes, writeInode } from "./erofs-inode.ts";
 import { type Kind, kind, LayerIndexWriter, type Xattr } from "./layer-index.ts";
 
-/** What a layer may cost. Real layers stay far below; a bomb does not. */
+/** Limits of a layer. Real layers stay far below; a bomb does not. */
 export interface LayerLimits {
   /** Bytes of the uncompressed tar, and of the data blob. */
   maximumBytes: number;
   maximumEntries: number;
-  /** Of names, links and attributes: a layer's index is in memory until it is whole. */
+  /** Bytes of names, links and attributes: a layer's index is in memory until it is whole. */
   maximumIndexBytes: number;
   /** Uncompressed bytes for each compressed one, looked at once a layer is larger than `ratioFloorBytes`. */
   maximumRatio: number;
@@ -27,8 +27,8 @@ export interface LayerLimits {
 export class LimitError extends TarError {}
 
 /**
- * 64 GiB holds the largest published images (CUDA, model weights) several times. Real layers compress up to some 20:1; zeros
- * do 1,030:1 in gzip and far more in zstd.
+ * 64 GiB holds the largest published images (CUDA, model weights) several times. Real layers compress up to
+ * some 20:1; zeros do 1,030:1 in gzip and far more in zstd.
  */
 export const defaultLimits: LayerLimits = {
   maximumBytes: 64 * 2 ** 30,
@@ -54,12 +54,12 @@ const opaqueName = ".wh..wh..opq";
 /** One byte for all xattrs of an inode in EROFS is 256 KiB; Linux itself allows 64 KiB for a value. */
 const maximumXattrBytes = 64 * 1024;
 
-/** What fits into a block with its inode. */
+/** Contents that fit into a block with their inode. */
 const maximumInlineBytes = dataBlockSize - inodeBytes;
 
 /**
- * Turns a layer's tar stream into its data blob and its index while the bytes go by. Throws TarError with the entry's name
- * for everything that no honest layer has.
+ * Turns a layer's tar stream into its data blob and its index while the bytes go by. Throws TarError with the
+ * entry's name for everything that no honest layer has.
  */
 export class LayerConverter implements TarHandler {
   readonly #reader = new TarReader(this);
@@ -128,7 +128,7 @@ export class LayerConverter implements TarHandler {
       throw new LimitError(
         `"${entry.name}" makes it larger than ${this.#limits.maximumBytes} bytes, the limit for a layer`,
       );
-    // The contents of what is left out are left out too.
+    // An entry that is left out has its contents left out too.
     if (!this.#add(entry, path)) this.#fileSize = 0;
   }
 
@@ -169,7 +169,7 @@ export class LayerConverter implements TarHandler {
     if (offset !== this.#fileStart) this.#index.setDataOffset(offset);
   }
 
-  /** False for what is no part of the image's tree. */
+  /** Adds an entry to the index; false for one that is no part of the image's tree. */
   #add(entry: TarEntry, path: string): boolean {
     const slash = path.lastIndexOf("/");
     const base = path.slice(slash + 1);
@@ -177,7 +177,8 @@ export class LayerConverter implements TarHandler {
       this.#addWhiteout(path.slice(0, Math.max(slash, 0)), base);
       return false;
     }
-    // Directories of AUFS's own beside the opaque mark; no other storage driver knows them, Docker skips them.
+    // Directories of AUFS's own beside the opaque mark; no other storage driver knows them, Docker skips
+    // them.
     if (path.includes(".wh..wh.") && path.split("/").some((part) => part.startsWith(".wh..wh.")))
       return false;
     if (path === "" && entry.kind !== "directory")
@@ -229,7 +230,10 @@ export class LayerConverter implements TarHandler {
     return true;
   }
 
-  /** Its inode and its contents share a block with others: most files are small, and half of each one's last block is lost. */
+  /**
+   * Begins a small file, whose inode and contents share a block with others: half a block a file would be
+   * lost otherwise.
+   */
   #beginSmall(entry: TarEntry): void {
     const { buffer, at, offset } = this.#blob.small(inodeBytes + entry.size);
     writeInode(buffer, at, this.#index.entries, entry);

@@ -1,17 +1,20 @@
 import { closeSync, openSync, readSync } from "node:fs";
 
 /**
- * A layer's index: its entries in archive order, with everything but the contents of files. Format, little endian:
+ * A layer's index: its entries in archive order, with everything but the contents of files. Format, little
+ * endian:
  *
- *   header  64 bytes: "MKRLAYR1", f64 bytes of the uncompressed tar, f64 bytes of the data blob, u32 entries, zeros
+ *   header  64 bytes: "MKRLAYR1", f64 bytes of the uncompressed tar, f64 bytes of the data blob,
+ *                     u32 entries, zeros
  *   entry   48 bytes: u8 kind, u8 0, u16 mode, u32 uid, u32 gid, u32 mtime nanoseconds, f64 mtime seconds,
  *                     f64 size, f64 offset in the data blob (devices: u32 major, u32 minor),
  *                     u16 bytes of the path, u16 bytes of the link, u32 bytes of the xattrs;
  *           then the path, the link (a symlink's text, a hard link's target path) and the
  *           xattrs: u16 name bytes, u32 value bytes, name, value, repeated
  *
- * A file whose offset is no multiple of 4 KiB is a small one: its inode lies just before its contents (erofs-inode.ts).
- * Paths are relative to the root and clean; "" is the root. Strings are "binary" ones: one character a byte.
+ * A file whose offset is no multiple of 4 KiB is a small one: its inode lies just before its contents
+ * (erofs-inode.ts). Paths are relative to the root and clean; "" is the root. Strings are "binary" ones: one
+ * character a byte.
  */
 export const kind = {
   /** Hides `path` of the layers below. */
@@ -118,7 +121,7 @@ export class LayerIndexWriter {
     this.#entries++;
   }
 
-  /** For the last entry, a file whose contents turned out to be elsewhere. */
+  /** Changes the last entry, a file whose contents turned out to be elsewhere. */
   setDataOffset(offset: number): void {
     this.#buffer.writeDoubleLE(offset, this.#last + 32);
   }
@@ -160,7 +163,9 @@ export function readLayerTotals(path: string): LayerTotals | null {
 
 const none: readonly Xattr[] = [];
 
-/** An entry, read from the bytes it is in when asked for: objects for each of them would need far more memory. */
+/**
+ * An entry, read from the bytes it is in when asked for: objects for each of them would need far more memory.
+ */
 export class Attributes {
   /** The index or listing, and the entry's offset in it. */
   readonly #buffer: Buffer;
@@ -193,11 +198,11 @@ export class Attributes {
   get size(): number {
     return this.#buffer.readDoubleLE(this.#at + 24);
   }
-  /** Of files only. */
+  /** For files only. */
   get dataOffset(): number {
     return this.#buffer.readDoubleLE(this.#at + 32);
   }
-  /** Of devices only. */
+  /** For devices only. */
   get deviceMajor(): number {
     return this.#buffer.readUInt32LE(this.#at + 32);
   }

@@ -2,7 +2,7 @@ import type { Digest } from "../../../docker/digest.ts";
 import type { ErrorCode } from "../../../protocol/errors.ts";
 import type { LayerLimits } from "./layer-converter.ts";
 
-/** What the engine's main thread and a layer worker say to each other. */
+/** A conversion, as the engine's main thread asks the layer worker for it. */
 export interface ConvertJob {
   op: "convert";
   /** The blob as it grows while it is downloaded. */
@@ -13,14 +13,14 @@ export interface ConvertJob {
   dataPath: string;
   indexPath: string;
   limits: LayerLimits;
-  /** How the layer is called in messages. */
+  /** The layer's name in messages. */
   name: string;
 }
 
 /** `job`: a number that the engine gives each of them. */
 export type ToWorker =
   | (ConvertJob & { job: number })
-  /** So many bytes of the blob are in its file; `final`: that is all. */
+  /** `bytes` of the blob are in its file; `final`: that is the whole blob. */
   | { op: "available"; job: number; bytes: number; final: boolean }
   | { op: "abort"; job: number };
 

@@ -10,7 +10,7 @@ export class LayerProgress {
   readonly #listeners = new Set<OnProgress>();
   #last: PullProgress | undefined;
   #sentAt = 0;
-  #held: PullProgress | undefined;
+  #pending: PullProgress | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(layer: string) {
@@ -35,16 +35,16 @@ export class LayerProgress {
       return;
     }
     // StoredManifest back, but not dropped: a download that stalls shows how far it came.
-    this.#held = progress;
+    this.#pending = progress;
     this.#timer ??= setTimeout(() => {
-      if (this.#held) this.#emit(this.#held);
+      if (this.#pending) this.#emit(this.#pending);
     }, waitMs).unref();
   }
 
   #emit(progress: PullProgress): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#held = undefined;
+    this.#pending = undefined;
     this.#sentAt = Date.now();
     this.#last = progress;
     for (const listener of this.#listeners) listener(progress);

@@ -31,10 +31,10 @@ interface Flight {
   progress: LayerProgress;
 }
 
-/** Tries in a row that brought no byte. */
+/** Attempts in a row that received no byte. */
 const maximumFutileTries = 5;
 
-/** Brings layers into the store: each is downloaded once and converted in the same pass. */
+/** Ingests layers into the store: each is downloaded once and converted in the same pass. */
 export class LayerStore {
   readonly #store: ContentStore;
   readonly #conversions: LayerConversionQueue;
@@ -48,8 +48,8 @@ export class LayerStore {
   }
 
   /**
-   * Makes sure that the store has the layer's blob, data and index. Callers that want the same layer share one download, which
-   * goes on until the last of them gives up.
+   * Makes sure that the store has the layer's blob, data and index. Callers that want the same layer share
+   * one download, which goes on until the last of them gives up.
    */
   async ensure(
     request: LayerRequest,
@@ -66,7 +66,7 @@ export class LayerStore {
       }
       let flight = this.#flights.get(digest);
       if (flight && (flight.diffId !== request.diffId || flight.controller.signal.aborted)) {
-        // Another image says otherwise about the same bytes, or the last waiter has just left: after that one.
+        // Same blob under another diff ID, or a cancelled download: wait for it, then retry.
         await flight.promise.catch(() => {});
         continue;
       }
@@ -79,7 +79,7 @@ export class LayerStore {
       } finally {
         flight.progress.remove(onProgress);
         if (--flight.waiters === 0 && signal.aborted) flight.controller.abort(signal.reason);
-        // The files are left as they should be before the caller goes on.
+        // The caller goes on only when the cancelled download has closed its files.
         if (signal.aborted && flight.waiters === 0) await flight.promise.catch(() => {});
       }
     }
@@ -91,7 +91,7 @@ export class LayerStore {
     const promise = this.#ingest(request, source, controller.signal, progress).finally(() => {
       this.#flights.delete(request.descriptor.digest);
     });
-    // Everybody who waits gets the rejection; nobody may be left.
+    // Waiters get the rejection themselves; it may have none left.
     promise.catch(() => {});
     const flight = { promise, controller, waiters: 0, diffId: request.diffId, progress };
     this.#flights.set(request.descriptor.digest, flight);
@@ -114,10 +114,10 @@ export class LayerStore {
         await this.#download(request, source, signal, progress);
       } catch (error) {
         const code = error instanceof MockerError ? error.code : "";
-        // On a full disk the part would leave no room for anything else.
+        // On a full disk the partial download would leave no room for anything else.
         if (code !== "DIGEST_MISMATCH" && code !== "IMAGE_INVALID" && code !== "NO_SPACE") throw error;
         await rm(partial, { force: true });
-        // A part from before a power cut may be damaged: once more from the beginning.
+        // A partial download from before a power cut may be damaged: once more from the beginning.
         if (code !== "DIGEST_MISMATCH" || !resumed || signal.aborted) throw error;
         progress.send("retrying", { message: "the part downloaded earlier is damaged" });
         await this.#download(request, source, signal, progress).catch(async (again: unknown) => {
@@ -132,7 +132,7 @@ export class LayerStore {
     progress.send("complete", { currentBytes: descriptor.size, totalBytes: descriptor.size });
   }
 
-  /** The blob is there, its conversion is not: after a crash, or when the store was copied without it. */
+  /** Converts a blob that is in the store without its conversion, as after a crash. */
   async #convertBlob(request: LayerRequest, signal: AbortSignal, progress: LayerProgress): Promise<void> {
     const path = this.#store.blobPath(request.descriptor.digest);
     const conversion = this.#conversion(request, path, signal, progress);
@@ -141,7 +141,7 @@ export class LayerStore {
       await conversion.job.result;
       conversion.publish();
     } catch (error) {
-      // An image that lies about what is in the blob must not take it from those that do not.
+      // Only a damaged blob is removed: another image may use it under its true diff ID.
       const { descriptor } = request;
       if (
         error instanceof MockerError &&
@@ -168,7 +168,7 @@ export class LayerStore {
       const convert = !this.#store.hasLayer(diffId);
       const conversion = convert ? this.#conversion(request, partial, signal, progress) : undefined;
       try {
-        // A refused layer need not come to its end.
+        // The download of a layer that the conversion refused stops.
         const refused = new AbortController();
         const stop = AbortSignal.any([signal, refused.signal]);
         conversion?.job.result.catch((error: unknown) => refused.abort(error));
@@ -177,7 +177,7 @@ export class LayerStore {
             conversion?.job.available(bytes, final),
           );
         } catch (error) {
-          // The conversion's complaint is the cause, if there is one.
+          // The conversion's error is the cause, if there is one.
           if (refused.signal.aborted) throw refused.signal.reason;
           throw error;
         }
@@ -223,7 +223,7 @@ export class LayerStore {
       };
       signal.addEventListener("abort", abort, { once: true });
       try {
-        // A server that ignores ranges begins from the start.
+        // A server that ignores ranges sends bytes that are stored already.
         let known = length - start;
         for await (const batch of batches(stream)) {
           const fresh: Buffer[] = [];
@@ -335,11 +335,11 @@ export class LayerStore {
   }
 }
 
-/** After how much of all downloads their buffers are freed: if more often, those still in use would soon count as old, and stay. */
+/** Bytes downloaded between minor GCs. More often would promote live buffers to the old generation. */
 const freeEveryBytes = 4 << 20;
 let unfreed = 0;
 
-/** Appends, because the file was opened so. */
+/** Appends all chunks; the file was opened for that. */
 async function writeAll(handle: FileHandle, chunks: Buffer[]): Promise<void> {
   let left = chunks;
   while (left.length > 0) {

@@ -12,15 +12,15 @@ import type { ConvertJob, ConvertResult, FromWorker, ToWorker } from "./layer-jo
 import { minorGc } from "./minor-gc.ts";
 
 /**
- * The thread that converts layers, following their downloads. Conversions go on side by side: their blobs are read,
- * decompressed and hashed in the thread pool, and only what becomes of the tar is done here.
+ * The thread that converts layers, following their downloads. Conversions go on side by side: their blobs are
+ * read, decompressed and hashed in the thread pool, and only what becomes of the tar is done here.
  */
 const port = parentPort;
 if (port === null) throw new Error("layer-worker runs as a worker thread");
 
 const tarBytes = 512 * 1024;
 
-/** Of a running conversion. */
+/** The state of a running conversion. */
 interface Progress {
   /** How far the blob's file may be read. */
   available: number;
@@ -30,7 +30,7 @@ interface Progress {
 }
 
 const running = new Map<number, Progress>();
-/** Kept, because what V8 frees of buffers it frees late. */
+/** Buffers are kept for the next conversion, because V8 frees them late. */
 const buffers: Buffer[] = [];
 
 port.on("message", (message: ToWorker) => {
@@ -54,7 +54,7 @@ port.on("message", (message: ToWorker) => {
     )
     .finally(() => {
       running.delete(job);
-      // A finished conversion leaves some MiB behind.
+      // A finished conversion leaves some MiB of garbage behind.
       minorGc();
     });
 });
@@ -120,7 +120,7 @@ async function convertStream(
 ): Promise<Buffer[]> {
   const algorithms = { blob: algorithmOf(job.digest), tar: algorithmOf(job.diffId) };
   const reader = new BlobReader(fd, algorithms, zstdWindowLog);
-  // One is filled while the other is looked at.
+  // One buffer is filled while the other is converted.
   const pair = [takeBuffer(), takeBuffer()] as const;
   let failed: unknown;
   let ahead: Promise<Buffer | null> | undefined;
@@ -137,14 +137,14 @@ async function convertStream(
         tar = Buffer.alloc(0);
       }
       if (tar === null) break;
-      // After a failure the rest is hashed only: bytes other than those that the manifest names are the better explanation
-      // of an archive that makes no sense.
+      // After a failure the rest is hashed only: bytes other than those that the manifest names are the
+      // better explanation of an archive that makes no sense.
       ahead = nextPiece(
         reader,
         progress,
         failed === undefined ? (pair[turn % 2] ?? pair[0]) : Buffer.alloc(0),
       );
-      // Its failure is looked at when its turn comes.
+      // The failure of the piece ahead is looked at when its turn comes.
       ahead.catch(() => {});
       if (failed === undefined)
         try {
@@ -157,7 +157,7 @@ async function convertStream(
       if (turn % 16 === 0) send({ op: "progress", job: job.job, bytes: reader.position });
     }
   } finally {
-    // The thread pool may still have it.
+    // The thread pool may still be writing into a buffer.
     await ahead?.catch(() => {});
     buffers.push(...pair);
   }
@@ -173,7 +173,7 @@ async function convertStream(
   return index;
 }
 
-/** What comes next of the tar, as far as it goes into `output`; null at the end. */
+/** The next piece of the tar, in `output`; null at the end. */
 async function nextPiece(reader: BlobReader, progress: Progress, output: Buffer): Promise<Buffer | null> {
   for (;;) {
     if (progress.aborted) throw new MockerError("CANCELLED", "the pull was cancelled");

@@ -12,11 +12,11 @@ export interface PruneOptions {
   /** Docker's: until, label, label!, dangling. */
   filters: Filters;
   inUse: (imageId: string) => ImageUser[];
-  /** Milliseconds since the epoch of what `until` says. */
+  /** Milliseconds since the epoch of an `until`. */
   parseTime: (text: string) => number;
 }
 
-/** Takes away the images that nobody uses, and what pulls left that were never ended. */
+/** Removes the images that no VM uses, and what unfinished pulls have left. */
 export class ImagePruner {
   readonly #catalog: ImageCatalog;
   readonly #remover: ImageRemover;
@@ -32,7 +32,8 @@ export class ImagePruner {
     const wanted = condition(options);
     const result: ImagePruneResult = { untagged: [], deleted: [], reclaimedBytes: 0 };
     for (const { id } of this.#catalog.records.all()) {
-      // Looked up again: what was there a removal ago may have got a name, a user, or lost its last one.
+      // Looked up again: during the last removal the image may have got a name or a user, or lost its last
+      // one.
       const record = this.#catalog.records.get(id);
       if (!record || !wanted(record) || options.inUse(id).length > 0) continue;
       if (Object.keys(record.tags).some((tag) => this.#catalog.awaited.has(tag))) continue;

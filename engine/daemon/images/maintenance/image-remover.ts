@@ -21,12 +21,12 @@ export interface RemoveOptions {
   measure?: boolean;
 }
 
-/** What a removal did; `bytes` only if it was to be measured. */
+/** The result of a removal; `bytes` only if it was to be measured. */
 export interface Removed extends ImageRemoveResult {
   bytes: number;
 }
 
-/** Takes images out of the store. */
+/** Removes images from the store. */
 export class ImageRemover {
   readonly #catalog: ImageCatalog;
   readonly #tombstones: Tombstones;
@@ -37,8 +37,9 @@ export class ImageRemover {
   }
 
   /**
-   * Docker's `rmi` (moby, daemon/images/image_delete.go): takes a name away, and with the last name the image. An image that VMs use
-   * only loses its names, even with `force`: a VM can always be started again. It goes when no VM needs it and it is removed again.
+   * Docker's `rmi` (moby, daemon/images/image_delete.go): takes a name away, and with the last name the
+   * image. An image that VMs use only loses its names, even with `force`: a VM can always be started again.
+   * The image goes when no VM needs it and it is removed again.
    */
   async remove(refOrId: string, options: RemoveOptions = {}): Promise<Removed> {
     const record = this.#catalog.find(refOrId);
@@ -76,7 +77,7 @@ export class ImageRemover {
     return result;
   }
 
-  /** A pull is about to give the name to what it brings. */
+  /** Refuses to remove a name that a pull is about to give to its image. */
   #refuseAwaited(record: ImageRecord, name: string | undefined, typed: string): void {
     const { awaited } = this.#catalog;
     if (name !== undefined && awaited.has(name))
@@ -95,7 +96,7 @@ export class ImageRemover {
   }
 }
 
-/** With the last tag of a repository go the digests that it is known by there. */
+/** A name, and the digests of its repository if it is the last tag there: they go together. */
 function withDigests(name: string, references: readonly string[]): string[] {
   if (isCanonical(name)) return [name];
   const repository = repositoryOf(name);

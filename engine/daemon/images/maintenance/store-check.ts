@@ -33,15 +33,16 @@ export interface StoreCheckDeps {
 export interface CheckOptions {
   deep?: boolean;
   repair?: boolean;
-  /** IDs of images that running VMs use: what they stand on stays where it is. */
+  /** IDs of images that running VMs use: their unpacked roots stay where they are. */
   running?: ReadonlySet<string>;
   signal?: AbortSignal;
   onSubject?: (subject: string) => void;
 }
 
 /**
- * Proves the store: that every record's blobs are there and are what their digests say, that what is derived from them is sound, and
- * that nothing is there for no reason. Each thing is looked at once, whichever images have it.
+ * Proves the store: that every record's blobs are there and are what their digests say, that what is derived
+ * from them is sound, and that nothing is there for no reason. Each thing is looked at once, whichever images
+ * have it.
  */
 export class StoreCheck {
   readonly #deps: StoreCheckDeps;
@@ -61,7 +62,8 @@ export class StoreCheck {
     const { catalog, garbage } = this.#deps;
     this.#rescueRecords();
     await this.#checkForeign();
-    // What is removed meanwhile stays until it has been looked at: its absence is no damage.
+    // Images that are removed meanwhile keep their data until it was checked: its absence would look like
+    // damage.
     const pins: string[] = [];
     const records = catalog.records.all();
     for (const record of records) garbage.pin(pins, ...keysOf(record));
@@ -83,7 +85,7 @@ export class StoreCheck {
     hint: string,
     repaired = false,
   ) {
-    // They quote what images and other programs say.
+    // Subjects and problems quote texts of images and other programs.
     const words = { subject: scrub(subject), problem: scrub(problem) };
     this.#problems.push({ severity, ...words, hint, repaired });
   }
@@ -126,7 +128,7 @@ export class StoreCheck {
     }
   }
 
-  /** What other programs have put into the store. */
+  /** Checks images that other programs have put into the store. */
   async #checkForeign(): Promise<void> {
     const { adopter } = this.#deps;
     const { deep = false, repair = false } = this.#options;
@@ -185,10 +187,10 @@ export class StoreCheck {
     if (sound && [...soundLayers.values()].every(Boolean)) await this.#checkRoot(record, name);
   }
 
-  /** What the engine knows is good; its file may have been damaged since. */
+  /** Checks the record's file: the copy in memory is good, the file may have been damaged since. */
   #checkRecord(record: ImageRecord, name: string): void {
     const { records } = this.#deps.catalog;
-    // Another one by now, or none: the catalogue has just written that.
+    // If the record has changed or gone meanwhile, the catalogue has just written it.
     if (records.get(record.id) !== record || records.isIntact(record)) return;
     if (this.#options.repair) records.put(record);
     this.#report(
@@ -257,14 +259,14 @@ export class StoreCheck {
     this.#soundBlobs.set(digest, fault === undefined);
     if (fault === undefined) return true;
     const isThere = existsSync(store.blobPath(digest));
-    // A blob of the right size would be taken for the right one by the pull that is to bring it back.
+    // A pull would take a damaged blob of the right size for the right one.
     if (isThere && this.#options.repair) await this.#discard(store.blobPath(digest));
     const done = isThere && this.#options.repair ? "Removed. " : "";
     this.#report("error", subject, fault, `${done}${pullHint(record)}`);
     return false;
   }
 
-  /** What is made of the blob. It need not be there: it is made when it is needed. */
+  /** Checks a converted layer, which may be missing: it is made of its blob when it is needed. */
   async #checkLayer(
     record: ImageRecord,
     layer: ImageRecord["layers"][number],
@@ -331,7 +333,7 @@ export class StoreCheck {
     this.#look(unpacked);
     const difference = await runStoreJob({ op: "compare", directory, ...roots.treeOf(record) }, this.#signal);
     if (difference === undefined) return;
-    // Running simulations stand on it.
+    // Running simulations have the directory as their root.
     const inUse = this.#users(chain);
     if (this.#options.repair && !inUse) await this.#discard(`${directory}.synced`, directory);
     this.#derived(unpacked, difference, !inUse);
@@ -360,7 +362,7 @@ export class StoreCheck {
       .some((record) => running.has(record.id) && recordChain(record) === chain);
   }
 
-  /** What other tools read of the store. */
+  /** Checks index.json and oci-layout, which other tools read. */
   #checkLayout(): void {
     const { store, catalog } = this.#deps;
     const foreign = catalog.foreign();
@@ -396,7 +398,7 @@ export class StoreCheck {
             "is none of Mocker's",
             "Remove it if you like.",
           );
-    // With a record that cannot be read nothing can be called an orphan.
+    // While a record cannot be read nothing can be called an orphan.
     if (catalog.records.damaged.length > 0) return;
     const orphans = new Map<string, string>();
     const isNeeded = garbage.needs();
@@ -430,7 +432,7 @@ export class StoreCheck {
         );
         continue;
       }
-      // Names tell whose they are: this engine's are in use.
+      // Temporary names have their process's ID: this engine's are in use.
       const owner = /\.([0-9]+)-[0-9]+\.tmp/.exec(name)?.[1];
       if (isTombstone(name) || owner === String(process.pid)) continue;
       if (this.#options.repair) await this.#discard(path);
@@ -444,7 +446,7 @@ export class StoreCheck {
     }
   }
 
-  /** All at once, so that nobody makes one of them again in between. */
+  /** Removes paths, all at once, so that none of them is made again in between. */
   async #discard(...paths: string[]): Promise<void> {
     const hidden = paths.filter(existsSync).map((path) => {
       const target = join(this.#deps.store.ingestDir, temporaryName("removed"));
@@ -455,7 +457,7 @@ export class StoreCheck {
   }
 }
 
-/** What brings an image back. */
+/** The hint how to get an image back. */
 function pullHint(record: ImageRecord): string {
   const [tag] = Object.keys(record.tags);
   const [digest] = record.repoDigests;

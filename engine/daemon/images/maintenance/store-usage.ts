@@ -7,7 +7,7 @@ import { summaryOf } from "../records/image-summary.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
 
-/** What the store takes of the disk, and each image of it. */
+/** Disk usage of the store, and of each image in it. */
 export async function storeUsage(
   store: ContentStore,
   garbage: Garbage,
@@ -30,7 +30,7 @@ export async function storeUsage(
   );
   const used = new Set<string>();
   for (const record of records) if (vmsOf(record.id) > 0) for (const key of keysOf(record)) used.add(key);
-  // What is under way or left over goes with a prune, if not by itself.
+  // Unfinished downloads and leftovers go with a prune, if not by themselves.
   let total = 0;
   for (const name of readdirSync(store.ingestDir)) total += await diskBytes(join(store.ingestDir, name));
   let reclaimable = total;

@@ -48,7 +48,8 @@ export function memoryBlobs(blobs: ReadonlyMap<Digest, Buffer>): BlobSource {
 
 /**
  * A small blob as a whole, not verified. `name` is the image's, for messages.
- * @throws IMAGE_INVALID for one of more than `limit` bytes; REGISTRY_UNREACHABLE after several cut connections
+ * @throws IMAGE_INVALID for one of more than `limit` bytes; REGISTRY_UNREACHABLE after several cut
+ * connections
  */
 export async function readSmallBlob(
   blobs: BlobSource,

@@ -13,7 +13,10 @@ export const mediaTypes = {
   dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
 } as const;
 
-/** What a manifest or a configuration may weigh; registries accept no more (distribution-spec, "Pushing Manifests"). */
+/**
+ * Largest size of a manifest or configuration; registries accept no more (distribution-spec, "Pushing
+ * Manifests").
+ */
 export const maximumManifestBytes = 4 * 2 ** 20;
 
 const maximumLayers = 1000;
@@ -97,7 +100,7 @@ function parseJson(bytes: Uint8Array, what: string): Json {
   return parsed;
 }
 
-/** What is deep or long cannot be told as a whole. */
+/** A value for a message: deep or long ones are not quoted as a whole. */
 function shown(value: unknown): string {
   return typeof value === "object" ? "that is no plain value" : String(JSON.stringify(value)).slice(0, 160);
 }
@@ -127,8 +130,8 @@ function descriptor(value: unknown, what: string): Descriptor {
 }
 
 /**
- * Reads an OCI or Docker manifest or index. `contentType` is what the source calls it; a document without a media type of
- * its own is legal in OCI. Throws IMAGE_INVALID.
+ * Reads an OCI or Docker manifest or index. `contentType` is what the source calls it; a document without a
+ * media type of its own is legal in OCI. Throws IMAGE_INVALID.
  */
 export function parseManifest(bytes: Uint8Array, contentType: string, what: string): Manifest {
   const json = parseJson(bytes, what);
@@ -168,7 +171,10 @@ export function parseManifest(bytes: Uint8Array, contentType: string, what: stri
   };
 }
 
-/** Reads an image configuration. Throws IMAGE_INVALID, also for artifacts that are no images (charts, signatures, …). */
+/**
+ * Reads an image configuration. Throws IMAGE_INVALID, also for artifacts that are no images (charts,
+ * signatures, …).
+ */
 export function parseConfig(bytes: Uint8Array, what: string, layerCount: number): ImageConfig {
   const json = parseJson(bytes, what);
   const rootfs = object(json.rootfs);

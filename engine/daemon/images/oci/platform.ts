@@ -62,8 +62,8 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
 }
 
 /**
- * How well an image for `offered` runs on `wanted`: 0 for not at all, else the more the better. ARM processors run the
- * code of older variants, x86-64 ones that of lower levels.
+ * How well an image for `offered` runs on `wanted`: 0 for not at all, else the more the better. ARM
+ * processors run the code of older variants, x86-64 ones that of lower levels.
  */
 export function match(wanted: Platform, offered: Platform): number {
   const w = normalize(wanted);
@@ -77,8 +77,8 @@ export function match(wanted: Platform, offered: Platform): number {
 }
 
 /**
- * Of what is here under the name `reference`, what fits a platform (`os/arch[/variant]`) best. @throws NO_MATCHING_PLATFORM in Docker's
- * words
+ * The one of the stored `candidates` for `reference` that fits a platform (`os/arch[/variant]`) best. @throws
+ * NO_MATCHING_PLATFORM in Docker's words
  */
 export function fitting<T>(
   candidates: readonly { platform: Platform; value: T }[],

@@ -14,15 +14,20 @@ import { translateNoSpace } from "../store/no-space.ts";
 import { type ImageRecord, ImageRecords } from "./image-records.ts";
 import { summaryOf } from "./image-summary.ts";
 
-/** The images that there are, by name and ID; whoever listens hears of every change. */
+/** The images in the store, by name and ID; listeners are told of every change. */
 export class ImageCatalog {
   readonly records: ImageRecords;
   /** Canonical references that pulls under way will give to images, with how many of them. */
   readonly awaited = new Map<string, number>();
   readonly #store: ContentStore;
-  /** What index.json says of images whose records are damaged: the only place where their names are left. */
+  /**
+   * Lines of index.json about images whose records are damaged: the only place where their names are left.
+   */
   #lost: LayoutEntry[] = [];
-  /** What index.json lists that others have put there, and the manifests that this engine has listed itself. */
+  /**
+   * Lines of index.json that other programs have written, and the manifests that this engine has listed
+   * itself.
+   */
   #foreign: LayoutEntry[] = [];
   #listed = new Set<Digest>();
   readonly #listeners = new Set<(change: ImageChange) => void>();
@@ -32,7 +37,10 @@ export class ImageCatalog {
     this.records = new ImageRecords(store.recordsDir, store.ingestDir);
   }
 
-  /** Reads what there is. Only whoever has locked the store may. `removed`: manifests of images that a crash left half removed. */
+  /**
+   * Reads the records; the caller holds the store's lock. `removed`: manifests of images that a crash left
+   * half removed.
+   */
   load(removed: readonly Digest[] = []): void {
     this.records.load();
     this.#foreign = [];
@@ -44,9 +52,12 @@ export class ImageCatalog {
         : this.#store.readLayout().filter(({ digest }) => !known.has(digest));
   }
 
-  /** What other programs have put into index.json, and nobody has taken over yet. What has no manifest is nothing. */
+  /**
+   * Images that other programs have put into index.json and that are not adopted yet; those whose manifest is
+   * missing are left out.
+   */
   foreign(): readonly LayoutEntry[] {
-    // Without all records it cannot be told from what is ours.
+    // While a record is missing, its image would look like a foreign one.
     if (this.records.damaged.length > 0) return [];
     const known = new Set(this.records.all().map(({ manifest }) => manifest.digest));
     const isForeign = (entry: LayoutEntry): boolean =>
@@ -61,14 +72,14 @@ export class ImageCatalog {
     return this.#foreign;
   }
 
-  /** From now on index.json does not list it but as ours. */
+  /** Takes a foreign manifest out of index.json; if the image was adopted, index.json lists it as ours. */
   forgetForeign(manifest: Digest): void {
     this.#foreign = this.#foreign.filter(({ digest }) => digest !== manifest);
     this.#listed.add(manifest);
     this.writeLayout();
   }
 
-  /** What is known of the images whose records are damaged. */
+  /** Lines of index.json about images whose records are damaged. */
   get lost(): readonly LayoutEntry[] {
     return this.#lost;
   }
@@ -138,7 +149,9 @@ export class ImageCatalog {
     this.#emit({ kind: "changed", id: old.id, image: summaryOf(record) });
   }
 
-  /** On a full disk index.json lags behind the records until there is room: what is removed must not need any. */
+  /**
+   * On a full disk index.json lags behind the records until there is room: what is removed must not need any.
+   */
   writeLayout(): void {
     const foreign = this.foreign();
     const own = this.layout();
@@ -146,15 +159,15 @@ export class ImageCatalog {
       this.#store.writeLayout([...own, ...foreign]);
     } catch (error) {
       if (translateNoSpace(error) === error) throw error;
-      // What the old one lists is still none of the others'.
+      // The manifests that the old index.json lists are still our own.
       for (const { digest } of own) this.#listed.add(digest);
       return;
     }
-    // What is not listed any more, and comes back, has been put there by somebody else.
+    // A manifest that comes back after it was no longer listed has been put there by another program.
     this.#listed = new Set(own.map(({ digest }) => digest));
   }
 
-  /** What index.json is to say of our own images. */
+  /** The lines of index.json for our own images. */
   layout(): LayoutEntry[] {
     if (this.records.damaged.length === 0) this.#lost = [];
     const entries: LayoutEntry[] = [...this.#lost];
@@ -174,26 +187,32 @@ export class ImageCatalog {
     for (const listener of this.#listeners) listener(change);
   }
 
-  /** From then on all that only this image needs is garbage. See {@link ImageRecords.delete} for `tombstone`. */
+  /**
+   * Deletes an image's record: all that only this image needs is garbage from then on. `tombstone`: see
+   * {@link ImageRecords.delete}.
+   */
   delete(id: Digest, tombstone: string): void {
     this.records.delete(id, tombstone);
     this.writeLayout();
   }
 
-  /** The data is gone too; that may have made room for index.json. */
+  /** Tells listeners that an image's data is gone too; that may have made room for index.json. */
   removed(id: Digest): void {
     this.writeLayout();
     this.#emit({ kind: "removed", id });
   }
 }
 
-/** Only we write both names so. Such an entry without a record is of an image that was removed: index.json may lag behind. */
+/**
+ * Only we write both names so. Such an entry without a record is of an image that was removed: index.json may
+ * lag behind.
+ */
 function isOurs({ name, canonicalName }: LayoutEntry): boolean {
   const reference = canonicalName === undefined ? undefined : tryParseReference(canonicalName);
   return reference !== undefined && name === familiar(reference);
 }
 
-/** What people call the image. */
+/** The name that messages call the image by: a tag, or else its short ID. */
 export function nameOf(record: ImageRecord): string {
   const [tag] = Object.keys(record.tags);
   return tag === undefined ? shortDigest(record.id) : familiar(parseReference(tag));

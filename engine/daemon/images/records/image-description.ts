@@ -5,7 +5,10 @@ import { normalize } from "../oci/platform.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { ImageRecord } from "./image-records.ts";
 
-/** What a record says of an image whose layers are in the store, apart from its names. `self`: its manifest, as it is stored. */
+/**
+ * The record of an image whose layers are in the store, without its names. The second parameter is its
+ * manifest, as stored.
+ */
 export function describeImage(
   store: ContentStore,
   { digest, size }: Pick<Descriptor, "digest" | "size">,

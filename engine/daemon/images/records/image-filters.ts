@@ -35,7 +35,10 @@ export function matchesFilters(
 
 export const filterKeys = ["reference", "dangling", "label", "before", "since"];
 
-/** The summary with only those names that a filter of references asks for, as Docker's `images NAME` shows them. */
+/**
+ * The summary with only those names that a filter of references asks for, as Docker's `images NAME` shows
+ * them.
+ */
 export function summaryOfMatching(record: ImageRecord, patterns: readonly string[]): ImageSummary {
   const matches = (name: string): boolean => matchesReference(parseReference(name), patterns);
   return summaryOf({

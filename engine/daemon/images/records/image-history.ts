@@ -3,7 +3,7 @@ import type { ImageHistoryEntry } from "../../../protocol/image.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { ImageRecord } from "./image-records.ts";
 
-/** What an image's configuration says of one step (image-spec config.md, "history"). */
+/** One step of an image's configuration (image-spec config.md, "history"). */
 interface Step {
   created?: unknown;
   created_by?: unknown;
@@ -13,7 +13,10 @@ interface Step {
 
 const missing = "<missing>";
 
-/** The steps that made an image, the newest first, with the layers that they made. `config`: the image's configuration. */
+/**
+ * The steps that made an image, the newest first, with the layers that they made. `config`: the image's
+ * configuration.
+ */
 export function historyOf(record: ImageRecord, config: Buffer): ImageHistoryEntry[] {
   const { history } = JSON.parse(config.toString("utf8")) as { history?: unknown };
   const steps = Array.isArray(history) ? history : [];
@@ -34,7 +37,7 @@ export function historyOf(record: ImageRecord, config: Buffer): ImageHistoryEntr
   return newest;
 }
 
-/** What an image's configuration says was said of it: its own comment, else its newest step's; "" for none. */
+/** The comment in an image's configuration: its own, else its newest step's; "" for none. */
 export function commentOf(store: ContentStore, id: Digest): string {
   try {
     const config = JSON.parse(store.readBlob(id).toString("utf8")) as { comment?: unknown; history?: Step[] };

@@ -13,14 +13,16 @@ export interface AttestationRecord {
   blobs: { digest: Digest; size: number }[];
 }
 
-/** What records/HEX.json holds: the one truth about which images there are. */
+/** The contents of records/HEX.json: the one truth about which images there are. */
 export interface ImageRecord {
   /** 2: the file ends with a checksum; 1: an earlier Mocker wrote it, without. */
   version: 1 | 2;
   /** Digest of the configuration. */
   id: Digest;
   manifest: { digest: Digest; mediaType: string; size: number };
-  /** Canonical reference with its tag → the digest that the tag named in its registry (an index's, perhaps). */
+  /**
+   * Canonical reference with its tag → the digest that the tag named in its registry (an index's, perhaps).
+   */
   tags: Record<string, Digest>;
   /** Canonical `name@digest` of registries. */
   repoDigests: string[];
@@ -31,7 +33,7 @@ export interface ImageRecord {
   os: string;
   variant: string;
   config: ImageRunConfig;
-  /** What the indexes that it was pulled by list about it. */
+  /** Attestations that the indexes list by which the image was pulled. Older versions stored none. */
   attestations?: AttestationRecord[];
   /** Counts the changes of records: of two that claim a tag, as a crash leaves them, the later one has it. */
   generation?: number;
@@ -55,7 +57,7 @@ export class ImageRecords {
     return this.#damaged;
   }
 
-  /** Reads the directory, and ends what a crash left half done. Only whoever has locked the store may. */
+  /** Reads the directory, and ends what a crash left half done. The caller holds the store's lock. */
   load(): void {
     this.#records.clear();
     this.#damaged = [];
@@ -106,7 +108,7 @@ export class ImageRecords {
     }
   }
 
-  /** Takes the record away for good; what becomes of its file until its garbage is gone is `tombstone`. */
+  /** Removes the record for good; its file is renamed to `tombstone` until the image's data is deleted. */
   delete(id: Digest, tombstone: string): void {
     renameSync(this.#path(id), tombstone);
     syncDirectory(this.#directory);
@@ -154,16 +156,19 @@ export function recordChain(record: ImageRecord): Digest {
 
 const maximumAttestations = 64;
 
-/** The record with attestations that have come; of very many, the oldest are let go of. */
-export function withAttestations(record: ImageRecord, brought: readonly AttestationRecord[]): ImageRecord {
-  if (brought.length === 0) return record;
+/** The record with further attestations; of very many, the oldest are dropped. */
+export function withAttestations(record: ImageRecord, added: readonly AttestationRecord[]): ImageRecord {
+  if (added.length === 0) return record;
   const known = (record.attestations ?? []).filter(({ digest }) =>
-    brought.every((one) => one.digest !== digest),
+    added.every((one) => one.digest !== digest),
   );
-  return { ...record, attestations: [...known, ...brought].slice(-maximumAttestations) };
+  return { ...record, attestations: [...known, ...added].slice(-maximumAttestations) };
 }
 
-/** The blobs of an image, in the order of a reader's wants; without a size where the record does not tell it. */
+/**
+ * The blobs of an image in the order in which readers need them; without a size where the record does not
+ * tell it.
+ */
 export function blobsOf(record: ImageRecord): { digest: Digest; size: number | undefined }[] {
   return [
     { digest: record.manifest.digest, size: record.manifest.size },

@@ -5,8 +5,8 @@ import type { ImageRecord } from "./image-records.ts";
 import { storedIndex } from "./stored-manifest.ts";
 
 /**
- * The image of a platform (`os/arch[/variant]`) that `text`, by which `record` was found, means: that one, or another that the same index lists
- * and that was pulled too. @throws NO_MATCHING_PLATFORM in Docker's words
+ * The image of a platform (`os/arch[/variant]`) that `text`, by which `record` was found, means: that one, or
+ * another that the same index lists and that was pulled too. @throws NO_MATCHING_PLATFORM in Docker's words
  */
 export function recordFor(
   store: ContentStore,

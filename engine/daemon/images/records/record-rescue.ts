@@ -8,8 +8,8 @@ import { describeImage } from "./image-description.ts";
 import type { ImageRecord } from "./image-records.ts";
 
 /**
- * Makes a damaged record again from what else the store has: the image's configuration, its manifest, and the names in index.json.
- * What registries called its digest is lost. Undefined if that is not enough.
+ * Makes a damaged record again from what else the store has: the image's configuration, its manifest, and the
+ * names in index.json. The digests by which registries know it are lost. Undefined if that is not enough.
  */
 export function rescueRecord(
   store: ContentStore,

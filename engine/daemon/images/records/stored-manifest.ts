@@ -17,7 +17,10 @@ export interface StoredManifest {
   layers: Descriptor[];
 }
 
-/** A manifest or index of the store; undefined when it is not there, or when what is there is none: an index may call anything so. */
+/**
+ * A manifest or index of the store; undefined when the blob is missing or is neither: an index may list any
+ * blob as a manifest.
+ */
 export function readManifest(store: ContentStore, digest: Digest, mediaType: string): Manifest | undefined {
   try {
     return parseManifest(store.readBlob(digest), mediaType, digest);
@@ -27,7 +30,7 @@ export function readManifest(store: ContentStore, digest: Digest, mediaType: str
   }
 }
 
-/** Undefined for what is no manifest or lacks a part. */
+/** A manifest of the store; undefined if it is none or a part of it is missing. */
 export function storedManifest(
   store: ContentStore,
   digest: Digest,
@@ -41,7 +44,10 @@ export function storedManifest(
   return { document: { digest, mediaType: type, bytes: store.readBlob(digest) }, config, layers };
 }
 
-/** What an index lists, each with what the store has of it; undefined if it is no index, or not there. */
+/**
+ * An index of the store, its children with as much as the store has of them; undefined if it is no index, or
+ * not there.
+ */
 export function storedIndex(
   store: ContentStore,
   digest: Digest,

@@ -14,8 +14,8 @@ export function isTombstone(name: string): boolean {
 }
 
 /**
- * Tombstones: records of removed images, kept in the ingest directory while the images' data is deleted, so that the next
- * engine ends a removal that a crash interrupted.
+ * Tombstones: records of removed images, kept in the ingest directory while the images' data is deleted, so
+ * that the next engine ends a removal that a crash interrupted.
  */
 export class Tombstones {
   readonly #store: ContentStore;
@@ -46,7 +46,10 @@ export class Tombstones {
     return swept;
   }
 
-  /** Ends the removals that a crash interrupted. Not to be called while a record cannot be read: nothing is swept then. */
+  /**
+   * Ends the removals that a crash interrupted. Not to be called while a record cannot be read: nothing is
+   * swept then.
+   */
   async recover(): Promise<void> {
     for (const name of this.#names()) {
       const path = join(this.#store.ingestDir, name);

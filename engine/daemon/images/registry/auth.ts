@@ -28,20 +28,23 @@ export function parseChallenges(header: string): Challenge[] {
   return challenges;
 }
 
-/** What goes into the Authorization header, and until when (milliseconds since 1970). */
+/** The Authorization header, and until when it holds (milliseconds since 1970). */
 export interface Authorization {
   header: string;
   expiresAt: number;
 }
 
-/** Tokens live at least a minute unless their server says otherwise (distribution, "Token Authentication Specification"). */
+/**
+ * Tokens live at least a minute unless their server says otherwise (distribution, "Token Authentication
+ * Specification").
+ */
 const defaultLifetimeSeconds = 60;
 const maximumTokenBytes = 1 << 20;
 const brokenServer =
   "The registry's token server is broken or set up wrongly: its administrator has to correct it.";
 
 export interface AuthorizeOptions {
-  /** What is wanted, e.g. `repository:library/alpine:pull`; the registry may ask for more. */
+  /** The scope that is wanted, e.g. `repository:library/alpine:pull`; the registry may ask for more. */
   scopes: readonly string[];
   /** Whether the registry itself is reached by https: then its token server must be too. */
   secure: boolean;
@@ -57,8 +60,8 @@ export interface AuthorizeOptions {
 export type Grant = Authorization & { refreshToken?: string };
 
 /**
- * Answers a registry's challenge: Basic with the user's name and password, Bearer with a token that the named token server gives
- * for the scopes.
+ * Answers a registry's challenge: Basic with the user's name and password, Bearer with a token that the named
+ * token server gives for the scopes.
  */
 export async function authorize(
   http: HttpClient,

@@ -9,7 +9,7 @@ import { refusal } from "./registry-errors.ts";
 import type { RegistryRequest } from "./registry-session.ts";
 
 export interface UploadOptions {
-  /** What the user pushes, e.g. `ghcr.io/a/b:1`, for messages. */
+  /** The reference that the user pushes, e.g. `ghcr.io/a/b:1`, for messages. */
   what: string;
   signal: AbortSignal;
   /** Repositories of the same registry that may have the blob already. */
@@ -23,18 +23,21 @@ export type UploadOutcome = { how: "exists" | "uploaded" } | { how: "mounted"; f
 
 /** Blobs up to here go in one request (distribution-spec, "POST then PUT"). */
 const monolithicBytes = 8 << 20;
-/** What a cut connection costs at most. */
+/** Bytes that a cut connection costs at most. */
 const chunkBytes = 64 << 20;
 const maximumFutileTries = 5;
 /** Registries move a blob into its place before they answer, which may take them a while. */
 const storingMs = 300_000;
 
-/** What a token must allow for writing into a repository. */
+/** The scope of a token for writing into a repository. */
 export function pushScope({ path }: Repository): string {
   return `repository:${path}:pull,push`;
 }
 
-/** Brings a file into a registry as a blob, unless it is there: asked for, mounted from another repository, or uploaded. */
+/**
+ * Makes a file a blob of a registry's repository: it is there already, is mounted from another repository, or
+ * is uploaded.
+ */
 export class BlobUpload {
   readonly #client: RegistryClient;
   readonly #repository: Repository;

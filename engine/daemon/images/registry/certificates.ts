@@ -4,7 +4,9 @@ import { delimiter, join } from "node:path";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { MockerError } from "../../../protocol/errors.ts";
 
-/** Where distributions keep the authorities that their administrator trusts (Go's crypto/x509/root_linux.go). */
+/**
+ * Where distributions keep the authorities that their administrator trusts (Go's crypto/x509/root_linux.go).
+ */
 const systemBundles = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
@@ -30,9 +32,10 @@ const contexts = new Map<string, SecureContext>();
 const maximumContexts = 32;
 
 /**
- * Whom a registry's connection trusts and how it identifies itself: the system's authorities (or those of SSL_CERT_FILE,
- * SSL_CERT_DIR), NODE_EXTRA_CA_CERTS, and from each directory of `directories` what is in `HOST[:PORT]`: authorities in `*.crt`, and
- * client certificates in `*.cert`, each with its `.key` (docs.docker.com/engine/security/certificates).
+ * Whom a registry's connection trusts and how it identifies itself: the system's authorities (or those of
+ * SSL_CERT_FILE, SSL_CERT_DIR), NODE_EXTRA_CA_CERTS, and from each directory of `directories` what is in
+ * `HOST[:PORT]`: authorities in `*.crt`, and client certificates in `*.cert`, each with its `.key`
+ * (docs.docker.com/engine/security/certificates).
  *
  * @param verify false: nobody is asked for, so that no authorities are read
  * @throws INVALID_ARGUMENT for files that cannot be used

@@ -4,9 +4,9 @@ import { MockerError } from "../../../protocol/errors.ts";
 const helperTimeoutMs = 30_000;
 
 /**
- * Runs github.com/docker/docker-credential-helpers' protocol: `docker-credential-NAME ACTION`, a line on standard input,
- * what it says on standard output. undefined: "credentials not found", which is no error. The input may be a secret: it is
- * neither logged nor an argument, and the program's output is not quoted.
+ * Runs github.com/docker/docker-credential-helpers' protocol: `docker-credential-NAME ACTION`, a line on
+ * standard input, what it says on standard output. undefined: "credentials not found", which is no error. The
+ * input may be a secret: it is neither logged nor an argument, and the program's output is not quoted.
  *
  * @throws UNAUTHORIZED
  */

@@ -6,7 +6,7 @@ import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { runHelper } from "./credential-helper.ts";
 
-/** What a registry is shown. */
+/** A log-in for a registry. */
 export type Credential =
   | { kind: "basic"; username: string; password: string }
   /** An OAuth2 refresh token, for the token server only. */
@@ -18,8 +18,8 @@ export type Credential =
 const hubKey = "https://index.docker.io/v1/";
 
 /**
- * The credentials that `docker login` left: `config.json` in $DOCKER_CONFIG or ~/.docker, with `auths`, `credHelpers` and
- * `credsStore`. Read afresh for each question, so that a new login counts at once.
+ * The credentials that `docker login` left: `config.json` in $DOCKER_CONFIG or ~/.docker, with `auths`,
+ * `credHelpers` and `credsStore`. Read afresh for each question, so that a new login counts at once.
  *
  * @param domain as in a reference, e.g. `docker.io` or `localhost:5000`
  */
@@ -48,7 +48,7 @@ function member(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-/** What Docker's file calls a registry. */
+/** The key of a registry in Docker's config.json. */
 export function keyOf(domain: string): string {
   return domain === "docker.io" ? hubKey : domain;
 }
@@ -109,7 +109,7 @@ async function askHelper(
     : { kind: "basic", username, password: secret };
 }
 
-/** What keeps a domain's credentials, if not the file itself. */
+/** The credential helper of a domain, if its credentials are not in the file itself. */
 function helperOf(root: Record<string, unknown>, key: string, domain: string): string | undefined {
   const helper = member(root.credHelpers)[key] ?? member(root.credHelpers)[domain] ?? root.credsStore;
   return typeof helper === "string" && helper !== "" ? helper : undefined;
@@ -152,8 +152,9 @@ function serially<T>(change: () => Promise<T>): Promise<T> {
   return next;
 }
 
-/** As `docker login`: keeps credentials with the helper that is configured, else in the file. Returns the file's path if
- * it holds them now and did not before.
+/**
+ * As `docker login`: keeps credentials with the helper that is configured, else in the file. Returns the
+ * file's path if it holds them now and did not before.
  */
 export function storeCredential(
   domain: string,
@@ -206,7 +207,7 @@ export function eraseCredential(domain: string, environment: NodeJS.ProcessEnv =
   });
 }
 
-/** As Docker writes it. What a link leads to is replaced, not the link. */
+/** Writes config.json as Docker does. The target of a link is replaced, not the link. */
 function writeConfig(path: string, config: Record<string, unknown>): void {
   let target = path;
   try {

@@ -9,18 +9,21 @@ import { trustOf } from "./certificates.ts";
 import { proxyFor } from "./proxy.ts";
 import { defaultSettings, type RegistrySettings } from "./registry-settings.ts";
 
-/** A failure after which the same request may succeed: a cut or stalled connection, a server that is overloaded. */
+/**
+ * A failure after which the same request may succeed: a cut or stalled connection, a server that is
+ * overloaded.
+ */
 export class TransientError extends Error {
-  /** Nobody listens there, or there is no way to it. */
+  /** The address has no listener, or no route leads to it. */
   get refused(): boolean {
     const { code } = (this.cause ?? {}) as NodeJS.ErrnoException;
     return /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/.test(code ?? "");
   }
-  /** It took too long. */
+  /** The request took too long. */
   readonly timeout: boolean;
   /** The server's answer, if it gave one. */
   readonly status: number | undefined;
-  /** What the server asked for. */
+  /** The wait that the server asked for. */
   readonly retryAfterMs: number | undefined;
   constructor(
     message: string,

@@ -8,7 +8,10 @@ import { unreachable } from "./registry-errors.ts";
 import { RegistrySession } from "./registry-session.ts";
 import { isInsecure, isLoopback, readSettings } from "./registry-settings.ts";
 
-/** The registry that a user means with `mocker login SERVER`: a host, perhaps with scheme and path; "" for Docker Hub. */
+/**
+ * The registry that a user means with `mocker login SERVER`: a host, perhaps with scheme and path; "" for
+ * Docker Hub.
+ */
 export function loginDomain(server: string): string {
   const host = server
     .trim()
@@ -26,7 +29,9 @@ function environmentOf(dockerConfig: string | undefined): NodeJS.ProcessEnv {
   return dockerConfig === undefined ? process.env : { ...process.env, DOCKER_CONFIG: dockerConfig };
 }
 
-/** Checks a name and a password with their registry, then keeps them. @throws UNAUTHORIZED, in Docker's words */
+/**
+ * Checks a name and a password with their registry, then keeps them. @throws UNAUTHORIZED, in Docker's words
+ */
 export async function login(
   params: RegistryLoginParams,
   options: RegistryOptions,

@@ -3,10 +3,10 @@ import { MockerError } from "../../../protocol/errors.ts";
 import { inNetwork, isLoopback, type RegistrySettings } from "./registry-settings.ts";
 
 /**
- * The proxy for a request, undefined for none: by the settings, else by HTTP_PROXY, HTTPS_PROXY and NO_PROXY, upper or
- * lower case. The rules are those of Go's golang.org/x/net/http/httpproxy, which Docker documents: loopback hosts never
- * go through a proxy; NO_PROXY lists names (with their subdomains), `.names` (only those), addresses, networks and `*`,
- * each but networks with a port or without.
+ * The proxy for a request, undefined for none: by the settings, else by HTTP_PROXY, HTTPS_PROXY and NO_PROXY,
+ * upper or lower case. The rules are those of Go's golang.org/x/net/http/httpproxy, which Docker documents:
+ * loopback hosts never go through a proxy; NO_PROXY lists names (with their subdomains), `.names` (only
+ * those), addresses, networks and `*`, each but networks with a port or without.
  *
  * @throws INVALID_ARGUMENT for a proxy that is no http or https URL
  */

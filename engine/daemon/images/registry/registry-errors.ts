@@ -6,10 +6,10 @@ import { type HttpResponse, readBody, TransientError } from "./http.ts";
 
 type Repository = Pick<Reference, "domain" | "path">;
 
-/** What a request was for. */
+/** The purpose of a request. */
 export interface Purpose {
   action: "pull" | "push";
-  /** What is asked for, e.g. `alpine:3.20`. */
+  /** The object that is asked for, e.g. `alpine:3.20`. */
   what: string;
   /** Also what is asked for is a manifest: what is not there is no tag of the repository. */
   manifest?: boolean;
@@ -92,7 +92,7 @@ function loginHost({ domain }: Repository): string {
   return domain === "docker.io" ? "" : domain;
 }
 
-/** The same error, with what the user typed somewhere in it. */
+/** Puts the reference that the user typed into an error, unless it is there. */
 export function naming(error: unknown, typed: string): unknown {
   if (!(error instanceof MockerError)) return error;
   const { code, message, hint, details } = error;
@@ -107,7 +107,7 @@ export function naming(error: unknown, typed: string): unknown {
 
 const unknownAuthority =
   /^(UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_UNTRUSTED)/;
-/** What OpenSSL makes of an answer in plain text. */
+/** OpenSSL's error for an answer in plain text. */
 const plainAnswer = /wrong version number|packet length too long|http request|ERR_SSL_WRONG_VERSION_NUMBER/i;
 
 /** Why a registry, or whoever has `wanted`, cannot be spoken to: Go's words, as Docker's users know them. */

@@ -38,7 +38,7 @@ export interface RegistryRequest {
   method?: NonNullable<HttpOptions["method"]>;
   /** Below `/v2/`, or a whole URL that the registry has given. */
   target: string | URL;
-  /** What is wanted of whom, e.g. `repository:library/alpine:pull`. */
+  /** Scope and resource, e.g. `repository:library/alpine:pull`. */
   scopes: string[];
   headers?: Record<string, string>;
   /** Made anew for each try. */
@@ -50,7 +50,10 @@ export interface RegistryRequest {
 }
 
 const maximumRedirects = 5;
-/** Of one request: for the token that it needs, and for the one that ended in the meantime. */
+/**
+ * Attempts of one request to log in: for the token that it needs, and for the one that expired in the
+ * meantime.
+ */
 const maximumChallenges = 2;
 
 /** Requests to registries: where they are, authorization, redirects, retries. */
@@ -248,7 +251,10 @@ export class RegistrySession {
     );
   }
 
-  /** Where a registry is, with a slash at the end. A host that may be insecure is asked by https first, as Docker does. */
+  /**
+   * Where a registry is, with a slash at the end. A host that may be insecure is asked by https first, as
+   * Docker does.
+   */
   base(endpoint: Endpoint, signal: AbortSignal | undefined): Promise<URL> {
     if (endpoint.url) return Promise.resolve(endpoint.url);
     const { domain } = endpoint;

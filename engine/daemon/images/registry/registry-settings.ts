@@ -7,7 +7,10 @@ import { MockerError } from "../../../protocol/errors.ts";
 export interface RegistrySettings {
   /** Asked for images of Docker Hub before the Hub itself, in this order. */
   mirrors: URL[];
-  /** Hosts (`name`, `name:port`) and networks (`10.0.0.0/8`) that may be spoken to by http or with any certificate. */
+  /**
+   * Hosts (`name`, `name:port`) and networks (`10.0.0.0/8`) that may be spoken to by http or with any
+   * certificate.
+   */
   insecureRegistries: string[];
   /** Layers on their way at once in one pull. */
   maxConcurrentDownloads: number;
@@ -32,8 +35,8 @@ export const defaultSettings: RegistrySettings = {
 const maximumConcurrency = 64;
 
 /**
- * Reads `engine.json` in `directory`; without the file everything has its default. Read afresh for each pull or push, so that a
- * change counts at once. @throws INVALID_ARGUMENT naming the file and the key
+ * Reads `engine.json` in `directory`; without the file everything has its default. Read afresh for each pull
+ * or push, so that a change counts at once. @throws INVALID_ARGUMENT naming the file and the key
  */
 export function readSettings(directory: string | undefined): RegistrySettings {
   if (directory === undefined) return defaultSettings;

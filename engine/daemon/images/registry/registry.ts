@@ -93,8 +93,8 @@ export class RegistryClient {
   }
 
   /**
-   * A blob from byte `offset` on. The caller verifies it. `start` is where the stream begins: 0 if the server ignores
-   * ranges.
+   * A blob from byte `offset` on. The caller verifies it. `start` is where the stream begins: 0 if the server
+   * ignores ranges.
    */
   async blob(
     repository: Repository,
@@ -225,7 +225,7 @@ export class RegistryClient {
   }
 }
 
-/** What a token must allow for reading a repository. */
+/** The scope of a token for reading a repository. */
 export function pullScope({ path }: Repository): string {
   return `repository:${path}:pull`;
 }

@@ -8,7 +8,10 @@ const filterKeys = ["is-automated", "is-official", "stars"];
 const defaultLimit = 25;
 const maximumPages = 20;
 
-/** Searches Docker Hub, or, with `HOST/TERM`, another registry: by the search of Docker's first API, else in its catalogue. */
+/**
+ * Searches Docker Hub, or, with `HOST/TERM`, another registry: by the search of Docker's first API, else in
+ * its catalogue.
+ */
 export async function search(
   params: ImageSearchParams,
   options: RegistryOptions,

@@ -61,8 +61,8 @@ export class ImageRoots {
   }
 
   /**
-   * Part of the image's root file system as a tar archive. `path` is absolute, and called `name` there; both are binary strings. See
-   * {@link runArchiveJob} for what it throws.
+   * Part of the image's root file system as a tar archive. `path` is absolute, and called `name` there; both
+   * are binary strings. See {@link runArchiveJob} for what it throws.
    */
   async *archive(
     record: ImageRecord,
@@ -75,7 +75,7 @@ export class ImageRoots {
     yield* runArchiveJob({ op: "archive", layers, path, name, followLink });
   }
 
-  /** Converts again what deferred-sync.ts had to throw away. */
+  /** Converts layers again that deferred-sync.ts had to throw away. */
   async #restoreLayers(record: ImageRecord): Promise<void> {
     const name = nameOf(record);
     const lost: BlobSource = {
@@ -130,7 +130,7 @@ export class ImageRoots {
     return existsSync(path) ? path : undefined;
   }
 
-  /** What a store worker needs to know of the image's tree. */
+  /** The part of a store worker's job that describes the image's tree. */
   treeOf(record: ImageRecord): Pick<StoreJob, "layers" | "privileged"> {
     const count = record.layers.length;
     return {

@@ -11,7 +11,7 @@ export interface MergeLayer {
   name: string;
 }
 
-/** What an image's file system takes. */
+/** The size of an image's file system. */
 export interface RootResult {
   metadataBytes: number;
   /** Numbers of the layers whose data the file system refers to, in the order of their extents. */
@@ -20,8 +20,9 @@ export interface RootResult {
 }
 
 /**
- * Merges the layers of an image, bottom first, in the thread pool. It can begin while upper layers are still on their way, because a
- * merge takes longer than the last layer's conversion. Errors name the layer: IMAGE_INVALID, STATE_CORRUPT.
+ * Merges the layers of an image, bottom first, in the thread pool. A merge can begin while upper layers are
+ * still on their way, because it takes longer than the last layer's conversion. Errors name the layer:
+ * IMAGE_INVALID, STATE_CORRUPT.
  */
 export class LayerMerge {
   readonly #merge = new RootMerge();
@@ -31,7 +32,7 @@ export class LayerMerge {
   /** Applies those of `layers` that are not applied yet: earlier calls had the first of them. */
   apply(layers: readonly MergeLayer[]): Promise<void> {
     this.#last = this.#last.then(() => this.#apply(layers));
-    // Whoever asks for the whole is told.
+    // The rejection reaches the caller of write() or tree().
     this.#last.catch(() => {});
     return this.#last;
   }

@@ -39,12 +39,12 @@ const typeBits: Record<number, number> = {
 };
 
 /**
- * Writes a tree of an image as real files into `directory`, which must not exist. Nothing of the image is ever followed:
- * every directory is one that was made here a moment before, and files are made exclusively.
+ * Writes a tree of an image as real files into `directory`, which must not exist. Nothing of the image is
+ * ever followed: every directory is one that was made here a moment before, and files are made exclusively.
  *
- * For an ordinary user everything belongs to the user, devices are left out, directories stay accessible to the user (u+rwx), and attributes
- * that need privileges are left out. Setuid bits are kept: the store is closed to other users. Runs to its end: not on the
- * engine's main thread.
+ * For an ordinary user everything belongs to the user, devices are left out, directories stay accessible to
+ * the user (u+rwx), and attributes that need privileges are left out. Setuid bits are kept: the store is
+ * closed to other users. Runs to its end: not on the engine's main thread.
  */
 export function materialize(root: Inode, directory: string, options: MaterializeOptions): void {
   const { privileged } = options;
@@ -109,7 +109,7 @@ export function materialize(root: Inode, directory: string, options: Materialize
         } else {
           if (!privileged && inode.kind !== kind.fifo) continue;
           const name8 = utf8(bytes(path));
-          // The call takes UTF-8 only; a device with another name is none that anybody needs.
+          // mknod of the addon takes UTF-8 only; devices with other names are left out.
           if (name8 === undefined) continue;
           mknod(name8, (typeBits[inode.kind] ?? 0) | 0o600, inode.deviceMajor, inode.deviceMinor);
           if (privileged) lchownSync(bytes(path), inode.uid, inode.gid);
@@ -132,7 +132,9 @@ export function materialize(root: Inode, directory: string, options: Materialize
   }
 }
 
-/** False where the file system allows no more names of one file (ext4: 65,000): then there has to be a copy. */
+/**
+ * False where the file system allows no more names of one file (ext4: 65,000): then there has to be a copy.
+ */
 function link(existing: Buffer, path: Buffer): boolean {
   try {
     linkSync(existing, path);
@@ -149,7 +151,10 @@ function utf8(bytes: Buffer): string | undefined {
   return Buffer.from(text).equals(bytes) ? text : undefined;
 }
 
-/** ext4 has one block for those of a file that do not fit into its inode; then ENOSPC says nothing of the disk. */
+/**
+ * ext4 has one block for a file's attributes that do not fit into its inode: ENOSPC may mean that it is full,
+ * not the disk.
+ */
 const certainXattrBytes = 2048;
 
 function setXattrs(path: Buffer, inode: Inode, { privileged }: MaterializeOptions): void {
@@ -171,7 +176,10 @@ function setXattrs(path: Buffer, inode: Inode, { privileged }: MaterializeOption
   }
 }
 
-/** What `directory` has that `materialize` would not make of the tree, or has not; undefined if it is the same. */
+/**
+ * The first difference between `directory` and what `materialize` would make of the tree; undefined if there
+ * is none.
+ */
 export function compareRoot(root: Inode, directory: string, options: MaterializeOptions): string | undefined {
   const paths = new LongPaths();
   const bytes = (path: string): Buffer => Buffer.from(paths.reach(path), "latin1");

@@ -19,7 +19,7 @@ export interface RootDisk {
   files: string[];
 }
 
-/** What roots/HEX.json holds. */
+/** The contents of roots/HEX.json. */
 interface RootRecord extends RootResult {
   version: 1;
   diffIds: Digest[];
@@ -35,8 +35,8 @@ export class RootStore {
   }
 
   /**
-   * The chain's disk, made if it is not there. `name` is the image's, for messages; `merge` may have the chain's first layers
-   * already.
+   * The chain's disk, made if it is not there. `name` is the image's, for messages; `merge` may have the
+   * chain's first layers already.
    */
   async disk(chain: Digest, diffIds: readonly Digest[], name: string, merge?: LayerMerge): Promise<RootDisk> {
     const known = this.#known(chain);
@@ -52,7 +52,7 @@ export class RootStore {
   /** Merges the first `count` layers of a chain, which are in the store, if its disk will have to be made. */
   ahead(chain: Digest, diffIds: readonly Digest[], count: number, name: string, merge: LayerMerge): void {
     if (this.#flights.has(chain) || this.#known(chain)) return;
-    // Whoever asks for the disk is told what went wrong.
+    // The caller of disk() gets the error.
     merge.apply(this.#layers(diffIds, name).slice(0, count)).catch(() => {});
   }
 
@@ -72,7 +72,10 @@ export class RootStore {
     });
   }
 
-  /** What is wrong with a chain's disk as far as records and sizes tell; undefined if nothing, or if there is none yet. */
+  /**
+   * The fault of a chain's disk as far as records and sizes tell; undefined for none, or if there is no disk
+   * yet.
+   */
   fault(chain: Digest): string | undefined {
     const paths = this.#paths(chain);
     if (![paths.vmdk, paths.record, paths.metadata].some(existsSync)) return undefined;
@@ -89,7 +92,7 @@ export class RootStore {
       : "its descriptor is damaged";
   }
 
-  /** The same by making the disk again and comparing. */
+  /** The fault of a chain's disk, found by making the disk again and comparing. */
   async deepFault(chain: Digest, diffIds: readonly Digest[], name: string): Promise<string | undefined> {
     const paths = this.#paths(chain);
     const known = readRecord(paths.record);
@@ -109,7 +112,8 @@ export class RootStore {
   /** Throws a chain's disk away; the next start makes it again. VMs that run keep it. */
   forget(chain: Digest): void {
     const { vmdk, record, metadata } = this.#paths(chain);
-    // At once, so that nobody makes it again in between; the mark first, which must not be that of the next one.
+    // At once, so that nobody makes it again in between; the mark first, which must not be that of the next
+    // one.
     for (const path of [vmdk.replace(/vmdk$/, "synced"), vmdk, record, metadata])
       rmSync(path, { force: true });
   }
@@ -192,7 +196,7 @@ function recordOf(diffIds: readonly Digest[], { metadataBytes, extents, inodes }
   return { version: 1, diffIds: [...diffIds], metadataBytes, extents, inodes };
 }
 
-/** Undefined for what is damaged as far as can be seen: VMs are given the files that it names. */
+/** The record in a file; undefined if it looks damaged: VMs are given the files that it names. */
 function readRecord(path: string): RootRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(path, "utf8")) as RootRecord;

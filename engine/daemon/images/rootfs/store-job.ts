@@ -1,6 +1,6 @@
 import type { MergeLayer } from "./layer-merge.ts";
 
-/** What the engine's main thread and a store worker say to each other: one job for each worker. */
+/** Messages between the engine's main thread and a store worker, which does one job. */
 interface ImageTree {
   /** Bottom layer first. */
   layers: MergeLayer[];
@@ -29,7 +29,7 @@ export interface ArchiveJob extends ImageTree {
   /** Absolute. */
   path: string;
   followLink: boolean;
-  /** What the path's end is called in the archive. */
+  /** Name of the path's end in the archive. */
   name: string;
   /** An Int32 of pieces that may be sent: the worker takes one for each and waits for more at 0. */
   credit: SharedArrayBuffer;

@@ -13,7 +13,10 @@ const heapMiB = 2_048;
 /** Pieces of an archive on their way from a thread. */
 const archivePieces = 4;
 
-/** Does a job in a thread of its own; the engine serves its clients meanwhile. Returns what the job found, if anything. */
+/**
+ * Does a job in a thread of its own; the engine serves its clients meanwhile. Returns what the job found, if
+ * anything.
+ */
 export function runStoreJob(job: StoreJob, signal?: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -38,8 +41,8 @@ export function runStoreJob(job: StoreJob, signal?: AbortSignal): Promise<string
 }
 
 /**
- * An archive that a thread of its own makes, as fast as it is read; the thread ends with the generator. Throws an error whose code is
- * ENOENT, ENOTDIR or ELOOP for a path that leads nowhere.
+ * An archive that a thread of its own makes, as fast as it is read; the thread ends with the generator.
+ * Throws an error whose code is ENOENT, ENOTDIR or ELOOP for a path that leads nowhere.
  */
 export async function* runArchiveJob(job: Omit<ArchiveJob, "credit">): AsyncGenerator<Buffer> {
   const credit = new Int32Array(new SharedArrayBuffer(4));

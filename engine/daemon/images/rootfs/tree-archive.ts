@@ -15,9 +15,10 @@ const types: Partial<Record<Kind, TarType>> = {
 };
 
 /**
- * Writes part of an image's tree as a tar archive, in the order of names: `top`, called `name`, and what is below it, with owners,
- * modes, times to the nanosecond, devices, extended attributes (SCHILY.xattr) and hard links as such. Names are binary strings. `put` gets
- * pieces of a quarter of a MiB and may keep them. Runs to its end: not on the engine's main thread.
+ * Writes part of an image's tree as a tar archive, in the order of names: `top`, called `name`, and what is
+ * below it, with owners, modes, times to the nanosecond, devices, extended attributes (SCHILY.xattr) and hard
+ * links as such. Names are binary strings. `put` gets pieces of a quarter of a MiB and may keep them. Runs to
+ * its end: not on the engine's main thread.
  */
 export function archiveTree(
   top: Inode,

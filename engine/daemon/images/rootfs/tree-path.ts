@@ -1,7 +1,7 @@
 import { kind } from "../layers/layer-index.ts";
 import type { Inode } from "./tree.ts";
 
-/** What Linux follows before it says ELOOP. */
+/** Symbolic links that Linux follows before it says ELOOP. */
 const maximumSymlinks = 40;
 
 /** Why a path leads to nothing, as Linux calls it. */
@@ -15,8 +15,8 @@ export class PathError extends Error {
 }
 
 /**
- * What an absolute path names below an image's root directory, in binary strings. Links on the way are followed inside of the tree, the last part only
- * with `followLast` or a slash behind it. Throws PathError.
+ * Finds the inode of an absolute path (a binary string) below an image's root directory. Links on the way are
+ * followed inside of the tree, the last part only with `followLast` or a slash behind it. @throws PathError
  */
 export function lookUp(root: Inode, path: string, followLast: boolean): Inode {
   const pending = path.split("/").reverse();

@@ -1,12 +1,15 @@
 import { Attributes, type Kind, kind } from "../layers/layer-index.ts";
 
-/** A file, directory, link or device of an image, apart from its names. Strings are binary ones, see layer-index.ts. */
+/**
+ * A file, directory, link or device of an image, apart from its names. Strings are binary ones, see
+ * layer-index.ts.
+ */
 export class Inode extends Attributes {
   /** Never a whiteout, an opaque mark or a hard link. */
   readonly kind: Kind;
   /** Number of the layer whose data has the contents, at `dataOffset`. */
   readonly dataLayer: number;
-  /** Names of a file; of a directory it means nothing. */
+  /** Number of a file's names; meaningless for directories. */
   readonly links: number;
   /** By name, sorted; only directories have children. */
   readonly children: Map<string, Inode> | undefined;
@@ -20,7 +23,7 @@ export class Inode extends Attributes {
   }
 }
 
-/** What comes before each entry of a listing. */
+/** Bytes before each entry of a listing. */
 const prefixBytes = 16;
 
 /** The root directory of a tree in the format of native/codec/src/listing.rs. */

@@ -8,8 +8,9 @@ export interface Extent {
 const sectorBytes = 512;
 
 /**
- * The descriptor of a VMDK disk that joins files without copying them. It says what libkrun's reader (the crate imago,
- * src/vmdk) takes, which fails for any key that it does not know, for more than 2 MiB, and for a quotation mark in a name.
+ * The descriptor of a VMDK disk that joins files without copying them. The text is what libkrun's reader (the
+ * crate imago, src/vmdk) takes, which fails for any key that it does not know, for more than 2 MiB, and for a
+ * quotation mark in a name.
  */
 export function vmdkDescriptor(extents: readonly Extent[]): string {
   const lines = [

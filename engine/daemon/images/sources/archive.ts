@@ -14,7 +14,7 @@ interface Member {
   size: number;
 }
 
-/** More members than any archive of images has. */
+/** Far more members than real archives of images have. */
 const maximumMembers = 100_000;
 
 /** A tar archive on disk whose members are read where they lie. */
@@ -54,7 +54,10 @@ export class Archive {
     return await Archive.#take(handle, path, undefined, temporaryDirectory, signal);
   }
 
-  /** Like {@link open}, for an archive that comes as a stream: it is kept in `temporaryDirectory` until {@link close}. */
+  /**
+   * Like {@link open}, for an archive that comes as a stream: it is kept in `temporaryDirectory` until {@link
+   * close}.
+   */
   static async receive(
     chunks: AsyncIterable<Buffer>,
     name: string,
@@ -73,7 +76,10 @@ export class Archive {
     return await Archive.#take(handle, name, received, temporaryDirectory, signal);
   }
 
-  /** The handle, and the file if it was `received`, are the archive's to close and remove, also after a failure. */
+  /**
+   * The handle, and the file if it was `received`, are the archive's to close and remove, also after a
+   * failure.
+   */
   static async #take(
     file: FileHandle,
     name: string,

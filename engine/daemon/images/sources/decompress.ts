@@ -11,7 +11,7 @@ import { spool } from "./spool.ts";
 
 export type Compression = "none" | "gzip" | "zstd" | "bzip2" | "xz";
 
-/** As many bytes as {@link compressionOf} wants to see. */
+/** Number of bytes that {@link compressionOf} looks at. */
 export const magicBytes = 6;
 
 const pieceBytes = 1024 * 1024;
@@ -32,7 +32,8 @@ export async function compressionIn(file: FileHandle): Promise<Compression> {
 }
 
 /**
- * Writes the uncompressed data of a compressed file into a new one, which is left there half written by a failure.
+ * Writes the uncompressed data of a compressed file into a new one, which is left there half written by a
+ * failure.
  * @param name what the file is called in messages
  * @throws MockerError IMAGE_INVALID for damaged data; the signal's reason; the system's errors
  */
@@ -55,7 +56,10 @@ export async function decompress(
   }
 }
 
-/** The SHA-256 digests of the data in a file and of that data uncompressed, if it is compressed with gzip or zstd. */
+/**
+ * The SHA-256 digests of the data in a file and of that data uncompressed, if it is compressed with gzip or
+ * zstd.
+ */
 export interface BlobDigests {
   digest: Digest;
   diffId: Digest;
@@ -103,17 +107,18 @@ function invalid(name: string, cause: TarError): MockerError {
   return new MockerError("IMAGE_INVALID", `${name} is no valid archive: ${cause.message}`, { cause });
 }
 
-/** What `xz -9` asks for is an eighth of it. */
+/** `xz -9` asks for an eighth of this. */
 const limits = { xz: ["--memlimit-decompress=512MiB"], bzip2: [] };
 
-/** As dockerd, which has no decoder of its own for these either. */
+/** Decompresses with the program of that name. dockerd, too, starts `xz`; its bzip2 decoder is its own. */
 async function* byProgram(
   file: FileHandle,
   program: "bzip2" | "xz",
   name: string,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  // It reads from the beginning, because whoever else reads from this handle names positions.
+  // The program reads from the file's beginning: other readers of this handle name positions and do not move
+  // its offset.
   const stdio: StdioOptions = [file.fd, "pipe", "pipe"];
   const child = spawn(program, ["-d", "-c", ...limits[program]], { stdio, signal }) as ChildProcessByStdio<
     null,

@@ -10,9 +10,9 @@ import {
 } from "../oci/manifest.ts";
 import { formatPlatform, match, type Platform } from "../oci/platform.ts";
 
-/** An image somewhere outside of the store, ready to be brought in. */
+/** An image somewhere outside of the store, ready to be ingested. */
 export interface ImageSource {
-  /** What the user calls it, for messages. */
+  /** The name that the user gave it, for messages. */
   name: string;
   blobs: BlobSource;
   /** The manifest or index to begin with. */
@@ -21,9 +21,12 @@ export interface ImageSource {
   manifest(digest: Digest, signal: AbortSignal): Promise<{ bytes: Buffer; contentType: string }>;
   /** Canonical references (`docker.io/library/alpine:latest`) that the image gets. */
   tags: string[];
-  /** Layers on their way at once, if the source has a limit of its own. */
+  /** Layers fetched at once, if the source has a limit of its own. */
   concurrency?: number;
-  /** `docker.io/library/alpine`, for the digest that a registry knows the image by; undefined for local sources. */
+  /**
+   * `docker.io/library/alpine`, for the digest that a registry knows the image by; undefined for local
+   * sources.
+   */
   repository: string | undefined;
 }
 
@@ -31,7 +34,7 @@ const maximumNesting = 3;
 const maximumAttestations = 16;
 
 export interface ResolvedManifest {
-  /** What the index that listed it lists about it. */
+  /** Attestations about the manifest in the index that lists it. */
   attestations: Descriptor[];
   bytes: Buffer;
   digest: Digest;
@@ -85,7 +88,7 @@ export async function resolveManifest(
   throw invalidImage(source.name, `indexes are nested more than ${maximumNesting} deep`);
 }
 
-/** Of an index's manifests those that are BuildKit's attestations of the manifest `image`. */
+/** BuildKit's attestations of the manifest `image`, from an index's manifests. */
 function attestationsOf(manifests: readonly Descriptor[], image: Digest): Descriptor[] {
   return manifests
     .filter(

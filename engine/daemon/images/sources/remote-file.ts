@@ -11,8 +11,9 @@ const maximumRedirects = 10;
 export type OnBytes = (bytes: { currentBytes: number; totalBytes?: number }) => void;
 
 /**
- * A file from the network, for `import URL`, through the same proxies and with the same authorities as registries. Redirects are followed;
- * a name and password in the URL go to its own scheme, host and port only. @throws INVALID_ARGUMENT, REGISTRY_UNREACHABLE, REGISTRY_ERROR in Docker's words
+ * A file from the network, for `import URL`, through the same proxies and with the same authorities as
+ * registries. Redirects are followed; a name and password in the URL go to its own scheme, host and port
+ * only. @throws INVALID_ARGUMENT, REGISTRY_UNREACHABLE, REGISTRY_ERROR in Docker's words
  */
 export async function* remoteFile(
   source: string,
@@ -88,7 +89,7 @@ async function open(
   }
 }
 
-/** What is no percent-encoding stands for itself. */
+/** A part of a URL without its percent-encoding; if that is invalid, as it is. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -15,8 +15,8 @@ interface ArchivedImage {
 }
 
 /**
- * `docker-archive:FILE[:REF]`: what `docker save` and `podman save` write. Its layers are mostly plain tars; the images get
- * OCI manifests made here.
+ * `docker-archive:FILE[:REF]`: what `docker save` and `podman save` write. Its layers are mostly plain tars;
+ * the images get OCI manifests made here.
  */
 export async function dockerArchiveSources(
   text: string,

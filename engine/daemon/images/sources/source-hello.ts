@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { arch } from "node:os";
-import { pack } from "tar-stream";
+import { plainTarHeader, tarEnd, tarPadding } from "../../../common/tar/tar-writer.ts";
 import { type Digest, digestOf } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { memoryBlobs } from "../oci/blob-source.ts";
@@ -19,7 +19,7 @@ export async function helloSource(programPath: string): Promise<ImageSource> {
       cause: error,
     });
   });
-  const layer = await makeTar([
+  const layer = makeTar([
     { name: "hello", mode: 0o755, contents: program },
     { name: "etc/", mode: 0o755 },
     {
@@ -75,15 +75,11 @@ export async function helloSource(programPath: string): Promise<ImageSource> {
   };
 }
 
-async function makeTar(entries: { name: string; mode: number; contents?: Buffer }[]): Promise<Buffer> {
-  const tar = pack();
-  for (const { name, mode, contents } of entries) {
-    const header = { name, mode, mtime: new Date(0), uid: 0, gid: 0 };
-    if (contents) tar.entry({ ...header, type: "file", size: contents.length }, contents);
-    else tar.entry({ ...header, type: "directory" });
-  }
-  tar.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks);
+function makeTar(entries: { name: string; mode: number; contents?: Buffer }[]): Buffer {
+  const members = entries.flatMap(({ name, mode, contents = Buffer.alloc(0) }) => [
+    plainTarHeader(name, mode, contents.length),
+    contents,
+    Buffer.alloc(tarPadding(contents.length)),
+  ]);
+  return Buffer.concat([...members, tarEnd]);
 }

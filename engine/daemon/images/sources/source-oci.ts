@@ -29,7 +29,7 @@ export async function ociLayoutSource(text: string): Promise<ImageSource> {
     const found = await stat(file).catch(() => {
       throw new MockerError("IMAGE_INVALID", `${path}: ${name} is missing`);
     });
-    // Whoever opens a pipe waits for ever.
+    // open(2) on a FIFO blocks until a writer appears.
     if (!found.isFile()) throw new MockerError("IMAGE_INVALID", `${path}: ${name} is no file`);
     if (found.size > maximumManifestBytes)
       throw new MockerError(
@@ -47,7 +47,7 @@ export async function ociLayoutSource(text: string): Promise<ImageSource> {
   );
 }
 
-/** `oci-archive:FILE[:NAME]`: the same as a tar archive. */
+/** `oci-archive:FILE[:NAME]`: an image in an OCI image layout in a tar archive. */
 export async function ociArchiveSource(
   text: string,
   temporaryDirectory: string,
@@ -70,8 +70,9 @@ export async function ociArchiveSource(
 }
 
 /**
- * All images of an archive that is an OCI layout, one after the other: each has a manifest of some MiB in memory, perhaps. What is listed under one name for several platforms is one image. Names are
- * those that are references; an image without any has none.
+ * All images of an archive that is an OCI layout, one after the other: their manifests may have some MiB
+ * each. Entries under one name for several platforms are one image. Its names are those annotations that are
+ * references.
  */
 export async function* archivedLayout(archive: Archive, path: string): AsyncGenerator<ImageSource> {
   const bytes = await archive.read("index.json", maximumManifestBytes);
@@ -217,7 +218,10 @@ async function fromLayout(
   return { name: path, blobs, top, manifest, tags: [tagFor(path, chosen)], repository: undefined };
 }
 
-/** The reference that an image of a layout gets: its own if it has a whole one, else the directory's name and its tag. */
+/**
+ * The reference that an image of a layout gets: its own if it has a whole one, else the directory's name and
+ * its tag.
+ */
 function tagFor(path: string, descriptor: Descriptor): string {
   const { annotations } = descriptor;
   const whole = wholeName(descriptor);

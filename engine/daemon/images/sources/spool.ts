@@ -1,7 +1,9 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 
-/** Writes what comes into a new file. When it rejects, nobody has the file open any more: it can be removed for good. */
+/**
+ * Writes a stream into a new file. After a rejection the file is closed, so that the caller can remove it.
+ */
 export async function spool(chunks: AsyncIterable<Buffer>, path: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const file = createWriteStream(path, { mode: 0o600, flags: "wx" });

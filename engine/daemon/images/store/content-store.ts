@@ -16,8 +16,9 @@ export interface LayoutEntry {
 }
 
 /**
- * The files of the image store. `dir` is an OCI image layout (image-spec image-layout.md), so that other tools can read
- * it, for example `skopeo copy oci:DIR:alpine:latest …`, with Mocker's own directories beside it:
+ * The files of the image store. `dir` is an OCI image layout (image-spec image-layout.md), so that other
+ * tools can read it, for example `skopeo copy oci:DIR:alpine:latest …`, with Mocker's own directories beside
+ * it:
  *
  *   oci-layout, index.json, blobs/ALGORITHM/HEX   as in the specification
  *   ingest/       downloads under way (*.partial, continued after a crash) and temporary files
@@ -63,7 +64,7 @@ export class ContentStore {
     return join(this.ingestDir, `${algorithm}-${hex}.partial`);
   }
 
-  /** How much of a blob is downloaded, while the rest is missing. */
+  /** Bytes of a blob's partial download. */
   partialBytes(digest: Digest): number {
     return statSync(this.partialPath(digest), { throwIfNoEntry: false })?.size ?? 0;
   }
@@ -87,7 +88,7 @@ export class ContentStore {
   readBlob(digest: Digest): Buffer {
     const path = this.blobPath(digest);
     const stat = statSync(path);
-    // Whoever opens a pipe waits for ever.
+    // open(2) on a FIFO blocks until a writer appears.
     if (!stat.isFile() || stat.size > maximumManifestBytes)
       throw new MockerError("IMAGE_INVALID", `the blob ${digest} is no manifest: ${stat.size} bytes`);
     const bytes = readFileSync(path);
@@ -105,32 +106,35 @@ export class ContentStore {
     return digest;
   }
 
-  /** Turns a finished download, or another file of the store, already durable and verified, into a blob; its name is durable after {@link syncBlobs}. */
+  /**
+   * Turns a finished download, or another file of the store, already durable and verified, into a blob; its
+   * name is durable after {@link syncBlobs}.
+   */
   adoptFile(digest: Digest, path = this.partialPath(digest)): void {
     const directory = join(this.dir, "blobs", splitDigest(digest).algorithm);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     renameSync(path, this.blobPath(digest));
   }
 
-  /** Once for all of an image's blobs, before its record names them. */
+  /** Makes the names of blobs durable: once for all of an image's, before its record names them. */
   syncBlobs(): void {
     for (const algorithm of readdirSync(join(this.dir, "blobs")))
       syncDirectory(join(this.dir, "blobs", algorithm));
   }
 
-  /** Writes index.json unless it says so already. Not flushed: each start of the engine looks whether it is right. */
+  /** Writes index.json unless it says so already. Not flushed: each start of the engine checks it. */
   writeLayout(entries: readonly LayoutEntry[]): void {
     const contents = layoutText(entries);
     const path = join(this.dir, "index.json");
     if (readText(path) !== contents) writeFileAtomic(path, contents, this.ingestDir, "nothing");
   }
 
-  /** Whether index.json says just this. */
+  /** Whether index.json has these entries and no others. */
   hasLayout(entries: readonly LayoutEntry[]): boolean {
     return readText(join(this.dir, "index.json")) === layoutText(entries);
   }
 
-  /** What index.json says, as far as it can be read: other programs write it too. */
+  /** The entries of index.json, as far as it can be read: other programs write it too. */
   readLayout(): LayoutEntry[] {
     try {
       const index = parseManifest(
@@ -184,7 +188,7 @@ function layoutText(entries: readonly LayoutEntry[]): string {
   });
 }
 
-/** What a text file of the store says; undefined if it is not there or cannot be read. */
+/** The contents of a text file; undefined if it is missing or cannot be read. */
 export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

@@ -4,21 +4,25 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { type ContentStore, readText } from "./content-store.ts";
 
-/** Something that is derived, and which files it consists of. */
+/** A derived thing without a mark, and the state of its files. */
 interface Unmarked {
   directory: string;
   stem: string;
   files: string;
 }
 
-/** While the disk is busy with the flush, all that must be durable at once waits for it: the next pull, the start of a VM. */
+/**
+ * The flush is delayed, because writes that must be durable at once (the next pull's, a starting VM's) wait
+ * for it.
+ */
 const defaultDelayMs = 5_000;
 
 /**
- * What is derived from blobs (converted layers, root disks, unpacked roots) is not flushed to the disk before it is used: that
- * would take longer than making it again. A crash of the engine cannot harm it, a crash of the machine can. So it is flushed in
- * the background and marked with a file `NAME.synced` afterwards; what has no mark when the machine has been started anew is
- * thrown away and made again from the blobs, which are always durable and verified.
+ * Flushes things that are derived from blobs (converted layers, root disks, unpacked roots) after they are in
+ * use: to flush them before would take longer than making them again. A crash of the engine cannot harm them,
+ * a crash of the machine can. So they are flushed in the background and marked with a file `NAME.synced`
+ * afterwards; things without a mark when the machine has been started anew are thrown away and made again
+ * from the blobs, which are always durable and verified.
  */
 export class DeferredSync {
   readonly #store: ContentStore;
@@ -32,7 +36,10 @@ export class DeferredSync {
     this.#delayMs = delayMs;
   }
 
-  /** Throws away what a crash of the machine may have damaged. Called before anything else uses the store. */
+  /**
+   * Throws away things that a crash of the machine may have damaged. Called before anything else uses the
+   * store.
+   */
   discardDoubtful(): void {
     const path = join(this.#store.dir, "boot");
     const current = bootId();
@@ -44,7 +51,7 @@ export class DeferredSync {
     writeFileAtomic(path, current, this.#store.ingestDir);
   }
 
-  /** Flushes what is not marked yet, in the background and a while later; harmless to call often. */
+  /** Flushes things without a mark, in the background and a while later; harmless to call often. */
   schedule(): void {
     this.#waiting ??= setTimeout(() => {
       this.#waiting = undefined;
@@ -52,7 +59,10 @@ export class DeferredSync {
     }, this.#delayMs).unref();
   }
 
-  /** What goes wrong leaves things without a mark: they are made again after the next boot, which is harmless. */
+  /**
+   * Flushes and marks. A failure leaves things without a mark: they are made again after the next boot, which
+   * is harmless.
+   */
   #flush(): void {
     if (this.#running) {
       this.#again = true;
@@ -86,7 +96,7 @@ export class DeferredSync {
     }
   }
 
-  /** What has gone or was made anew during the flush gets no mark. */
+  /** Marks things that were flushed, but for those that have gone or were made anew during the flush. */
   #mark(flushed: Unmarked[]): void {
     const still = new Map(
       this.#unmarked().map(({ directory, stem, files }) => [join(directory, stem), files]),

@@ -8,15 +8,15 @@ import type { ContentStore } from "./content-store.ts";
 import { stemOf } from "./deferred-sync.ts";
 import { removeTree } from "./remove-tree.ts";
 
-/** What a sweep took away. */
+/** The result of a sweep. */
 export interface Swept {
   /** Diff IDs of layers. */
   layers: Digest[];
-  /** What that freed on the disk; only if it was asked for. */
+  /** Bytes freed on the disk; 0 unless it was to be measured. */
   bytes: number;
 }
 
-/** One file or directory of the store, and what it is kept for. */
+/** One file or directory of the store, and the key that images need it by. */
 export interface StoredItem {
   kind: "blob" | "layer" | "root" | "directory";
   /** Digest of the blob, diff ID of the layer, chain ID of the root. */
@@ -24,7 +24,7 @@ export interface StoredItem {
   path: string;
 }
 
-/** Which names there are in each of Mocker's own directories; others are somebody else's, and not touched. */
+/** Names that Mocker makes in each of its own directories; other files there are not touched. */
 export const ownNames = {
   layersDir: /^(sha512-)?[0-9a-f]+\.(index|data|synced)$/,
   rootsDir: /^[0-9a-f]+\.(erofs|json|vmdk|synced)$/,
@@ -32,8 +32,8 @@ export const ownNames = {
 } as const;
 
 /**
- * In the order in which they may go, whenever that is broken off: marks of flushes first, for they must not outlive what was flushed; then
- * what says that the rest is there, an index or a descriptor.
+ * File names in an order of removal that may be broken off anywhere: marks of flushes first, which must not
+ * outlive the flushed files; then the files that say that the rest is there, indexes and descriptors.
  */
 function names(directory: string, pattern: RegExp): string[] {
   const isMark = (name: string): boolean => name.endsWith(".synced");
@@ -42,11 +42,13 @@ function names(directory: string, pattern: RegExp): string[] {
   return [...all.filter(isMark), ...rest.reverse()];
 }
 
-/** What {@link Garbage} asks about the images: the store itself knows only files. */
+/** Answers that {@link Garbage} needs about the images: the store itself knows only files. */
 export interface GarbageOptions {
   /** Keys of every blob, layer and root that images need, see {@link StoredItem}. */
   needed(): ReadonlySet<string>;
-  /** Whether `needed` knows every image. While a record cannot be read it does not, and nothing is removed. */
+  /**
+   * Whether `needed` knows every image. While a record cannot be read it does not, and nothing is removed.
+   */
   isComplete(): boolean;
 }
 
@@ -54,7 +56,7 @@ export interface GarbageOptions {
 export class Garbage {
   readonly #store: ContentStore;
   readonly #options: GarbageOptions;
-  /** What running pulls need and no record names yet, with how many of them need it. */
+  /** Keys that running pulls need and no record names yet, with how many pulls need them. */
   readonly #pins = new Map<string, number>();
 
   constructor(store: ContentStore, options: GarbageOptions) {
@@ -62,7 +64,9 @@ export class Garbage {
     this.#options = options;
   }
 
-  /** Keeps what `keys` name until {@link release} or {@link unpin} is given `pins`, to which they are added. */
+  /**
+   * Keeps the data of `keys` until {@link release} or {@link unpin} is given `pins`, to which they are added.
+   */
   pin(pins: string[], ...keys: string[]): void {
     for (const key of keys) {
       pins.push(key);
@@ -70,7 +74,7 @@ export class Garbage {
     }
   }
 
-  /** What is needed no more stays, for the next pull. */
+  /** Unpins without a sweep: data that nothing needs any more stays for the next pull. */
   unpin(pins: string[]): void {
     for (const key of pins) {
       const count = (this.#pins.get(key) ?? 1) - 1;
@@ -79,7 +83,7 @@ export class Garbage {
     }
   }
 
-  /** Unpins, and removes what is needed no more: its image was removed meanwhile, perhaps. */
+  /** Unpins, and removes data that nothing needs any more, as of an image that was removed meanwhile. */
   async release(pins: string[]): Promise<void> {
     this.unpin(pins);
     const unpinned = new Set(pins);
@@ -92,7 +96,7 @@ export class Garbage {
     return (key) => live.has(key) || this.#pins.has(key);
   }
 
-  /** All that the store has, whether needed or not. */
+  /** Everything in the store, whether needed or not. */
   *items(): Generator<StoredItem> {
     for (const digest of this.#store.blobs())
       yield { kind: "blob", key: digest, path: this.#store.blobPath(digest) };
@@ -107,13 +111,13 @@ export class Garbage {
       yield { kind: "directory", key: `sha256:${stemOf(name)}`, path: join(this.#store.rootfsDir, name) };
   }
 
-  /** Removes what no record and no pin names, as far as it is `doomed`. */
+  /** Removes the `doomed` among the files that no record and no pin names. */
   async sweep(doomed: (key: string, path: string) => boolean, { measure = false } = {}): Promise<Swept> {
     const swept: Swept = { layers: [], bytes: 0 };
     if (!this.#options.isComplete()) return swept;
     const live = this.#options.needed();
-    // No await between a look at the pins and the renames that follow from it: a pull must not begin to use what is
-    // about to go. The files are deleted afterwards, which takes its time.
+    // No await between a look at the pins and the renames that follow from it: a pull must not begin to use
+    // what is about to go. The files are deleted afterwards, which takes its time.
     const hidden: string[] = [];
     for (const { kind, key, path } of [...this.items()]) {
       if (live.has(key) || this.#pins.has(key) || !doomed(key, path)) continue;
@@ -133,9 +137,9 @@ export class Garbage {
     return hidden;
   }
 
-  /** Removes beginnings of downloads that nobody goes on with; returns what that freed. */
+  /** Removes partial downloads that no pull goes on with; returns the bytes freed. */
   async sweepPartials(): Promise<number> {
-    // As in a sweep: a pull that begins later must not lose what it writes.
+    // Hidden first, as in a sweep: a pull that begins later must not lose the bytes that it writes.
     const hidden: string[] = [];
     for (const name of readdirSync(this.#store.ingestDir)) {
       const digest = /^([a-z0-9]+)-([0-9a-f]+)\.partial$/.exec(name);
@@ -151,7 +155,7 @@ export class Garbage {
   }
 }
 
-/** Since the last change of a file; for a directory, too, since it was moved into its place. */
+/** Time since the last change of a file, or since it was moved into its place. */
 export function ageMs(path: string): number {
   return Date.now() - (statSync(path, { throwIfNoEntry: false })?.ctimeMs ?? Date.now());
 }

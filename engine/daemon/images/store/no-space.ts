@@ -4,7 +4,9 @@ import { MockerError } from "../../../protocol/errors.ts";
 import type { Descriptor } from "../oci/manifest.ts";
 import type { ContentStore } from "./content-store.ts";
 
-/** The same error, or what it means for the user. */
+/**
+ * Translates errors of a full disk or quota to NO_SPACE in the user's words; others are returned as they are.
+ */
 export function translateNoSpace(error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return code === "ENOSPC" || code === "EDQUOT"
@@ -15,7 +17,10 @@ export function translateNoSpace(error: unknown): unknown {
     : error;
 }
 
-/** The same error; for a full disk, how much the layers that are missing need at least, how much there is, and what to do. */
+/**
+ * Adds to errors of a full disk how much the missing layers need at least and how much is free; others are
+ * returned as they are.
+ */
 export function withSpaceNeeded(
   error: unknown,
   store: ContentStore,
@@ -28,7 +33,7 @@ export function withSpaceNeeded(
   let needed = 0;
   for (const [number, layer] of layers.entries()) {
     if (!store.hasBlob(layer)) needed += layer.size - store.partialBytes(layer.digest);
-    // Its contents, which are larger than what is downloaded.
+    // The layer's contents are larger than its compressed blob.
     if (!store.hasLayer(diffIds[number] ?? "")) needed += layer.size;
   }
   let free: number | undefined;
@@ -36,7 +41,7 @@ export function withSpaceNeeded(
     const { bavail, bsize } = statfsSync(store.dir);
     free = bavail * bsize;
   } catch {
-    // The message does without.
+    // The message leaves the free space out.
   }
   return new MockerError(
     "NO_SPACE",

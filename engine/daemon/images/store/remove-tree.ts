@@ -2,7 +2,10 @@ import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as native from "../../../../native/index.ts";
 
-/** Removes a file or directory, also one with directories that their owner may not enter, or deeper than a path can say. */
+/**
+ * Removes a file or directory, also one with directories that their owner may not enter, or deeper than a
+ * path can say.
+ */
 export async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });

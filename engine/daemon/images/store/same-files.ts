@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 
 const stepBytes = 1 << 20;
 
-/** Whether two files have the same contents. A file that is missing is none's like. */
+/** Whether two files have the same contents. A missing file equals nothing. */
 export async function sameFiles(a: string, b: string): Promise<boolean> {
   const first = await open(a, "r").catch(() => undefined);
   const second = await open(b, "r").catch(() => undefined);

@@ -76,7 +76,7 @@ export class ImageImporter {
         }),
       );
       const source = imageSource(shown, image, layer, reference === undefined ? [] : [canonical(reference)]);
-      // Also when the store has it: whoever reads that one goes on with it, and it may be damaged.
+      // Replaces a blob that the store has: it may be damaged, and its readers keep the old file open.
       this.#store.adoptFile(layer.digest, layer.path);
       const { id } = await this.#ingester.ingest(source, platform, signal, options.onProgress ?? (() => {}));
       return id;
@@ -84,12 +84,12 @@ export class ImageImporter {
       if (signal.aborted) throw new MockerError("CANCELLED", `the import of ${name} was cancelled`);
       throw isInvalid(error) ? refusal(error, shown, layer) : translateNoSpace(error);
     } finally {
-      // Of what was refused nothing stays.
+      // Nothing stays of a refused archive.
       await this.#garbage.release(pins);
     }
   }
 
-  /** Writes the layer to a file as it is kept, and finds out what it is called. */
+  /** Writes the layer to a file in the form in which it is stored, and computes its digests. */
   async #receive(chunks: AsyncIterable<Buffer>, name: string, signal: AbortSignal): Promise<ReceivedLayer> {
     const path = join(this.#store.ingestDir, temporaryName("import"));
     const unpacked = join(this.#store.ingestDir, temporaryName("import"));
@@ -124,7 +124,7 @@ function isInvalid(error: unknown): error is MockerError {
   return error instanceof MockerError && error.code === "IMAGE_INVALID";
 }
 
-/** The user knows of no image and no layers, just of an archive. */
+/** Words the error for a user who knows of an archive, not of images and layers. */
 function refusal(error: MockerError, shown: string, layer: ReceivedLayer | undefined): MockerError {
   const reason =
     layer === undefined

@@ -13,7 +13,9 @@ import type { ContentStore } from "../store/content-store.ts";
 import { translateNoSpace } from "../store/no-space.ts";
 
 export interface LoadOptions extends PullOptions {
-  /** `os/arch[/variant]`: of an image for several platforms, the one to take; of others, what they must be. */
+  /**
+   * `os/arch[/variant]`: of an image for several platforms, the one to take; of others, what they must be.
+   */
   platform?: string | undefined;
 }
 

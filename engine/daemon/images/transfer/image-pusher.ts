@@ -27,7 +27,7 @@ export class ImagePusher {
     this.#registry = registry;
   }
 
-  /** Sends an image to a registry, see push.ts. What it needs is not removed meanwhile. */
+  /** Sends an image to a registry, see push.ts. The image's data is not removed meanwhile. */
   async push(
     params: ImagePushParams,
     options: { signal: AbortSignal; onProgress: (progress: PushProgress) => void },

@@ -1,5 +1,7 @@
-import { createReadStream, statSync } from "node:fs";
-import { pack } from "tar-stream";
+import { statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { readRange } from "../../../common/read-range.ts";
+import { plainTarHeader, tarEnd, tarPadding } from "../../../common/tar/tar-writer.ts";
 import { type Digest, splitDigest } from "../../../docker/digest.ts";
 import {
   canonicalName,
@@ -22,7 +24,7 @@ import type { Garbage } from "../store/garbage.ts";
 interface Chosen {
   record: ImageRecord;
   tags: Set<string>;
-  /** Of a tag that named an index when it was pulled: that, with all that it lists, if all of that is here. */
+  /** By tag, the index that it named when it was pulled, if all that the index lists is here. */
   indexes: Map<string, Index>;
 }
 
@@ -32,9 +34,10 @@ interface Index {
 }
 
 /**
- * Docker's `save`: an archive that is both an OCI layout (oci-layout, index.json) and what `docker save` always wrote (manifest.json,
- * repositories), as Docker 25 and later write it (moby, daemon/images/tarexport). Blobs go in as they were pulled, each once; so does
- * an index, with all the images and attestations that it lists, if all of them are here and no platform is asked for.
+ * Docker's `save`: an archive that is both an OCI layout (oci-layout, index.json) and what `docker save`
+ * always wrote (manifest.json, repositories), as Docker 25 and later write it (moby,
+ * daemon/images/tarexport). Blobs go in as they were pulled, each once; so does an index, with all the images
+ * and attestations that it lists, if all of them are here and no platform is asked for.
  */
 export class ImageSaver {
   readonly #store: ContentStore;
@@ -48,8 +51,8 @@ export class ImageSaver {
   }
 
   /**
-   * The archive of images by their names, which it has then, or IDs. Whatever can be wrong is said before the first byte; what is
-   * saved is kept in the store until the generator ends or is returned.
+   * The archive of images by their names, which it has then, or IDs. Errors come before the first byte; the
+   * images' data is kept in the store until the generator ends or is returned.
    */
   save(names: readonly string[], platform: string | undefined): AsyncGenerator<Buffer> {
     const chosen = this.#choose(names, platform);
@@ -97,7 +100,7 @@ export class ImageSaver {
       .sort(([, a], [, b]) => (a < b ? -1 : 1));
   }
 
-  /** What is to be in the archive, each blob once. Throws STATE_CORRUPT if one is missing. */
+  /** The blobs that go into the archive, each once. @throws STATE_CORRUPT if one is missing */
   #blobs(chosen: readonly Chosen[]): Set<Digest> {
     const blobs = new Set<Digest>();
     for (const { record, indexes } of chosen)
@@ -117,59 +120,57 @@ export class ImageSaver {
   }
 
   async *#write(chosen: readonly Chosen[]): AsyncGenerator<Buffer> {
-    const tar = pack();
     const pins: string[] = [];
     try {
-      // Once more: it may have been removed before anybody asked for the first byte.
+      // Once more: an image may have been removed before the reader asked for the first byte.
       const blobs = this.#blobs(chosen);
       this.#garbage.pin(pins, ...blobs);
-      const written = this.#fill(tar, chosen, blobs).catch((error: Error) => tar.destroy(error));
-      for await (const chunk of tar) yield chunk as Buffer;
-      await written;
+      // The documents that describe the rest come first, for readers of a stream.
+      for (const [name, text] of documentsOf(chosen)) yield member(name, Buffer.from(text));
+      const directories = new Set(["blobs/"]);
+      for (const digest of blobs) directories.add(`blobs/${splitDigest(digest).algorithm}/`);
+      for (const name of directories) yield plainTarHeader(name, 0o755);
+      for (const digest of blobs) yield* this.#blob(digest);
+      yield tarEnd;
     } finally {
-      tar.destroy();
       await this.#garbage.release(pins);
     }
   }
 
-  async #fill(
-    tar: ReturnType<typeof pack>,
-    chosen: readonly Chosen[],
-    blobs: ReadonlySet<Digest>,
-  ): Promise<void> {
-    const mtime = new Date(0);
-    const add = (name: string, contents: string): Promise<void> =>
-      new Promise((resolve, reject) => {
-        tar.entry({ name, mode: 0o644, mtime }, contents, (error) => (error ? reject(error) : resolve()));
-      });
-    const repositories = repositoriesOf(chosen);
-    // What says what the rest is comes first, for whoever reads a stream.
-    await add("oci-layout", '{"imageLayoutVersion":"1.0.0"}');
-    await add("index.json", JSON.stringify(indexOf(chosen)));
-    await add("manifest.json", JSON.stringify(chosen.map(listed)));
-    if (Object.keys(repositories).length > 0) await add("repositories", JSON.stringify(repositories));
-    const directories = new Set(["blobs/"]);
-    for (const digest of blobs) directories.add(`blobs/${splitDigest(digest).algorithm}/`);
-    for (const name of directories) tar.entry({ name, type: "directory", mode: 0o755, mtime });
-    for (const digest of blobs) await this.#addBlob(tar, digest, mtime);
-    tar.finalize();
+  async *#blob(digest: Digest): AsyncGenerator<Buffer> {
+    const file = await open(this.#store.blobPath(digest), "r");
+    try {
+      const { size } = await file.stat();
+      yield plainTarHeader(memberOf(digest), 0o644, size);
+      let length = 0;
+      for await (const chunk of readRange(file, 0, size)) {
+        length += chunk.length;
+        yield chunk;
+      }
+      if (length < size) throw new MockerError("STATE_CORRUPT", `the blob ${digest} became shorter`);
+      yield Buffer.alloc(tarPadding(size));
+    } finally {
+      await file.close();
+    }
   }
+}
 
-  async #addBlob(tar: ReturnType<typeof pack>, digest: Digest, mtime: Date): Promise<void> {
-    const path = this.#store.blobPath(digest);
-    const { size } = statSync(path);
-    await new Promise<void>((resolve, reject) => {
-      const entry = tar.entry({ name: memberOf(digest), mode: 0o644, mtime, size }, (error) =>
-        error ? reject(error) : resolve(),
-      );
-      const file = createReadStream(path, { highWaterMark: 256 * 1024 });
-      file.once("error", reject);
-      const abandon = (): void => void file.destroy();
-      tar.once("close", abandon);
-      file.once("close", () => tar.off("close", abandon));
-      file.pipe(entry as unknown as NodeJS.WritableStream);
-    });
-  }
+/** A small file of the archive. */
+function member(name: string, contents: Buffer): Buffer {
+  const padding = Buffer.alloc(tarPadding(contents.length));
+  return Buffer.concat([plainTarHeader(name, 0o644, contents.length), contents, padding]);
+}
+
+/** The files that describe the archive: those of an OCI layout, and those of `docker save`. */
+function documentsOf(chosen: readonly Chosen[]): [name: string, text: string][] {
+  const repositories = repositoriesOf(chosen);
+  const documents: [string, string][] = [
+    ["oci-layout", '{"imageLayoutVersion":"1.0.0"}'],
+    ["index.json", JSON.stringify(indexOf(chosen))],
+    ["manifest.json", JSON.stringify(chosen.map(listed))],
+  ];
+  if (Object.keys(repositories).length > 0) documents.push(["repositories", JSON.stringify(repositories)]);
+  return documents;
 }
 
 function blobsOfIndex({ document, children }: Index): { digest: Digest; size: number }[] {
@@ -215,7 +216,7 @@ function listed({ record, tags }: Chosen): object {
   };
 }
 
-/** What readers of before Docker 1.10 know: repository → tag → top layer. */
+/** The file for readers older than Docker 1.10: repository → tag → top layer. */
 function repositoriesOf(chosen: readonly Chosen[]): Record<string, Record<string, string>> {
   const repositories: Record<string, Record<string, string>> = {};
   for (const { record, tags } of chosen) {

@@ -40,7 +40,7 @@ export interface PushContext {
   pin(digests: readonly Digest[]): void;
 }
 
-/** What one tag's push consists of. */
+/** The parts of one tag's push. */
 interface Plan {
   tag: string;
   blobs: Descriptor[];
@@ -53,9 +53,9 @@ interface Plan {
 }
 
 /**
- * Pushes one tag of an image, or all tags of a repository: blobs and manifests byte for byte as they were pulled. An
- * index is pushed when the store has every image that it lists; else the tag names the one manifest that it has, as with
- * Docker's containerd image store.
+ * Pushes one tag of an image, or all tags of a repository: blobs and manifests byte for byte as they were
+ * pulled. An index is pushed when the store has every image that it lists; else the tag names the one
+ * manifest that it has, as with Docker's containerd image store.
  */
 export async function pushImage(
   params: Pick<ImagePushParams, "reference" | "allTags" | "platform">,
@@ -108,7 +108,7 @@ function plan(reference: Reference, platform: string | undefined, context: PushC
     throw new MockerError("IMAGE_NOT_FOUND", `tag does not exist: ${familiar(reference)}`);
   const tag = reference.tag ?? "latest";
   const index = storedIndex(store, named);
-  // What the tag named when it was pulled; else, what the image was taken from.
+  // The manifest or index that the tag named when it was pulled; else the one that the image was taken from.
   const own = storedManifest(store, named, "") ?? ownManifest(record, store);
   if (platform !== undefined) {
     const candidates: { platform: Platform; value: StoredManifest }[] = [{ platform: record, value: own }];
@@ -167,7 +167,7 @@ async function push(
   const work = async (): Promise<void> => {
     for (let blob = queue.shift(); blob !== undefined; blob = queue.shift()) {
       const progress = shown.has(blob.digest) ? onProgress : () => {};
-      // Tags of one repository share most of their layers: each is brought once.
+      // Tags of one repository share most of their layers: each is uploaded once.
       const before = seen.get(blob.digest);
       const flight =
         before ?? pushBlob({ ...repository, tag }, blob, { ...context, signal, onProgress: progress });

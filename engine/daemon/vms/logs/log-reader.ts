@@ -16,8 +16,8 @@ export interface LogReadOptions {
 const chunkBytes = 64 * 1024;
 
 /**
- * Reads a VM's log, rotated generations included (`log.3` … `log.1`, `log`), in order. A rotation while it reads
- * loses nothing: the open generation is read to its end before the next is opened.
+ * Reads a VM's log, rotated generations included (`log.3` … `log.1`, `log`), in order. A rotation while it
+ * reads loses nothing: the open generation is read to its end before the next is opened.
  */
 export async function* readLog(path: string, options: LogReadOptions): AsyncGenerator<LogEntry[]> {
   const generations = await existingGenerations(path);

@@ -20,7 +20,9 @@ export class LogStream {
     this.#options = options;
   }
 
-  /** Sends stdout and stderr frames down a client's stream and closes it. The client may leave at any time. */
+  /**
+   * Sends stdout and stderr frames down a client's stream and closes it. The client may leave at any time.
+   */
   send(socket: Socket): void {
     sendLog(this.#path, socket, this.#options).catch((error) => {
       this.#log.error("logs", error, { path: this.#path });

@@ -3,9 +3,10 @@ import type { Socket } from "node:net";
 const claimTimeoutMs = 30_000;
 
 /**
- * A client's stream that is promised before both of its ends exist: `vm/attach` comes before `vm/start`, and a
- * client needs a moment to open its second connection. Whichever end comes first waits, paused, for the other;
- * then bytes pass untouched.
+ * A client's stream that is promised before both of its ends exist: `vm/attach` comes before `vm/start`, and
+ * a client needs a moment to open its second connection. The end that comes first waits, paused, for the
+ * other; then bytes pass untouched. What a monitor has sent is still to be read after its end, however late
+ * the client comes.
  */
 export class Attachment {
   #client: Socket | undefined;
@@ -39,18 +40,14 @@ export class Attachment {
   }
 
   connect(monitor: Socket): void {
-    if (this.#closed) {
+    if (this.#closed || monitor.destroyed) {
       monitor.destroy();
+      this.close();
       return;
     }
     this.#monitor = monitor;
     monitor.on("error", () => this.close());
     this.#join();
-  }
-
-  /** The VM is over: what its monitor has sent is still to be read, however late the client comes. */
-  ended(): void {
-    if (this.#monitor === undefined) this.close();
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 /** What is copied out of a root file system. */
 export interface CopyPath {
-  /** Absolute and clean; it ends with `/` where only a folder will do. */
+  /** Absolute and clean; it ends with `/` where only a directory will do. */
   path: string;
   /** What it is called in the archive. */
   name: string;

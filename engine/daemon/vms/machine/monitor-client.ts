@@ -1,134 +1,94 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ErrorCode, MockerError } from "../../../protocol/errors.ts";
+import { MockerError } from "../../../protocol/errors.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../protocol/stream.ts";
-
-/** What the guest agent says of itself when it first dials. */
-export interface AgentHello {
-  protocol: number;
-  /** `uname -r` of the guest. */
-  kernel: string;
-  /** Since the guest kernel started. */
-  bootMs: number;
-}
+import { type AgentHello, type AgentRequests, agentErrorCodes } from "./agent-protocol.ts";
 
 export type MainState = "none" | "running" | "exited";
 
-/** A process to run in the guest, as the agent's `start` and `exec` take it. */
-export interface GuestProcess {
-  /** `main`, or the exec's id. */
-  stream: string;
-  argv: string[];
-  env: string[];
-  cwd: string;
-  user: string;
-  tty: boolean;
-  rows: number;
-  cols: number;
-  stdin: boolean;
-  detach?: boolean;
-  /** Instead of `argv`: nothing, until it is ended. Of main processes only. */
-  idle?: boolean;
-  /** Instead of `argv`: the root file system as a tar archive on stdout. Not of main processes. */
-  archive?: boolean;
+export interface MonitorClientOptions {
+  /** How long a monitor that is just starting is waited for. */
+  timeoutMs: number;
+  /** Aborted when the monitor's process has ended. */
+  signal?: AbortSignal;
+  /** An exec has ended. The guest says so: neither need the id be known, nor come only once. */
+  onExecExited?: (id: string, exitCode: number) => void;
 }
-
-export type GuestRootfs =
-  | { kind: "disks"; lower: string; lowerType: "erofs"; upper: string; upperType: "ext4" }
-  /** `middle` lies between the two, and is only read. */
-  | { kind: "overlay"; lower: string; middle?: string; upper: string; work: string };
-
-export type GuestMount =
-  | { kind: "virtiofs" | "bind"; source: string; target: string; readOnly: boolean }
-  | { kind: "tmpfs"; target: string; sizeBytes: number };
-
-export interface GuestConfiguration {
-  hostname: string;
-  rootfs: GuestRootfs;
-  mounts: GuestMount[];
-  dns: { servers: string[]; search: string[]; options: string[] };
-  /** Address and name of each extra line of /etc/hosts. */
-  hosts: [string, string][];
-  timeUnixNs: number;
-  /** Nothing that is written in the guest, outside volumes, is wanted after the main process's end. */
-  disposable: boolean;
-}
-
-interface AgentMethods {
-  configure: { params: GuestConfiguration; result: { kernel: string } };
-  start: { params: GuestProcess; result: { pid: number } };
-  exec: { params: GuestProcess; result: { pid: number } };
-  signal: { params: { target: string; signal: number }; result: unknown };
-  resize: { params: { target: string; rows: number; cols: number }; result: unknown };
-  stop: { params: { signal: number; graceMs: number }; result: unknown };
-}
-
-/** The agent's error codes in the user's terms. */
-const agentErrorCodes: Record<string, ErrorCode> = {
-  NOT_FOUND: "COMMAND_NOT_FOUND",
-  NOT_EXECUTABLE: "COMMAND_NOT_EXECUTABLE",
-  NO_USER: "INVALID_ARGUMENT",
-  BAD_CWD: "COMMAND_NOT_EXECUTABLE",
-  BAD_MOUNT: "MOUNT_INVALID",
-};
-
-type Message =
-  | { id: string; result?: unknown; error?: { code: string; message: string } }
-  | { event: "monitor"; params: { agent: AgentHello | null; main: MainState } }
-  | { event: "execExited"; params: { id: string; code: number } };
 
 interface Pending {
-  resolve: (result: unknown) => void;
+  resolve: (result: Fields) => void;
   reject: (error: Error) => void;
 }
 
+/** A JSON object whose members are yet to be checked: the guest may have written it. */
+export type Fields = Record<string, unknown>;
+
 /**
- * Control connection to one VM's monitor, and through it to the guest agent. Requests sent before the agent has
- * dialled in are queued by the monitor. Request ids are random, so that a new engine never takes an answer meant
- * for its predecessor.
+ * Control connection to one machine's monitor, and through it to the guest agent. Requests sent before the
+ * agent has dialled in are queued by the monitor. Request ids are random, so that a new engine never takes an
+ * answer meant for its predecessor. The guest is hostile: what makes no sense is ignored, what is no frame at
+ * all ends the connection.
  */
 export class MonitorClient {
   readonly #path: string;
   readonly #socket: Socket;
+  readonly #onExecExited: (id: string, exitCode: number) => void;
   readonly #pending = new Map<string, Pending>();
   readonly #idPrefix = randomBytes(4).toString("hex");
   #nextId = 0;
-  agent: AgentHello | null = null;
-  main: MainState = "none";
+  #agent: AgentHello | undefined;
+  #main: MainState = "none";
   readonly #stateListeners = new Set<() => void>();
+  /** Resolves when the connection has ended and everything that came over it was handled. */
+  readonly closed: Promise<void>;
 
-  private constructor(path: string, socket: Socket) {
+  private constructor(path: string, socket: Socket, options: MonitorClientOptions) {
     this.#path = path;
     this.#socket = socket;
+    this.#onExecExited = options.onExecExited ?? (() => undefined);
     const decoder = new FrameDecoder((type, payload) => {
-      if (type === FrameType.json)
-        this.#receive(JSON.parse(Buffer.from(payload).toString("utf8")) as Message);
+      if (type === FrameType.json) this.#receive(JSON.parse(Buffer.from(payload).toString("utf8")));
     });
     socket.on("data", (chunk) => {
       try {
         decoder.push(chunk);
-      } catch (error) {
-        socket.destroy(error as Error);
+      } catch {
+        socket.destroy();
       }
     });
-    socket.on("error", () => undefined);
-    socket.on("close", () => this.#fail());
+    socket.on("end", () => socket.destroy());
+    this.closed = new Promise((resolve) => {
+      socket.on("close", () => {
+        this.#fail();
+        resolve();
+      });
+    });
   }
 
   /**
-   * Connects to `monitor.sock`, waiting for a monitor that is just starting. Gives up with AGENT_UNREACHABLE after
-   * `timeoutMs`, or at once when `signal` says that the monitor has ended.
+   * Connects to `monitor.sock`.
+   * @throws AGENT_UNREACHABLE when the time is over, or at once when the monitor has ended
    */
-  static async connect(path: string, timeoutMs: number, signal?: AbortSignal): Promise<MonitorClient> {
-    const socket = await dial(path, timeoutMs, signal);
-    const client = new MonitorClient(path, socket);
+  static async connect(path: string, options: MonitorClientOptions): Promise<MonitorClient> {
+    const socket = await dial(path, options.timeoutMs, options.signal);
+    const client = new MonitorClient(path, socket, options);
     sendJson(socket, { hello: { role: "control" } });
     return client;
   }
 
   get connected(): boolean {
     return !this.#socket.destroyed;
+  }
+
+  /** What the agent has told of itself, once it has dialled in. */
+  get agent(): AgentHello | undefined {
+    return this.#agent;
+  }
+
+  /** The main process, as far as the monitor has told. */
+  get main(): MainState {
+    return this.#main;
   }
 
   /** Resolves when `condition` holds; false when the monitor went away first. */
@@ -146,22 +106,23 @@ export class MonitorClient {
     return true;
   }
 
-  request<M extends keyof AgentMethods>(
-    method: M,
-    params: AgentMethods[M]["params"],
-  ): Promise<AgentMethods[M]["result"]> {
+  /**
+   * Asks the agent. @returns its answer, unchecked
+   * @throws AGENT_UNREACHABLE when the connection ends first; the agent's own error in the user's terms
+   */
+  request<M extends keyof AgentRequests>(method: M, params: AgentRequests[M]): Promise<Fields> {
     const id = `${this.#idPrefix}-${this.#nextId++}`;
-    return new Promise<unknown>((resolve, reject) => {
+    return new Promise<Fields>((resolve, reject) => {
       if (this.#socket.destroyed) {
         reject(unreachable());
         return;
       }
       this.#pending.set(id, { resolve, reject });
       sendJson(this.#socket, { id, method, params });
-    }) as Promise<AgentMethods[M]["result"]>;
+    });
   }
 
-  /** Stream of the main process: replay, then live output; takes stdin frames. Paused until somebody reads. */
+  /** Stream of the main process: replay, then live output; takes stdin frames. Paused until it is read. */
   async openAttach(replayBytes: number, stdin: boolean): Promise<Socket> {
     const socket = await dial(this.#path, 5000);
     sendJson(socket, { hello: { role: "attach", replayBytes, stdin } });
@@ -179,20 +140,38 @@ export class MonitorClient {
     this.#socket.destroy();
   }
 
-  #receive(message: Message): void {
-    if ("event" in message) {
-      if (message.event === "monitor") {
-        this.agent = message.params.agent;
-        this.main = message.params.main;
-        this.#notify();
-      }
-      return;
+  #receive(message: unknown): void {
+    if (!isFields(message)) return;
+    if (message.event === "monitor") this.#announced(message.params);
+    else if (message.event === "execExited") this.#execExited(message.params);
+    else if (typeof message.id === "string") this.#answered(message.id, message);
+  }
+
+  #announced(params: unknown): void {
+    if (!isFields(params)) return;
+    const { agent, main } = params;
+    if (main === "none" || main === "running" || main === "exited") this.#main = main;
+    if (isFields(agent) && typeof agent.kernel === "string") {
+      this.#agent = {
+        protocol: numberOr(agent.protocol, 0),
+        kernel: agent.kernel,
+        bootMs: numberOr(agent.bootMs, 0),
+      };
     }
-    const pending = this.#pending.get(message.id);
+    this.#notify();
+  }
+
+  #execExited(params: unknown): void {
+    if (!isFields(params) || typeof params.id !== "string") return;
+    this.#onExecExited(params.id, Math.min(Math.max(Math.trunc(numberOr(params.code, 255)), 0), 255));
+  }
+
+  #answered(id: string, answer: Fields): void {
+    const pending = this.#pending.get(id);
     if (!pending) return;
-    this.#pending.delete(message.id);
-    if (message.error) pending.reject(agentError(message.error));
-    else pending.resolve(message.result);
+    this.#pending.delete(id);
+    if (isFields(answer.error)) pending.reject(agentError(answer.error));
+    else pending.resolve(isFields(answer.result) ? answer.result : {});
   }
 
   #fail(): void {
@@ -206,8 +185,22 @@ export class MonitorClient {
   }
 }
 
-function agentError(error: { code: string; message: string }): MockerError {
-  return new MockerError(agentErrorCodes[error.code] ?? "VM_FAILED", error.message);
+/** A member of an answer as a number; `fallback` where it is none. */
+export function numberOr(value: unknown, fallback: number): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : fallback;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function agentError({ code, message }: Fields): MockerError {
+  const known =
+    typeof code === "string" && Object.hasOwn(agentErrorCodes, code) ? agentErrorCodes[code] : undefined;
+  return new MockerError(
+    known ?? "VM_FAILED",
+    typeof message === "string" ? message : "the guest agent failed",
+  );
 }
 
 function unreachable(): MockerError {
@@ -225,11 +218,9 @@ async function dial(path: string, timeoutMs: number, signal?: AbortSignal): Prom
     try {
       return await new Promise<Socket>((resolve, reject) => {
         const socket = connect({ path, allowHalfOpen: true });
-        socket.once("connect", () => {
-          socket.off("error", reject);
-          resolve(socket);
-        });
-        socket.once("error", reject);
+        socket.once("connect", () => resolve(socket));
+        // Later errors are seen by their "close".
+        socket.on("error", reject);
       });
     } catch (error) {
       if (signal?.aborted) throw unreachable();

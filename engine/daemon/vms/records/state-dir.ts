@@ -6,14 +6,14 @@ import { type VmConfig, VmFiles } from "./vm-record.ts";
 const idPattern = /^[0-9a-f]{64}$/;
 
 /**
- * `<data>/state`: one folder per VM. A folder appears whole and disappears whole: it is made and emptied under a
- * hidden name, and a rename is what counts.
+ * `<data>/state`: one directory per VM. A directory appears whole and disappears whole: it is made and
+ * emptied under a hidden name, and a rename is what counts.
  */
 export class StateDir {
   readonly path: string;
   readonly #removeForeign: (path: string) => Promise<void>;
 
-  /** `removeForeign` removes a folder with files that are not the user's own. */
+  /** `removeForeign` removes a directory with files that are not the user's own. */
   constructor(path: string, removeForeign: (path: string) => Promise<void>) {
     this.path = path;
     this.#removeForeign = removeForeign;
@@ -46,11 +46,10 @@ export class StateDir {
     await this.#erase(doomed);
   }
 
-  /** A folder for a machine that is none of the user's, gone when {@link discard} is called or the next engine starts. */
-  async scratch(config: VmConfig): Promise<VmFiles> {
-    const files = new VmFiles(join(this.path, `.scratch-${config.id}`));
+  /** A directory for a helper machine, gone when {@link discard} is called or the next engine starts. */
+  async scratch(machineId: string): Promise<VmFiles> {
+    const files = new VmFiles(join(this.path, `.scratch-${machineId}`));
     await mkdir(files.dir, { recursive: true, mode: 0o700 });
-    files.writeConfig(config);
     return files;
   }
 
@@ -59,7 +58,7 @@ export class StateDir {
   }
 
   /** What {@link scratch} made and a crash left. */
-  async leftScratch(): Promise<VmFiles[]> {
+  async staleScratchDirs(): Promise<VmFiles[]> {
     const names = await readdir(this.path).catch(() => []);
     return names
       .filter((name) => name.startsWith(".scratch-"))

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
-import type { VolumeMount } from "../../../protocol/vm.ts";
+import type { Mount, Network, PortBinding } from "../../../protocol/vm.ts";
 
 /** `config.json`: what a VM is. Written once, when it is created. */
 export interface VmConfig {
-  version: 1;
+  version: 2;
   /** 64 hex digits. */
   id: string;
   name: string;
@@ -25,13 +25,31 @@ export interface VmConfig {
   tty: boolean;
   openStdin: boolean;
   autoRemove: boolean;
-  volumes: VolumeMount[];
+  mounts: Mount[];
   cpus: number;
   memoryMiB: number;
-  network: "tsi" | "none";
+  network: Network;
+  ports: PortBinding[];
   labels: Record<string, string>;
   stopSignal: string;
   stopTimeoutSeconds: number;
+}
+
+/** As it was before mounts had types and a network could be more than its mode. */
+interface VmConfigV1 extends Omit<VmConfig, "version" | "mounts" | "network" | "ports"> {
+  version: 1;
+  volumes: { source: string; target: string; readOnly: boolean }[];
+  network: Network["mode"];
+}
+
+function fromV1({ volumes, network, ...config }: VmConfigV1): VmConfig {
+  return {
+    ...config,
+    version: 2,
+    mounts: volumes.map((volume) => ({ type: "bind", ...volume })),
+    network: { mode: network },
+    ports: [],
+  };
 }
 
 /** `runtime.json`: the monitor process of a start. Written by the monitor. */
@@ -47,7 +65,9 @@ export interface VmRuntimeRecord {
 
 export type ExitReason = "exited" | "vm-died" | "boot-failed" | "start-failed" | "vmm-killed";
 
-/** `exit.json`: how the last start ended. Written by the monitor; by the engine where the monitor was killed. */
+/**
+ * `exit.json`: how the last start ended. Written by the monitor; by the engine where the monitor was killed.
+ */
 export interface VmExitRecord {
   version: 1;
   exitCode: number;
@@ -60,7 +80,7 @@ export interface VmExitRecord {
   finishedAt: string;
 }
 
-/** The files of one VM's folder. */
+/** The files of one VM's directory, or of a helper machine's, which has no `config.json`. */
 export class VmFiles {
   readonly dir: string;
 
@@ -101,8 +121,9 @@ export class VmFiles {
     return join(this.dir, "boot");
   }
 
-  readConfig(): Promise<VmConfig | undefined> {
-    return readJsonFile<VmConfig>(this.configPath, 1);
+  async readConfig(): Promise<VmConfig | undefined> {
+    const config = await readJsonFile<VmConfig | VmConfigV1>(this.configPath, 2);
+    return config?.version === 1 ? fromV1(config) : config;
   }
   writeConfig(config: VmConfig): void {
     writeJsonFile(this.configPath, config);

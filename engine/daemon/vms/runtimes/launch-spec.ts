@@ -1,3 +1,5 @@
+import type { NetworkMode } from "../../../protocol/network.ts";
+
 /** `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a message. */
 export interface LaunchSpec {
   version: 1;
@@ -31,7 +33,7 @@ export interface KrunLaunch {
   /** Every host file that a disk refers to: the jail lets in nothing else. */
   diskFiles: string[];
   shares: { tag: string; path: string; readOnly: boolean }[];
-  network: "tsi" | "none";
+  network: NetworkMode;
   portMap: string[];
   consolePath: string;
 }

@@ -1,12 +1,15 @@
 import type { RuntimeName } from "../../../protocol/engine.ts";
 import type { ErrorCode } from "../../../protocol/errors.ts";
-import type { GuestMount, GuestRootfs } from "../machine/monitor-client.ts";
+import type { GuestMount, GuestRootfs } from "../machine/agent-protocol.ts";
 import type { VmConfig, VmFiles } from "../records/vm-record.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
 
 export type Availability =
   | { usable: true }
   | { usable: false; code: ErrorCode; reason: string; hint: string };
+
+/** What is to be booted, and what it needs of the host. */
+export type BootRequest = Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "mounts" | "network">;
 
 /** How a VM is to be launched and what its agent is to mount. */
 export interface PreparedVm {
@@ -21,7 +24,10 @@ export interface Runtime {
   /** Tested afresh at every call: devices and libraries come and go. */
   availability(): Availability;
   /** Makes what a start needs on disk. May be called for a VM that has run before: it keeps its files. */
-  prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm>;
-  /** The same for a machine beside a VM that does not run: it sees the VM's files as they are now and writes into `scratch` alone. */
-  prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm>;
+  prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm>;
+  /**
+   * The same for a helper machine beside a VM that does not run: it sees the VM's files as they are now and
+   * writes into `scratch` alone.
+   */
+  prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm>;
 }

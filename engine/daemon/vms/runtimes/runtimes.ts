@@ -23,8 +23,8 @@ export class Runtimes {
   }
 
   /**
-   * `auto` takes krun where a VM can boot, else the simulation with the reason. A runtime asked for by name fails
-   * closed: nobody who wanted a VM gets a simulation.
+   * `auto` takes krun where a VM can boot, else the simulation with the reason. A runtime asked for by name
+   * fails closed: nobody who wanted a VM gets a simulation.
    */
   choose(wanted: "auto" | RuntimeName): RuntimeChoice {
     if (wanted === "simulation") return { runtime: this.#simulation };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MockerError } from "../../../../engine/protocol/errors.ts";
-import { makeTar } from "../../../fixtures/image-store.ts";
+import { makeTar } from "../../../fixtures/made-image.ts";
 import { end, patch, pax, rawEntry } from "../../daemon/images/layers/hand-made-tar.ts";
 import { convert, file, merged, tree } from "../../daemon/images/layers/layers.ts";
 

@@ -7,21 +7,12 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { chainId } from "../../../../engine/docker/digest.ts";
 import type { ImageChange } from "../../../../engine/protocol/image.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  fails,
-  filesIn,
-  hexOf,
-  makeImage,
-  makeStore,
-  makeTar,
-  oneFileImage,
-  sha256,
-  storeWith,
-} from "../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../fixtures/fake-registry.ts";
+import { assertClean, filesIn, makeStore, storeWith } from "../../../fixtures/image-store.ts";
 import { fixtureImage } from "../../../fixtures/index.ts";
+import { hexOf, makeImage, makeTar, oneFileImage, sha256 } from "../../../fixtures/made-image.ts";
 import { startRegistry } from "../../../fixtures/registry.ts";
+import { fails } from "../../../support/fails-with.ts";
 import { tmpDir } from "../../../support/tmp-dir.ts";
 
 const run = promisify(execFile);

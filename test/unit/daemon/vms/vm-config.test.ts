@@ -29,7 +29,10 @@ const image: ImageDetails = {
 };
 
 function config(params: Partial<VmCreateParams> = {}): ReturnType<typeof makeVmConfig> {
-  return makeVmConfig({ image: "web", ...params }, image, "name", "simulation", new Date(0));
+  return makeVmConfig(
+    { image: "web", ...params },
+    { image, name: "name", runtime: "simulation", mounts: [], now: new Date(0) },
+  );
 }
 
 test("the image's configuration is the default", () => {
@@ -56,16 +59,6 @@ test("the user's variables win and arrive unchanged", () => {
 
 for (const [what, params, message] of [
   ["a relative working directory", { workingDir: "srv" }, /working directory 'srv' is invalid/],
-  [
-    "a relative volume",
-    { volumes: [{ source: "data", target: "/d", readOnly: false }] },
-    /volume source "data"/,
-  ],
-  [
-    "the root as a volume target",
-    { volumes: [{ source: "/d", target: "/", readOnly: false }] },
-    /target "\/"/,
-  ],
   ["no command at all", { entrypoint: [""] }, /no command specified/],
   ["an unknown signal", { stopSignal: "SIGNOPE" }, /Invalid signal: SIGNOPE/],
   ["too little memory", { memoryMiB: 4 }, /Minimum memory limit/],
@@ -76,10 +69,3 @@ for (const [what, params, message] of [
     assert.throws(() => config(params), { message });
   });
 }
-
-test("two volumes on one target are refused", () => {
-  const volume = { source: "/d", target: "/data", readOnly: false };
-  assert.throws(() => config({ volumes: [volume, { ...volume, target: "/data/" }] }), {
-    message: /Duplicate mount point/,
-  });
-});

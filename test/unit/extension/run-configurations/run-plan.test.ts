@@ -57,10 +57,10 @@ test("a configuration becomes what the engine is asked for; later sources of a v
       openStdin: true,
       autoRemove: true,
       runtime: "krun",
-      network: "none",
+      network: { mode: "none" },
       name: "web",
       command: ["python3", "-c", "print('hi there')"],
-      volumes: [{ source: "/ws/app/my site", target: "/srv", readOnly: true }],
+      mounts: [{ type: "bind", source: "/ws/app/my site", target: "/srv", readOnly: true }],
       env: ["A=0", "F=f", "A=1", "TOKEN=s"],
       cpus: 2,
       memoryMiB: 1024,
@@ -68,7 +68,7 @@ test("a configuration becomes what the engine is asked for; later sources of a v
   );
   assert.deepEqual(
     createParams({ name: "a", image: "b" }, { context, defaults, fileEnv: [], secretEnv: [] }),
-    { image: "b", tty: true, openStdin: true, autoRemove: false, runtime: "auto", network: "tsi" },
+    { image: "b", tty: true, openStdin: true, autoRemove: false, runtime: "auto", network: { mode: "tsi" } },
   );
 });
 

@@ -1,8 +1,8 @@
 /** Flags that `run` and `create` share, and the VM that they describe. */
 
+import { parseMount, parseVolume } from "../../../../docker/mount.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
-import { parseMount, parseVolume } from "../../../../docker/volume.ts";
-import { MockerError, type VmCreateParams } from "../../../../protocol/index.ts";
+import { networkModes, type VmCreateParams } from "../../../../protocol/index.ts";
 import {
   booleanFlag,
   type FlagValues,
@@ -61,7 +61,7 @@ export const createFlags = {
     undefined,
     "network",
     'Network of the VM: "tsi" (the host\'s, through libkrun) or "none"',
-    oneOf("network", ["tsi", "none"]),
+    oneOf("network", networkModes),
     '"tsi"',
   ),
   platform: stringFlag(undefined, "Set platform if server is multi-platform capable"),
@@ -99,7 +99,10 @@ export function pullPolicy(text: string | undefined): PullPolicy {
 
 const mebibyte = 1024 * 1024;
 
-/** What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or MockerError. */
+/**
+ * What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or
+ * MockerError.
+ */
 export function createParams(
   flags: CreateFlagValues,
   given: ReadonlySet<string>,
@@ -109,20 +112,10 @@ export function createParams(
   const [image, ...command] = args;
   if (image === undefined || image === "") throw new Error("invalid reference format");
   const warnings: string[] = [];
-  const volumes = flags.volume.flatMap((text) => {
-    const volume = parseVolume(text, io.cwd);
-    if (volume !== undefined) return [volume];
-    warnings.push(
-      `-v ${text}: anonymous volumes are not supported yet, the folder stays on the VM's own disk`,
-    );
-    return [];
-  });
-  volumes.push(...flags.mount.map((text) => parseMount(text, io.cwd)));
-  const targets = new Set<string>();
-  for (const { target } of volumes) {
-    if (targets.has(target)) throw new MockerError("MOUNT_INVALID", `Duplicate mount point: ${target}`);
-    targets.add(target);
-  }
+  const mounts = [
+    ...flags.volume.map((text) => parseVolume(text, io.cwd)),
+    ...flags.mount.map((text) => parseMount(text, io.cwd)),
+  ];
   const params: VmCreateParams = {
     image,
     tty: flags.tty,
@@ -138,7 +131,7 @@ export function createParams(
   if (flags.workdir) params.workingDir = flags.workdir;
   if (flags.user) params.user = flags.user;
   if (flags.hostname) params.hostname = flags.hostname;
-  if (volumes.length > 0) params.volumes = volumes;
+  if (mounts.length > 0) params.mounts = mounts;
   if (flags.cpus !== undefined && flags.cpus !== 0) {
     params.cpus = Math.ceil(flags.cpus);
     if (params.cpus !== flags.cpus) {
@@ -147,7 +140,7 @@ export function createParams(
   }
   if (flags.memory !== undefined && flags.memory !== 0) params.memoryMiB = Math.ceil(flags.memory / mebibyte);
   if (flags.runtime !== undefined) params.runtime = flags.runtime;
-  if (flags.network !== undefined) params.network = flags.network;
+  if (flags.network !== undefined) params.network = { mode: flags.network };
   if (given.has("label") || given.has("label-file")) {
     params.labels = collectLabels(flags["label-file"], flags.label);
   }

@@ -1,4 +1,7 @@
-/** Environment variables and labels as Docker's flags and files give them (docker/cli opts/env.go, opts/file.go). */
+/**
+ * Environment variables and labels as Docker's flags and files give them (docker/cli opts/env.go,
+ * opts/file.go).
+ */
 import { readKeyValueFile } from "../../../../common/key-value-file.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -15,7 +18,10 @@ export function checkLabel(text: string): string {
   return text;
 }
 
-/** The `KEY=value` list of `--env-file` files and then `-e` flags; a `-e KEY` takes its value from `env`, or is dropped. */
+/**
+ * The `KEY=value` list of `--env-file` files and then `-e` flags; a `-e KEY` takes its value from `env`, or
+ * is dropped.
+ */
 export function collectVariables(
   files: readonly string[],
   variables: readonly string[],

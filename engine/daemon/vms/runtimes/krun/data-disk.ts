@@ -7,8 +7,9 @@ const headerBytes = 20;
 const extentBytes = 12;
 
 /**
- * Makes a VM's writable disk: a sparse file with an empty ext4 file system, from the template that the build made
- * (its format is described in native/tools/ext4-template.mjs). Takes a few milliseconds and less than 100 KiB.
+ * Makes a VM's writable disk: a sparse file with an empty ext4 file system, from the template that the build
+ * made (its format is described in native/tools/ext4-template.mjs). Takes a few milliseconds and less than
+ * 100 KiB.
  * @param path must not exist; created with mode 0600
  * @returns the disk's size in bytes
  */

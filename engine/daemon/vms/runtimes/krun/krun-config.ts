@@ -1,5 +1,6 @@
 import type { LibkrunInfo } from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
+import type { Network } from "../../../../protocol/vm.ts";
 
 /** The part of a VM's configuration that depends on what the loaded libkrun can do. */
 export interface KrunConfig {
@@ -7,7 +8,7 @@ export interface KrunConfig {
   memoryMiB: number;
   disks: { format: "raw" | "vmdk" }[];
   shares: { readOnly: boolean }[];
-  network: "tsi" | "none";
+  network: Network;
 }
 
 /** libkrun takes the number of CPUs as one byte. */
@@ -34,7 +35,7 @@ export function checkKrunConfig(library: LibkrunInfo, config: KrunConfig): void 
   if (config.disks.some(({ format }) => format === "vmdk"))
     need(library, "vmdk", "disks joined from several files");
   if (config.shares.length > 0) need(library, "shares", "shared folders");
-  if (config.network === "none") need(library, "network-none", "VMs without network");
+  if (config.network.mode === "none") need(library, "network-none", "VMs without network");
 }
 
 function need(library: LibkrunInfo, feature: string, what: string): void {

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
-import type { VmConfig, VmFiles } from "../../records/vm-record.ts";
-import { volumeMounts } from "../../volumes.ts";
-import type { Availability, PreparedVm, Runtime } from "../runtime.ts";
+import { type BindMount, bindMounts, guestMounts } from "../../mounts.ts";
+import type { VmFiles } from "../../records/vm-record.ts";
+import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 import { checkKrunConfig } from "./krun-config.ts";
 import { findKrunLibrary, krunLibrary } from "./krun-library.ts";
 import { copyWritableDisk, ensureWritableDisk } from "./writable-disk.ts";
@@ -40,12 +40,12 @@ export class KrunRuntime implements Runtime {
     return { usable: true };
   }
 
-  async prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
+  async prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
     await copyWritableDisk(files.diskPath, scratch.diskPath);
-    return await this.prepare(vm, scratch);
+    return await this.prepare(request, scratch);
   }
 
-  async prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm> {
+  async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     const available = this.availability();
     if (!available.usable) {
       throw new MockerError(available.code, `the krun runtime cannot run here: ${available.reason}`, {
@@ -53,37 +53,41 @@ export class KrunRuntime implements Runtime {
       });
     }
     const library = krunLibrary();
+    const binds = bindMounts(request.mounts);
     checkKrunConfig(library, {
-      cpus: vm.cpus,
-      memoryMiB: vm.memoryMiB,
+      cpus: request.cpus,
+      memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }],
-      shares: vm.volumes,
-      network: vm.network,
+      shares: binds,
+      network: request.network,
     });
-    const [root] = await Promise.all([this.#images.rootDisk(vm.imageId), ensureWritableDisk(files.diskPath)]);
-    const mounts = await volumeMounts(vm.volumes, (_, index) => ({
+    const [root] = await Promise.all([
+      this.#images.rootDisk(request.imageId),
+      ensureWritableDisk(files.diskPath),
+    ]);
+    const mounts = await guestMounts(request.mounts, (_, index) => ({
       kind: "virtiofs",
       source: `vol${index}`,
     }));
-    await refuseFiles(vm);
+    await refuseFiles(binds);
     return {
       launch: {
         krun: {
           libkrunPath: library.path,
           kernelPath: library.kernelPath,
-          cpus: vm.cpus,
-          memoryMiB: vm.memoryMiB,
+          cpus: request.cpus,
+          memoryMiB: request.memoryMiB,
           disks: [
             { id: "root", path: root.path, format: "vmdk", readOnly: true },
             { id: "data", path: files.diskPath, format: "raw", readOnly: false },
           ],
           diskFiles: [root.path, ...root.files, files.diskPath],
-          shares: vm.volumes.map((volume, index) => ({
+          shares: binds.map(({ source, readOnly }, index) => ({
             tag: `vol${index}`,
-            path: volume.source,
-            readOnly: volume.readOnly,
+            path: source,
+            readOnly,
           })),
-          network: vm.network,
+          network: request.network.mode,
           portMap: [],
           consolePath: files.consolePath,
         },
@@ -94,9 +98,9 @@ export class KrunRuntime implements Runtime {
   }
 }
 
-/** virtio-fs shares folders. */
-async function refuseFiles(vm: VmConfig): Promise<void> {
-  for (const { source } of vm.volumes) {
+/** virtio-fs shares directories. */
+async function refuseFiles(binds: BindMount[]): Promise<void> {
+  for (const { source } of binds) {
     if (!(await stat(source)).isDirectory()) {
       throw new MockerError("MOUNT_INVALID", `cannot share ${source} with a microVM: it is not a folder`, {
         hint: "Share the folder that holds it.",

@@ -6,7 +6,10 @@ import { promisify } from "node:util";
 import { syncDirectory } from "../../../../common/atomic-file.ts";
 import { createDataDisk } from "./data-disk.ts";
 
-/** Makes a VM's writable disk unless it is there: a VM keeps its files from start to start. Whole or not at all. */
+/**
+ * Makes a VM's writable disk unless it is there: a VM keeps its files from start to start. Whole or not at
+ * all.
+ */
 export async function ensureWritableDisk(path: string): Promise<void> {
   if (existsSync(path)) return;
   const temporary = `${path}.tmp`;
@@ -16,7 +19,10 @@ export async function ensureWritableDisk(path: string): Promise<void> {
   syncDirectory(dirname(path));
 }
 
-/** Copies the disk of a VM that does not run, if it has one: what it has, not its holes, and nothing where the file system can share it. */
+/**
+ * Copies the disk of a VM that does not run, if it has one: what it has, not its holes, and nothing where the
+ * file system can share it.
+ */
 export async function copyWritableDisk(from: string, to: string): Promise<void> {
   if (!existsSync(from)) return;
   await promisify(execFile)("cp", ["--reflink=auto", "--sparse=always", "--", from, to]);

@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { VmConfig, VmFiles } from "../../records/vm-record.ts";
-import { volumeMounts } from "../../volumes.ts";
-import type { Availability, PreparedVm, Runtime } from "../runtime.ts";
+import { bindMounts, guestMounts } from "../../mounts.ts";
+import type { VmFiles } from "../../records/vm-record.ts";
+import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 
-/** The runtime for machines where no VM can boot: the same agent as the init of Linux namespaces. Not isolation. */
+/**
+ * The runtime for machines where no VM can boot: the same agent as the init of Linux namespaces. Not
+ * isolation.
+ */
 export class SimulationRuntime implements Runtime {
   readonly name = "simulation";
   readonly #images: { rootDirectory(imageId: string): Promise<string> };
@@ -18,8 +21,8 @@ export class SimulationRuntime implements Runtime {
     return { usable: true };
   }
 
-  async prepareCopy(vm: VmConfig, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
-    const prepared = await this.prepare(vm, scratch);
+  async prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
+    const prepared = await this.prepare(request, scratch);
     const middle = join(files.dir, "upper");
     const { launch, rootfs } = prepared;
     if (rootfs.kind !== "overlay" || !launch.simulation || !existsSync(middle)) return prepared;
@@ -30,20 +33,20 @@ export class SimulationRuntime implements Runtime {
     };
   }
 
-  async prepare(vm: VmConfig, files: VmFiles): Promise<PreparedVm> {
-    const lower = await this.#images.rootDirectory(vm.imageId);
+  async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
+    const lower = await this.#images.rootDirectory(request.imageId);
     const upper = join(files.dir, "upper");
     const work = join(files.dir, "work");
     await mkdir(upper, { recursive: true });
     await mkdir(work, { recursive: true });
-    // The root folder that the workload sees has the attributes of the upper one.
+    // The root directory that the workload sees has the attributes of the upper one.
     await chmod(upper, (await stat(lower)).mode & 0o7777);
-    const mounts = await volumeMounts(vm.volumes, (volume) => ({ kind: "bind", source: volume.source }));
+    const mounts = await guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }));
     return {
       launch: {
         simulation: {
-          network: vm.network === "none" ? "none" : "host",
-          paths: [lower, upper, work, ...vm.volumes.map((volume) => volume.source)],
+          network: request.network.mode === "none" ? "none" : "host",
+          paths: [lower, upper, work, ...bindMounts(request.mounts).map(({ source }) => source)],
         },
       },
       rootfs: { kind: "overlay", lower, upper, work },

@@ -8,16 +8,9 @@ import type { ImageStore } from "../../../../../engine/daemon/images/image-store
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import { hostPlatform } from "../../../../../engine/daemon/images/oci/platform.ts";
 import type { Digest } from "../../../../../engine/docker/digest.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  filesIn,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-  type TestImage,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256, type TestImage } from "../../../../fixtures/made-image.ts";
 import { type Registry, startRegistry } from "../../../../fixtures/registry.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 

@@ -6,15 +6,9 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import type { Digest } from "../../../../../engine/docker/digest.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  filesIn,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256 } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const instants = 50;
@@ -38,7 +32,10 @@ if (pulled !== undefined && into !== undefined) {
   );
 }
 
-/** Pulls in a process of its own; kills it after a while if told so. Returns its exit code, null if it was killed. */
+/**
+ * Pulls in a process of its own; kills it after a while if told so. Returns its exit code, null if it was
+ * killed.
+ */
 async function pull(reference: string, dir: string, killAfterMs?: number): Promise<number | null> {
   const child = spawn(process.execPath, [__filename], {
     env: { ...process.env, MOCKER_PULL: reference, MOCKER_PULL_INTO: dir, NODE_TEST_CONTEXT: "" },

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import { makeImage, makeStore, makeTar, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 /** A fixed sequence of numbers below `limit`. */

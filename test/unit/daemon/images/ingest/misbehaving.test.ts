@@ -6,14 +6,9 @@ import { after, describe, test } from "node:test";
 import { defaultSettings } from "../../../../../engine/daemon/images/registry/registry-settings.ts";
 import type { ErrorCode } from "../../../../../engine/protocol/errors.ts";
 import type { PullProgress } from "../../../../../engine/protocol/image.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  makeImage,
-  makeStore,
-  makeTar,
-  type TestImage,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, type TestImage } from "../../../../fixtures/made-image.ts";
 import * as misbehaving from "../../../../fixtures/misbehaving-registry.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 

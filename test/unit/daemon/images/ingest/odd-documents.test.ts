@@ -5,17 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { mediaTypes, parseManifest } from "../../../../../engine/daemon/images/oci/manifest.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  fails,
-  makeImage,
-  makeStore,
-  makeTar,
-  oneFileImage,
-  sha256,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, oneFileImage, sha256, writeLayout } from "../../../../fixtures/made-image.ts";
+import { fails } from "../../../../support/fails-with.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const run = promisify(execFile);

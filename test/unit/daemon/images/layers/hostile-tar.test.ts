@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Entry, makeTar } from "../../../../fixtures/image-store.ts";
+import { type Entry, makeTar } from "../../../../fixtures/made-image.ts";
 import { end, patch, pax, rawEntry } from "./hand-made-tar.ts";
 import { convert, file, merged, refused } from "./layers.ts";
 

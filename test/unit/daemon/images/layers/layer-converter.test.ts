@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defaultLimits, LayerConverter } from "../../../../../engine/daemon/images/layers/layer-converter.ts";
-import { makeTar } from "../../../../fixtures/image-store.ts";
+import { makeTar } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { end, patch, pax, rawEntry } from "./hand-made-tar.ts";
 import { convert, file, rootOf } from "./layers.ts";

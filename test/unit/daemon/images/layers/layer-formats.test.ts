@@ -5,14 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
-import {
-  assertClean,
-  FakeRegistry,
-  makeImage,
-  makeStore,
-  makeTar,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { assertClean, makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { type Registry, startRegistry } from "../../../../fixtures/registry.ts";
 import { needPrograms, runTool } from "../../../../support/host.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
@@ -54,7 +49,10 @@ function pieces(tar: Buffer): Buffer[] {
   return ends.map((end, i) => tar.subarray(ends[i - 1] ?? 0, end));
 }
 
-/** An empty member with the TOC's offset in an extra field (github.com/containerd/stargz-snapshotter, docs/estargz.md). */
+/**
+ * An empty member with the TOC's offset in an extra field (github.com/containerd/stargz-snapshotter,
+ * docs/estargz.md).
+ */
 const stargzFooter = Buffer.concat([
   Buffer.from("1f8b08040000000000001a0053471600", "hex"),
   Buffer.from("0000000000000200STARGZ"),

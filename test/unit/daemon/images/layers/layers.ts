@@ -11,7 +11,7 @@ import { kind } from "../../../../../engine/daemon/images/layers/layer-index.ts"
 import { LayerMerge } from "../../../../../engine/daemon/images/rootfs/layer-merge.ts";
 import type { Inode } from "../../../../../engine/daemon/images/rootfs/tree.ts";
 import { MockerError } from "../../../../../engine/protocol/errors.ts";
-import { type Entry, makeTar } from "../../../../fixtures/image-store.ts";
+import { type Entry, makeTar } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const dir = tmpDir();

@@ -5,17 +5,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { maximumManifestBytes } from "../../../../../engine/daemon/images/oci/manifest.ts";
-import {
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-  type TestImage,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256, type TestImage, writeLayout } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
-// This file is also the program that is measured: it brings one image into a store and says what memory it had at most.
+// This file is also the program that is measured: it brings one image into a store and says what memory it
+// had at most.
 const { MOCKER_PULL: pulled, MOCKER_LOAD: loaded, MOCKER_INTO: into } = process.env;
 
 async function bring(dir: string): Promise<void> {

@@ -4,7 +4,8 @@ import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "nod
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { makeImage, makeStore, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, writeLayout } from "../../../../fixtures/made-image.ts";
 import { withDisk } from "../../../../support/image-tree.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { compareLayers } from "../rootfs/against-umoci.ts";
@@ -20,7 +21,10 @@ function sparseFile(path: string, parts: number): void {
   closeSync(fd);
 }
 
-/** An archive of such files. Four parts are in an old header itself, 21 in each further one; PAX 1.0 fills a block with some 60. */
+/**
+ * An archive of such files. Four parts are in an old header itself, 21 in each further one; PAX 1.0 fills a
+ * block with some 60.
+ */
 async function archive(flags: string[]): Promise<{ directory: string; tar: Buffer; names: string[] }> {
   const directory = tmpDir();
   const names = [0, 1, 3, 4, 5, 25, 26, 400].map((parts) => `sparse-${parts}`);

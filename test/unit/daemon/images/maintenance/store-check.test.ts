@@ -13,17 +13,16 @@ import { test } from "node:test";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
 import type { Digest } from "../../../../../engine/docker/digest.ts";
 import type { MockerError } from "../../../../../engine/protocol/errors.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { filesIn, makeStore } from "../../../../fixtures/image-store.ts";
 import {
-  FakeRegistry,
-  filesIn,
   hexOf,
   makeImage,
-  makeStore,
   makeTar,
   sha256,
   type TestImage,
   writeLayout,
-} from "../../../../fixtures/image-store.ts";
+} from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 interface Damaged {
@@ -303,4 +302,46 @@ test("after a crash between the two halves of a tag's move the newer image has i
   assert.equal((await next.get(reference)).id, id);
   assert.deepEqual((await next.get(image.configDigest)).repoTags, []);
   assert.deepEqual((await next.check({ deep: true })).problems, []);
+});
+
+test("what a repair throws away is gone at once, the mark of its flush first", async () => {
+  const registry = await FakeRegistry.start();
+  const tar = await makeTar([{ name: "large", content: Buffer.alloc(3 << 20, "x") }]);
+  const reference = registry.add("app", "x", makeImage([tar]));
+  const { store, dir } = await makeStore();
+  await store.pull({ reference });
+  const hex = hexOf(sha256(tar));
+  const parts = { layers: ["index", "data"], roots: ["vmdk", "json", "erofs"] };
+  const there = (): string[] =>
+    Object.entries(parts).flatMap(([directory, suffixes]) =>
+      [...suffixes, "synced"].filter((suffix) => existsSync(join(dir, directory, `${hex}.${suffix}`))),
+    );
+  for (const directory of Object.keys(parts)) writeFileSync(join(dir, directory, `${hex}.synced`), "");
+  const whole = there();
+  assert.equal(whole.length, 7);
+  appendFileSync(join(dir, "layers", `${hex}.data`), "too much");
+  const seen = new Set<string>();
+  let over = false;
+  const check = store.check({ repair: true }).finally(() => {
+    over = true;
+  });
+  while (!over) {
+    seen.add(there().join(" "));
+    await new Promise(setImmediate);
+  }
+  await check;
+  assert.deepEqual([...seen], [whole.join(" "), ""]);
+});
+
+test("an unpacked root that is thrown away takes the mark of its flush along", async () => {
+  const registry = await FakeRegistry.start();
+  const tar = await makeTar([{ name: "file", content: "x" }]);
+  const { store, dir } = await makeStore();
+  const reference = registry.add("app", "x", makeImage([tar]));
+  await store.pull({ reference });
+  const directory = await store.rootDirectory(reference);
+  writeFileSync(`${directory}.synced`, "");
+  writeFileSync(join(directory, "file"), "other");
+  await store.check({ deep: true, repair: true });
+  assert.deepEqual(readdirSync(join(dir, "rootfs")), []);
 });

@@ -19,8 +19,9 @@ import {
   storeCredential,
 } from "../../../../../engine/daemon/images/registry/docker-config.ts";
 import { login, loginDomain, loginName, logout } from "../../../../../engine/daemon/images/registry/login.ts";
-import { FakeRegistry, failsWith } from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
 import { startRegistry } from "../../../../fixtures/registry.ts";
+import { failsWith } from "../../../../support/fails-with.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const signal = new AbortController().signal;

@@ -9,8 +9,11 @@ import {
   isInsecure,
   readSettings,
 } from "../../../../../engine/daemon/images/registry/registry-settings.ts";
-import { FakeRegistry, failsWith, makeImage, makeStore, makeTar } from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar } from "../../../../fixtures/made-image.ts";
 import { startRegistry } from "../../../../fixtures/registry.ts";
+import { failsWith } from "../../../../support/fails-with.ts";
 import { runTool } from "../../../../support/host.ts";
 import { startProxy } from "../../../../support/proxy.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";

@@ -11,17 +11,17 @@ import { findCredential } from "../../../../../engine/daemon/images/registry/doc
 import { retryAfterMs } from "../../../../../engine/daemon/images/registry/http.ts";
 import type { MockerError } from "../../../../../engine/protocol/errors.ts";
 import type { PullProgress } from "../../../../../engine/protocol/image.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
 import {
-  FakeRegistry,
-  fails,
   makeImage,
-  makeStore,
   makeTar,
   sha256,
   type TestImage,
   twoLayerImage,
-} from "../../../../fixtures/image-store.ts";
+} from "../../../../fixtures/made-image.ts";
 import { startRegistry } from "../../../../fixtures/registry.ts";
+import { fails } from "../../../../support/fails-with.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const emptyConfig = tmpDir();

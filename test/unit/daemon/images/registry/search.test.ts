@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { inspectManifest } from "../../../../../engine/daemon/images/registry/manifest-inspect.ts";
 import { listTags } from "../../../../../engine/daemon/images/registry/registry.ts";
 import { search } from "../../../../../engine/daemon/images/registry/search.ts";
-import { FakeRegistry, makeImage, makeTar } from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { makeImage, makeTar } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 process.env.DOCKER_CONFIG = tmpDir();

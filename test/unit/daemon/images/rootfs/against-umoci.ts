@@ -4,7 +4,8 @@ import { mkdirSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { makeImage, makeStore, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, writeLayout } from "../../../../fixtures/made-image.ts";
 import { assertSame, snapshot, withDisk } from "../../../../support/image-tree.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
@@ -37,7 +38,8 @@ export async function compareLayout(
     assertSame(await snapshot(dir), expected);
     await look?.(dir);
   });
-  // The archive of it, unpacked by another program. Devices and others' files are not an ordinary user's to make.
+  // The archive of it, unpacked by another program. Devices and others' files are not an ordinary user's to
+  // make.
   if (privileged) {
     const unpacked = join(tmpDir(), "unpacked");
     mkdirSync(unpacked);

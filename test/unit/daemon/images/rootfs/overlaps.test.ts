@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { type Entry, makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { needPrograms } from "../../../../support/host.ts";
 import { withDisk } from "../../../../support/image-tree.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
@@ -26,7 +27,10 @@ const directory = (name: string, mode = 0o755): Entry => ({
 const symlink = (name: string, linkname: string): Entry => ({ name, type: "symlink", linkname, ...at });
 const link = (name: string, linkname: string): Entry => ({ name, type: "link", linkname, ...at });
 
-/** Layers whose order or meaning tricked somebody once. Each has an entry for every directory, so that umoci gives it a time. */
+/**
+ * Layers whose order or meaning tricked somebody once. Each has an entry for every directory, so that umoci
+ * gives it a time.
+ */
 const stacks: [what: string, ...layers: Entry[][]][] = [
   [
     "a directory replaced by a link to the host's, then written through (CVE-2021-32803)",

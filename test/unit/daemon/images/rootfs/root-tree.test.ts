@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
 import { fixtureImage, type ImageName } from "../../../../fixtures/index.ts";
+import { type Entry, makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { snapshot, withDisk } from "../../../../support/image-tree.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { compareLayers, compareLayout, privileged } from "./against-umoci.ts";
@@ -37,7 +38,8 @@ test("the root of an image of everything that is hard is the same as umoci's", {
     { name: "many/", type: "directory", ...at },
     ...many,
     { name: "block/", type: "directory", ...at },
-    // A directory of exactly one block, and one of a byte more: entries take 12 bytes and their name, the dots 27 together.
+    // A directory of exactly one block, and one of a byte more: entries take 12 bytes and their name, the
+    // dots 27 together.
     ...["a", "b"].flatMap((directory, more) => [
       { name: `block/${directory}/`, type: "directory" as const, ...at },
       ...Array.from({ length: 17 }, (_, i) => ({

@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { promisify } from "node:util";
 import type { ImageStore } from "../../../../../engine/daemon/images/image-store.ts";
-import { type Entry, makeImage, makeStore, makeTar, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { type Entry, makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { needPrograms } from "../../../../support/host.ts";
 import { withDisk } from "../../../../support/image-tree.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
@@ -283,7 +284,7 @@ test(
       const { stdout } = await run("bash", ["-c", [...steps, show].join(" && ")], { cwd: root });
       assert.match(
         stdout,
-        /^deepfile 640 5 3 regular file\nagain 640 5 3 regular file\nlink 777 0 1 symbolic link\nfolder 711 0 2 directory\npipe 644 0 1 fifo\n# file: directory\nuser.key="value"\n\n[0-9]+\n$/,
+        /^deepfile 640 5 3 regular file\nagain 640 5 3 regular file\nlink 777 0 1 symbolic link\ndirectory 711 0 2 directory\npipe 644 0 1 fifo\n# file: directory\nuser.key="value"\n\n[0-9]+\n$/,
       );
       assert.ok(Number(/([0-9]+)\n$/.exec(stdout)?.[1]) > 11_000, stdout);
       assert.equal(readFileSync(join(root, "top"), "utf8"), "deep");

@@ -3,7 +3,8 @@ import { randomBytes, randomInt } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makeImage, makeStore, makeTar, writeLayout } from "../../../../fixtures/image-store.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const flips = 12;

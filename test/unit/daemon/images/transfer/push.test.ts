@@ -7,19 +7,13 @@ import type { ImageStore } from "../../../../../engine/daemon/images/image-store
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import { hostPlatform } from "../../../../../engine/daemon/images/oci/platform.ts";
 import type { ImagePushParams, PushProgress } from "../../../../../engine/protocol/registry.ts";
-import {
-  FakeRegistry,
-  failsWith,
-  makeImage,
-  makeStore,
-  makeTar,
-  sha256,
-  type TestImage,
-  writeLayout,
-} from "../../../../fixtures/image-store.ts";
+import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
+import { makeStore } from "../../../../fixtures/image-store.ts";
+import { makeImage, makeTar, sha256, type TestImage, writeLayout } from "../../../../fixtures/made-image.ts";
 import { type Registry, startRegistry } from "../../../../fixtures/registry.ts";
 import { acceptUploads } from "../../../../fixtures/upload-registry.ts";
 import { startCuttingProxy } from "../../../../support/cutting-proxy.ts";
+import { failsWith } from "../../../../support/fails-with.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
 const dockerConfig = tmpDir();

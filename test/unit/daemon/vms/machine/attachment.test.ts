@@ -23,7 +23,6 @@ test("a client that comes after the VM's end reads all that it sent", async () =
   const attachment = new Attachment();
   attachment.connect(monitor);
   monitorsEnd.end("last words");
-  attachment.ended();
   attachment.claim(clientsEnd);
   let text = "";
   for await (const chunk of client) text += String(chunk);
@@ -32,11 +31,11 @@ test("a client that comes after the VM's end reads all that it sent", async () =
   await attachment.closed;
 });
 
-test("a client that waited for a start which never came is let go", async () => {
+test("a client that waits for a start which will not come is let go", async () => {
   const [client, clientsEnd] = await pair(join(tmpDir(), "c"));
   const attachment = new Attachment();
   attachment.claim(clientsEnd);
-  attachment.ended();
+  attachment.close();
   assert.equal((await client.toArray()).length, 0);
   await attachment.closed;
 });

@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { writeFileAtomic } from "../../../../../engine/common/atomic-file.ts";
 import { readJsonFile } from "../../../../../engine/common/json-file.ts";
 import { StateDir } from "../../../../../engine/daemon/vms/records/state-dir.ts";
-import type { VmConfig } from "../../../../../engine/daemon/vms/records/vm-record.ts";
+import { type VmConfig, VmFiles } from "../../../../../engine/daemon/vms/records/vm-record.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "mocker-state-"));
 after(() => rmSync(dir, { recursive: true }));
@@ -14,7 +14,7 @@ after(() => rmSync(dir, { recursive: true }));
 const unexpected = (path: string): Promise<void> =>
   Promise.reject(new Error(`nothing foreign is in ${path}`));
 
-const config = { version: 1, id: "ab".repeat(32), name: "x" } as VmConfig;
+const config = { version: 2, id: "ab".repeat(32), name: "x" } as VmConfig;
 
 test("a VM's folder appears and disappears whole", async () => {
   const state = new StateDir(join(dir, "whole"), unexpected);
@@ -59,4 +59,18 @@ test("an atomic write that fails leaves the old content and no temporary file", 
   assert.throws(() => writeFileAtomic(join(folder, "directory"), "new"));
   assert.ok(existsSync(path));
   assert.deepEqual(readdirSync(folder).sort(), ["directory", "file"]);
+});
+
+test("a record of an earlier version is read as today's", async () => {
+  const files = new VmFiles(join(dir, "earlier"));
+  mkdirSync(files.dir);
+  const volumes = [{ source: "/a", target: "/b", readOnly: true }];
+  writeFileSync(files.configPath, JSON.stringify({ version: 1, name: "x", volumes, network: "none" }));
+  assert.deepEqual(await files.readConfig(), {
+    version: 2,
+    name: "x",
+    mounts: [{ type: "bind", source: "/a", target: "/b", readOnly: true }],
+    network: { mode: "none" },
+    ports: [],
+  });
 });

@@ -1,0 +1,78 @@
+/** Builds the guest agent's `configure`, `start` and `exec` requests. */
+import { randomBytes } from "node:crypto";
+import type { VmExecParams } from "../../protocol/vm.ts";
+import type { GuestConfiguration, GuestProcess } from "./machine/agent-protocol.ts";
+import { guestDns } from "./machine/guest-dns.ts";
+import type { VmConfig } from "./records/vm-record.ts";
+import type { PreparedVm } from "./runtimes/runtime.ts";
+
+export interface TerminalSize {
+  rows: number;
+  columns: number;
+}
+
+export const defaultTerminal: TerminalSize = { rows: 24, columns: 80 };
+
+/** `disposable`: nothing that is written in the guest, outside volumes, is wanted after its end. */
+export function guestConfiguration(
+  hostname: string,
+  prepared: PreparedVm,
+  disposable: boolean,
+): GuestConfiguration {
+  return {
+    hostname,
+    rootfs: prepared.rootfs,
+    mounts: prepared.mounts,
+    dns: guestDns(),
+    hosts: [],
+    timeUnixNs: Date.now() * 1e6,
+    disposable,
+  };
+}
+
+export function mainProcess(config: VmConfig, size: TerminalSize): GuestProcess {
+  return {
+    stream: "main",
+    argv: [...config.entrypoint, ...config.cmd],
+    env: config.env,
+    cwd: config.workingDir,
+    user: config.user,
+    tty: config.tty,
+    rows: size.rows,
+    cols: size.columns,
+    stdin: config.openStdin,
+  };
+}
+
+/** The main process of a helper machine, which does nothing until it is ended. */
+export function idleProcess(): GuestProcess {
+  return {
+    stream: "main",
+    argv: ["idle"],
+    env: [],
+    cwd: "/",
+    user: "",
+    tty: false,
+    rows: defaultTerminal.rows,
+    cols: defaultTerminal.columns,
+    stdin: false,
+    idle: true,
+  };
+}
+
+/** An exec with a new id. Absent members are the VM's, as in Docker. */
+export function execProcess(config: VmConfig, params: VmExecParams): GuestProcess {
+  const tty = params.tty ?? false;
+  return {
+    stream: randomBytes(32).toString("hex"),
+    argv: params.command,
+    env: [...config.env, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])],
+    cwd: params.workingDir ?? config.workingDir,
+    user: params.user ?? config.user,
+    tty,
+    rows: params.rows ?? defaultTerminal.rows,
+    cols: params.columns ?? defaultTerminal.columns,
+    stdin: params.openStdin ?? false,
+    detach: params.detach ?? false,
+  };
+}

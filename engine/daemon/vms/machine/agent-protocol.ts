@@ -1,0 +1,72 @@
+/** What the engine and the guest agent say to each other over the control connection. */
+import type { ErrorCode } from "../../../protocol/errors.ts";
+
+/** What the guest agent says of itself when it first dials. */
+export interface AgentHello {
+  protocol: number;
+  /** `uname -r` of the guest. */
+  kernel: string;
+  /** Since the guest kernel started. */
+  bootMs: number;
+}
+
+/** A process to run in the guest, as the agent's `start` and `exec` take it. */
+export interface GuestProcess {
+  /** `main`, or the exec's id. */
+  stream: string;
+  argv: string[];
+  env: string[];
+  cwd: string;
+  user: string;
+  tty: boolean;
+  rows: number;
+  cols: number;
+  stdin: boolean;
+  detach?: boolean;
+  /** Instead of `argv`: nothing, until it is ended. Of main processes only. */
+  idle?: boolean;
+  /** Instead of `argv`: the root file system as a tar archive on stdout. Not of main processes. */
+  archive?: boolean;
+}
+
+export type GuestRootfs =
+  | { kind: "disks"; lower: string; lowerType: "erofs"; upper: string; upperType: "ext4" }
+  /** `middle` lies between the two, and is only read. */
+  | { kind: "overlay"; lower: string; middle?: string; upper: string; work: string };
+
+export type GuestMount =
+  | { kind: "virtiofs" | "bind"; source: string; target: string; readOnly: boolean }
+  /** `sizeBytes` 0 leaves the limit to the kernel. */
+  | { kind: "tmpfs"; target: string; readOnly: boolean; sizeBytes: number };
+
+export interface GuestConfiguration {
+  hostname: string;
+  rootfs: GuestRootfs;
+  mounts: GuestMount[];
+  dns: { servers: string[]; search: string[]; options: string[] };
+  /** Address and name of each extra line of /etc/hosts. */
+  hosts: [string, string][];
+  timeUnixNs: number;
+  /** Nothing that is written in the guest, outside volumes, is wanted after the main process's end. */
+  disposable: boolean;
+}
+
+/** The agent's requests and what each takes. Targets are `main` or an exec's id. */
+export interface AgentRequests {
+  configure: GuestConfiguration;
+  start: GuestProcess;
+  exec: GuestProcess;
+  signal: { target: string; signal: number };
+  resize: { target: string; rows: number; cols: number };
+  stop: { signal: number; graceMs: number };
+  stats: Record<string, never>;
+}
+
+/** The agent's error codes in the user's terms. */
+export const agentErrorCodes: Record<string, ErrorCode> = {
+  NOT_FOUND: "COMMAND_NOT_FOUND",
+  NOT_EXECUTABLE: "COMMAND_NOT_EXECUTABLE",
+  NO_USER: "INVALID_ARGUMENT",
+  BAD_CWD: "COMMAND_NOT_EXECUTABLE",
+  BAD_MOUNT: "MOUNT_INVALID",
+};

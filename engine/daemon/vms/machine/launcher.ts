@@ -1,0 +1,24 @@
+/** One process: a pid alone may be used again. */
+export interface MonitorProcess {
+  pid: number;
+  /** Field 22 of /proc/PID/stat; 0 for a process that had ended before it could be read. */
+  startTimeTicks: number;
+}
+
+/** What a machine needs of the host: monitors' processes and their locks. */
+export interface Launcher {
+  /** The guest agent's program. */
+  readonly agentPath: string;
+  /**
+   * Starts a monitor, detached: it outlives this process.
+   * @param specPath its `vmm.json`
+   * @param logPath receives what it writes to stdout and stderr, appended
+   */
+  spawn(specPath: string, logPath: string): MonitorProcess;
+  /** Calls `onExit` once when exactly this process has ended; soon, if it has already. */
+  watch(process: MonitorProcess, onExit: () => void): void;
+  /** Ends exactly this process at once; harmless when it has ended. */
+  kill(process: MonitorProcess): void;
+  /** Whether a monitor holds its lock, which it does for its life. */
+  isLocked(lockPath: string): boolean;
+}

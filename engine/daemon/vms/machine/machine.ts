@@ -1,0 +1,368 @@
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { mkdir, open, rm, writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { Log } from "../../log.ts";
+import { failedStart, killedMonitor, startExitCode } from "../records/exit-record.ts";
+import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
+import type { LaunchSpec } from "../runtimes/launch-spec.ts";
+import type { AgentHello, GuestConfiguration, GuestProcess } from "./agent-protocol.ts";
+import type { CopyPath } from "./copy-path.ts";
+import type { Exec } from "./exec.ts";
+import type { Launcher, MonitorProcess } from "./launcher.ts";
+import { longSleep } from "./long-sleep.ts";
+import { MonitorClient, numberOr } from "./monitor-client.ts";
+
+const defaultBootTimeoutMs = 60_000;
+const connectTimeoutMs = 10_000;
+const adoptTimeoutMs = 5_000;
+/** How long a monitor that does not answer any more may take to end by itself. */
+const lastWordsTimeoutMs = 2_000;
+/** Beyond a stop's own grace: the agent kills, syncs and unmounts in this time, or the monitor is killed. */
+const haltTimeoutMs = 20_000;
+/**
+ * About 68 years: what is longer is no number of milliseconds that every reader of JSON takes for an integer.
+ */
+const longestGraceMs = 2 ** 31 * 1000;
+
+/** Where a machine lives. */
+export interface MachinePlace {
+  /** 64 hex digits. */
+  id: string;
+  /** Its directory: the launch spec, the monitor's records and lock, logs. */
+  files: VmFiles;
+  /** Short directory for its sockets; made at its start, gone with its end. */
+  runDir: string;
+  launcher: Launcher;
+  log: Log;
+}
+
+/** What is launched. */
+export type MachineSpec = Pick<LaunchSpec, "runtime" | "autoRemove" | "krun" | "simulation">;
+
+/** What a guest uses at a moment, as its agent says. */
+export interface MachineStats {
+  memoryUsedBytes: number;
+  /** Processes, without the kernel's and the agent itself. */
+  processes: number;
+}
+
+/**
+ * One launch of a machine, from its monitor's process to its end: launch, connect, start; meanwhile execs,
+ * streams and archives. It knows nothing of VMs, their names or their records: a VM has a machine while it
+ * runs, and a helper machine is one without a VM. Whatever ends the monitor's process ends the machine; the
+ * monitor's exit record says how, or one that is made here.
+ */
+export class Machine {
+  /** RFC 3339. */
+  readonly startedAt: string;
+  /** Resolves when the monitor's process is gone and its record is known. Never rejects. */
+  readonly ended: Promise<VmExitRecord>;
+  readonly #place: MachinePlace;
+  readonly #process: MonitorProcess;
+  readonly #processEnd = new AbortController();
+  readonly #execs = new Map<string, Exec>();
+  #client: MonitorClient | undefined;
+  /** Why it was ended from here, where the monitor says nothing better. */
+  #failure: VmExitRecord | undefined;
+
+  private constructor(place: MachinePlace, process: MonitorProcess, startedAt: string) {
+    this.#place = place;
+    this.#process = process;
+    this.startedAt = startedAt;
+    this.ended = new Promise<void>((resolve) => place.launcher.watch(process, resolve)).then(() =>
+      this.#finish(),
+    );
+  }
+
+  /**
+   * Starts a machine's monitor, unless `signal` comes first.
+   * @param onLaunch called in the same turn of the event loop: no monitor runs that its owner does not know
+   * @throws the signal's reason
+   */
+  static async launch(
+    place: MachinePlace,
+    spec: MachineSpec,
+    { signal, onLaunch }: { signal?: AbortSignal; onLaunch?: (machine: Machine) => void } = {},
+  ): Promise<Machine> {
+    const { id, files, runDir, launcher } = place;
+    const whole: LaunchSpec = {
+      version: 1,
+      vmId: id,
+      stateDir: files.dir,
+      runDir,
+      agentPath: launcher.agentPath,
+      bootTimeoutMs: Number(process.env.MOCKER_BOOT_TIMEOUT_MS ?? defaultBootTimeoutMs),
+      log: { maxBytes: 64 * 1024 * 1024, maxFiles: 4 },
+      ...spec,
+    };
+    signal?.throwIfAborted();
+    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    try {
+      // Read at once by the monitor, and written anew for every start: it need not survive a crash.
+      await writeFile(files.specPath, JSON.stringify(whole), { mode: 0o600 });
+      // From here on in one turn of the event loop: a start that is cancelled leaves the last one's records.
+      signal?.throwIfAborted();
+      rmSync(files.exitPath, { force: true });
+      rmSync(files.runtimePath, { force: true });
+      const process = launcher.spawn(files.specPath, files.vmmLogPath);
+      const machine = new Machine(place, process, new Date().toISOString());
+      onLaunch?.(machine);
+      return machine;
+    } catch (error) {
+      await rm(runDir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** A machine that a previous engine launched and whose monitor runs. @throws STATE_CORRUPT */
+  static async adopt(place: MachinePlace): Promise<Machine> {
+    // The lock is taken a moment before the record is written.
+    for (let attempt = 0; attempt < 100; attempt++) {
+      const record = await place.files.readRuntime();
+      if (record) return new Machine(place, record, record.startedAt);
+      await sleep(20);
+    }
+    throw new MockerError("STATE_CORRUPT", `the monitor in ${place.files.dir} runs but left no runtime.json`);
+  }
+
+  /** The monitor's process. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+  /** Whether the monitor can be asked. */
+  get connected(): boolean {
+    return this.#client?.connected ?? false;
+  }
+  get agent(): AgentHello | undefined {
+    return this.#client?.agent;
+  }
+
+  /** Connects to the monitor of a machine that was just launched. @throws AGENT_UNREACHABLE */
+  connect(): Promise<void> {
+    return this.#connect(connectTimeoutMs);
+  }
+
+  /**
+   * Connects to the monitor of an adopted machine.
+   * @returns whether its main process was started; false when the monitor has not said so within `timeoutMs`
+   * @throws AGENT_UNREACHABLE
+   */
+  async resume(timeoutMs: number): Promise<boolean> {
+    await this.#connect(adoptTimeoutMs);
+    const client = this.#client;
+    if (!client) return false;
+    const late = new AbortController();
+    await Promise.race([
+      client.waitFor(() => client.main !== "none"),
+      longSleep(timeoutMs, late.signal).catch(() => undefined),
+    ]);
+    late.abort();
+    return client.main !== "none";
+  }
+
+  /** Configures the guest and starts its main process. @throws COMMAND_NOT_FOUND, AGENT_UNREACHABLE, … */
+  async start(configuration: GuestConfiguration, main: GuestProcess): Promise<void> {
+    const client = this.#reachable();
+    // Both at once: the agent takes them in order, and a round trip into the guest is not free.
+    const configured = client.request("configure", configuration);
+    const started = client.request("start", main);
+    started.catch(() => undefined);
+    await configured;
+    await started;
+  }
+
+  /** Ends a machine whose start has failed, records why, and returns the error for the user. */
+  async fail(error: unknown): Promise<Error> {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    const isUnanswered = failure instanceof MockerError && failure.code === "AGENT_UNREACHABLE";
+    if (!isUnanswered) this.#failure ??= failedStart(failure);
+    if (this.connected) this.kill();
+    else await this.endWithin(lastWordsTimeoutMs);
+    const exit = await this.ended;
+    if (!isUnanswered) return failure;
+    const hint = (await this.#lastMonitorLine()) ?? `See ${this.#place.files.vmmLogPath}.`;
+    return new MockerError("VM_FAILED", exit.message || failure.message, { hint, cause: error });
+  }
+
+  /** Stream of the main process: replay, then live output; takes stdin frames. */
+  attach(replayBytes: number, stdin: boolean): Promise<Socket> {
+    return this.#reachable().openAttach(replayBytes, stdin);
+  }
+
+  /** Starts an exec. @returns its stream, unless it is detached @throws COMMAND_NOT_FOUND, … */
+  async exec(exec: Exec): Promise<Socket | undefined> {
+    this.#execs.set(exec.id, exec);
+    try {
+      const { pid, stream } = await this.#run(exec.config.process);
+      exec.started(pid);
+      return stream;
+    } catch (error) {
+      this.#execs.delete(exec.id);
+      exec.ended(startExitCode(error));
+      throw error;
+    }
+  }
+
+  /**
+   * Stream of the root file system, or of what `copy` names in it, as a tar archive, made by the agent: as
+   * the workload sees it, without mounts and volumes. Status 2 says that there is no such path.
+   */
+  async archive(copy?: CopyPath): Promise<Socket> {
+    const { stream } = await this.#run({
+      stream: randomBytes(32).toString("hex"),
+      argv: copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""],
+      env: [],
+      cwd: "/",
+      user: "",
+      tty: false,
+      rows: 24,
+      cols: 80,
+      stdin: false,
+      archive: true,
+    });
+    if (!stream) throw new Error("an archive has a stream");
+    return stream;
+  }
+
+  /** `target`: `main` or an exec's id. */
+  async signal(target: string, signal: number): Promise<void> {
+    await this.#reachable().request("signal", { target, signal });
+  }
+
+  /** `target`: `main` or an exec's id. */
+  async resize(target: string, rows: number, cols: number): Promise<void> {
+    await this.#reachable().request("resize", { target, rows, cols });
+  }
+
+  async stats(): Promise<MachineStats> {
+    const { memoryUsedBytes, processes } = await this.#reachable().request("stats", {});
+    return { memoryUsedBytes: numberOr(memoryUsedBytes, 0), processes: numberOr(processes, 0) };
+  }
+
+  /**
+   * Sends a signal to the main process and, after the grace, KILL; resolves when the machine has ended. A
+   * guest that has not ended then is ended from outside. `graceSeconds` may be any number; negative: for
+   * ever.
+   */
+  async stop(signal: number, graceSeconds: number): Promise<void> {
+    const graceMs = graceSeconds < 0 ? -1 : Math.min(Math.ceil(graceSeconds * 1000), longestGraceMs);
+    this.#client?.request("stop", { signal, graceMs }).catch(() => undefined);
+    if (graceMs < 0) await this.ended;
+    else await this.endWithin(graceMs + haltTimeoutMs);
+  }
+
+  /**
+   * KILL to the main process, and to the monitor of a guest that does not end by that; resolves at the end.
+   */
+  async terminate(): Promise<void> {
+    if (this.connected) {
+      this.signal("main", 9).catch(() => undefined);
+      await this.endWithin(haltTimeoutMs);
+    } else {
+      this.kill();
+      await this.ended;
+    }
+  }
+
+  /** Resolves at the machine's end; kills it when `timeoutMs` are over. */
+  async endWithin(timeoutMs: number): Promise<void> {
+    const timer = new AbortController();
+    const late = longSleep(timeoutMs, timer.signal).then(
+      () => this.kill(),
+      () => undefined,
+    );
+    await Promise.race([this.ended, late]);
+    timer.abort();
+    await this.ended;
+  }
+
+  /**
+   * Kills the monitor, and with it the guest. `why` is the exit record, unless the monitor wrote of a failed
+   * start.
+   */
+  kill(why?: VmExitRecord): void {
+    if (this.#processEnd.signal.aborted) return;
+    this.#failure ??= why;
+    this.#place.launcher.kill(this.#process);
+  }
+
+  async #connect(timeoutMs: number): Promise<void> {
+    this.#client = await MonitorClient.connect(join(this.#place.runDir, "monitor.sock"), {
+      timeoutMs,
+      signal: this.#processEnd.signal,
+      onExecExited: (id, exitCode) => {
+        this.#execs.get(id)?.ended(exitCode);
+        this.#execs.delete(id);
+      },
+    });
+  }
+
+  async #run(process: GuestProcess): Promise<{ pid: number; stream: Socket | undefined }> {
+    const client = this.#reachable();
+    const stream = process.detach ? undefined : await client.openStream(process.stream);
+    try {
+      const { pid } = await client.request("exec", process);
+      return { pid: numberOr(pid, 0), stream };
+    } catch (error) {
+      stream?.destroy();
+      throw error;
+    }
+  }
+
+  #reachable(): MonitorClient {
+    if (!this.#client?.connected) {
+      throw new MockerError("AGENT_UNREACHABLE", "the VM's monitor does not answer");
+    }
+    return this.#client;
+  }
+
+  async #finish(): Promise<VmExitRecord> {
+    this.#processEnd.abort();
+    // What the monitor said last counts before its end does; its sockets end with it.
+    const late = new AbortController();
+    await Promise.race([
+      this.#client?.closed,
+      longSleep(lastWordsTimeoutMs, late.signal).catch(() => undefined),
+    ]);
+    late.abort();
+    this.#client?.close();
+    for (const exec of this.#execs.values()) exec.machineEnded();
+    this.#execs.clear();
+    const exit = await this.#exitRecord();
+    await rm(this.#place.runDir, { recursive: true, force: true }).catch((error) =>
+      this.#place.log.error("machine.runDir", error, { machine: this.#place.id }),
+    );
+    return exit;
+  }
+
+  /** The monitor's record; ours where it was killed, from here or from outside. */
+  async #exitRecord(): Promise<VmExitRecord> {
+    const { files, log, id } = this.#place;
+    const written = await files.readExit().catch(() => undefined);
+    if (written && (this.#failure === undefined || written.reason === "start-failed")) return written;
+    const record = this.#failure ?? killedMonitor(this.startedAt);
+    try {
+      files.writeExit(record);
+    } catch (error) {
+      // A full disk must not keep a machine from having ended.
+      log.error("machine.exitRecord", error, { machine: id });
+    }
+    return record;
+  }
+
+  async #lastMonitorLine(): Promise<string | undefined> {
+    const file = await open(this.#place.files.vmmLogPath, "r").catch(() => undefined);
+    if (!file) return undefined;
+    try {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(2048), 0, 2048, Math.max(0, size - 2048));
+      return buffer.toString("utf8", 0, bytesRead).trim().split("\n").at(-1) || undefined;
+    } finally {
+      await file.close();
+    }
+  }
+}

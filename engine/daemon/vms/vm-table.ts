@@ -1,0 +1,69 @@
+import { MockerError } from "../../protocol/errors.ts";
+import { checkName, generateName } from "./names.ts";
+import type { Vm } from "./vm.ts";
+
+/** The VMs there are, by id and by name, and the names of those that are being made. */
+export class VmTable {
+  readonly #vms = new Map<string, Vm>();
+  readonly #reservedNames = new Set<string>();
+
+  add(vm: Vm): void {
+    this.#vms.set(vm.id, vm);
+  }
+
+  delete(vm: Vm): void {
+    this.#vms.delete(vm.id);
+  }
+
+  has(vm: Vm): boolean {
+    return this.#vms.has(vm.id);
+  }
+
+  all(): Vm[] {
+    return [...this.#vms.values()];
+  }
+
+  /** By id, name or unique id prefix. @throws VM_NOT_FOUND in Docker's words */
+  find(nameOrId: string): Vm {
+    const wanted = nameOrId.replace(/^\//, "");
+    const exact = this.#vms.get(wanted) ?? this.#byName(wanted);
+    if (exact) return exact;
+    const matches = /^[0-9a-f]+$/.test(wanted) ? this.all().filter((vm) => vm.id.startsWith(wanted)) : [];
+    const [match] = matches;
+    if (matches.length > 1) {
+      throw new MockerError("VM_NOT_FOUND", `Multiple IDs found with provided prefix: ${wanted}`);
+    }
+    if (!match) throw new MockerError("VM_NOT_FOUND", `No such container: ${nameOrId}`);
+    return match;
+  }
+
+  /**
+   * A name that nobody else gets until it is released, made up if none is wanted.
+   * @throws VM_NAME_IN_USE, INVALID_ARGUMENT
+   */
+  reserveName(wanted: string | undefined): string {
+    const isTaken = (name: string): boolean =>
+      this.#reservedNames.has(name) || this.#byName(name) !== undefined;
+    const name = wanted === undefined ? generateName(isTaken) : wanted.replace(/^\//, "");
+    checkName(name);
+    if (isTaken(name)) {
+      const holder = this.#byName(name)?.id ?? "that is being created";
+      throw new MockerError(
+        "VM_NAME_IN_USE",
+        `Conflict. The container name "/${name}" is already in use by container "${holder}". ` +
+          "You have to remove (or rename) that container to be able to reuse that name.",
+        { hint: `Remove it with: mocker rm ${name}` },
+      );
+    }
+    this.#reservedNames.add(name);
+    return name;
+  }
+
+  releaseName(name: string): void {
+    this.#reservedNames.delete(name);
+  }
+
+  #byName(name: string): Vm | undefined {
+    return this.all().find((vm) => vm.config.name === name);
+  }
+}

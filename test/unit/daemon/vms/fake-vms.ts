@@ -1,0 +1,145 @@
+/** Virtual machines without machines: a real VmManager and state directory over fake monitors. */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EventLog } from "../../../../engine/daemon/events/event-log.ts";
+import { Log } from "../../../../engine/daemon/log.ts";
+import { StateDir } from "../../../../engine/daemon/vms/records/state-dir.ts";
+import type { VmFiles } from "../../../../engine/daemon/vms/records/vm-record.ts";
+import type {
+  Availability,
+  BootRequest,
+  PreparedVm,
+  Runtime,
+} from "../../../../engine/daemon/vms/runtimes/runtime.ts";
+import { Runtimes } from "../../../../engine/daemon/vms/runtimes/runtimes.ts";
+import type { Vm } from "../../../../engine/daemon/vms/vm.ts";
+import { VmManager } from "../../../../engine/daemon/vms/vm-manager.ts";
+import { MockerError } from "../../../../engine/protocol/errors.ts";
+import type { ImageDetails } from "../../../../engine/protocol/image.ts";
+import type { VmChange, VmCreateParams } from "../../../../engine/protocol/vm.ts";
+import { tmpDir } from "../../../support/tmp-dir.ts";
+import { FakeLauncher, type FakeMonitor } from "./machine/fake-monitor.ts";
+
+const image: ImageDetails = {
+  id: `sha256:${"a".repeat(64)}`,
+  repoTags: ["box:latest"],
+  repoDigests: [],
+  created: "2026-01-01T00:00:00Z",
+  sizeBytes: 1,
+  architecture: "amd64",
+  os: "linux",
+  manifestDigest: `sha256:${"b".repeat(64)}`,
+  layers: [],
+  author: "",
+  config: {
+    env: [],
+    entrypoint: [],
+    cmd: ["serve"],
+    workingDir: "/srv",
+    user: "app",
+    stopSignal: "",
+    exposedPorts: [],
+    volumes: [],
+    labels: {},
+  },
+};
+
+/** A runtime whose preparation can be held up. */
+export class FakeRuntime implements Runtime {
+  readonly name = "simulation";
+  /** Awaited by every preparation. */
+  gate: Promise<void> = Promise.resolve();
+  #begin: () => void = () => undefined;
+  /** Resolves when the first preparation has begun. */
+  readonly entered = new Promise<void>((resolve) => {
+    this.#begin = resolve;
+  });
+  /** What helper machines were prepared from. */
+  readonly copies: BootRequest[] = [];
+
+  availability(): Availability {
+    return { usable: true };
+  }
+
+  async prepare(_request: BootRequest, files: VmFiles): Promise<PreparedVm> {
+    this.#begin();
+    await this.gate;
+    const upper = join(files.dir, "upper");
+    // Fails when the directory was taken away under a start.
+    if (!existsSync(upper)) mkdirSync(upper);
+    return {
+      launch: { simulation: { network: "host", paths: [upper] } },
+      rootfs: { kind: "overlay", lower: "/lower", upper, work: join(files.dir, "work") },
+      mounts: [],
+    };
+  }
+
+  async prepareCopy(request: BootRequest, _files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
+    this.copies.push(request);
+    return await this.prepare(request, scratch);
+  }
+}
+
+export class FakeVms {
+  readonly dir = tmpDir();
+  readonly launcher: FakeLauncher;
+  readonly runtime = new FakeRuntime();
+  readonly events = new EventLog();
+  readonly changes: VmChange[] = [];
+  readonly log: Log;
+  readonly state: StateDir;
+  readonly manager: VmManager;
+  #recovered: Promise<void> | undefined;
+
+  /** `predecessor`: the engine that ended before; its monitors live on. */
+  constructor(predecessor?: FakeVms) {
+    this.launcher = predecessor?.launcher ?? new FakeLauncher();
+    this.log = new Log(join(this.dir, "engine.jsonl"), "debug");
+    this.state = new StateDir(predecessor?.state.path ?? join(this.dir, "state"), async () => undefined);
+    this.manager = new VmManager({
+      state: this.state,
+      images: {
+        get: async (reference) => {
+          if (reference === "box") return image;
+          throw new MockerError("IMAGE_NOT_FOUND", `No such image: ${reference}`);
+        },
+      },
+      runtimes: new Runtimes(this.runtime, this.runtime),
+      launcher: this.launcher,
+      events: this.events,
+      runDir: predecessor?.runDir ?? this.dir,
+      log: this.log,
+    });
+    this.manager.onDidChange((change) => this.changes.push(change));
+  }
+
+  get runDir(): string {
+    return this.dir;
+  }
+
+  async create(params: Partial<VmCreateParams> = {}): Promise<Vm> {
+    this.#recovered ??= this.manager.recover();
+    await this.#recovered;
+    const { id } = await this.manager.create({ image: "box", name: "box", ...params });
+    return this.manager.find(id);
+  }
+
+  /** A VM that runs, and its monitor. */
+  async run(params: Partial<VmCreateParams> = {}): Promise<{ vm: Vm; monitor: FakeMonitor }> {
+    const vm = await this.create(params);
+    await this.manager.start({ vm: vm.id });
+    return { vm, monitor: this.launcher.last };
+  }
+
+  /** What happened, by its actions. */
+  actions(): string[] {
+    return this.events.between().map(({ action }) => action);
+  }
+
+  /** What the engine's log has of errors. */
+  errors(): string[] {
+    return readFileSync(this.log.path, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"level":"error"'));
+  }
+}

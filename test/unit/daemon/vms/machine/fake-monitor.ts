@@ -1,0 +1,248 @@
+/**
+ * A monitor for the tests of everything above it: real frames over a real unix socket, answers by the test,
+ * and no process. It ends when the test, its guest's answers or the engine end it.
+ */
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { dirname, join } from "node:path";
+import type { Launcher, MonitorProcess } from "../../../../../engine/daemon/vms/machine/launcher.ts";
+import type { VmExitRecord } from "../../../../../engine/daemon/vms/records/vm-record.ts";
+import type { LaunchSpec } from "../../../../../engine/daemon/vms/runtimes/launch-spec.ts";
+import { FrameDecoder, FrameType, frameHeader } from "../../../../../engine/protocol/stream.ts";
+import { afterFile } from "../../../../support/after-file.ts";
+
+type Fields = Record<string, unknown>;
+
+export interface MonitorScript {
+  /** False: it never makes its socket. */
+  listens?: boolean;
+  /**
+   * Its guest's answers by method; `undefined` for none at all. Methods that are not here are answered as by
+   * a guest that is well.
+   */
+  answers?: Record<string, (params: Fields, monitor: FakeMonitor) => Fields | undefined>;
+}
+
+/** An answer that is an error of the agent's. */
+export function agentError(code: string, message: string): Fields {
+  return { error: { code, message } };
+}
+
+const monitors: FakeMonitor[] = [];
+
+afterFile(() => {
+  for (const monitor of monitors) monitor.die();
+});
+
+export class FakeMonitor {
+  readonly spec: LaunchSpec;
+  readonly requests: { method: string; params: Fields }[] = [];
+  /** Streams of the main process and of execs, as the engine opened them. */
+  readonly streams: { hello: Fields; socket: Socket }[] = [];
+  control: Socket | undefined;
+  /** How many engines have connected. */
+  controls = 0;
+  /** What it says of the main process to an engine that connects. */
+  main: "none" | "running" | "exited" = "none";
+  isOver = false;
+  readonly #script: MonitorScript;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #onExit: (() => void)[] = [];
+  readonly #onChange = new Set<() => void>();
+
+  constructor(spec: LaunchSpec, script: MonitorScript) {
+    monitors.push(this);
+    this.spec = spec;
+    this.#script = script;
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+    if (script.listens !== false) this.#server.listen(join(spec.runDir, "monitor.sock"));
+  }
+
+  /** Resolves when `condition` holds; it is looked at whenever something has come from the engine. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        const listener = (): void => {
+          this.#onChange.delete(listener);
+          resolve();
+        };
+        this.#onChange.add(listener);
+      });
+    }
+  }
+
+  /** The first request of this method, once it has come. */
+  async request(method: string): Promise<Fields> {
+    const find = () => this.requests.find((request) => request.method === method);
+    await this.until(() => find() !== undefined);
+    return find()?.params ?? {};
+  }
+
+  methods(): string[] {
+    return this.requests.map(({ method }) => method);
+  }
+
+  /** Sends the engine a message over the control connection. */
+  tell(message: unknown): void {
+    this.tellBytes(json(message));
+  }
+
+  tellBytes(bytes: Uint8Array): void {
+    this.control?.write(bytes);
+  }
+
+  /** The guest has ended: the monitor writes down how, and ends. */
+  exit(exit: Partial<VmExitRecord> = {}): void {
+    const record: VmExitRecord = {
+      version: 1,
+      exitCode: 0,
+      signal: null,
+      reason: "exited",
+      message: "",
+      startedAt: "2026-01-01T00:00:00.000Z",
+      finishedAt: "2026-01-01T00:00:01.000Z",
+      ...exit,
+    };
+    writeFileSync(join(this.spec.stateDir, "exit.json"), JSON.stringify(record));
+    this.die();
+  }
+
+  /** Its record for the next engine; its pid is its place among the launcher's monitors. */
+  writeRuntime(pid = 1): void {
+    const record = {
+      version: 1,
+      pid,
+      startTimeTicks: pid,
+      childPid: 0,
+      startedAt: "2026-01-01T00:00:00.000Z",
+    };
+    writeFileSync(join(this.spec.stateDir, "runtime.json"), JSON.stringify(record));
+  }
+
+  /** As by SIGKILL: nothing is written. */
+  die(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+    for (const listener of this.#onExit) setImmediate(listener);
+  }
+
+  onExit(listener: () => void): void {
+    if (this.isOver) setImmediate(listener);
+    else this.#onExit.push(listener);
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("close", () => this.#sockets.delete(socket));
+    let isControl: boolean | undefined;
+    const decoder = new FrameDecoder((type, payload) => {
+      if (type !== FrameType.json) return;
+      const message = JSON.parse(Buffer.from(payload).toString("utf8")) as Fields;
+      if (isControl === undefined) isControl = this.#welcome(socket, message.hello as Fields);
+      else if (isControl) this.#serve(message);
+      for (const listener of [...this.#onChange]) listener();
+    });
+    socket.on("data", (chunk) => {
+      if (isControl !== false) decoder.push(chunk);
+    });
+  }
+
+  #welcome(socket: Socket, hello: Fields): boolean {
+    if (hello.role !== "control") {
+      this.streams.push({ hello, socket });
+      return false;
+    }
+    this.control = socket;
+    this.controls++;
+    socket.on("end", () => socket.end());
+    this.tell({
+      event: "monitor",
+      params: { agent: { protocol: 1, kernel: "6.12.0", bootMs: 5 }, main: this.main },
+    });
+    return true;
+  }
+
+  #serve({ id, method, params }: Fields): void {
+    const name = String(method);
+    this.requests.push({ method: name, params: params as Fields });
+    const answer = (this.#script.answers?.[name] ?? usualAnswers[name])?.(params as Fields, this);
+    if (answer) this.tell({ id, ...("error" in answer ? answer : { result: answer }) });
+  }
+}
+
+const usualAnswers: NonNullable<MonitorScript["answers"]> = {
+  configure: () => ({ kernel: "6.12.0" }),
+  start: () => ({ pid: 2 }),
+  exec: () => ({ pid: 7 }),
+  resize: () => ({}),
+  signal: ({ target, signal }, monitor) => {
+    if (target === "main" && signal === 9) monitor.exit({ exitCode: 137, signal: 9 });
+    return {};
+  },
+  stop: (_, monitor) => {
+    monitor.exit({ exitCode: 143, signal: 15 });
+    return {};
+  },
+  stats: () => ({ memoryUsedBytes: 1_000_000, processes: 3 }),
+};
+
+/** Launches fake monitors. */
+export class FakeLauncher implements Launcher {
+  readonly agentPath = "/agent";
+  readonly monitors: FakeMonitor[] = [];
+  /** Pids of the monitors that were killed from outside. */
+  readonly kills: number[] = [];
+  /** How the next monitors behave. */
+  script: MonitorScript = {};
+  readonly #waiting: ((monitor: FakeMonitor) => void)[] = [];
+
+  spawn(specPath: string): MonitorProcess {
+    const monitor = new FakeMonitor(JSON.parse(readFileSync(specPath, "utf8")) as LaunchSpec, this.script);
+    const pid = this.monitors.push(monitor);
+    for (const resolve of this.#waiting.splice(0)) resolve(monitor);
+    return { pid, startTimeTicks: pid };
+  }
+
+  watch({ pid }: MonitorProcess, onExit: () => void): void {
+    this.monitors[pid - 1]?.onExit(onExit);
+  }
+
+  kill({ pid }: MonitorProcess): void {
+    this.kills.push(pid);
+    this.monitors[pid - 1]?.die();
+  }
+
+  isLocked(lockPath: string): boolean {
+    return this.monitors.some(({ spec, isOver }) => !isOver && spec.stateDir === dirname(lockPath));
+  }
+
+  /** The monitor that is launched next. */
+  next(): Promise<FakeMonitor> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The monitor that was launched last. */
+  get last(): FakeMonitor {
+    const monitor = this.monitors.at(-1);
+    if (!monitor) throw new Error("no monitor was launched");
+    return monitor;
+  }
+}
+
+export function json(message: unknown): Uint8Array {
+  const payload = Buffer.from(JSON.stringify(message));
+  return Buffer.concat([frameHeader(FrameType.json, payload.length), payload]);
+}
+
+/** Everything that comes over a socket until its end. */
+export async function textOf(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, "end");
+  return Buffer.concat(chunks).toString("utf8");
+}

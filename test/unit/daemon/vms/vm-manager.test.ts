@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdirSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { MockerError } from "../../../../engine/protocol/errors.ts";
+import { tmpDir } from "../../../support/tmp-dir.ts";
+import { FakeVms } from "./fake-vms.ts";
+import { agentError, type FakeMonitor, json, textOf } from "./machine/fake-monitor.ts";
+
+/** Both ends of a client's connection. */
+async function clientPair(): Promise<{ client: Socket; engineEnd: Socket }> {
+  const path = join(tmpDir(), "c");
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  server.listen(path);
+  await once(server, "listening");
+  const client = connect({ path, allowHalfOpen: true });
+  const [engineEnd] = (await once(server, "connection")) as [Socket];
+  server.close();
+  return { client, engineEnd };
+}
+
+/** A stream that the engine opened, once it is there. */
+async function stream(monitor: FakeMonitor, role: string): Promise<FakeMonitor["streams"][number]> {
+  const find = () => monitor.streams.find(({ hello }) => hello.role === role);
+  await monitor.until(() => find() !== undefined);
+  const found = find();
+  assert.ok(found);
+  return found;
+}
+
+/** Resolves when the engine has handled what the monitor has sent so far. */
+async function handled(vms: FakeVms): Promise<void> {
+  await vms.manager.stats({ vm: "box" });
+}
+
+test("a terminal has 24 rows of 80 columns unless it is said otherwise", async () => {
+  const vms = new FakeVms();
+  await vms.create({ tty: true });
+  await vms.manager.start({ vm: "box" });
+  const usual = await vms.launcher.last.request("start");
+  assert.deepEqual([usual.rows, usual.cols, usual.tty], [24, 80, true]);
+  await vms.manager.stop({ vm: "box" });
+  await vms.manager.start({ vm: "box", rows: 50, columns: 132 });
+  const wide = await vms.launcher.last.request("start");
+  assert.deepEqual([wide.rows, wide.cols], [50, 132]);
+});
+
+test("an exec is of the VM, but for what it is asked to be", async () => {
+  const vms = new FakeVms();
+  const { vm, monitor } = await vms.run({ env: ["A=1"] });
+  const { execId } = await vms.manager.exec({
+    vm: "box",
+    command: ["sh"],
+    env: ["B=2"],
+    tty: true,
+    detach: true,
+  });
+  const request = await monitor.request("exec");
+  assert.deepEqual(request, {
+    stream: execId,
+    argv: ["sh"],
+    env: [...vm.config.env, "TERM=xterm", "B=2"],
+    cwd: "/srv",
+    user: "app",
+    tty: true,
+    rows: 24,
+    cols: 80,
+    stdin: false,
+    detach: true,
+  });
+  assert.match(execId, /^[0-9a-f]{64}$/);
+});
+
+test("an attached client is sent 64 KiB of earlier output at most", async () => {
+  const vms = new FakeVms();
+  const { monitor } = await vms.run({ openStdin: true });
+  const { tty } = await vms.manager.attach({ vm: "box", stdin: true, replayBytes: 1e9 });
+  assert.equal(tty, false);
+  assert.deepEqual((await stream(monitor, "attach")).hello, {
+    role: "attach",
+    replayBytes: 65536,
+    stdin: true,
+  });
+});
+
+test("times of logs are checked before anything is sent", async () => {
+  const vms = new FakeVms();
+  await vms.create();
+  assert.throws(() => vms.manager.logs({ vm: "box", since: "yesterday" }), MockerError);
+});
+
+test("an exec is found while it runs and after its end, with its exit code", async () => {
+  const vms = new FakeVms();
+  const { vm, monitor } = await vms.run();
+  const { execId } = await vms.manager.exec({ vm: "box", command: ["sleep", "1"], detach: true });
+  const exec = vms.manager.inspectExec({ execId });
+  assert.deepEqual([exec.state, exec.pid, exec.config.vmId], ["running", 7, vm.id]);
+  monitor.tell({ event: "execExited", params: { id: "f".repeat(64), code: 1 } });
+  await handled(vms);
+  assert.equal(exec.state, "running", "another's end is not its end");
+  monitor.tell({ event: "execExited", params: { id: execId, code: 3 } });
+  monitor.tell({ event: "execExited", params: { id: execId, code: 4 } });
+  await handled(vms);
+  assert.deepEqual([exec.state, exec.exitCode], ["exited", 3]);
+  assert.deepEqual(
+    vms.events.between().map(({ action, actor }) => [action, actor.attributes.execID === execId]),
+    [
+      ["create", false],
+      ["start", false],
+      ["exec_create: sleep 1", true],
+      ["exec_start: sleep 1", true],
+      ["exec_die", true],
+    ],
+  );
+  assert.equal(vms.events.between().at(-1)?.actor.attributes.exitCode, "3");
+});
+
+test("an exec that cannot start has Docker's exit code; one whose VM ends was killed", async () => {
+  const vms = new FakeVms();
+  vms.launcher.script = {
+    answers: {
+      exec: ({ argv }) => (String(argv) === "nope" ? agentError("NOT_FOUND", "not found") : { pid: 9 }),
+    },
+  };
+  const { monitor } = await vms.run();
+  await assert.rejects(vms.manager.exec({ vm: "box", command: ["nope"] }), { code: "COMMAND_NOT_FOUND" });
+  const missing = String((await monitor.request("exec")).stream);
+  assert.equal(vms.manager.inspectExec({ execId: missing }).exitCode, 127);
+  const { execId } = await vms.manager.exec({ vm: "box", command: ["sleep"], detach: true });
+  await vms.manager.kill({ vm: "box" });
+  assert.equal(vms.manager.inspectExec({ execId }).exitCode, 137);
+  await vms.manager.remove({ vm: "box" });
+  assert.throws(() => vms.manager.inspectExec({ execId }), { code: "VM_NOT_FOUND" });
+});
+
+test("an exec's stream leaves nothing behind in a VM that runs on", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const vms = new FakeVms();
+  const { monitor } = await vms.run();
+  const exec = async (): Promise<WeakRef<object>> => {
+    const { attachment } = await vms.manager.exec({ vm: "box", command: ["true"] });
+    assert.ok(attachment);
+    const { client, engineEnd } = await clientPair();
+    attachment.claim(engineEnd);
+    const { socket } = await stream(monitor, "stream");
+    socket.end("output");
+    monitor.streams.length = 0;
+    assert.equal(await textOf(client), "output");
+    client.destroy();
+    await attachment.closed;
+    return new WeakRef(attachment);
+  };
+  const ended = await exec();
+  for (let round = 0; round < 100 && ended.deref(); round++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collectGarbage();
+  }
+  assert.equal(ended.deref(), undefined);
+});
+
+test("what a guest uses is what its agent says, if that makes sense", async () => {
+  const vms = new FakeVms();
+  await vms.run({ memoryMiB: 128 });
+  assert.deepEqual(await vms.manager.stats({ vm: "box" }), {
+    memoryUsedBytes: 1_000_000,
+    processes: 3,
+    memoryLimitBytes: 128 * 1024 * 1024,
+  });
+  await vms.manager.stop({ vm: "box" });
+  await assert.rejects(vms.manager.stats({ vm: "box" }), { code: "VM_NOT_RUNNING" });
+  vms.launcher.script = { answers: { stats: () => ({ memoryUsedBytes: "all", processes: null }) } };
+  await vms.manager.start({ vm: "box" });
+  const { memoryUsedBytes, processes } = await vms.manager.stats({ vm: "box" });
+  assert.deepEqual([memoryUsedBytes, processes], [0, 0]);
+});
+
+test("events and changes tell of a VM's life, in Docker's words and order", async () => {
+  const vms = new FakeVms();
+  await vms.run({ labels: { tier: "web" } });
+  await vms.manager.stop({ vm: "box" });
+  await vms.manager.start({ vm: "box" });
+  vms.launcher.last.exit({ exitCode: 7 });
+  assert.equal((await vms.manager.wait({ vm: "box" })).exitCode, 7);
+  await vms.manager.remove({ vm: "box" });
+  assert.deepEqual(vms.actions(), ["create", "start", "kill", "die", "stop", "start", "die", "destroy"]);
+  assert.deepEqual(
+    vms.changes.map(({ kind, vm }) => [kind, vm?.state]),
+    [
+      ["created", "created"],
+      ["started", "running"],
+      ["exited", "exited"],
+      ["started", "running"],
+      ["exited", "exited"],
+      ["removed", undefined],
+    ],
+  );
+  const kill = vms.events.between()[2];
+  assert.deepEqual(kill?.actor.attributes, { tier: "web", image: "box", name: "box", signal: "15" });
+  assert.equal(vms.events.between()[3]?.actor.attributes.exitCode, "143");
+});
+
+test("wait: for what runs, for the next exit, for the removal", async () => {
+  const vms = new FakeVms();
+  const { monitor } = await vms.run();
+  const notRunning = vms.manager.wait({ vm: "box" });
+  const removed = vms.manager.wait({ vm: "box", condition: "removed" });
+  monitor.exit({ exitCode: 5, reason: "vm-died", message: "it died" });
+  assert.deepEqual(await notRunning, { exitCode: 5, reason: "it died" });
+  assert.equal((await vms.manager.wait({ vm: "box" })).exitCode, 5, "it does not run: at once");
+  const next = vms.manager.wait({ vm: "box", condition: "next-exit" });
+  await vms.manager.start({ vm: "box" });
+  await vms.manager.stop({ vm: "box" });
+  assert.equal((await next).exitCode, 143);
+  await vms.manager.remove({ vm: "box" });
+  assert.equal((await removed).exitCode, 143);
+});
+
+test("a client that attached before the start has its stream with it", async () => {
+  const vms = new FakeVms();
+  await vms.create({ openStdin: true });
+  const { attachment } = await vms.manager.attach({ vm: "box", stdin: true });
+  const { client, engineEnd } = await clientPair();
+  attachment.claim(engineEnd);
+  await vms.manager.start({ vm: "box" });
+  const { socket } = await stream(vms.launcher.last, "attach");
+  const message = json({ exit: { code: 0 } });
+  socket.end(message);
+  assert.equal(await textOf(client), Buffer.from(message).toString("utf8"));
+  client.destroy();
+  await attachment.closed;
+});
+
+test("a client that waits for a start is let go when the VM is removed", async () => {
+  const vms = new FakeVms();
+  await vms.create();
+  const { attachment } = await vms.manager.attach({ vm: "box" });
+  await vms.manager.remove({ vm: "box" });
+  await attachment.closed;
+});
+
+test("a VM that does not run is exported by a helper machine, without its volumes and network", async () => {
+  const vms = new FakeVms();
+  const vm = await vms.create({
+    mounts: [{ type: "bind", source: "/host", target: "/data", readOnly: false }],
+  });
+  const attachment = await vms.manager.export({ vm: "box" });
+  const helper = vms.launcher.last;
+  const [copy] = vms.runtime.copies;
+  assert.deepEqual([copy?.mounts, copy?.network, copy?.imageId], [[], { mode: "none" }, vm.config.imageId]);
+  assert.notEqual(helper.spec.vmId, vm.id);
+  assert.equal((await helper.request("start")).idle, true);
+  const { archive, argv } = await helper.request("exec");
+  assert.deepEqual([archive, argv], [true, ["export"]]);
+  assert.deepEqual([vm.state, vms.manager.counts()], ["created", { total: 1, running: 0 }]);
+  const ended = new Promise<void>((resolve) => helper.onExit(resolve));
+  attachment.close();
+  await ended;
+  while (readdirSync(vms.state.path).length > 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(readdirSync(vms.state.path), [vm.id]);
+  assert.deepEqual(vms.actions(), ["create", "export"]);
+});
+
+test("a helper machine that cannot boot leaves nothing behind", async () => {
+  const vms = new FakeVms();
+  const vm = await vms.create();
+  vms.launcher.script = { answers: { configure: () => agentError("BAD_MOUNT", "no disk") } };
+  await assert.rejects(vms.manager.export({ vm: "box" }), { code: "MOUNT_INVALID" });
+  assert.deepEqual(readdirSync(vms.state.path), [vm.id]);
+  await vms.manager.remove({ vm: "box" });
+});
+
+test("an export that was asked for after a start is of the VM that runs", async () => {
+  const vms = new FakeVms();
+  await vms.create();
+  const start = vms.manager.start({ vm: "box" });
+  await vms.manager.export({ vm: "box" });
+  await start;
+  assert.equal(vms.launcher.monitors.length, 1);
+  assert.ok(vms.launcher.last.methods().includes("exec"));
+});
+
+test("a VM ends even where its end cannot be written down", async () => {
+  const vms = new FakeVms();
+  const { vm, monitor } = await vms.run();
+  rmSync(vm.files.dir, { recursive: true });
+  monitor.die();
+  const { exitCode, reason } = await vms.manager.wait({ vm: "box" });
+  assert.equal(exitCode, 137);
+  assert.match(reason ?? "", /killed from outside/);
+  assert.equal(vms.errors().length, 1);
+});
+
+test("an engine that comes after a crash kills the helper machine that was left", async () => {
+  const before = new FakeVms();
+  await before.create();
+  await before.manager.export({ vm: "box" });
+  const helper = before.launcher.last;
+  helper.writeRuntime(1);
+  const after = new FakeVms(before);
+  await after.manager.recover();
+  assert.equal(helper.isOver, true);
+  assert.equal(after.manager.find("box").state, "created");
+});
