@@ -50,7 +50,8 @@ export class SanitizedProgram {
         objects.push(await compiled(`${parse(source).name}.o`, "g++", args, [source, ...included]));
       }
     };
-    // One by one, so that what two programs share is made once, and what was made is kept when a run ends early.
+    // One by one, so that what two programs share is made once, and what was made is kept when a run ends
+    // early.
     await Promise.all([compile(), compile()]);
     objects.sort();
     const files = [...objects, ...libraries.filter((library) => !library.startsWith("-"))];
