@@ -59,8 +59,9 @@ test("no archive that cp is sent writes anything outside of the destination", as
   writeFileSync(join(outside, "secret"), "precious");
   writeFileSync(join(dir, "victim"), "precious");
   const before = state();
-  const { accepted } = await fuzz(
+  await fuzz(
     "copy",
+    10,
     (random) => {
       const entries = Array.from({ length: 1 + random.below(12) }, () => entry(random));
       const first = random.below(4) === 0 ? [] : [rawEntry("d/", "5", Buffer.alloc(0))];
@@ -91,5 +92,4 @@ test("no archive that cp is sent writes anything outside of the destination", as
       }
     },
   );
-  assert.ok(accepted > 10, `only ${accepted} were taken`);
 });

@@ -68,8 +68,9 @@ async function layersOf(input: Buffer): Promise<MergeLayer[]> {
 }
 
 test("every file system that is written is whole to fsck.erofs and dump.erofs", async () => {
-  const { accepted } = await fuzz(
+  await fuzz(
     "EROFS writer",
+    10,
     (random) => Buffer.from(Array.from({ length: 4 + random.below(200) }, () => random.below(256))),
     async (input) => {
       let layers: MergeLayer[];
@@ -108,5 +109,4 @@ test("every file system that is written is whole to fsck.erofs and dump.erofs", 
       }
     },
   );
-  assert.ok(accepted > 10, `only ${accepted} were written`);
 });

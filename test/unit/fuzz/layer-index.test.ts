@@ -32,8 +32,9 @@ test("a damaged index is refused in words, or makes a tree of some kind", async 
   const index = readFileSync(layer.indexPath);
   const indexPath = join(dir, "index");
   const metadataPath = join(dir, "metadata");
-  const { accepted } = await fuzz(
+  await fuzz(
     "layer index",
+    10,
     // The words that tell what it is are left alone, mostly.
     (random) => mutate(random, [index], ["MKRLAYR1", "..", "/", "\0\0\0\0", "\xff\xff\xff\xff"]),
     async (input) => {
@@ -54,5 +55,4 @@ test("a damaged index is refused in words, or makes a tree of some kind", async 
       }
     },
   );
-  assert.ok(accepted > 10, `only ${accepted} were read`);
 });

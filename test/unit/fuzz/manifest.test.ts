@@ -33,8 +33,9 @@ const dictionary = [
 
 test("a manifest or configuration is refused in words, or has nothing but what is expected", async () => {
   const seeds = corpus("manifest");
-  const { accepted } = await fuzz(
+  await fuzz(
     "manifest",
+    20,
     (random) => mutate(random, seeds, dictionary),
     (input) => {
       let good = false;
@@ -69,5 +70,4 @@ test("a manifest or configuration is refused in words, or has nothing but what i
       return good;
     },
   );
-  assert.ok(accepted > 20, `only ${accepted} were manifests`);
 });

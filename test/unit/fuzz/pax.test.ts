@@ -50,8 +50,9 @@ const dictionary = [
 ];
 
 test("any PAX header is read or refused in words, before any kind of entry", async () => {
-  const { accepted } = await fuzz(
+  await fuzz(
     "PAX",
+    10,
     (random) =>
       Buffer.concat([
         mutate(random, seeds, dictionary),
@@ -74,5 +75,4 @@ test("any PAX header is read or refused in words, before any kind of entry", asy
       return readTar(tar, 1000);
     },
   );
-  assert.ok(accepted > 10, `only ${accepted} were read`);
 });

@@ -22,8 +22,9 @@ const dictionary = [
 
 test("whatever is typed as a reference is refused in words, or means the same however it is written", async () => {
   const seeds = `${corpus("reference")[0]}`.split("\n").map((line) => Buffer.from(line));
-  const { accepted } = await fuzz(
+  await fuzz(
     "reference",
+    100,
     (random) => mutate(random, seeds, dictionary),
     (input) => {
       const text = input.toString("utf8");
@@ -41,5 +42,4 @@ test("whatever is typed as a reference is refused in words, or means the same ho
       return true;
     },
   );
-  assert.ok(accepted > 100, `only ${accepted} were references`);
 });

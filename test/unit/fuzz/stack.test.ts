@@ -134,8 +134,9 @@ test("any stack of layers has the tree that umoci makes of it, or is refused by 
 }, async () => {
   const { store } = await makeStore();
   let rounds = 0;
-  const { accepted } = await fuzz(
+  await fuzz(
     "stack",
+    5,
     (random) =>
       Buffer.from(Array.from({ length: 1 + entryBytes * (2 + random.below(30)) }, () => random.below(256))),
     async (input) => {
@@ -176,5 +177,4 @@ test("any stack of layers has the tree that umoci makes of it, or is refused by 
       }
     },
   );
-  assert.ok(accepted > 5, `only ${accepted} were accepted`);
 });

@@ -1,4 +1,3 @@
-import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeTar } from "../../fixtures/made-image.ts";
 import { rawEntry, repairChecksum } from "../daemon/images/layers/hand-made-tar.ts";
@@ -39,8 +38,9 @@ async function seeds(): Promise<Buffer[]> {
 
 test("any tar is read or refused in words, whatever its pieces", async () => {
   const all = await seeds();
-  const { accepted } = await fuzz(
+  await fuzz(
     "tar",
+    10,
     (random) => {
       const tar = mutate(random, all, dictionary);
       // Most with good checksums, so that they are looked at further.
@@ -50,5 +50,4 @@ test("any tar is read or refused in words, whatever its pieces", async () => {
     },
     (input) => readTar(input.subarray(0, -1), 1 + (input.at(-1) ?? 0) * 17),
   );
-  assert.ok(accepted > 10, `only ${accepted} were read`);
 });
