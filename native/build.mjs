@@ -63,7 +63,10 @@ function provideLibraries() {
   });
 }
 
-/** Runs `make` unless its inputs, this Node and this machine are what they were when it last made all its outputs. */
+/**
+ * Runs `make` unless its inputs, this Node and this machine are what they were when it last made all its
+ * outputs.
+ */
 function step(
   /** @type {string} */ name,
   /** @type {string[]} */ inputs,
@@ -105,7 +108,9 @@ function buildPrograms() {
   }
 }
 
-/** Where Node's headers are, if they need no download: npm's `nodedir` setting, or beside the running Node. */
+/**
+ * Where Node's headers are, if they need no download: npm's `nodedir` setting, or beside the running Node.
+ */
 function headersDir() {
   const beside = dirname(dirname(process.execPath));
   const version = `#define NODE_MAJOR_VERSION ${process.versions.node.split(".")[0]}\n`;
@@ -115,7 +120,10 @@ function headersDir() {
   });
 }
 
-/** Before the first step that makes something: all that is missing is told at once, and a build with nothing to do needs nothing. */
+/**
+ * Before the first step that makes something: all that is missing is told at once, and a build with nothing
+ * to do needs nothing.
+ */
 function needTools() {
   if (!toolsAreThere) provideBuildTools();
   toolsAreThere = true;

@@ -31,7 +31,9 @@ export interface EngineOptions {
   exit(): void;
 }
 
-/** One user's engine: makes the services, which own the store and the VMs' records, then the doors to them. */
+/**
+ * One user's engine: makes the services, which own the store and the VMs' records, then the doors to them.
+ */
 export class Engine {
   readonly version: string;
   readonly #log: Log;
@@ -116,8 +118,8 @@ export class Engine {
   }
 
   /**
-   * If the socket file is gone no client can reach us, yet we hold the store's lock: exit, so that a new engine can
-   * start.
+   * If the socket file is gone no client can reach us, yet we hold the store's lock: exit, so that a new
+   * engine can start.
    */
   #watchSocket(): void {
     const timer = setInterval(() => {

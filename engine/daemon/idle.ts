@@ -6,7 +6,9 @@ export class Idle {
   #holds = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onIdle` is called after `ms` without holds in which `isBusy` was false; never if `ms` is not positive. */
+  /**
+   * `onIdle` is called after `ms` without holds in which `isBusy` was false; never if `ms` is not positive.
+   */
   constructor(options: { ms: number; isBusy: () => boolean; onIdle: () => void }) {
     this.#ms = options.ms;
     this.#isBusy = options.isBusy;

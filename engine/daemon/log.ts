@@ -9,7 +9,10 @@ type Fields = Record<string, unknown>;
 
 const maxBytes = 8 * 1024 * 1024;
 
-/** The engine's own log: JSON lines `{time, level, event, …}`, one generation kept (`engine.log.1`). Never holds user data or credentials. */
+/**
+ * The engine's own log: JSON lines `{time, level, event, …}`, one generation kept (`engine.log.1`). Never
+ * holds user data or credentials.
+ */
 export class Log {
   readonly path: string;
   readonly #minimum: number;

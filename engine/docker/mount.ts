@@ -7,8 +7,8 @@ const ignoredModes = new Set(["rw", "z", "Z", "cached", "delegated", "consistent
 const propagation = /^r?(private|shared|slave)$/;
 
 /**
- * `SOURCE:TARGET[:OPTIONS]`. A source that is a path is a bind mount, relative to `cwd` if it starts with `.`; another
- * one names a volume; a TARGET alone is an anonymous volume. Throws MockerError MOUNT_INVALID.
+ * `SOURCE:TARGET[:OPTIONS]`. A source that is a path is a bind mount, relative to `cwd` if it starts with
+ * `.`; another one names a volume; a TARGET alone is an anonymous volume. Throws MockerError MOUNT_INVALID.
  */
 export function parseVolume(text: string, cwd: string): Mount {
   const invalid = (why: string): MockerError =>

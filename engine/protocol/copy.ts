@@ -7,8 +7,8 @@ export type * from "./params/copy.ts";
 
 export interface CopyFromResult {
   /**
-   * A tar archive: stdout frames, an exit frame last. Its first entry is what PATH names, called by PATH's last part
-   * (`.` for the root and for a path that ends with `/.`); the others lie below it. Exit code
+   * A tar archive: stdout frames, an exit frame last. Its first entry is what PATH names, called by PATH's
+   * last part (`.` for the root and for a path that ends with `/.`); the others lie below it. Exit code
    * {@link pathNotFoundStatus}: there is no such path.
    */
   stream: StreamRef;

@@ -20,7 +20,10 @@ export const initialize = new RequestType<InitializeParams, InitializeResult, Er
 export const shutdown = new RequestType0<null, ErrorData>("shutdown");
 export const exit = new NotificationType<void>("exit");
 
-/** EX_TEMPFAIL: status of an engine that found another's lock; the client that started it connects to that one. */
+/**
+ * EX_TEMPFAIL: status of an engine that found another's lock; the client that started it connects to that
+ * one.
+ */
 export const exitAlreadyRunning = 75;
 
 export type RuntimeName = "krun" | "simulation";

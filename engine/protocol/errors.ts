@@ -82,7 +82,10 @@ export function withoutControls(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd");
 }
 
-/** JSON-RPC number for a code: LSP's or JSON-RPC's own where they have one, -32000 otherwise; switch on `data.code`. */
+/**
+ * JSON-RPC number for a code: LSP's or JSON-RPC's own where they have one, -32000 otherwise; switch on
+ * `data.code`.
+ */
 export function jsonRpcCode(code: ErrorCode): number {
   // -32800 is LSP's RequestCancelled; vscode-languageclient treats it as "not an error".
   return code === "CANCELLED" ? -32800 : code === "INTERNAL" ? -32603 : -32000;

@@ -11,8 +11,9 @@ import type { StreamRef } from "./stream.ts";
 export type * from "./params/image-archive.ts";
 
 /**
- * Begins an upload: the client opens the stream and sends stdin frames, an empty one last. What takes the bytes is a
- * request that names the upload; it may be sent at once. The stream is closed when the bytes are no longer wanted.
+ * Begins an upload: the client opens the stream and sends stdin frames, an empty one last. What takes the
+ * bytes is a request that names the upload; it may be sent at once. The stream is closed when the bytes are
+ * no longer wanted.
  */
 export const streamUpload = new RequestType<
   StreamUploadParams,
@@ -21,7 +22,8 @@ export const streamUpload = new RequestType<
 >("stream/upload");
 
 /**
- * Stream of an archive that is an OCI layout and what `docker save` writes: stdout frames, an exit or error frame last.
+ * Stream of an archive that is an OCI layout and what `docker save` writes: stdout frames, an exit or error
+ * frame last.
  */
 export const imageSave = new RequestType<ImageSaveParams, { stream: StreamRef }, ErrorData>("image/save");
 

@@ -30,8 +30,8 @@ export interface PushedTag {
   /** Bytes of that manifest or index. */
   size: number;
   /**
-   * Digest of the index that the tag names here: not all that it lists is here, so that the image's manifest alone was
-   * pushed.
+   * Digest of the index that the tag names here: not all that it lists is here, so that the image's manifest
+   * alone was pushed.
    */
   insteadOfIndex?: string;
 }

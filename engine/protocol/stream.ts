@@ -1,9 +1,10 @@
 /**
- * Bulk bytes never travel in JSON. A reply names a stream; the client opens a second connection to the engine's
- * socket, sends the line `MOCKER-STREAM <token>\n`, and from then on both sides exchange frames.
+ * Bulk bytes never travel in JSON. A reply names a stream; the client opens a second connection to the
+ * engine's socket, sends the line `MOCKER-STREAM <token>\n`, and from then on both sides exchange frames.
  *
- * A frame is Docker's multiplexed-stream header with two more types: `type u8, 0 0 0, length u32be`, then `length`
- * bytes. The same frames run between engine, monitor and guest agent, so that nothing is re-encoded on the way.
+ * A frame is Docker's multiplexed-stream header with two more types: `type u8, 0 0 0, length u32be`, then
+ * `length` bytes. The same frames run between engine, monitor and guest agent, so that nothing is re-encoded
+ * on the way.
  */
 export interface StreamRef {
   /** One use, 128 random bits. */
@@ -45,7 +46,10 @@ export function frameHeader(type: FrameType, payloadBytes: number): Uint8Array {
   return header;
 }
 
-/** Cuts a byte stream into frames. Feed it chunks; it calls back once per whole frame, copying only split payloads. */
+/**
+ * Cuts a byte stream into frames. Feed it chunks; it calls back once per whole frame, copying only split
+ * payloads.
+ */
 export class FrameDecoder {
   readonly #onFrame: (type: FrameType, payload: Uint8Array) => void;
   #rest: Uint8Array = new Uint8Array(0);

@@ -39,7 +39,9 @@ export interface VmSummary {
   /** RFC 3339. */
   createdAt: string;
   state: VmState;
-  /** Docker's words: `Up 3 seconds`, `Exited (0) 2 minutes ago`; `(simulation)` is added for simulated VMs. */
+  /**
+   * Docker's words: `Up 3 seconds`, `Exited (0) 2 minutes ago`; `(simulation)` is added for simulated VMs.
+   */
   status: string;
   runtime: RuntimeName;
   startedAt?: string;
@@ -86,7 +88,9 @@ export interface VmCreateResult {
 
 export const vmCreate = new RequestType<VmCreateParams, VmCreateResult, ErrorData>("vm/create");
 
-/** Answers when the main process runs. COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE are Docker's 127 and 126. */
+/**
+ * Answers when the main process runs. COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE are Docker's 127 and 126.
+ */
 export const vmStart = new RequestType<VmStartParams, { id: string }, ErrorData>("vm/start");
 
 export const vmStop = new RequestType<VmStopParams, { id: string; exitCode: number }, ErrorData>("vm/stop");
@@ -131,8 +135,9 @@ export interface VmExecResult {
 export const vmExec = new RequestType<VmExecParams, VmExecResult, ErrorData>("vm/exec");
 
 /**
- * Stream of a VM's root file system, whether it runs or not, as a tar archive: stdout frames, an exit frame last; what
- * went wrong is on stderr and in the exit code. Volumes and mounts are left out, as in `docker export`.
+ * Stream of a VM's root file system, whether it runs or not, as a tar archive: stdout frames, an exit frame
+ * last; what went wrong is on stderr and in the exit code. Volumes and mounts are left out, as in
+ * `docker export`.
  */
 export const vmExport = new RequestType<VmParams, { stream: StreamRef }, ErrorData>("vm/export");
 

@@ -10,9 +10,9 @@ const minute = 60_000;
 const shownLines = 15;
 
 /**
- * The package of the newest cargo among those that `apt-cache policy` tells of, if its Rust is new enough. Debian and
- * Ubuntu keep newer ones beside the release's own: `cargo-web`, `cargo-1.85`. The compiler's packages are compared, for
- * cargo's own have another version (cargo 0.66 belongs to Rust 1.65).
+ * The package of the newest cargo among those that `apt-cache policy` tells of, if its Rust is new enough.
+ * Debian and Ubuntu keep newer ones beside the release's own: `cargo-web`, `cargo-1.85`. The compiler's
+ * packages are compared, for cargo's own have another version (cargo 0.66 belongs to Rust 1.65).
  * @param {string} policy of the packages of rustc
  * @param {string} minimum
  * @returns {string | undefined}
@@ -37,7 +37,10 @@ export function rustcPolicy() {
   return names.length === 0 ? "" : aptCache(["policy", ...names]);
 }
 
-/** Whether the distribution's packages are apt's. @param {import("./distribution.mjs").Distribution} distribution */
+/**
+ * Whether the distribution's packages are apt's.
+ * @param {import("./distribution.mjs").Distribution} distribution
+ */
 export function usesApt({ family }) {
   return family?.install.startsWith("apt-get ") === true && has("apt-get");
 }
@@ -52,12 +55,19 @@ function aptCache(/** @type {string[]} */ args) {
   return spawnSync("apt-cache", args, options).stdout ?? "";
 }
 
-/** Brings the package lists up to date. Goes on with old ones where a source cannot be reached. @returns {string} apt's complaints */
+/**
+ * Brings the package lists up to date. Goes on with old ones where a source cannot be reached.
+ * @returns {string} apt's complaints
+ */
 export function updatePackageLists() {
   return aptGet(["update", "-qq"], 5 * minute);
 }
 
-/** Installs packages. @param {string[]} packages @param {string} [complaints] of the update before, to be shown with a failure */
+/**
+ * Installs packages.
+ * @param {string[]} packages
+ * @param {string} [complaints] of the update before, to be shown with a failure
+ */
 export function installPackages(packages, complaints = "") {
   console.error(`native: installing ${packages.join(" ")} with apt-get`);
   aptGet(["install", "-y", "-qq", "--no-install-recommends", ...packages], 20 * minute, complaints);

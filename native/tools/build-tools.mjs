@@ -26,10 +26,16 @@ const certificates = [
   "/etc/ssl/cert.pem",
 ];
 
-/** The cargo of a release, for a machine whose apt has no package lists to look into. @type {Record<string, string>} */
+/**
+ * The cargo of a release, for a machine whose apt has no package lists to look into.
+ * @type {Record<string, string>}
+ */
 const cargoOfRelease = { "debian 12": "cargo-web", "debian 13": "cargo" };
 
-/** Sees to it that the build has its tools. As root on Debian and its like it installs them, else it says how to. */
+/**
+ * Sees to it that the build has its tools. As root on Debian and its like it installs them, else it says how
+ * to.
+ */
 export function provideBuildTools() {
   if (isComplete()) return;
   let complaints = "";

@@ -8,8 +8,8 @@ import { rustEnvironment } from "./rust.mjs";
 
 /**
  * @param {object} [options]
- * @param {boolean} [options.sanitized] with AddressSanitizer in the Rust and the C code, and Rust's own checks, for tests: what
- * links it needs `-fsanitize=address`
+ * @param {boolean} [options.sanitized] with AddressSanitizer in the Rust and the C code, and Rust's own
+ * checks, for tests: what links it needs `-fsanitize=address`
  * @returns {string} the library's file
  */
 export function buildCodec({ sanitized = false } = {}) {

@@ -2,13 +2,17 @@
 
 import { existsSync, readFileSync } from "node:fs";
 
-/** What the build needs that is found under one name in every release. @typedef {"compiler" | "static-libc" | "static-libstdc++" | "make" | "python" | "pip" | "mke2fs" | "certificates" | "curl"} Tool */
+/**
+ * What the build needs that is found under one name in every release. @typedef {"compiler" | "static-libc" |
+ * "static-libstdc++" | "make" | "python" | "pip" | "mke2fs" | "certificates" | "curl"} Tool
+ */
 /**
  * @typedef {object} Family distributions that share a package manager and names
  * @property {string} install the command, without the packages' names and without sudo
  * @property {string} refresh for a machine that has no package lists yet; empty where the command needs none
  * @property {Record<Tool, string[]>} packages
- * @property {string | undefined} cargo the package of the only cargo; undefined where there are several (see apt.mjs)
+ * @property {string | undefined} cargo the package of the only cargo; undefined where there are several (see
+ * apt.mjs)
  */
 /**
  * @typedef {object} Distribution

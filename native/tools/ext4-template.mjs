@@ -1,4 +1,5 @@
-// ext4-template.bin.gz: an empty ext4 file system, from which the engine makes a VM's writable disk in no time.
+// ext4-template.bin.gz: an empty ext4 file system, from which the engine makes a VM's writable disk in no
+// time.
 //
 // Format, little-endian, gzipped:
 //   8 bytes "MOCKDISK" | u64 size of the disk in bytes | u32 number of extents
@@ -47,9 +48,9 @@ export function provideExt4Template() {
 }
 
 /**
- * A journal, because a VM may be killed at any time; no blocks kept for root and no second super block, because the
- * disk is one VM's; metadata packed together and inode tables marked as zero already, because then almost nothing is
- * ever written that the VM did not write.
+ * A journal, because a VM may be killed at any time; no blocks kept for root and no second super block,
+ * because the disk is one VM's; metadata packed together and inode tables marked as zero already, because
+ * then almost nothing is ever written that the VM did not write.
  */
 function format(/** @type {string} */ mke2fs, /** @type {string} */ image) {
   const options = (/** @type {string} */ extended) => [

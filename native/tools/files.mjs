@@ -17,7 +17,12 @@ import {
 import { dirname, join, relative } from "node:path";
 import { rootDir } from "./paths.mjs";
 
-/** Every file below a directory, sorted. @param {string} dir @param {string[]} [skip] names of directories @returns {string[]} */
+/**
+ * Every file below a directory, sorted.
+ * @param {string} dir
+ * @param {string[]} [skip] names of directories
+ * @returns {string[]}
+ */
 export function filesBelow(dir, skip = []) {
   if (!existsSync(dir)) return [];
   return readdirSync(dir, { withFileTypes: true })
@@ -29,7 +34,11 @@ export function filesBelow(dir, skip = []) {
     .sort();
 }
 
-/** SHA-256 over the names (in the checkout, wherever that is) and contents of files, and other texts. @param {string[]} files @param {string[]} [texts] */
+/**
+ * SHA-256 over the names (in the checkout, wherever that is) and contents of files, and other texts.
+ * @param {string[]} files
+ * @param {string[]} [texts]
+ */
 export function hashFiles(files, texts = []) {
   const hash = createHash("sha256");
   for (const file of files)

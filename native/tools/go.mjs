@@ -21,7 +21,9 @@ const pinned = {
   ],
 };
 
-/** The program `go`, new enough: the one on PATH, or else the pinned one, downloaded once per cache directory. */
+/**
+ * The program `go`, new enough: the one on PATH, or else the pinned one, downloaded once per cache directory.
+ */
 export function provideGo() {
   return goOnPath() ?? pinnedGo();
 }

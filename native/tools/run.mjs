@@ -1,5 +1,5 @@
-// Running other programs during the build. What the build tells people goes to stderr: the stdout of a script that uses
-// its tools, as the benchmark and tests do, is that script's.
+// Running other programs during the build. What the build tells people goes to stderr: the stdout of a script
+// that uses its tools, as the benchmark and tests do, is that script's.
 
 import { spawnSync } from "node:child_process";
 
@@ -10,7 +10,8 @@ export class BuildError extends Error {}
  * Runs a program and returns its stdout.
  * @param {string} command
  * @param {string[]} args
- * @param {import("node:child_process").SpawnSyncOptions & { show?: boolean }} [options] `show`: let it write to the terminal
+ * @param {import("node:child_process").SpawnSyncOptions & { show?: boolean }} [options] `show`: let it write
+ * to the terminal
  * @returns {string}
  */
 export function run(command, args, options = {}) {

@@ -7,7 +7,10 @@ import { delimiter, dirname, join } from "node:path";
 import { BuildError } from "./run.mjs";
 import { isAtLeast } from "./version.mjs";
 
-/** What the crates of native/ and all they depend on need, though some say less of themselves (imago says nothing). */
+/**
+ * What the crates of native/ and all they depend on need, though some say less of themselves (imago says
+ * nothing).
+ */
 export const minimumRust = "1.87";
 
 /**
@@ -16,7 +19,8 @@ export const minimumRust = "1.87";
  * @property {boolean} onPath whether the shell would find this one
  * @property {"usable" | "broken" | "old"} state
  * @property {string} said the version of its rustc, or what it printed instead of running
- * @property {boolean} isRustups whether it is rustup's stand-in, which looks for the real one in rustup's home
+ * @property {boolean} isRustups whether it is rustup's stand-in, which looks for the real one in rustup's
+ * home
  */
 
 /**
@@ -104,7 +108,10 @@ function environmentOf(/** @type {Toolchain} */ rust, /** @type {NodeJS.ProcessE
   return rust.onPath ? env : { ...env, PATH: [dirname(rust.cargo), ...pathOf(env)].join(delimiter) };
 }
 
-/** Where a cargo may be: rustup's directory is not on the PATH of every shell, Ubuntu's `cargo-1.85` on none's. */
+/**
+ * Where a cargo may be: rustup's directory is not on the PATH of every shell, Ubuntu's `cargo-1.85` on
+ * none's.
+ */
 function directories(/** @type {NodeJS.ProcessEnv} */ env) {
   const rustups = join(env.CARGO_HOME || join(env.HOME || homedir(), ".cargo"), "bin");
   return [...new Set([...pathOf(env), rustups, ...versionedDirectories("/usr/lib")])];

@@ -33,7 +33,10 @@ const names = {
 
 const rustupInstaller = "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y";
 
-/** What is missing, and what to do about it: as the last line one command, where there is one. @param {Machine} machine */
+/**
+ * What is missing, and what to do about it: as the last line one command, where there is one.
+ * @param {Machine} machine
+ */
 export function setupAdvice(machine) {
   const { distribution, missing, rust } = machine;
   const tools = missing.map((tool) => names[tool]);
@@ -74,7 +77,8 @@ function setupCommands(machine) {
 }
 
 /**
- * Where a Rust toolchain comes from: one that is here already, rustup that is here, a package, or rustup's installer.
+ * Where a Rust toolchain comes from: one that is here already, rustup that is here, a package, or rustup's
+ * installer.
  * @param {Distribution["family"]} family
  * @param {Toolchain | undefined} rust
  * @param {string | undefined} cargo

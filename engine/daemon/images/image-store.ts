@@ -63,7 +63,10 @@ export interface ImageStoreOptions extends PullerOptions {
   limits?: LayerLimits;
   /** The VMs that were made from an image, and need it; default: none. */
   usersOf?: (imageId: string) => ImageUser[];
-  /** How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a week. */
+  /**
+   * How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a
+   * week.
+   */
   keepUnfinishedMs?: number;
 }
 

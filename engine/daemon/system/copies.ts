@@ -7,8 +7,8 @@ import type { CopyPath } from "../vms/machine/copy-path.ts";
 import type { VmManager } from "../vms/vm-manager.ts";
 
 /**
- * What a path names in a VM or an image, as a tar archive: Docker's `cp`. Paths that are not absolute are relative to
- * the root; `followLink` copies what a symbolic link at the path's end points to.
+ * What a path names in a VM or an image, as a tar archive: Docker's `cp`. Paths that are not absolute are
+ * relative to the root; `followLink` copies what a symbolic link at the path's end points to.
  */
 export class Copies {
   readonly #vms: Pick<VmManager, "copy">;

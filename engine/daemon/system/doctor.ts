@@ -51,7 +51,10 @@ function libkrun(): DoctorCheck {
   return { name: "libkrun", status: "warning", detail, hint: `Not in this library: ${missing.join(", ")}.` };
 }
 
-/** containers/libkrun#772: with older libraries and guest kernels from 6.12.68 a guest's upload stops after 256 KiB. */
+/**
+ * containers/libkrun#772: with older libraries and guest kernels from 6.12.68 a guest's upload stops after
+ * 256 KiB.
+ */
 function tsiUploads(): DoctorCheck | undefined {
   const found = findKrunLibrary();
   if (found instanceof MockerError || !olderThan(found.version, [1, 18, 1])) return undefined;

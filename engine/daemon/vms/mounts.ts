@@ -4,8 +4,8 @@ import type { Mount } from "../../protocol/vm.ts";
 import { canonicalTarget } from "./runtimes/guest-mounts.ts";
 
 /**
- * Refuses what Docker refuses: relative paths, the root as target, one target twice; and what Mocker cannot mount yet.
- * An anonymous volume is left out, with a warning: its directory is one of the VM's own disk.
+ * Refuses what Docker refuses: relative paths, the root as target, one target twice; and what Mocker cannot
+ * mount yet. An anonymous volume is left out, with a warning: its directory is one of the VM's own disk.
  * @throws MockerError MOUNT_INVALID
  */
 export function checkMounts(mounts: readonly Mount[]): { mounts: Mount[]; warnings: string[] } {

@@ -20,7 +20,10 @@ export interface VmConfigOptions {
   now: Date;
 }
 
-/** Merges what the user asked for with the image's configuration, by Docker's rules. INVALID_ARGUMENT names what is wrong. */
+/**
+ * Merges what the user asked for with the image's configuration, by Docker's rules. INVALID_ARGUMENT names
+ * what is wrong.
+ */
 export function makeVmConfig(
   params: VmCreateParams,
   { image, name, runtime, mounts, now }: VmConfigOptions,
@@ -63,7 +66,9 @@ export function makeVmConfig(
   };
 }
 
-/** The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran. */
+/**
+ * The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran.
+ */
 const tellRuntimeLabel = "io.mocker.tell-runtime";
 
 function baseEnv(image: ImageRunConfig, hostname: string, tty: boolean, runtime: RuntimeName): string[] {

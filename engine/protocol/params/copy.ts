@@ -2,8 +2,8 @@ import * as v from "valibot";
 
 export const CopyFromParams = v.object({
   /**
-   * `NAME:PATH` of a VM or an image; a VM wins. A VM's name goes up to the first colon, an image's up to the last one
-   * that a slash follows, so that it may have a tag.
+   * `NAME:PATH` of a VM or an image; a VM wins. A VM's name goes up to the first colon, an image's up to the
+   * last one that a slash follows, so that it may have a tag.
    */
   source: v.string(),
   /** Copy what a symbolic link at the end of the path points to. */

@@ -12,7 +12,10 @@ export const ImageSaveParams = v.object({
 });
 export type ImageSaveParams = v.InferOutput<typeof ImageSaveParams>;
 
-/** A file that the engine reads itself if it sees the same one under that path; if not, it says `details.unseen`. */
+/**
+ * A file that the engine reads itself if it sees the same one under that path; if not, it says
+ * `details.unseen`.
+ */
 const SharedFile = v.object({
   /** Absolute. */
   path: v.string(),
@@ -35,8 +38,8 @@ export type ImageLoadParams = v.InferOutput<typeof ImageLoadParams>;
 
 export const ImageImportParams = v.object({
   /**
-   * See {@link streamUpload}: a tar of a file system, compressed or not. Absent: the engine fetches it, `source` is a
-   * URL.
+   * See {@link streamUpload}: a tar of a file system, compressed or not. Absent: the engine fetches it,
+   * `source` is a URL.
    */
   upload: v.exactOptional(v.string()),
   /** What it is called in messages and in the image's history: `-`, a file or a URL. */

@@ -26,8 +26,8 @@ export const ImageInspectParams = v.object({
   /** Name, ID or unique ID prefix. */
   image: v.string(),
   /**
-   * `os/arch[/variant]`: that of the image, or of another of the same index that was pulled; NO_MATCHING_PLATFORM if
-   * there is none.
+   * `os/arch[/variant]`: that of the image, or of another of the same index that was pulled;
+   * NO_MATCHING_PLATFORM if there is none.
    */
   platform: v.exactOptional(v.string()),
 });

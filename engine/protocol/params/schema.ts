@@ -1,6 +1,7 @@
 /**
- * What the requests' params are declared with. The engine checks every request against its declaration; clients import
- * only the types, so that their bundles hold nothing of this directory and of the schema library.
+ * What the requests' params are declared with. The engine checks every request against its declaration;
+ * clients import only the types, so that their bundles hold nothing of this directory and of the schema
+ * library.
  */
 import * as v from "valibot";
 
@@ -10,8 +11,8 @@ export const finiteNumber = v.pipe(v.number(), v.finite());
 export const strings = v.array(v.string());
 
 /**
- * An object of any keys. valibot's own `record` drops the keys `constructor` and `prototype`, which are good labels.
- * The member's schema must not be one of an object.
+ * An object of any keys. valibot's own `record` drops the keys `constructor` and `prototype`, which are good
+ * labels. The member's schema must not be one of an object.
  */
 function record<T>(member: v.GenericSchema<T>) {
   return v.pipe(

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 
 export const SystemCheckParams = v.object({
-  /** Reads everything: every digest is computed again, everything that is derived is made again and compared. */
+  /**
+   * Reads everything: every digest is computed again, everything that is derived is made again and compared.
+   */
   deep: v.exactOptional(v.boolean()),
   /** Puts right what can be put right without losing an image. */
   repair: v.exactOptional(v.boolean()),

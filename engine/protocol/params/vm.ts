@@ -34,7 +34,9 @@ export const VmCreateParams = v.object({
 });
 export type VmCreateParams = v.InferOutput<typeof VmCreateParams>;
 
-/** Params of requests that say nothing more. `vm` is an ID, a unique ID prefix or a name, wherever it appears. */
+/**
+ * Params of requests that say nothing more. `vm` is an ID, a unique ID prefix or a name, wherever it appears.
+ */
 export const VmParams = v.object({ vm: v.string() });
 export type VmParams = v.InferOutput<typeof VmParams>;
 
@@ -76,7 +78,10 @@ export type VmListParams = v.InferOutput<typeof VmListParams>;
 
 export const VmWaitParams = v.object({
   vm: v.string(),
-  /** `next-exit` waits for an exit after this call even if the VM does not run now; `removed` also for its removal. */
+  /**
+   * `next-exit` waits for an exit after this call even if the VM does not run now; `removed` also for its
+   * removal.
+   */
   condition: v.exactOptional(v.picklist(["not-running", "next-exit", "removed"])),
 });
 export type VmWaitParams = v.InferOutput<typeof VmWaitParams>;

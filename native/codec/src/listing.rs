@@ -1,9 +1,10 @@
 //! A merged tree as bytes, for who wants to walk through it. One record for each name, that of a directory
 //! before those in it, the root's first, in little endian:
 //!
-//! 16 bytes: u32 record of the directory that it is in, u32 layer whose data has the contents, u32 names that
-//! the inode has, u32 record of the inode's first name then an entry as in a layer's index, whose path is the
-//! name; a further name of a file is a hard link without attributes
+//! - 16 bytes: u32 record of the directory that it is in, u32 layer whose data has the contents, u32 names
+//!   that the inode has, u32 record of the inode's first name
+//! - an entry as in a layer's index, whose path is the name; a further name of a file is a hard link without
+//!   attributes
 
 use crate::index::{device, BLOCK_DEVICE, CHARACTER_DEVICE, ENTRY_BYTES, HARDLINK, SYMLINK};
 use crate::tree::{Id, Inode, Tree, ROOT};

@@ -22,7 +22,10 @@
 namespace mocker {
 namespace {
 
-/** Brings `lo` up if it is down, as it is in a new network namespace; the host's, which the simulation shares, has it up. */
+/**
+ * Brings `lo` up if it is down, as it is in a new network namespace; the host's, which the simulation shares,
+ * has it up.
+ */
 void loopbackUp() {
   Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket) return;

@@ -5,9 +5,9 @@ import type { BoundedWriter } from "./bounded-writer.ts";
 import { FramingError, MessageDecoder, type MessageLimits } from "./message-decoder.ts";
 
 /**
- * Reads a client's messages from a socket, within limits: vscode-jsonrpc's own reader keeps all that is sent, for ever.
- * A client that oversteps them is cut off; that is one error event, then the close event. A client that does not read
- * what `writer` has for it is not read from.
+ * Reads a client's messages from a socket, within limits: vscode-jsonrpc's own reader keeps all that is sent,
+ * for ever. A client that oversteps them is cut off; that is one error event, then the close event. A client
+ * that does not read what `writer` has for it is not read from.
  */
 export class BoundedReader extends AbstractMessageReader {
   readonly #socket: Socket;

@@ -3,7 +3,9 @@ import type { Socket } from "node:net";
 import { MockerError } from "../../../protocol/errors.ts";
 import { FrameDecoder, FrameType, frameHeader, maxFramePayloadBytes } from "../../../protocol/stream.ts";
 
-/** Sends bytes down a client's stream and ends it with an exit frame, or with the error that broke them off. */
+/**
+ * Sends bytes down a client's stream and ends it with an exit frame, or with the error that broke them off.
+ */
 export async function sendBytes(socket: Socket, chunks: AsyncIterable<Buffer>): Promise<void> {
   const gone = once(socket, "close").catch(() => undefined);
   socket.on("error", () => undefined);
@@ -37,8 +39,8 @@ function sendJson(socket: Socket, message: object): void {
 }
 
 /**
- * The bytes of a client's stdin frames up to the empty one. Throws CANCELLED if the client leaves before that. The client
- * waits while nothing is read, and its stream is closed when the reading ends.
+ * The bytes of a client's stdin frames up to the empty one. Throws CANCELLED if the client leaves before
+ * that. The client waits while nothing is read, and its stream is closed when the reading ends.
  */
 export async function* receiveBytes(socket: Socket): AsyncGenerator<Buffer> {
   let ready: Buffer[] = [];

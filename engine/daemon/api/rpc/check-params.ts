@@ -5,7 +5,8 @@ import { isRecord } from "../../../protocol/params/schema.ts";
 const maxPathLength = 100;
 
 /**
- * A request's params as they are declared; members that are not declared are left out, as newer clients send them.
+ * A request's params as they are declared; members that are not declared are left out, as newer clients send
+ * them.
  * @throws INVALID_ARGUMENT that names the member, and says nothing of its value, which may be secret
  */
 export function checkParams<P>(method: string, schema: v.GenericSchema<unknown, P>, params: unknown): P {

@@ -3,7 +3,10 @@ import { type ErrorData, jsonRpcCode, MockerError, scrub } from "../../../protoc
 import { translateNoSpace } from "../../images/store/no-space.ts";
 import type { Log } from "../../log.ts";
 
-/** Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the user. */
+/**
+ * Errors made for users pass as they are; anything else is a bug: it goes to the log, and its text to the
+ * user.
+ */
 export function errorResponse(
   thrown: unknown,
   method: string,

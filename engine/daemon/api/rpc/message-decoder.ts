@@ -14,8 +14,9 @@ export interface MessageLimits {
 }
 
 /**
- * The largest requests hold a process's arguments and environment: execve(2) takes 2 MiB of them with the usual stack
- * of 8 MiB, and JSON makes at most six bytes of one. No request is nested deeper than five levels.
+ * The largest requests hold a process's arguments and environment: execve(2) takes 2 MiB of them with the
+ * usual stack of 8 MiB, and JSON makes at most six bytes of one. No request is nested deeper than five
+ * levels.
  */
 export const defaultLimits: MessageLimits = {
   headerBytes: 8 * 1024,
@@ -28,8 +29,9 @@ export const defaultLimits: MessageLimits = {
 export class FramingError extends Error {}
 
 /**
- * Cuts a byte stream into JSON-RPC messages, framed as in LSP's base protocol: a header with `Content-Length`, an empty
- * line, JSON in UTF-8. Its memory is bounded by the limits, however the bytes are cut into chunks.
+ * Cuts a byte stream into JSON-RPC messages, framed as in LSP's base protocol: a header with
+ * `Content-Length`, an empty line, JSON in UTF-8. Its memory is bounded by the limits, however the bytes are
+ * cut into chunks.
  */
 export class MessageDecoder {
   readonly #limits: MessageLimits;

@@ -22,7 +22,10 @@ import type { MessageLimits } from "./message-decoder.ts";
 
 type Handler = (params: unknown, signal: AbortSignal) => unknown;
 
-/** One client's JSON-RPC connection. Its first request must be `initialize`, and each is checked before it is handled. */
+/**
+ * One client's JSON-RPC connection. Its first request must be `initialize`, and each is checked before it is
+ * handled.
+ */
 export class RpcConnection {
   readonly log: Log;
   readonly #connection: MessageConnection;
@@ -30,7 +33,9 @@ export class RpcConnection {
   readonly #onInitialized: () => void;
   #isInitialized = false;
 
-  /** `onInitialized` is called when the handshake has been accepted. The socket is closed with the connection. */
+  /**
+   * `onInitialized` is called when the handshake has been accepted. The socket is closed with the connection.
+   */
   constructor(socket: Socket, log: Log, limits: MessageLimits, onInitialized: () => void = () => undefined) {
     this.log = log;
     this.#onInitialized = onInitialized;

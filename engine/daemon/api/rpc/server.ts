@@ -33,9 +33,9 @@ export interface ServerOptions {
 }
 
 /**
- * The engine's unix socket. A connection says with its first bytes what it is: `Content-Length: …` begins JSON-RPC
- * (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. Mode 0600 in a private directory, and the peer's uid
- * is checked: ours or root's.
+ * The engine's unix socket. A connection says with its first bytes what it is: `Content-Length: …` begins
+ * JSON-RPC (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. Mode 0600 in a private directory,
+ * and the peer's uid is checked: ours or root's.
  */
 export class Server {
   readonly #options: ServerOptions;
@@ -75,7 +75,10 @@ export class Server {
     return statSync(this.#options.socketPath, { throwIfNoEntry: false })?.ino === this.#inode;
   }
 
-  /** Listens no longer and removes the socket file, unless another engine's stands there now. Connections go on. */
+  /**
+   * Listens no longer and removes the socket file, unless another engine's stands there now. Connections go
+   * on.
+   */
   withdraw(): void {
     if (!this.reachable()) return;
     rmSync(this.#options.socketPath, { force: true });

@@ -4,7 +4,9 @@ import type { Log } from "../../log.ts";
 import { sendBytes } from "./byte-stream.ts";
 import type { Streams } from "./streams.ts";
 
-/** Offers clients what requests have opened for them, each as a stream that its client may leave at any time. */
+/**
+ * Offers clients what requests have opened for them, each as a stream that its client may leave at any time.
+ */
 export class StreamServer {
   readonly #streams: Streams;
   readonly #log: Pick<Log, "error">;
@@ -19,7 +21,10 @@ export class StreamServer {
     return this.#streams.offer(claim);
   }
 
-  /** Bytes: stdout frames, an exit frame or the error that broke them off last. Nothing is read of `chunks` before. */
+  /**
+   * Bytes: stdout frames, an exit frame or the error that broke them off last. Nothing is read of `chunks`
+   * before.
+   */
   offerBytes(chunks: AsyncIterable<Buffer>): StreamRef {
     return this.#streams.offer((socket) => {
       sendBytes(socket, chunks).catch((error) => {

@@ -36,8 +36,8 @@ export class Uploads {
   }
 
   /**
-   * Gives `use` the bytes of an upload; each can be taken once. `signal` ends a wait for more of them. When `use` has
-   * ended the client's stream is closed, whether anybody has read from it or not.
+   * Gives `use` the bytes of an upload; each can be taken once. `signal` ends a wait for more of them. When
+   * `use` has ended the client's stream is closed, whether anybody has read from it or not.
    */
   async take<T>(
     upload: string,

@@ -110,7 +110,10 @@ const unknownAuthority =
 /** OpenSSL's error for an answer in plain text. */
 const plainAnswer = /wrong version number|packet length too long|http request|ERR_SSL_WRONG_VERSION_NUMBER/i;
 
-/** Why a registry, or the server that has `wanted`, cannot be spoken to: Go's words, as Docker's users know them. */
+/**
+ * Why a registry, or the server that has `wanted`, cannot be spoken to: Go's words, as Docker's users know
+ * them.
+ */
 export function unreachable(
   domain: string,
   url: URL,

@@ -1,6 +1,9 @@
 import type { NetworkMode } from "../../../protocol/network.ts";
 
-/** `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a message. */
+/**
+ * `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a
+ * message.
+ */
 export interface LaunchSpec {
   version: 1;
   vmId: string;

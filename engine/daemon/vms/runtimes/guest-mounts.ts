@@ -17,8 +17,8 @@ export function bindMounts(mounts: readonly Mount[]): BindMount[] {
 }
 
 /**
- * Makes missing directories of the host, as Docker's `-v` does, and turns mounts into what the agent mounts; `shareOf`
- * tells how the guest finds a bind mount, by its place among them. Outer targets come first.
+ * Makes missing directories of the host, as Docker's `-v` does, and turns mounts into what the agent mounts;
+ * `shareOf` tells how the guest finds a bind mount, by its place among them. Outer targets come first.
  * @throws MockerError MOUNT_INVALID
  */
 export async function guestMounts(

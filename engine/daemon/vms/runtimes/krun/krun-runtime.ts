@@ -14,7 +14,10 @@ interface Images {
   rootDisk(imageId: string): Promise<{ path: string; files: string[] }>;
 }
 
-/** MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over virtio-fs. */
+/**
+ * MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over
+ * virtio-fs.
+ */
 export class KrunRuntime implements Runtime {
   readonly name = "krun";
   readonly #images: Images;

@@ -37,7 +37,9 @@ afterEach(() => {
   mock.timers.reset();
 });
 
-/** A server whose only requests are `initialize` and `vm/export`; the latter's token is what `answer` says. */
+/**
+ * A server whose only requests are `initialize` and `vm/export`; the latter's token is what `answer` says.
+ */
 async function serve(limits: Partial<ServerLimits> = {}, answer: Answer = (vm) => vm): Promise<Served> {
   const folder = tmpDir();
   const logPath = join(folder, "engine.jsonl");
