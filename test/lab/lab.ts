@@ -209,7 +209,9 @@ class Guest {
       ...(options.qemuArgs ?? []),
     ];
     // The kernel kills QEMU when this process dies, however that comes about.
-    const qemu = spawn("setpriv", ["--pdeathsig", "KILL", "qemu-system-x86_64", ...args], {
+    // Its one CPU is what the lab's tests wait for: a run of all suites takes as long as they do.
+    const first = process.getuid?.() === 0 ? ["nice", "-n", "-10"] : [];
+    const qemu = spawn("setpriv", ["--pdeathsig", "KILL", ...first, "qemu-system-x86_64", ...args], {
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     return new Guest(directory, qemu);

@@ -179,7 +179,7 @@ void flipped() {
   Random random(3);
   for (const auto& sample : samples)
     for (const auto& [format, bytes] : sample.forms())
-      for (int run = 0; run < 250; ++run) {
+      for (int run = 0; run < 100; ++run) {
         std::string changed = *bytes;
         // Where the headers and tables are, or anywhere.
         const size_t reach = run % 2 == 0 ? std::min<size_t>(changed.size(), 100) : changed.size();
@@ -193,7 +193,7 @@ void spliced() {
   Random random(4);
   for (const auto& sample : samples)
     for (const auto& [format, bytes] : sample.forms())
-      for (int run = 0; run < 80; ++run) {
+      for (int run = 0; run < 40; ++run) {
         const size_t from = below(random, bytes->size());
         const size_t to = below(random, bytes->size());
         std::string noise(below(random, 200), '\0');
