@@ -74,12 +74,10 @@ describe("run configurations", () => {
     });
     const explorer = editor.page.locator(".explorer-folders-view");
     await explorer.locator(".monaco-list-row", { hasText: "assets" }).waitFor();
-    await drag(editor, "assets", "import");
-    await retry(() => saved()[1]?.volumes !== undefined);
+    await drag(editor, "assets", "import", () => saved()[1]?.volumes !== undefined);
     const volume = (name: string) => ({ source: `\${workspaceFolder}/${name}`, target: `/mnt/${name}` });
     assert.deepEqual(saved()[1]?.volumes, [volume("assets")]);
-    await drag(editor, "data", "import");
-    await retry(() => JSON.stringify(saved()[1]).includes("/mnt/data"));
+    await drag(editor, "data", "import", () => JSON.stringify(saved()[1]).includes("/mnt/data"));
     assert.deepEqual(saved()[1]?.volumes, [volume("assets"), volume("data")]);
     for (const comment of file.match(/\/\/.*|\/\*.*\*\//g) ?? [])
       assert.ok(text().includes(comment), comment);
@@ -157,7 +155,19 @@ async function cursorLine(editor: Editor): Promise<string | undefined> {
 }
 
 /** From the explorer to a run configuration. */
-async function drag(editor: Editor, folder: string, configuration: string): Promise<void> {
+async function drag(
+  editor: Editor,
+  folder: string,
+  configuration: string,
+  isDropped: () => boolean,
+): Promise<void> {
   const from = editor.page.locator(".explorer-folders-view .monaco-list-row", { hasText: folder }).first();
-  await from.dragTo(editor.row("Run Configurations", configuration));
+  // On a busy machine the browser may take the mouse's way for a click.
+  await retry(
+    async () => {
+      await from.dragTo(editor.row("Run Configurations", configuration));
+      return await retry(isDropped, { timeoutMs: 10_000 });
+    },
+    { timeoutMs: 60_000 },
+  );
 }
