@@ -12,11 +12,11 @@ const refuses = (message: string | RegExp) => (error: unknown) => {
 };
 
 test("-v: relative sources start at the working directory, options that mean nothing here are taken", () => {
-  const mount = (text: string) => parseVolume(text, "/work");
+  const mount = (text: string) => parseVolume(text, "/here");
   assert.deepEqual(mount("/a:/b"), { type: "bind", source: "/a", target: "/b", readOnly: false });
   assert.deepEqual(mount("./a:/b/../c/:ro"), {
     type: "bind",
-    source: "/work/a",
+    source: "/here/a",
     target: "/c/",
     readOnly: true,
   });
@@ -24,7 +24,7 @@ test("-v: relative sources start at the working directory, options that mean not
 });
 
 test("-v: what is no path names a volume, and a target alone is an anonymous one", () => {
-  const mount = (text: string) => parseVolume(text, "/work");
+  const mount = (text: string) => parseVolume(text, "/here");
   assert.deepEqual(mount("data:/b:ro"), { type: "volume", name: "data", target: "/b", readOnly: true });
   assert.deepEqual(mount("/anonymous"), { type: "volume", target: "/anonymous", readOnly: false });
 });
@@ -43,13 +43,13 @@ test("-v: what Docker refuses is refused in its words", () => {
 });
 
 test("--mount: keys in any order and with their other names", () => {
-  const expected = { type: "bind", source: "/work/a", target: "/b", readOnly: true };
+  const expected = { type: "bind", source: "/here/a", target: "/b", readOnly: true };
   for (const text of [
     "type=bind,source=./a,target=/b,readonly",
     "dst=/b,SRC=./a,ro=1,Type=BIND",
     "type=bind,src=./a,destination=/b,readonly=true,bind-propagation=rprivate",
   ])
-    assert.deepEqual(parseMount(text, "/work"), expected, text);
+    assert.deepEqual(parseMount(text, "/here"), expected, text);
   assert.deepEqual(parseMount("type=bind,src=/a,dst=/b,ro=false", "/"), {
     type: "bind",
     source: "/a",
