@@ -41,24 +41,23 @@ async function main(): Promise<number> {
 }
 
 async function runSuites(selection: Selection): Promise<void> {
-  const lanes = lanesOf(selection.suites);
+  const { count, order } = lanesOf(selection.suites);
   const setUp = new SetUp(tally);
   const stepsFor = (suite: Suite) => stepsOf(suite, needsLab(selection.forceLab));
   // Mostly downloads, which leave the CPUs to the build.
-  const early = lanes.length > 1 ? selection.suites.flatMap(stepsFor).map((step) => setUp.take(step)) : [];
+  const early = count > 1 ? selection.suites.flatMap(stepsFor).map((step) => setUp.take(step)) : [];
   if (!(await tally.times.part("build", build))) {
     await Promise.all(early);
     return;
   }
-  await Promise.all(
-    lanes.map(async (lane) => {
-      for (const suite of lane) {
-        const ready = await Promise.all(stepsFor(suite).map((step) => setUp.take(step)));
-        if (suite !== "check") await setUp.settled("fixture images");
-        if (ready.every((done) => done)) await runSuite(suite, selection);
-      }
-    }),
-  );
+  const lane = async (): Promise<void> => {
+    for (let suite = order.shift(); suite !== undefined; suite = order.shift()) {
+      const ready = await Promise.all(stepsFor(suite).map((step) => setUp.take(step)));
+      if (suite !== "check") await setUp.settled("fixture images");
+      if (ready.every((done) => done)) await runSuite(suite, selection);
+    }
+  };
+  await Promise.all(Array.from({ length: count }, lane));
 }
 
 async function build(): Promise<boolean> {

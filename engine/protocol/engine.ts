@@ -5,7 +5,7 @@ import type { InitializeParams } from "./params/engine.ts";
 export type * from "./params/engine.ts";
 
 /** Raised when a message changes its meaning; the engine refuses a client of another major number. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export interface InitializeResult {
   protocolVersion: number;

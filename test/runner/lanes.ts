@@ -4,19 +4,24 @@ import { type Suite, suites } from "./arguments.ts";
 /** The lab takes up to 6 GiB, an editor and its browser one, the tests of huge images a few. */
 const neededBytes = 12 * 2 ** 30;
 
-/** Suites in the order in which each lane runs them. */
-const lanes: Suite[][] = [["lab"], ["extension"], ["check", "unit", "native", "engine"]];
+/** Longest first, so that the lanes end at about the same time; the types come before what they explain. */
+const longestFirst: Suite[] = ["lab", "extension", "check", "unit", "native", "engine"];
+
+/** How the chosen suites are run: each lane takes the next one when it has ended its last. */
+export interface Lanes {
+  count: number;
+  order: Suite[];
+}
 
 /**
- * How to spread the chosen suites: lanes run side by side, the suites of a lane one after the other. The lab
- * has one CPU and the editor's tests mostly wait, so that they fill what the other suites leave free.
+ * Two lanes where the machine is large enough: the lab has one CPU, and so has the editor beside it. A third lane
+ * would end no sooner on two CPUs, and the editor's tests would meet a busy machine.
  */
 export function lanesOf(
   chosen: Suite[],
   machine = { cpus: availableParallelism(), bytes: totalmem(), wanted: process.env.MOCKER_TEST_LANES },
-): Suite[][] {
+): Lanes {
   const sideBySide = machine.cpus >= 2 && machine.bytes >= neededBytes && machine.wanted !== "1";
-  return (sideBySide ? lanes : [[...suites]])
-    .map((lane) => lane.filter((suite) => chosen.includes(suite)))
-    .filter((lane) => lane.length > 0);
+  const order = (sideBySide ? longestFirst : [...suites]).filter((suite) => chosen.includes(suite));
+  return { count: Math.min(sideBySide ? 2 : 1, order.length), order };
 }
