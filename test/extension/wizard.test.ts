@@ -68,8 +68,8 @@ describe("the run wizard", () => {
     await enterItem(editor, /MISTAKE/, "Remove");
     await retry(async () => !(await editor.quickInput.textContent())?.includes("MISTAKE"));
     await enterItem(editor, /4\/6/, "Continue");
-    await enter(/5\/6/, "");
-    await enter(/6\/6.*Save and Run/s, "");
+    await enterItem(editor, /5\/6/, "Default");
+    await enterItem(editor, /6\/6/, "Save and Run");
     await editor.waitForTerminal(/\/ # ?$/);
     await editor.waitForTerminalNamed("keys");
     // The console has the focus.

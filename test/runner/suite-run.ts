@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { setPriority } from "node:os";
 import { dirname, join } from "node:path";
 import { rootDir } from "../support/paths.ts";
 import type { Selection, Suite } from "./arguments.ts";
@@ -18,6 +19,8 @@ const limitsMs: Record<Suite, number> = {
   extension: 20 * minute,
   lab: 25 * minute,
 };
+const inBackground = new Set<Suite>(["unit", "native", "engine"]);
+
 /** For one test file of a suite that has a process for each. */
 const fileLimitMs = 10 * minute;
 
@@ -91,6 +94,8 @@ export class SuiteRun {
       detached: true,
       ...identity,
     });
+    // Nobody's keys or clock wait for these: the lab and the editor beside them come first.
+    if (inBackground.has(this.suite) && child.pid !== undefined) setPriority(child.pid, 10);
     child.stdout.on("data", suite.read);
     child.stderr.on("data", (data: Buffer) => suite.addOutput("", data.toString()));
     const problem = await ended(
