@@ -14,8 +14,8 @@ export interface Lanes {
 }
 
 /**
- * Three lanes where the machine is large enough: the lab has one CPU and the editor's tests often wait; the other
- * suites, in the background, take what these leave free.
+ * Three lanes where the machine is large enough: the lab has one CPU and the editor's tests often wait; the
+ * other suites, in the background, take what these leave free.
  */
 export function lanesOf(
   chosen: Suite[],
