@@ -68,8 +68,10 @@ describe("the run wizard", () => {
     await enterItem(editor, /MISTAKE/, "Remove");
     await retry(async () => !(await editor.quickInput.textContent())?.includes("MISTAKE"));
     await enterItem(editor, /4\/6/, "Continue");
-    await enterItem(editor, /5\/6/, "Default");
-    await enterItem(editor, /6\/6/, "Save and Run");
+    await editor.waitForStep(/5\/6/);
+    await editor.quickInput.locator(".monaco-list-row.focused", { hasText: "Default" }).waitFor();
+    await keyboard.press("Enter");
+    await enter(/6\/6.*Save and Run/s, "");
     await editor.waitForTerminal(/\/ # ?$/);
     await editor.waitForTerminalNamed("keys");
     // The console has the focus.
