@@ -4,7 +4,7 @@ import { type Suite, suites } from "./arguments.ts";
 /** The lab takes up to 6 GiB, an editor and its browser one, the tests of huge images a few. */
 const neededBytes = 12 * 2 ** 30;
 
-/** Longest first, so that the lanes end at about the same time; the types come before what they explain. */
+/** Longest first, so that the lanes end at about the same time; the check is short, and tells most. */
 const longestFirst: Suite[] = ["lab", "extension", "check", "unit", "native", "engine"];
 
 /** How the chosen suites are run: each lane takes the next one when it has ended its last. */
