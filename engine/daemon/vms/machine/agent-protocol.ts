@@ -39,8 +39,22 @@ export type GuestMount =
   /** `sizeBytes` 0 leaves the limit to the kernel. */
   | { kind: "tmpfs"; target: string; readOnly: boolean; sizeBytes: number };
 
+/** How the guest sets a network card up. */
+export interface GuestInterface {
+  /** Names the card; the guest calls the first one eth0. */
+  mac: string;
+  /** `172.17.0.2/16`. */
+  address: string;
+  /** Of the default route; on at most one interface. */
+  gateway?: string;
+  mtu: number;
+}
+
 export interface GuestConfiguration {
   hostname: string;
+  domainname?: string;
+  /** In the order of eth0, eth1, … */
+  interfaces?: GuestInterface[];
   rootfs: GuestRootfs;
   mounts: GuestMount[];
   dns: { servers: string[]; search: string[]; options: string[] };

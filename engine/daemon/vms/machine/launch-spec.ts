@@ -15,8 +15,20 @@ export interface LaunchSpec {
   bootTimeoutMs: number;
   autoRemove: boolean;
   log: { maxBytes: number; maxFiles: number };
+  /** The VM's network cards, in the order of the guest's eth0, eth1, …; absent: none. */
+  cards?: CardLaunch[];
   krun?: KrunLaunch;
   simulation?: SimulationLaunch;
+}
+
+/** A network card: the monitor's connection to the process of its network, which carries Ethernet frames. */
+export interface CardLaunch {
+  /** Where that `mocker-netd` takes cards. */
+  socketPath: string;
+  /** Which of the network's endpoints this card is: what the monitor says first. */
+  endpointId: string;
+  /** `02:42:ac:11:00:02`. */
+  mac: string;
 }
 
 export interface KrunDisk {
