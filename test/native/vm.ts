@@ -143,7 +143,6 @@ export interface VmOptions {
   network?: "host" | "none";
   logMaxBytes?: number;
   logMaxFiles?: number;
-  bootTimeoutMs?: number;
   agentPath?: string;
   /** Boot a VM of the krun runtime with this library instead of a simulated one. */
   libkrunPath?: string;
@@ -199,7 +198,7 @@ export class Vm {
       stateDir: this.stateDir,
       runDir: this.runDir,
       agentPath: options.agentPath ?? join(binaries, "mocker-agent"),
-      bootTimeoutMs: options.bootTimeoutMs ?? 20_000,
+      bootTimeoutMs: 60_000,
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
       simulation: { network: options.network ?? "none", paths: [this.dir] },
       krun: {
