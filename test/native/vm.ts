@@ -127,7 +127,7 @@ export class ProcessStream {
 
 export async function until(
   condition: () => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
   what?: () => string,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
