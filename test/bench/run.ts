@@ -18,12 +18,13 @@ import { withFolder } from "./with-folder.ts";
 const usage = `Usage: npm run bench [-- [PART…] [--rounds N]]
   run     in the lab: run, exec and memory of a VM against a minimal program on the same libkrun
   disk    in the lab: what a guest writes and reads, against microsandbox
+  network in the lab: a guest's connections, against TSI and microsandbox
   images  pull of a large image against microsandbox, and against skopeo and umoci
   cli     ps, and the engine's memory
 Medians of N (default 5) interleaved rounds. The exit code says whether every bar is met.
 `;
 
-const parts = { run: runPart, disk: diskPart, images: imagesPart, cli: cliPart };
+const parts = { run: runPart, disk: diskPart, network: networkPart, images: imagesPart, cli: cliPart };
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
@@ -105,10 +106,18 @@ async function runPart(rounds: number): Promise<Row[]> {
   });
 }
 
-async function diskPart(rounds: number): Promise<Row[]> {
+function diskPart(rounds: number): Promise<Row[]> {
+  return besideMicrosandbox("disk", rounds);
+}
+
+function networkPart(rounds: number): Promise<Row[]> {
+  return besideMicrosandbox("network", rounds);
+}
+
+async function besideMicrosandbox(part: string, rounds: number): Promise<Row[]> {
   const msb = await msbProgram();
   await (await startRegistry({ images: ["debian"] })).stop();
-  return await withFolder((folder) => inLab("disk", rounds, msb, folder));
+  return await withFolder((folder) => inLab(part, rounds, msb, folder));
 }
 
 /** Runs a part of lab/main.ts in a lab that sees `folder`. */

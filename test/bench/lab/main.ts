@@ -2,11 +2,13 @@
 
 import type { Row } from "../measure.ts";
 import { diskInLab } from "./disk.ts";
+import { networkInLab } from "./network.ts";
 import { runInLab } from "./run.ts";
 
 const parts: Record<string, (rounds: number, directory: string) => Promise<Row[]>> = {
   run: runInLab,
   disk: diskInLab,
+  network: networkInLab,
 };
 
 const [name = "", rounds, directory = ""] = process.argv.slice(2);
