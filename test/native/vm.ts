@@ -127,7 +127,7 @@ export class ProcessStream {
 
 export async function until(
   condition: () => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
   what?: () => string,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
@@ -152,7 +152,6 @@ export interface VmOptions {
   cards?: Card[];
   logMaxBytes?: number;
   logMaxFiles?: number;
-  bootTimeoutMs?: number;
   agentPath?: string;
   /** Boot a VM of the krun runtime with this library instead of a simulated one. */
   libkrunPath?: string;
@@ -208,7 +207,7 @@ export class Vm {
       stateDir: this.stateDir,
       runDir: this.runDir,
       agentPath: options.agentPath ?? join(binaries, "mocker-agent"),
-      bootTimeoutMs: options.bootTimeoutMs ?? 20_000,
+      bootTimeoutMs: 60_000,
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
       cards: options.cards ?? [],
       simulation: { network: options.network ?? "none", paths: [this.dir] },
