@@ -11,6 +11,7 @@ import { provideExt4Template } from "./tools/ext4-template.mjs";
 import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
 import { guestKernelFile, provideGuestKernel } from "./tools/guest-kernel.mjs";
 import { provideLibkrun } from "./tools/libkrun.mjs";
+import { buildNetd } from "./tools/netd.mjs";
 import { cacheDir, nativeDir, outDir, rootDir } from "./tools/paths.mjs";
 import { BuildError, run } from "./tools/run.mjs";
 
@@ -37,6 +38,7 @@ function build() {
     provideExt4Template(),
   );
   provideLibraries();
+  step("netd", netdSources(), ["mocker-netd"], buildNetd);
   step("programs", [...sources(), join(nativeDir, "binding.gyp")], Object.keys(products), buildPrograms);
 }
 
@@ -88,6 +90,12 @@ function sources() {
   return ["codec", "common", "guest", "host", "third_party"].flatMap((dir) =>
     filesBelow(join(nativeDir, dir), ["target"]),
   );
+}
+
+/** Not its tests. */
+function netdSources() {
+  const files = filesBelow(join(nativeDir, "net")).filter((file) => !file.endsWith("_test.go"));
+  return [...files, ...["go.mjs", "netd.mjs"].map((name) => join(nativeDir, "tools", name))];
 }
 
 function buildPrograms() {
