@@ -37,9 +37,7 @@ type udpFlow struct {
 func (s *session) handleUDP(destination netip.AddrPort, port uint16, packet *stack.PacketBuffer) bool {
 	datagram := header.UDP(packet.TransportHeader().Slice())
 	length := int(datagram.Length()) - header.UDPMinimumSize
-	view := packet.Data().AsRange().ToView()
-	defer view.Release()
-	payload := view.AsSlice()
+	payload := packet.Data().AsRange().ToSlice()
 	// What is longer than its header says is padding; a shorter one was cut.
 	if length < 0 || length > len(payload) {
 		return true
