@@ -90,19 +90,21 @@ func (e *endpoint) forward(card *card, view *buffer.View) {
 		return
 	}
 	gateway := e.network.gateway
+	// gvisor would answer for every address, as it does for NAT.
+	if header.isARP && header.target == e.network.settings.Gateway {
+		gateway.receive(view, true)
+		return
+	}
 	switch {
 	case header.destination == gateway.mac:
-		if header.isARP || !session.handleEcho(bytes[ethernetSize:]) {
-			gateway.receive(view, header.isARP)
+		if !header.isARP && !session.handleEcho(bytes[ethernetSize:]) {
+			gateway.receive(view, false)
 		}
 	case header.destination == broadcastMAC:
 		for _, other := range e.network.table.Load().byMAC {
 			if other != e {
 				other.send(frame{view: view.Clone()})
 			}
-		}
-		if header.isARP {
-			gateway.receive(view, true)
 		}
 	default:
 		// Multicast has no entry.

@@ -55,6 +55,8 @@ func (f frame) release() {
 type frameHeader struct {
 	destination macAddress
 	isARP       bool
+	// Of ARP: the address that is asked for.
+	target netip.Addr
 }
 
 // checkFrame reads a frame's headers. A frame is refused unless it is ARP or IPv4 and carries the addresses of
@@ -68,8 +70,12 @@ func checkFrame(bytes []byte, mac macAddress, address netip.Addr) (frameHeader, 
 	payload := bytes[ethernetSize:]
 	switch binary.BigEndian.Uint16(bytes[12:14]) {
 	case uint16(header.ARPProtocolNumber):
+		if !isOwnARP(payload, mac, address) {
+			return none, false
+		}
 		found.isARP = true
-		return found, isOwnARP(payload, mac, address)
+		found.target = netip.AddrFrom4([4]byte(header.ARP(payload).ProtocolAddressTarget()))
+		return found, true
 	case uint16(header.IPv4ProtocolNumber):
 		return found, isOwnIPv4(payload, address)
 	}
