@@ -251,6 +251,8 @@ export const internetAddress = "198.51.100.7";
 export class World {
   readonly host = new Place();
   readonly outside = new Place();
+  /** The host's; it may be written anew, and not replaced. */
+  readonly resolvConf = join(tmpDir(), "resolv.conf");
 
   static async make(): Promise<World> {
     const world = new World();
@@ -275,9 +277,8 @@ export class World {
     const elsewhere = forbiddenAddresses.filter((address) => !/^(?:127|0|240)\./.test(address));
     for (const address of [lanAddress, internetAddress, ...elsewhere])
       outside(`ip address add ${address}/32 dev lo`);
-    const resolvConf = join(tmpDir(), "resolv.conf");
-    writeFileSync(resolvConf, "nameserver 192.0.2.2\n");
-    host(`mount --bind ${resolvConf} /etc/resolv.conf`);
+    writeFileSync(this.resolvConf, "nameserver 192.0.2.2\n");
+    host(`mount --bind ${this.resolvConf} /etc/resolv.conf`);
   }
 
   async close(): Promise<void> {

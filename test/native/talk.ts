@@ -88,7 +88,9 @@ export function checksumOf(bytes: number): string {
 
 /**
  * Sends bytes over TCP to a server, and returns the SHA-256 of what came.
- * @param direction "answer": the server at `address` sends, and is `from`
+ * @param address where the server listens
+ * @param direction "answer": the server sends, and is `from`
+ * @param by where the client connects to, if that is not where the server listens
  */
 export async function send(
   from: Place,
@@ -97,6 +99,7 @@ export async function send(
   port: number,
   bytes: number,
   direction: "question" | "answer" = "question",
+  by: { address: string; port: number } = { address, port },
 ): Promise<string> {
   const [server, client] = direction === "question" ? [to, from] : [from, to];
   await server.run(
@@ -118,8 +121,8 @@ export async function send(
         socket.on("error", reject);
         socket.on("connect", resolve);
       }),
-    address,
-    port,
+    by.address,
+    by.port,
   );
   const sum = to.run(async ({ crypto, kept }) => {
     const socket = (await kept.get("socket")) as import("node:net").Socket;
