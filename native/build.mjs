@@ -12,6 +12,7 @@ import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.m
 import { guestKernelFile, provideGuestKernel } from "./tools/guest-kernel.mjs";
 import { kept } from "./tools/kept.mjs";
 import { provideLibkrun } from "./tools/libkrun.mjs";
+import { buildNetd } from "./tools/netd.mjs";
 import { cacheDir, nativeDir, outDir, rootDir } from "./tools/paths.mjs";
 import { BuildError, run } from "./tools/run.mjs";
 
@@ -38,6 +39,7 @@ function build() {
     provideExt4Template(),
   );
   provideLibraries();
+  step("netd", netdSources(), ["mocker-netd"], buildNetd);
   step("programs", programSources(), Object.keys(products), buildPrograms);
 }
 
@@ -89,6 +91,12 @@ function programSources() {
   const directories = ["codec", "common", "guest", "host", "third_party"];
   const files = directories.flatMap((dir) => filesBelow(join(nativeDir, dir), ["target"]));
   return [...files, join(nativeDir, "binding.gyp")];
+}
+
+/** Not its tests. */
+function netdSources() {
+  const files = filesBelow(join(nativeDir, "net")).filter((file) => !file.endsWith("_test.go"));
+  return [...files, ...["go.mjs", "netd.mjs"].map((name) => join(nativeDir, "tools", name))];
 }
 
 /** Compiles the programs, unless that was done before: in another checkout, say. */

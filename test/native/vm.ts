@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -137,10 +137,19 @@ export async function until(
   }
 }
 
+/** A network card, as the launch spec has it. */
+export interface Card {
+  socketPath: string;
+  endpointId: string;
+  mac: string;
+  networkName?: string;
+}
+
 export interface VmOptions {
   /** Run the monitor as this user instead of the current one (which must be root). */
   uid?: number;
   network?: "host" | "none";
+  cards?: Card[];
   logMaxBytes?: number;
   logMaxFiles?: number;
   agentPath?: string;
@@ -200,6 +209,7 @@ export class Vm {
       agentPath: options.agentPath ?? join(binaries, "mocker-agent"),
       bootTimeoutMs: 60_000,
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
+      cards: options.cards ?? [],
       simulation: { network: options.network ?? "none", paths: [this.dir] },
       krun: {
         libkrunPath: options.libkrunPath ?? null,
@@ -209,8 +219,7 @@ export class Vm {
         disks: [],
         diskFiles: [],
         shares: [],
-        network: "tsi",
-        portMap: [],
+        network: options.network === "none" ? "none" : "tsi",
         consolePath: join(this.stateDir, "console.log"),
       },
     };
@@ -223,6 +232,7 @@ export class Vm {
     const command = [join(this.#binaries, "mocker-vmm"), join(this.stateDir, "vmm.json")];
     const { uid } = this.options;
     if (uid !== undefined) command.unshift("setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups");
+    if (uid !== undefined && this.options.cards) command.unshift(...withTapsForAll(this.dir));
     const monitor = spawn(command[0] as string, command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -482,7 +492,7 @@ function processParams(argv: string[]): Json {
 }
 
 const applets =
-  "sh cat echo true false sleep id pwd env ls stat stty hostname head dd kill ps sha256sum touch readlink mount grep wc seq tr printf test mkdir chmod awk yes ulimit nproc whoami tty ip";
+  "sh cat echo true false sleep id pwd env ls stat stty hostname head dd kill ps sha256sum touch readlink mount grep wc seq tr printf test mkdir chmod awk yes ulimit nproc whoami tty ip ping nc";
 
 /** A root file system of a static busybox. */
 function makeRoot(root: string): void {
@@ -500,6 +510,16 @@ function makeRoot(root: string): void {
     join(root, "etc/group"),
     "root:x:0:\nalice:x:1000:\nwheel:x:10:root,alice\naudio:x:29:alice\nbob:x:1001:\n",
   );
+}
+
+/**
+ * Runs a command where every user may make taps, as udev lets them; a test machine's device may be for root
+ * alone.
+ */
+function withTapsForAll(directory: string): string[] {
+  const node = join(directory, "tun");
+  if (!existsSync(node)) execFileSync("mknod", ["-m", "0666", node, "c", "10", "200"]);
+  return ["unshare", "--mount", "sh", "-c", `mount --bind ${node} /dev/net/tun && exec "$@"`, "sh"];
 }
 
 function chownTree(path: string, uid: number): void {

@@ -8,7 +8,7 @@ import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 
 const lowSpaceMiB = 2048;
 /** What VMs of ours ask of libkrun; other features that it can be built with are nobody's loss. */
-const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "network-none"];
+const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "network-none", "network-cards"];
 
 /** Tests each thing that a microVM needs here, and says what to do about what is missing. */
 export function runDoctor(): DoctorReport {

@@ -9,7 +9,10 @@ export type Availability =
   | { usable: false; code: ErrorCode; reason: string; hint: string };
 
 /** What is to be booted, and what it needs of the host. */
-export type BootRequest = Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "mounts" | "network">;
+export type BootRequest = Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "mounts" | "network"> & {
+  /** How many network cards it will be launched with. */
+  cards?: number;
+};
 
 /** How a VM is to be launched and what its agent is to mount. */
 export interface PreparedVm {

@@ -62,7 +62,8 @@ export class KrunRuntime implements Runtime {
       memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }],
       shares: binds,
-      network: request.network,
+      cards: request.cards ?? 0,
+      tsi: request.network.mode === "tsi",
     });
     const [root] = await Promise.all([
       this.#images.rootDisk(request.imageId),
@@ -90,8 +91,7 @@ export class KrunRuntime implements Runtime {
             path: source,
             readOnly,
           })),
-          network: request.network.mode,
-          portMap: [],
+          network: request.network.mode === "tsi" ? "tsi" : "none",
           consolePath: files.consolePath,
         },
       },
