@@ -20,6 +20,8 @@ import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
 import { Runtimes } from "./vms/runtimes/runtimes.ts";
 import { SimulationRuntime } from "./vms/runtimes/simulation/simulation-runtime.ts";
 import { VmManager } from "./vms/vm-manager.ts";
+import { VolumeDir } from "./volumes/volume-dir.ts";
+import { VolumeService } from "./volumes/volume-service.ts";
 
 const defaultIdleSeconds = 120;
 const socketCheckMs = 2000;
@@ -39,6 +41,7 @@ export class Engine {
   readonly #log: Log;
   readonly #images: ImageStore;
   readonly #vms: VmManager;
+  readonly #volumes: VolumeService;
   readonly #server: Server;
   readonly #idle: Idle;
   readonly #exit: () => void;
@@ -58,17 +61,26 @@ export class Engine {
       usersOf: (imageId) => vms.usersOf(imageId),
     });
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images));
+    const events = new EventLog();
+    const volumes = new VolumeService({
+      dir: new VolumeDir(join(dataDir(), "volumes"), native.removeTree),
+      events,
+      log,
+      usersOf: (name) => vms.usersOfVolume(name),
+    });
     const vms = new VmManager({
       launcher: new NativeLauncher(),
-      events: new EventLog(),
+      events,
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images,
+      volumes,
       runtimes,
       runDir: runDir(),
       log,
     });
     this.#images = images;
     this.#vms = vms;
+    this.#volumes = volumes;
     this.#idle = new Idle({
       ms: Number(process.env.MOCKER_IDLE_SECONDS ?? defaultIdleSeconds) * 1000,
       isBusy: () => vms.counts().running > 0,
@@ -80,7 +92,8 @@ export class Engine {
       images,
       registry: new RegistryService(registry),
       vms,
-      system: new SystemService({ version, images, vms, runtimes }),
+      volumes,
+      system: new SystemService({ version, images, vms, volumes, runtimes }),
       copies: new Copies(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),
@@ -101,7 +114,9 @@ export class Engine {
     const lock = native.tryLock(join(dataDir(), "engine.lock"));
     if (!lock) return false;
     await this.#images.recover();
+    await this.#volumes.recover();
     await this.#vms.recover();
+    await this.#volumes.removeOrphans((id) => this.#vms.has(id));
     this.#vms.onDidChange(() => this.#idle.check());
     await this.#server.listen();
     this.#log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });

@@ -1,8 +1,21 @@
 import { matchesLabel } from "../../docker/filters.ts";
+import { mountSource } from "../../docker/mount.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmSummary } from "../../protocol/vm.ts";
+import { canonicalTarget } from "./runtimes/guest-mounts.ts";
 
-const known = ["ancestor", "before", "exited", "id", "label", "name", "runtime", "since", "status"] as const;
+const known = [
+  "ancestor",
+  "before",
+  "exited",
+  "id",
+  "label",
+  "name",
+  "runtime",
+  "since",
+  "status",
+  "volume",
+] as const;
 type Filter = (typeof known)[number];
 
 /** What the filters that name other objects need. */
@@ -65,6 +78,9 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
       const imageId = await context.imageId(value);
       return (vm) => vm.imageId === imageId || vm.image === value;
     }
+    case "volume":
+      return ({ mounts }) =>
+        mounts.some((mount) => mountSource(mount) === value || canonicalTarget(mount.target) === value);
     case "runtime":
       return (vm) => vm.runtime === value;
     case "before":

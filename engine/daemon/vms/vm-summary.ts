@@ -1,5 +1,5 @@
 import { statusText } from "../../docker/status.ts";
-import type { VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import type { Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
 
 /** What a VM is doing now, besides its configuration. */
@@ -41,11 +41,17 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
   };
 }
 
-/** A VM as it is inspected. */
-export function detailsOf(config: VmConfig, files: VmFiles, runtime: VmRuntimeState): VmDetails {
+/** A VM as it is inspected; `volumePath` tells where a volume's data is. */
+export function detailsOf(
+  config: VmConfig,
+  files: VmFiles,
+  runtime: VmRuntimeState,
+  volumePath: (name: string) => string | undefined,
+): VmDetails {
   const { guestKernelVersion } = runtime;
   return {
     ...summaryOf(config, runtime),
+    mounts: config.mounts.map((mount) => withSource(mount, volumePath)),
     config: {
       hostname: config.hostname,
       env: config.env,
@@ -68,4 +74,10 @@ export function detailsOf(config: VmConfig, files: VmFiles, runtime: VmRuntimeSt
     logPath: files.logPath,
     stateDir: files.dir,
   };
+}
+
+function withSource(mount: Mount, volumePath: (name: string) => string | undefined): Mount {
+  if (mount.type !== "volume" || mount.name === undefined) return mount;
+  const source = volumePath(mount.name);
+  return source === undefined ? mount : { ...mount, source };
 }

@@ -6,9 +6,10 @@ import { guestConfiguration, mainProcess, type TerminalSize } from "./agent-requ
 import type { Attachment } from "./machine/attachment.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
+import { OpenMounts, type VmVolumes } from "./open-mounts.ts";
 import { cancelledStart, killedMonitor, stateAfter } from "./records/exit-record.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
-import type { Runtime } from "./runtimes/runtime.ts";
+import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
 
@@ -22,6 +23,7 @@ export type VmAction = "start" | "die" | "kill" | "stop";
 /** What a VM needs of the engine around it. */
 export interface VmHost {
   readonly log: Log;
+  readonly volumes: VmVolumes;
   place(id: string, files: VmFiles): MachinePlace;
   /** Called when the VM's state already tells of it. */
   happened(vm: Vm, action: VmAction, attributes?: Record<string, string>): void;
@@ -202,7 +204,9 @@ export class Vm {
   }
 
   details(): VmDetails {
-    return detailsOf(this.config, this.files, this.#runtimeState());
+    return detailsOf(this.config, this.files, this.#runtimeState(), (name) =>
+      this.#host.volumes.pathOf(name),
+    );
   }
 
   #runtimeState(): VmRuntimeState {
@@ -224,18 +228,15 @@ export class Vm {
   async #start(size: TerminalSize, signal: AbortSignal): Promise<void> {
     this.#refuseRemoved();
     if (this.running) return;
-    const prepared = await this.runtime.prepare(this.config, this.files);
-    const machine = await Machine.launch(
-      this.#host.place(this.id, this.files),
-      { runtime: this.config.runtime, autoRemove: this.config.autoRemove, ...prepared.launch },
-      { signal, onLaunch: (launched) => this.#follow(launched) },
-    );
+    const mounts = await this.#openMounts(signal);
+    const { prepared, machine } = await this.#launch(mounts, signal);
     try {
       await machine.connect();
       await this.#mainStreams.connectTo(machine);
       await machine.start(
         guestConfiguration(this.config.hostname, prepared, this.config.autoRemove),
         mainProcess(this.config, size),
+        mounts.changesVolumes ? () => mounts.filled() : undefined,
       );
       signal.throwIfAborted();
     } catch (error) {
@@ -249,9 +250,41 @@ export class Vm {
     this.#host.happened(this, "start");
   }
 
+  #openMounts(signal: AbortSignal): Promise<OpenMounts> {
+    const neverRan = this.#exit === undefined || this.#exit.startedAt === null;
+    const request = { vmId: this.id, mounts: this.config.mounts, fills: neverRan };
+    return OpenMounts.open(this.#host.volumes, request, signal);
+  }
+
+  /** From here on the machine has the mounts: they are closed at its end. */
+  async #launch(
+    mounts: OpenMounts,
+    signal: AbortSignal,
+  ): Promise<{ prepared: PreparedVm; machine: Machine }> {
+    let followed = false;
+    try {
+      const prepared = await this.runtime.prepare({ ...this.config, mounts: mounts.mounts }, this.files);
+      const machine = await Machine.launch(
+        this.#host.place(this.id, this.files),
+        { runtime: this.config.runtime, autoRemove: this.config.autoRemove, ...prepared.launch },
+        {
+          signal,
+          onLaunch: (launched) => {
+            followed = true;
+            this.#follow(launched, mounts);
+          },
+        },
+      );
+      return { prepared, machine };
+    } catch (error) {
+      if (!followed) mounts.close();
+      throw error;
+    }
+  }
+
   async #adopt(place: MachinePlace): Promise<void> {
     const machine = await Machine.adopt(place);
-    this.#follow(machine);
+    this.#follow(machine, OpenMounts.adopt(this.#host.volumes, this.id, this.config.mounts));
     this.#state = "running";
     if (await machine.resume(resumeTimeoutMs)) {
       this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
@@ -262,13 +295,14 @@ export class Vm {
     await this.#ended;
   }
 
-  #follow(machine: Machine): void {
+  #follow(machine: Machine, mounts: OpenMounts): void {
     this.#machine = machine;
     this.#startedAt = machine.startedAt;
     this.#ended = machine.ended.then((exit) => {
       this.#exit = exit;
       this.#state = stateAfter(exit);
       this.#machine = undefined;
+      mounts.close();
       this.#host.log.info("vm.ended", { vm: this.id, reason: exit.reason, exitCode: exit.exitCode });
       this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
     });

@@ -1,6 +1,6 @@
 import type { EngineClient } from "../../../client/engine-client.ts";
-import { imageObject, vmObject } from "../../../docker/inspect-object.ts";
-import { imageInspect, MockerError, systemUsage, vmInspect } from "../../../protocol/index.ts";
+import { imageObject, vmObject, volumeObject } from "../../../docker/inspect-object.ts";
+import { imageInspect, MockerError, systemUsage, vmInspect, volumeInspect } from "../../../protocol/index.ts";
 import { type CommandContext, CommandFailure, defineCommand } from "../../command.ts";
 import { describeError } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -12,7 +12,7 @@ const formatFlag = stringFlag("f", objectFormatHelp);
 const flags = {
   format: formatFlag,
   size: booleanFlag("s", "Display total file sizes if the type is container"),
-  type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image)"),
+  type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image, volume)"),
 } as const;
 
 type Inspector = (engine: EngineClient, name: string) => Promise<object>;
@@ -33,28 +33,34 @@ const inspectImage = async (engine: EngineClient, name: string, platform?: strin
     await engine.request(imageInspect, { image: name, ...(platform === undefined ? {} : { platform }) }),
   );
 
+const inspectVolume: Inspector = async (engine, name) =>
+  volumeObject(await engine.request(volumeInspect, { name }));
+
 /** `--size` is of VMs: of an image nothing is left out without it. */
-function inspectors(size: boolean, io: Io): Readonly<Record<"container" | "vm" | "image", Inspector>> {
+function inspectors(
+  size: boolean,
+  io: Io,
+): Readonly<Record<"container" | "vm" | "image" | "volume", Inspector>> {
   const vm = size ? inspectSizedVm : inspectVm;
   const image: Inspector = async (engine, name) => {
     const found = await inspectImage(engine, name);
     if (size) io.stderr.write("WARNING: --size ignored for image\n");
     return found;
   };
-  return { container: vm, vm, image };
+  return { container: vm, vm, image, volume: inspectVolume };
 }
 
 function isNotFound(error: unknown): boolean {
   return (
     error instanceof MockerError &&
-    (error.code === "VM_NOT_FOUND" || error.code === "IMAGE_NOT_FOUND" || error.code === "INVALID_REFERENCE")
+    ["VM_NOT_FOUND", "IMAGE_NOT_FOUND", "INVALID_REFERENCE", "VOLUME_NOT_FOUND"].includes(error.code)
   );
 }
 
-/** A VM or else an image of that name. */
-function inspectAny({ vm, image }: ReturnType<typeof inspectors>): Inspector {
+/** A VM, or else an image, or else a volume of that name. */
+function inspectAny({ vm, image, volume }: ReturnType<typeof inspectors>): Inspector {
   return async (engine, name) => {
-    for (const inspector of [vm, image]) {
+    for (const inspector of [vm, image, volume]) {
       try {
         return await inspector(engine, name);
       } catch (error) {
@@ -90,7 +96,7 @@ async function inspectAll(
 }
 
 export const inspect = defineCommand({
-  summary: "Return low-level information on VMs and images",
+  summary: "Return low-level information on VMs, images and volumes",
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
@@ -98,7 +104,9 @@ export const inspect = defineCommand({
     const { type, size } = context.flags;
     const byType = inspectors(size, context.io);
     if (type !== undefined && !Object.hasOwn(byType, type)) {
-      throw new CommandFailure(`unknown type: "${type}": must be one of "container", "image", "vm"`);
+      throw new CommandFailure(
+        `unknown type: "${type}": must be one of "container", "image", "vm", "volume"`,
+      );
     }
     const inspector = type === undefined ? inspectAny(byType) : byType[type as keyof typeof byType];
     return inspectAll(context, new ObjectFormat(context.flags.format), inspector);
@@ -135,4 +143,12 @@ export const imageInspectCommand = defineCommand({
       inspectImage(engine, name, platform || undefined),
     );
   },
+});
+
+export const volumeInspectCommand = defineCommand({
+  summary: "Display detailed information on one or more volumes",
+  usage: "[OPTIONS] VOLUME [VOLUME...]",
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags: { format: formatFlag },
+  run: (context) => inspectAll(context, new ObjectFormat(context.flags.format), inspectVolume),
 });

@@ -6,6 +6,7 @@ import { bindImageArchives, type ImageArchiveServices } from "./handlers/image-a
 import { bindRegistry, type RegistryServices } from "./handlers/registry.ts";
 import { bindSystem, type SystemServices } from "./handlers/system.ts";
 import { bindVms, type VmServices } from "./handlers/vm.ts";
+import { bindVolumes, type VolumeServices } from "./handlers/volume.ts";
 import type { RpcConnection } from "./rpc-connection.ts";
 
 /** What stands behind this door: the engine's services, and this door's own streams. */
@@ -16,7 +17,8 @@ export type RpcServices = CopyServices &
   ImageServices &
   RegistryServices &
   SystemServices &
-  VmServices;
+  VmServices &
+  VolumeServices;
 
 /** Binds one client's connection to the services: requests in, results, progress and events out. */
 export function bindConnection(rpc: RpcConnection, services: RpcServices): void {
@@ -25,6 +27,7 @@ export function bindConnection(rpc: RpcConnection, services: RpcServices): void 
   bindImageArchives(rpc, services);
   bindRegistry(rpc, services);
   bindVms(rpc, services);
+  bindVolumes(rpc, services);
   bindExecs(rpc, services);
   bindCopies(rpc, services);
   bindSystem(rpc, services);

@@ -60,6 +60,7 @@ const services: RpcServices = {
   images: failing(),
   registry: failing(),
   vms: failing(),
+  volumes: failing(),
   system: failing(),
   copies: failing(),
   streams: new StreamServer(streams, log),
