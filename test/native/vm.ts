@@ -16,6 +16,7 @@ import { connect, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FrameDecoder, FrameType, frameHeader } from "../../engine/protocol/stream.ts";
+import { stretched } from "../support/paths.ts";
 
 /** Where the binaries under test are. */
 export const nativeDir = resolve(process.env.MOCKER_NATIVE_DIR ?? "dist/native");
@@ -155,6 +156,8 @@ export interface VmOptions {
   agentPath?: string;
   /** Boot a VM of the krun runtime with this library instead of a simulated one. */
   libkrunPath?: string;
+  /** The same with this section of a launch spec. */
+  krun?: Json;
   /** Changes the lower tree before the start. */
   prepare?: (lower: string) => void;
 }
@@ -203,7 +206,7 @@ export class Vm {
     const spec = {
       version: 1,
       vmId: "ab".repeat(32),
-      runtime: options.libkrunPath === undefined ? "simulation" : "krun",
+      runtime: (options.libkrunPath ?? options.krun) === undefined ? "simulation" : "krun",
       stateDir: this.stateDir,
       runDir: this.runDir,
       agentPath: options.agentPath ?? join(binaries, "mocker-agent"),
@@ -211,7 +214,7 @@ export class Vm {
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
       cards: options.cards ?? [],
       simulation: { network: options.network ?? "none", paths: [this.dir] },
-      krun: {
+      krun: options.krun ?? {
         libkrunPath: options.libkrunPath ?? null,
         kernelPath: options.libkrunPath ?? null,
         cpus: 1,
@@ -256,7 +259,7 @@ export class Vm {
 
   async #agentIsThere(): Promise<void> {
     const there = (): boolean => this.monitorEvents.some((event) => member(event, "agent"));
-    await until(there, 20_000, () => `the agent's hello; ${this.vmmLog}`);
+    await until(there, stretched(20_000), () => `the agent's hello; ${this.vmmLog}`);
   }
 
   /** What the monitor wrote for its own log. */
