@@ -12,6 +12,9 @@ import { Idle } from "./idle.ts";
 import { ImageStore } from "./images/image-store.ts";
 import { RegistryService } from "./images/registry/registry-service.ts";
 import type { Log } from "./log.ts";
+import { NativeNetdLauncher } from "./networks/native-netd-launcher.ts";
+import { defaultHostAddress } from "./networks/network-settings.ts";
+import { Networks } from "./networks/networks.ts";
 import { Copies } from "./system/copies.ts";
 import { SystemService } from "./system/system-service.ts";
 import { NativeLauncher } from "./vms/machine/native-launcher.ts";
@@ -38,6 +41,7 @@ export class Engine {
   readonly version: string;
   readonly #log: Log;
   readonly #images: ImageStore;
+  readonly #networks: Networks;
   readonly #vms: VmManager;
   readonly #server: Server;
   readonly #idle: Idle;
@@ -58,9 +62,20 @@ export class Engine {
       usersOf: (imageId) => vms.usersOf(imageId),
     });
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images));
+    const events = new EventLog();
+    const networks = new Networks({
+      dir: join(dataDir(), "networks"),
+      runDir: runDir(),
+      launcher: new NativeNetdLauncher(),
+      events,
+      log,
+      users: () => vms.networkUsers(),
+      defaultHostAddress: () => defaultHostAddress(registry.configDir),
+    });
     const vms = new VmManager({
       launcher: new NativeLauncher(),
-      events: new EventLog(),
+      networks,
+      events,
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images,
       runtimes,
@@ -68,6 +83,7 @@ export class Engine {
       log,
     });
     this.#images = images;
+    this.#networks = networks;
     this.#vms = vms;
     this.#idle = new Idle({
       ms: Number(process.env.MOCKER_IDLE_SECONDS ?? defaultIdleSeconds) * 1000,
@@ -79,6 +95,7 @@ export class Engine {
       engine: this,
       images,
       registry: new RegistryService(registry),
+      networks,
       vms,
       system: new SystemService({ version, images, vms, runtimes }),
       copies: new Copies(vms, images),
@@ -101,6 +118,7 @@ export class Engine {
     const lock = native.tryLock(join(dataDir(), "engine.lock"));
     if (!lock) return false;
     await this.#images.recover();
+    await this.#networks.recover();
     await this.#vms.recover();
     this.#vms.onDidChange(() => this.#idle.check());
     await this.#server.listen();

@@ -1,5 +1,6 @@
 /** `inspect`'s objects in Docker's shape, so that scripts and tools find what they look for. */
 import type { ImageDetails, VmDetails } from "../protocol/index.ts";
+import { hostConfigNetwork, networkSettings } from "./inspect-network.ts";
 import { mountSource } from "./mount.ts";
 
 /** Go's zero time, Docker's "never". */
@@ -41,8 +42,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
       Binds: vm.mounts.flatMap((mount) =>
         mount.type === "tmpfs" ? [] : [`${mountSource(mount)}:${mount.target}${mount.readOnly ? ":ro" : ""}`],
       ),
-      NetworkMode: config.network.mode,
-      PortBindings: new Map<string, unknown>(),
+      ...hostConfigNetwork(config),
       AutoRemove: config.autoRemove,
       Runtime: vm.runtime,
       Memory: config.memoryMiB * 1024 * 1024,
@@ -59,6 +59,10 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
     })),
     Config: {
       Hostname: config.hostname,
+      Domainname: config.domainname,
+      ...(config.exposedPorts.length === 0
+        ? {}
+        : { ExposedPorts: new Map(config.exposedPorts.map((port) => [port, {}])) }),
       User: config.user,
       Tty: config.tty,
       OpenStdin: config.openStdin,
@@ -71,7 +75,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
       StopSignal: config.stopSignal,
       StopTimeout: config.stopTimeoutSeconds,
     },
-    NetworkSettings: { Ports: new Map<string, unknown>(), Networks: new Map<string, unknown>() },
+    NetworkSettings: networkSettings(vm),
     Mocker: vm,
   };
 }

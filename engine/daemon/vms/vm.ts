@@ -2,7 +2,11 @@ import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import type { Log } from "../log.ts";
-import { guestConfiguration, mainProcess, type TerminalSize } from "./agent-requests.ts";
+import type { Connection } from "../networks/connection.ts";
+import type { Member } from "../networks/endpoint.ts";
+import type { Network } from "../networks/network.ts";
+import type { Networks } from "../networks/networks.ts";
+import { guestConfiguration, guestNetwork, mainProcess, type TerminalSize } from "./agent-requests.ts";
 import type { Attachment } from "./machine/attachment.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
@@ -22,6 +26,7 @@ export type VmAction = "start" | "die" | "kill" | "stop";
 /** What a VM needs of the engine around it. */
 export interface VmHost {
   readonly log: Log;
+  readonly networks: Networks;
   place(id: string, files: VmFiles): MachinePlace;
   /** Called when the VM's state already tells of it. */
   happened(vm: Vm, action: VmAction, attributes?: Record<string, string>): void;
@@ -41,28 +46,33 @@ export interface VmHost {
  * VM that runs, and go to its machine directly.
  */
 export class Vm {
-  readonly config: VmConfig;
   readonly files: VmFiles;
   readonly runtime: Runtime;
   readonly #host: VmHost;
+  #config: VmConfig;
   #state: VmState = "created";
   #startedAt: string | undefined;
   #exit: VmExitRecord | undefined;
   /** From its monitor's start until its end is recorded, also while it boots. */
   #machine: Machine | undefined;
   #ended: Promise<void> = Promise.resolve();
+  /** As long as its machine, and a little before. */
+  #connection: Connection | undefined;
   /** Its starts are what can be cancelled. */
   readonly #turns = new TurnQueue();
   #removal: Promise<void> | undefined;
   readonly #mainStreams = new MainStreams();
 
   constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost) {
-    this.config = config;
+    this.#config = config;
     this.files = files;
     this.runtime = runtime;
     this.#host = host;
   }
 
+  get config(): VmConfig {
+    return this.#config;
+  }
   get id(): string {
     return this.config.id;
   }
@@ -197,6 +207,27 @@ export class Vm {
     return this.#machine;
   }
 
+  /**
+   * Connects a VM that does not run to networks, from its next start on. @throws VM_RUNNING
+   */
+  async changeNetwork(change: (config: VmConfig) => VmConfig["network"]): Promise<void> {
+    await this.turn(async () => {
+      if (this.#machine) throw new MockerError("VM_RUNNING", `container ${this.#config.name} is running`);
+      const changed = { ...this.#config, network: change(this.#config) };
+      this.files.writeConfig(changed);
+      this.#config = changed;
+    });
+  }
+
+  /**
+   * Unplugs a VM that runs from one of its networks, or plugs it in again.
+   * @returns false when it has no card there @throws NETWORK_FAILED
+   */
+  async setUp(network: Network, up: boolean): Promise<boolean> {
+    if (!this.#connection) return false;
+    return await this.#host.networks.setUp(this.#member, this.#connection, network, up);
+  }
+
   summary(): VmSummary {
     return summaryOf(this.config, this.#runtimeState());
   }
@@ -213,6 +244,10 @@ export class Vm {
       exit: this.#exit,
       pid: this.#machine?.pid ?? 0,
       guestKernelVersion: this.#machine?.agent?.kernel,
+      connection: this.#connection && {
+        endpoints: this.#connection.endpoints,
+        ports: this.#connection.ports(this.#config.exposedPorts),
+      },
     };
   }
 
@@ -225,16 +260,31 @@ export class Vm {
     this.#refuseRemoved();
     if (this.running) return;
     const prepared = await this.runtime.prepare(this.config, this.files);
-    const machine = await Machine.launch(
-      this.#host.place(this.id, this.files),
-      { runtime: this.config.runtime, autoRemove: this.config.autoRemove, ...prepared.launch },
-      { signal, onLaunch: (launched) => this.#follow(launched) },
-    );
+    signal.throwIfAborted();
+    const connection = await this.#host.networks.connect(this.#member, this.config);
+    let machine: Machine;
+    try {
+      this.files.writeNetwork({ version: 1, endpoints: connection.records() });
+      const { runtime, autoRemove } = this.config;
+      machine = await Machine.launch(
+        this.#host.place(this.id, this.files),
+        { runtime, autoRemove, ...prepared.launch, cards: connection.cards() },
+        { signal, onLaunch: (launched) => this.#follow(launched, connection) },
+      );
+    } catch (error) {
+      await connection.close();
+      this.#host.networks.left(this.#member, connection);
+      throw error;
+    }
     try {
       await machine.connect();
       await this.#mainStreams.connectTo(machine);
       await machine.start(
-        guestConfiguration(this.config.hostname, prepared, this.config.autoRemove),
+        guestConfiguration(prepared, {
+          hostname: this.config.hostname,
+          disposable: this.config.autoRemove,
+          ...guestNetwork(this.config, connection),
+        }),
         mainProcess(this.config, size),
       );
       signal.throwIfAborted();
@@ -250,8 +300,13 @@ export class Vm {
   }
 
   async #adopt(place: MachinePlace): Promise<void> {
+    const left = await this.files.readNetwork().catch((error) => {
+      this.#host.log.error("vm.network", error, { vm: this.id });
+      return undefined;
+    });
+    const connection = await this.#host.networks.adopt(this.#member, left?.endpoints ?? []);
     const machine = await Machine.adopt(place);
-    this.#follow(machine);
+    this.#follow(machine, connection);
     this.#state = "running";
     if (await machine.resume(resumeTimeoutMs)) {
       this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
@@ -262,15 +317,24 @@ export class Vm {
     await this.#ended;
   }
 
-  #follow(machine: Machine): void {
+  get #member(): Member {
+    return { id: this.id, name: this.#config.name };
+  }
+
+  #follow(machine: Machine, connection: Connection): void {
     this.#machine = machine;
+    this.#connection = connection;
     this.#startedAt = machine.startedAt;
-    this.#ended = machine.ended.then((exit) => {
+    this.#ended = machine.ended.then(async (exit) => {
+      // Before anybody is told: the next start may want the same ports.
+      await connection.close();
+      this.#connection = undefined;
       this.#exit = exit;
       this.#state = stateAfter(exit);
       this.#machine = undefined;
       this.#host.log.info("vm.ended", { vm: this.id, reason: exit.reason, exitCode: exit.exitCode });
       this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
+      this.#host.networks.left(this.#member, connection);
     });
   }
 

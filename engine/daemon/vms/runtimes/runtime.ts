@@ -9,10 +9,7 @@ export type Availability =
   | { usable: false; code: ErrorCode; reason: string; hint: string };
 
 /** What is to be booted, and what it needs of the host. */
-export type BootRequest = Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "mounts" | "network"> & {
-  /** How many network cards it will be launched with. */
-  cards?: number;
-};
+export type BootRequest = Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "mounts" | "network">;
 
 /** How a VM is to be launched and what its agent is to mount. */
 export interface PreparedVm {

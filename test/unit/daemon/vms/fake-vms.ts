@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EventLog } from "../../../../engine/daemon/events/event-log.ts";
 import { Log } from "../../../../engine/daemon/log.ts";
+import { Networks } from "../../../../engine/daemon/networks/networks.ts";
 import { StateDir } from "../../../../engine/daemon/vms/records/state-dir.ts";
 import type { VmFiles } from "../../../../engine/daemon/vms/records/vm-record.ts";
 import type {
@@ -18,6 +19,7 @@ import { MockerError } from "../../../../engine/protocol/errors.ts";
 import type { ImageDetails } from "../../../../engine/protocol/image.ts";
 import type { VmChange, VmCreateParams } from "../../../../engine/protocol/vm.ts";
 import { tmpDir } from "../../../support/tmp-dir.ts";
+import { FakeNetds } from "../networks/fake-netd.ts";
 import { FakeLauncher, type FakeMonitor } from "./machine/fake-monitor.ts";
 
 const image: ImageDetails = {
@@ -83,6 +85,8 @@ export class FakeRuntime implements Runtime {
 export class FakeVms {
   readonly dir = tmpDir();
   readonly launcher: FakeLauncher;
+  readonly netds: FakeNetds;
+  readonly networks: Networks;
   readonly runtime = new FakeRuntime();
   readonly events = new EventLog();
   readonly changes: VmChange[] = [];
@@ -94,9 +98,22 @@ export class FakeVms {
   /** `predecessor`: the engine that ended before; its monitors live on. */
   constructor(predecessor?: FakeVms) {
     this.launcher = predecessor?.launcher ?? new FakeLauncher();
+    this.netds = predecessor?.netds ?? new FakeNetds();
     this.log = new Log(join(this.dir, "engine.jsonl"), "debug");
     this.state = new StateDir(predecessor?.state.path ?? join(this.dir, "state"), async () => undefined);
+    const runDir = predecessor?.runDir ?? this.dir;
+    this.networks = new Networks({
+      dir: join(this.state.path, "..", "networks"),
+      runDir,
+      launcher: this.netds,
+      events: this.events,
+      log: this.log,
+      users: () => this.manager.networkUsers(),
+      defaultHostAddress: () => "",
+      routes: async () => [],
+    });
     this.manager = new VmManager({
+      networks: this.networks,
       state: this.state,
       images: {
         get: async (reference) => {
@@ -107,7 +124,7 @@ export class FakeVms {
       runtimes: new Runtimes(this.runtime, this.runtime),
       launcher: this.launcher,
       events: this.events,
-      runDir: predecessor?.runDir ?? this.dir,
+      runDir,
       log: this.log,
     });
     this.manager.onDidChange((change) => this.changes.push(change));
@@ -117,9 +134,13 @@ export class FakeVms {
     return this.dir;
   }
 
+  recover(): Promise<void> {
+    this.#recovered ??= this.networks.recover().then(() => this.manager.recover());
+    return this.#recovered;
+  }
+
   async create(params: Partial<VmCreateParams> = {}): Promise<Vm> {
-    this.#recovered ??= this.manager.recover();
-    await this.#recovered;
+    await this.recover();
     const { id } = await this.manager.create({ image: "box", name: "box", ...params });
     return this.manager.find(id);
   }
@@ -131,9 +152,9 @@ export class FakeVms {
     return { vm, monitor: this.launcher.last };
   }
 
-  /** What happened, by its actions. */
+  /** What happened to VMs, by its actions. */
   actions(): string[] {
-    return this.events.between().map(({ action }) => action);
+    return this.events.between().flatMap(({ type, action }) => (type === "container" ? [action] : []));
   }
 
   /** What the engine's log has of errors. */

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
+import { attachmentsOf } from "../../../networks/attachments.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
 import { type BindMount, bindMounts, guestMounts } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
@@ -62,7 +63,7 @@ export class KrunRuntime implements Runtime {
       memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }],
       shares: binds,
-      cards: request.cards ?? 0,
+      cards: attachmentsOf(request.network).length,
       tsi: request.network.mode === "tsi",
     });
     const [root] = await Promise.all([
