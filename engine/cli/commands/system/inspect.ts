@@ -1,6 +1,13 @@
 import type { EngineClient } from "../../../client/engine-client.ts";
+import { networkObject } from "../../../docker/inspect-network.ts";
 import { imageObject, vmObject } from "../../../docker/inspect-object.ts";
-import { imageInspect, MockerError, systemUsage, vmInspect } from "../../../protocol/index.ts";
+import {
+  imageInspect,
+  MockerError,
+  networkInspect,
+  systemUsage,
+  vmInspect,
+} from "../../../protocol/index.ts";
 import { type CommandContext, CommandFailure, defineCommand } from "../../command.ts";
 import { describeError } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -12,7 +19,7 @@ const formatFlag = stringFlag("f", objectFormatHelp);
 const flags = {
   format: formatFlag,
   size: booleanFlag("s", "Display total file sizes if the type is container"),
-  type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image)"),
+  type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image, network)"),
 } as const;
 
 type Inspector = (engine: EngineClient, name: string) => Promise<object>;
@@ -33,28 +40,37 @@ const inspectImage = async (engine: EngineClient, name: string, platform?: strin
     await engine.request(imageInspect, { image: name, ...(platform === undefined ? {} : { platform }) }),
   );
 
-/** `--size` is of VMs: of an image nothing is left out without it. */
-function inspectors(size: boolean, io: Io): Readonly<Record<"container" | "vm" | "image", Inspector>> {
+const inspectNetwork: Inspector = async (engine, network) =>
+  networkObject(await engine.request(networkInspect, { network }));
+
+/** `--size` is of VMs: of the others nothing is left out without it. */
+function inspectors(
+  size: boolean,
+  io: Io,
+): Readonly<Record<"container" | "vm" | "image" | "network", Inspector>> {
   const vm = size ? inspectSizedVm : inspectVm;
   const image: Inspector = async (engine, name) => {
     const found = await inspectImage(engine, name);
     if (size) io.stderr.write("WARNING: --size ignored for image\n");
     return found;
   };
-  return { container: vm, vm, image };
+  return { container: vm, vm, image, network: inspectNetwork };
 }
 
 function isNotFound(error: unknown): boolean {
   return (
     error instanceof MockerError &&
-    (error.code === "VM_NOT_FOUND" || error.code === "IMAGE_NOT_FOUND" || error.code === "INVALID_REFERENCE")
+    (error.code === "VM_NOT_FOUND" ||
+      error.code === "IMAGE_NOT_FOUND" ||
+      error.code === "INVALID_REFERENCE" ||
+      error.code === "NETWORK_NOT_FOUND")
   );
 }
 
-/** A VM or else an image of that name. */
-function inspectAny({ vm, image }: ReturnType<typeof inspectors>): Inspector {
+/** A VM, else an image, else a network of that name. */
+function inspectAny({ vm, image, network }: ReturnType<typeof inspectors>): Inspector {
   return async (engine, name) => {
-    for (const inspector of [vm, image]) {
+    for (const inspector of [vm, image, network]) {
       try {
         return await inspector(engine, name);
       } catch (error) {
@@ -66,7 +82,7 @@ function inspectAny({ vm, image }: ReturnType<typeof inspectors>): Inspector {
 }
 
 /** Prints what is found, then the errors about the rest. */
-async function inspectAll(
+export async function inspectAll(
   context: Pick<CommandContext<Record<string, never>>, "args" | "io" | "connect">,
   format: ObjectFormat,
   inspector: Inspector,
@@ -90,7 +106,7 @@ async function inspectAll(
 }
 
 export const inspect = defineCommand({
-  summary: "Return low-level information on VMs and images",
+  summary: "Return low-level information on VMs, images and networks",
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
@@ -98,7 +114,9 @@ export const inspect = defineCommand({
     const { type, size } = context.flags;
     const byType = inspectors(size, context.io);
     if (type !== undefined && !Object.hasOwn(byType, type)) {
-      throw new CommandFailure(`unknown type: "${type}": must be one of "container", "image", "vm"`);
+      throw new CommandFailure(
+        `unknown type: "${type}": must be one of "container", "image", "network", "vm"`,
+      );
     }
     const inspector = type === undefined ? inspectAny(byType) : byType[type as keyof typeof byType];
     return inspectAll(context, new ObjectFormat(context.flags.format), inspector);

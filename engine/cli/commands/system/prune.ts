@@ -6,6 +6,7 @@ import {
   type ImagePruneResult,
   imagePrune,
   MockerError,
+  networkPrune,
   systemUsage,
   type VmSummary,
   vmList,
@@ -16,6 +17,7 @@ import { filtersOf, pruneFilterFlag } from "../../filters.ts";
 import { booleanFlag } from "../../flags.ts";
 import { confirm } from "../../terminal/confirm.ts";
 import { listDeleted } from "../image/prune.ts";
+import { listDeletedNetworks } from "../network/prune.ts";
 
 const flags = {
   all: booleanFlag("a", "Remove all unused images not just dangling ones"),
@@ -45,6 +47,8 @@ export const systemPrune = defineCommand({
     const engine = await connect();
     const { removed, bytes } = await removeStopped(engine, isWanted);
     if (removed.length > 0) io.stdout.write(`Deleted Containers:\n${removed.join("\n")}\n\n`);
+    const networks = await engine.request(networkPrune, { filters });
+    listDeletedNetworks(io.stdout, networks.deleted);
     const result: ImagePruneResult = await engine.request(imagePrune, { all: flags.all, filters });
     listDeleted(io.stdout, result);
     io.stdout.write(`Total reclaimed space: ${humanSize(result.reclaimedBytes + bytes, 4)}\n`);
@@ -58,7 +62,13 @@ function warning(all: boolean, filters: readonly string[]): string {
     filters.length === 0
       ? []
       : ["", "  Items to be pruned will be filtered with:", ...filters.map((filter) => `  - ${filter}`)];
-  const lines = ["WARNING! This will remove:", "  - all stopped containers", `  - ${images}`, ...filtered];
+  const lines = [
+    "WARNING! This will remove:",
+    "  - all stopped containers",
+    "  - all networks not used by at least one container",
+    `  - ${images}`,
+    ...filtered,
+  ];
   return `${lines.join("\n")}\n`;
 }
 
