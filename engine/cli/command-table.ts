@@ -59,6 +59,12 @@ const commands: Readonly<Record<string, Loader>> = {
   inspect: async () => (await import("./commands/system/inspect.ts")).inspect,
   "system prune": async () => (await import("./commands/system/prune.ts")).systemPrune,
   version: async () => (await import("./commands/system/version.ts")).version,
+
+  "volume create": async () => (await import("./commands/volume/create.ts")).volumeCreateCommand,
+  "volume inspect": async () => (await import("./commands/system/inspect.ts")).volumeInspectCommand,
+  "volume ls|list": async () => (await import("./commands/volume/ls.ts")).volumeLs,
+  "volume prune": async () => (await import("./commands/volume/prune.ts")).volumePruneCommand,
+  "volume rm|remove": async () => (await import("./commands/volume/rm.ts")).volumeRm,
 };
 
 /** Listed first in the help. */
@@ -135,4 +141,5 @@ export const groups: ReadonlyMap<string, VerbGroup> = new Map([
   ["system", new VerbGroup("system", "Manage Mocker")],
   ["manifest", new VerbGroup("manifest", "Manage Docker image manifests and manifest lists")],
   ["vm", new VerbGroup("container", "Manage VMs")],
+  ["volume", new VerbGroup("volume", "Manage volumes")],
 ]);

@@ -23,6 +23,8 @@ import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
 import { Runtimes } from "./vms/runtimes/runtimes.ts";
 import { SimulationRuntime } from "./vms/runtimes/simulation/simulation-runtime.ts";
 import { VmManager } from "./vms/vm-manager.ts";
+import { VolumeDir } from "./volumes/volume-dir.ts";
+import { VolumeService } from "./volumes/volume-service.ts";
 
 const defaultIdleSeconds = 120;
 const socketCheckMs = 2000;
@@ -43,6 +45,7 @@ export class Engine {
   readonly #images: ImageStore;
   readonly #networks: Networks;
   readonly #vms: VmManager;
+  readonly #volumes: VolumeService;
   readonly #server: Server;
   readonly #idle: Idle;
   readonly #exit: () => void;
@@ -72,12 +75,19 @@ export class Engine {
       users: () => vms.networkUsers(),
       defaultHostAddress: () => defaultHostAddress(registry.configDir),
     });
+    const volumes = new VolumeService({
+      dir: new VolumeDir(join(dataDir(), "volumes"), native.removeTree),
+      events,
+      log,
+      usersOf: (name) => vms.usersOfVolume(name),
+    });
     const vms = new VmManager({
       launcher: new NativeLauncher(),
       networks,
       events,
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images,
+      volumes,
       runtimes,
       runDir: runDir(),
       log,
@@ -85,6 +95,7 @@ export class Engine {
     this.#images = images;
     this.#networks = networks;
     this.#vms = vms;
+    this.#volumes = volumes;
     this.#idle = new Idle({
       ms: Number(process.env.MOCKER_IDLE_SECONDS ?? defaultIdleSeconds) * 1000,
       isBusy: () => vms.counts().running > 0,
@@ -97,7 +108,8 @@ export class Engine {
       registry: new RegistryService(registry),
       networks,
       vms,
-      system: new SystemService({ version, images, vms, runtimes }),
+      volumes,
+      system: new SystemService({ version, images, vms, volumes, runtimes }),
       copies: new Copies(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),
@@ -119,7 +131,9 @@ export class Engine {
     if (!lock) return false;
     await this.#images.recover();
     await this.#networks.recover();
+    await this.#volumes.recover();
     await this.#vms.recover();
+    await this.#volumes.removeOrphans((id) => this.#vms.has(id));
     this.#vms.onDidChange(() => this.#idle.check());
     await this.#server.listen();
     this.#log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });

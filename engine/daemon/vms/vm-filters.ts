@@ -1,7 +1,9 @@
 import { matchesLabel } from "../../docker/filters.ts";
+import { mountSource } from "../../docker/mount.ts";
 import { parseExpose } from "../../docker/ports.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmSummary } from "../../protocol/vm.ts";
+import { canonicalTarget } from "./runtimes/guest-mounts.ts";
 
 const known = [
   "ancestor",
@@ -16,6 +18,7 @@ const known = [
   "runtime",
   "since",
   "status",
+  "volume",
 ] as const;
 type Filter = (typeof known)[number];
 
@@ -83,6 +86,9 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
       const imageId = await context.imageId(value);
       return (vm) => vm.imageId === imageId || vm.image === value;
     }
+    case "volume":
+      return ({ mounts }) =>
+        mounts.some((mount) => mountSource(mount) === value || canonicalTarget(mount.target) === value);
     case "runtime":
       return (vm) => vm.runtime === value;
     case "publish":

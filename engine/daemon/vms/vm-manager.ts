@@ -18,6 +18,7 @@ import type {
   VmExecParams,
   VmListParams,
   VmLogsParams,
+  VmRemoveParams,
   VmStartParams,
   VmStopParams,
   VmSummary,
@@ -38,11 +39,13 @@ import type { CopyPath } from "./machine/copy-path.ts";
 import { Exec } from "./machine/exec.ts";
 import type { Launcher } from "./machine/launcher.ts";
 import type { MachinePlace, MachineStats } from "./machine/machine.ts";
-import { checkMounts } from "./mounts.ts";
+import { checkMounts, completeMounts } from "./mounts.ts";
+import { isVolume, type VmVolumes } from "./open-mounts.ts";
 import type { StateDir } from "./records/state-dir.ts";
 import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { BootRequest } from "./runtimes/runtime.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
+import { missingSubordinateIds } from "./runtimes/subordinate-ids.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
@@ -58,6 +61,7 @@ interface Images {
 export interface VmManagerOptions {
   state: StateDir;
   images: Images;
+  volumes: VmVolumes;
   runtimes: Runtimes;
   launcher: Launcher;
   networks: Networks;
@@ -76,6 +80,7 @@ export interface VmManagerOptions {
 export class VmManager implements VmHost {
   readonly log: Log;
   readonly networks: Networks;
+  readonly volumes: VmVolumes;
   readonly #state: StateDir;
   readonly #images: Images;
   readonly #runtimes: Runtimes;
@@ -90,6 +95,7 @@ export class VmManager implements VmHost {
   constructor(options: VmManagerOptions) {
     this.log = options.log;
     this.networks = options.networks;
+    this.volumes = options.volumes;
     this.#state = options.state;
     this.#images = options.images;
     this.#runtimes = options.runtimes;
@@ -142,37 +148,43 @@ export class VmManager implements VmHost {
 
   async create(params: VmCreateParams): Promise<VmCreateResult> {
     // Before the image is asked for: a client would pull it first, and then hear of the mount.
-    const { mounts, warnings } = checkMounts(params.mounts ?? []);
-    const { network, ports, warnings: networkWarnings } = await chooseNetwork(params, this.networks);
+    checkMounts(params.mounts ?? []);
+    const { network, ports, warnings } = await chooseNetwork(params, this.networks);
     const name = this.#vms.reserveName(params.name);
     try {
       const image = await this.#images.get(params.image);
       const choice = this.#runtimes.choose(params.runtime ?? "auto");
+      const { mounts = [], volumesFrom = [] } = params;
       const config = makeVmConfig(params, {
         image,
         name,
         runtime: choice.runtime.name,
-        mounts,
+        mounts: completeMounts(
+          { mounts, volumesFrom, imageVolumes: image.config.volumes },
+          (from) => this.find(from).config.mounts,
+        ),
         network,
         ports,
         now: new Date(),
       });
-      // Its image must not be removed before the VM is known.
+      // Its image and its volumes must not be removed before the VM is known.
       this.#making.add(config);
-      let vm: Vm;
+      let vm: Vm | undefined;
       try {
+        this.#ensureVolumes(config);
         const files = await this.#state.create(config);
         vm = new Vm(config, files, choice.runtime, this);
         this.#vms.add(vm);
       } finally {
         this.#making.delete(config);
+        if (!vm) await this.volumes.removeUnused(anonymousVolumes(config));
       }
       this.#publish(vm, "create");
       return {
         id: config.id,
         name,
         runtime: choice.runtime.name,
-        warnings: [...warnings, ...networkWarnings, ...simulationWarning(choice.simulationReason)],
+        warnings: [...warnings, ...ownershipWarning(config), ...simulationWarning(choice.simulationReason)],
       };
     } finally {
       this.#vms.releaseName(name);
@@ -204,7 +216,7 @@ export class VmManager implements VmHost {
   }
 
   /** @throws VM_RUNNING without `force` for a VM that runs or is being started */
-  async remove({ vm: name, force }: { vm: string; force?: boolean | undefined }): Promise<{ id: string }> {
+  async remove({ vm: name, force, volumes = false }: VmRemoveParams): Promise<{ id: string }> {
     const vm = this.find(name);
     if (vm.busy && !force && !vm.removing) {
       throw new MockerError(
@@ -213,7 +225,7 @@ export class VmManager implements VmHost {
           "stop the container before removing or force remove",
       );
     }
-    await vm.remove(() => this.#erase(vm));
+    await vm.remove(() => this.#erase(vm, volumes));
     return { id: vm.id };
   }
 
@@ -411,6 +423,10 @@ export class VmManager implements VmHost {
     return this.#vms.find(nameOrId);
   }
 
+  has(id: string): boolean {
+    return this.#vms.all().some((vm) => vm.id === id);
+  }
+
   /** `running`: also those that boot. */
   counts(): { total: number; running: number } {
     const vms = this.#vms.all();
@@ -424,6 +440,13 @@ export class VmManager implements VmHost {
     return [...made, ...making]
       .filter(({ config }) => config.imageId === imageId)
       .map(({ config, running }) => ({ id: config.id, name: config.name, running }));
+  }
+
+  /** IDs of the VMs that have a volume, or are being made with it. */
+  usersOfVolume(name: string): string[] {
+    return [...this.#vms.all().map(({ config }) => config), ...this.#making]
+      .filter(({ mounts }) => mounts.some((mount) => isVolume(mount) && mount.name === name))
+      .map(({ id }) => id);
   }
 
   /**
@@ -458,7 +481,16 @@ export class VmManager implements VmHost {
     });
   }
 
-  async #erase(vm: Vm): Promise<void> {
+  /** In one turn of the event loop: a volume that is there is not removed before the VM has it. */
+  #ensureVolumes({ id, autoRemove, mounts }: VmConfig): void {
+    for (const { name, anonymous, driver, options, labels } of mounts.filter(isVolume)) {
+      const removedWith = autoRemove && anonymous ? id : undefined;
+      this.volumes.ensure({ name, anonymous, driver, options, labels, removedWith });
+    }
+  }
+
+  /** With its anonymous volumes if it has `--rm`, or if that is asked for. */
+  async #erase(vm: Vm, volumes = vm.config.autoRemove): Promise<void> {
     try {
       await this.#state.remove(vm.id, !vm.config.autoRemove);
     } catch (error) {
@@ -469,6 +501,7 @@ export class VmManager implements VmHost {
     this.#vms.delete(vm);
     this.#execs.removeOf(vm.id);
     this.#publish(vm, "destroy");
+    if (volumes || vm.config.autoRemove) await this.volumes.removeUnused(anonymousVolumes(vm.config));
   }
 
   /** Resolves when one of these actions is next published of the VM. */
@@ -513,6 +546,19 @@ function attached(stream: Socket): Attachment {
   const attachment = new Attachment();
   attachment.connect(stream);
   return attachment;
+}
+
+function anonymousVolumes({ mounts }: VmConfig): string[] {
+  return mounts.flatMap((mount) => (isVolume(mount) && mount.anonymous ? [mount.name] : []));
+}
+
+/** What a database on a volume runs into otherwise says nothing of the reason. */
+function ownershipWarning({ mounts }: VmConfig): string[] {
+  const missing = mounts.some(isVolume) ? missingSubordinateIds() : undefined;
+  if (missing === undefined) return [];
+  return [
+    `volumes belong to one user only, programs that run as others cannot write them: ${missing} (see: mocker doctor)`,
+  ];
 }
 
 function simulationWarning(reason: string | undefined): string[] {

@@ -1,6 +1,6 @@
 import { statusText } from "../../docker/status.ts";
 import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
-import type { VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import type { Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import { attachmentsOf } from "../networks/attachments.ts";
 import type { Endpoint } from "../networks/endpoint.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
@@ -48,11 +48,17 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
   };
 }
 
-/** A VM as it is inspected. */
-export function detailsOf(config: VmConfig, files: VmFiles, runtime: VmRuntimeState): VmDetails {
+/** A VM as it is inspected; `volumePath` tells where a volume's data is. */
+export function detailsOf(
+  config: VmConfig,
+  files: VmFiles,
+  runtime: VmRuntimeState,
+  volumePath: (name: string) => string | undefined,
+): VmDetails {
   const { guestKernelVersion } = runtime;
   return {
     ...summaryOf(config, runtime),
+    mounts: config.mounts.map((mount) => withSource(mount, volumePath)),
     config: {
       hostname: config.hostname,
       env: config.env,
@@ -107,4 +113,10 @@ function liveEndpoint(endpoint: Endpoint): Partial<VmEndpoint> {
   const { endpointId, address, prefixLength, gateway, mac, names, problem } = endpoint;
   const live = { endpointId, address, prefixLength, gateway, mac, names };
   return problem === undefined ? live : { ...live, problem };
+}
+
+function withSource(mount: Mount, volumePath: (name: string) => string | undefined): Mount {
+  if (mount.type !== "volume" || mount.name === undefined) return mount;
+  const source = volumePath(mount.name);
+  return source === undefined ? mount : { ...mount, source };
 }

@@ -10,9 +10,10 @@ import { guestConfiguration, guestNetwork, mainProcess, type TerminalSize } from
 import type { Attachment } from "./machine/attachment.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
+import { OpenMounts, type VmVolumes } from "./open-mounts.ts";
 import { cancelledStart, killedMonitor, stateAfter } from "./records/exit-record.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
-import type { Runtime } from "./runtimes/runtime.ts";
+import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
 
@@ -27,6 +28,7 @@ export type VmAction = "start" | "die" | "kill" | "stop";
 export interface VmHost {
   readonly log: Log;
   readonly networks: Networks;
+  readonly volumes: VmVolumes;
   place(id: string, files: VmFiles): MachinePlace;
   /** Called when the VM's state already tells of it. */
   happened(vm: Vm, action: VmAction, attributes?: Record<string, string>): void;
@@ -233,7 +235,9 @@ export class Vm {
   }
 
   details(): VmDetails {
-    return detailsOf(this.config, this.files, this.#runtimeState());
+    return detailsOf(this.config, this.files, this.#runtimeState(), (name) =>
+      this.#host.volumes.pathOf(name),
+    );
   }
 
   #runtimeState(): VmRuntimeState {
@@ -259,23 +263,8 @@ export class Vm {
   async #start(size: TerminalSize, signal: AbortSignal): Promise<void> {
     this.#refuseRemoved();
     if (this.running) return;
-    const prepared = await this.runtime.prepare(this.config, this.files);
-    signal.throwIfAborted();
-    const connection = await this.#host.networks.connect(this.#member, this.config);
-    let machine: Machine;
-    try {
-      this.files.writeNetwork({ version: 1, endpoints: connection.records() });
-      const { runtime, autoRemove } = this.config;
-      machine = await Machine.launch(
-        this.#host.place(this.id, this.files),
-        { runtime, autoRemove, ...prepared.launch, cards: connection.cards() },
-        { signal, onLaunch: (launched) => this.#follow(launched, connection) },
-      );
-    } catch (error) {
-      await connection.close();
-      this.#host.networks.left(this.#member, connection);
-      throw error;
-    }
+    const mounts = await this.#openMounts(signal);
+    const { prepared, machine, connection } = await this.#launch(mounts, signal);
     try {
       await machine.connect();
       await this.#mainStreams.connectTo(machine);
@@ -286,6 +275,7 @@ export class Vm {
           ...guestNetwork(this.config, connection),
         }),
         mainProcess(this.config, size),
+        mounts.changesVolumes ? () => mounts.filled() : undefined,
       );
       signal.throwIfAborted();
     } catch (error) {
@@ -299,6 +289,49 @@ export class Vm {
     this.#host.happened(this, "start");
   }
 
+  #openMounts(signal: AbortSignal): Promise<OpenMounts> {
+    const neverRan = this.#exit === undefined || this.#exit.startedAt === null;
+    const request = { vmId: this.id, mounts: this.config.mounts, fills: neverRan };
+    return OpenMounts.open(this.#host.volumes, request, signal);
+  }
+
+  /** From here on the machine has the mounts and the networks: they are closed at its end. */
+  async #launch(
+    mounts: OpenMounts,
+    signal: AbortSignal,
+  ): Promise<{ prepared: PreparedVm; machine: Machine; connection: Connection }> {
+    const { networks } = this.#host;
+    let followed = false;
+    let connection: Connection | undefined;
+    try {
+      const prepared = await this.runtime.prepare({ ...this.config, mounts: mounts.mounts }, this.files);
+      signal.throwIfAborted();
+      const joined = await networks.connect(this.#member, this.config);
+      connection = joined;
+      this.files.writeNetwork({ version: 1, endpoints: joined.records() });
+      const { runtime, autoRemove } = this.config;
+      const machine = await Machine.launch(
+        this.#host.place(this.id, this.files),
+        { runtime, autoRemove, ...prepared.launch, cards: joined.cards() },
+        {
+          signal,
+          onLaunch: (launched) => {
+            followed = true;
+            this.#follow(launched, joined, mounts);
+          },
+        },
+      );
+      return { prepared, machine, connection: joined };
+    } catch (error) {
+      if (!followed) {
+        mounts.close();
+        await connection?.close();
+        if (connection) networks.left(this.#member, connection);
+      }
+      throw error;
+    }
+  }
+
   async #adopt(place: MachinePlace): Promise<void> {
     const left = await this.files.readNetwork().catch((error) => {
       this.#host.log.error("vm.network", error, { vm: this.id });
@@ -306,7 +339,8 @@ export class Vm {
     });
     const connection = await this.#host.networks.adopt(this.#member, left?.endpoints ?? []);
     const machine = await Machine.adopt(place);
-    this.#follow(machine, connection);
+    const mounts = OpenMounts.adopt(this.#host.volumes, this.id, this.config.mounts);
+    this.#follow(machine, connection, mounts);
     this.#state = "running";
     if (await machine.resume(resumeTimeoutMs)) {
       this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
@@ -321,7 +355,7 @@ export class Vm {
     return { id: this.id, name: this.#config.name };
   }
 
-  #follow(machine: Machine, connection: Connection): void {
+  #follow(machine: Machine, connection: Connection, mounts: OpenMounts): void {
     this.#machine = machine;
     this.#connection = connection;
     this.#startedAt = machine.startedAt;
@@ -332,6 +366,7 @@ export class Vm {
       this.#exit = exit;
       this.#state = stateAfter(exit);
       this.#machine = undefined;
+      mounts.close();
       this.#host.log.info("vm.ended", { vm: this.id, reason: exit.reason, exitCode: exit.exitCode });
       this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
       this.#host.networks.left(this.#member, connection);

@@ -23,6 +23,8 @@ export const VmCreateParams = v.object({
   /** Remove the VM when it exits (`--rm`), by the engine, also when the client is gone. */
   autoRemove: v.exactOptional(v.boolean()),
   mounts: v.exactOptional(v.array(Mount)),
+  /** `VM[:ro|rw]`: whose volumes and bind mounts it gets, too. */
+  volumesFrom: v.exactOptional(strings),
   cpus: v.exactOptional(finiteNumber),
   memoryMiB: v.exactOptional(finiteNumber),
   runtime: v.exactOptional(v.picklist(["auto", "krun", "simulation"])),
@@ -72,7 +74,12 @@ export const VmKillParams = v.object({
 });
 export type VmKillParams = v.InferOutput<typeof VmKillParams>;
 
-export const VmRemoveParams = v.object({ vm: v.string(), force: v.exactOptional(v.boolean()) });
+export const VmRemoveParams = v.object({
+  vm: v.string(),
+  force: v.exactOptional(v.boolean()),
+  /** Its anonymous volumes, too, unless another VM has them. */
+  volumes: v.exactOptional(v.boolean()),
+});
 export type VmRemoveParams = v.InferOutput<typeof VmRemoveParams>;
 
 export const VmListParams = v.object({
@@ -81,8 +88,8 @@ export const VmListParams = v.object({
   /** Newest n, whatever their state. */
   last: v.exactOptional(finiteNumber),
   /**
-   * Docker's filters: id, name, status, ancestor, label, exited, before, since, network, publish, expose, and
-   * ours: runtime.
+   * Docker's filters: id, name, status, ancestor, label, exited, before, since, network, publish, expose,
+   * volume, and ours: runtime.
    */
   filters: v.exactOptional(filters),
 });

@@ -1,4 +1,10 @@
-import type { ImageDetails, ImageSummary, VmDetails, VmSummary } from "../../../engine/protocol/index.ts";
+import type {
+  ImageDetails,
+  ImageSummary,
+  VmDetails,
+  VmSummary,
+  VolumeSummary,
+} from "../../../engine/protocol/index.ts";
 
 export const vmId = "4f2a".repeat(16);
 export const imageId = `sha256:${"c0de".repeat(16)}`;
@@ -57,6 +63,20 @@ export function vmDetails(
     pid: 4711,
     logPath: "/data/state/x/log",
     stateDir: "/data/state/x",
+    ...changes,
+  };
+}
+
+export function volumeSummary(changes: Partial<VolumeSummary> = {}): VolumeSummary {
+  return {
+    name: "data",
+    driver: "local",
+    createdAt: "2026-01-02T03:04:05.678Z",
+    mountpoint: "/d/volumes/data/_data",
+    anonymous: false,
+    labels: {},
+    options: {},
+    users: [],
     ...changes,
   };
 }

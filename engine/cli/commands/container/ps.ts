@@ -85,7 +85,9 @@ function view(truncate: boolean): ListView<VmSummary> {
           .map((source) => (truncate ? ellipsis(source, 15) : source))
           .join(",");
       },
-      LocalVolumes: "0",
+      get LocalVolumes() {
+        return String(vm.mounts.filter(({ type }) => type === "volume").length);
+      },
       get Networks() {
         return vm.networks.join(",");
       },

@@ -1,12 +1,13 @@
 import type { EngineClient } from "../../../client/engine-client.ts";
 import { networkObject } from "../../../docker/inspect-network.ts";
-import { imageObject, vmObject } from "../../../docker/inspect-object.ts";
+import { imageObject, vmObject, volumeObject } from "../../../docker/inspect-object.ts";
 import {
   imageInspect,
   MockerError,
   networkInspect,
   systemUsage,
   vmInspect,
+  volumeInspect,
 } from "../../../protocol/index.ts";
 import { type CommandContext, CommandFailure, defineCommand } from "../../command.ts";
 import { describeError } from "../../errors.ts";
@@ -19,7 +20,10 @@ const formatFlag = stringFlag("f", objectFormatHelp);
 const flags = {
   format: formatFlag,
   size: booleanFlag("s", "Display total file sizes if the type is container"),
-  type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image, network)"),
+  type: stringFlag(
+    undefined,
+    "Only inspect objects of the given type (container, vm, image, network, volume)",
+  ),
 } as const;
 
 type Inspector = (engine: EngineClient, name: string) => Promise<object>;
@@ -43,34 +47,40 @@ const inspectImage = async (engine: EngineClient, name: string, platform?: strin
 const inspectNetwork: Inspector = async (engine, network) =>
   networkObject(await engine.request(networkInspect, { network }));
 
+const inspectVolume: Inspector = async (engine, name) =>
+  volumeObject(await engine.request(volumeInspect, { name }));
+
 /** `--size` is of VMs: of the others nothing is left out without it. */
 function inspectors(
   size: boolean,
   io: Io,
-): Readonly<Record<"container" | "vm" | "image" | "network", Inspector>> {
+): Readonly<Record<"container" | "vm" | "image" | "network" | "volume", Inspector>> {
   const vm = size ? inspectSizedVm : inspectVm;
   const image: Inspector = async (engine, name) => {
     const found = await inspectImage(engine, name);
     if (size) io.stderr.write("WARNING: --size ignored for image\n");
     return found;
   };
-  return { container: vm, vm, image, network: inspectNetwork };
+  return { container: vm, vm, image, network: inspectNetwork, volume: inspectVolume };
 }
 
 function isNotFound(error: unknown): boolean {
   return (
     error instanceof MockerError &&
-    (error.code === "VM_NOT_FOUND" ||
-      error.code === "IMAGE_NOT_FOUND" ||
-      error.code === "INVALID_REFERENCE" ||
-      error.code === "NETWORK_NOT_FOUND")
+    [
+      "VM_NOT_FOUND",
+      "IMAGE_NOT_FOUND",
+      "INVALID_REFERENCE",
+      "NETWORK_NOT_FOUND",
+      "VOLUME_NOT_FOUND",
+    ].includes(error.code)
   );
 }
 
-/** A VM, else an image, else a network of that name. */
-function inspectAny({ vm, image, network }: ReturnType<typeof inspectors>): Inspector {
+/** A VM, else an image, a network or a volume of that name: in Docker's order. */
+function inspectAny({ vm, image, network, volume }: ReturnType<typeof inspectors>): Inspector {
   return async (engine, name) => {
-    for (const inspector of [vm, image, network]) {
+    for (const inspector of [vm, image, network, volume]) {
       try {
         return await inspector(engine, name);
       } catch (error) {
@@ -106,7 +116,7 @@ export async function inspectAll(
 }
 
 export const inspect = defineCommand({
-  summary: "Return low-level information on VMs, images and networks",
+  summary: "Return low-level information on VMs, images, networks and volumes",
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
@@ -115,7 +125,7 @@ export const inspect = defineCommand({
     const byType = inspectors(size, context.io);
     if (type !== undefined && !Object.hasOwn(byType, type)) {
       throw new CommandFailure(
-        `unknown type: "${type}": must be one of "container", "image", "network", "vm"`,
+        `unknown type: "${type}": must be one of "container", "image", "network", "vm", "volume"`,
       );
     }
     const inspector = type === undefined ? inspectAny(byType) : byType[type as keyof typeof byType];
@@ -153,4 +163,12 @@ export const imageInspectCommand = defineCommand({
       inspectImage(engine, name, platform || undefined),
     );
   },
+});
+
+export const volumeInspectCommand = defineCommand({
+  summary: "Display detailed information on one or more volumes",
+  usage: "[OPTIONS] VOLUME [VOLUME...]",
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags: { format: formatFlag },
+  run: (context) => inspectAll(context, new ObjectFormat(context.flags.format), inspectVolume),
 });

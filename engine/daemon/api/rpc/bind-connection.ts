@@ -7,6 +7,7 @@ import { bindNetworks, type NetworkServices } from "./handlers/network.ts";
 import { bindRegistry, type RegistryServices } from "./handlers/registry.ts";
 import { bindSystem, type SystemServices } from "./handlers/system.ts";
 import { bindVms, type VmServices } from "./handlers/vm.ts";
+import { bindVolumes, type VolumeServices } from "./handlers/volume.ts";
 import type { RpcConnection } from "./rpc-connection.ts";
 
 /** What stands behind this door: the engine's services, and this door's own streams. */
@@ -18,7 +19,8 @@ export type RpcServices = CopyServices &
   NetworkServices &
   RegistryServices &
   SystemServices &
-  VmServices;
+  VmServices &
+  VolumeServices;
 
 /** Binds one client's connection to the services: requests in, results, progress and events out. */
 export function bindConnection(rpc: RpcConnection, services: RpcServices): void {
@@ -28,6 +30,7 @@ export function bindConnection(rpc: RpcConnection, services: RpcServices): void 
   bindNetworks(rpc, services);
   bindRegistry(rpc, services);
   bindVms(rpc, services);
+  bindVolumes(rpc, services);
   bindExecs(rpc, services);
   bindCopies(rpc, services);
   bindSystem(rpc, services);

@@ -15,6 +15,8 @@ import type {
 import { Runtimes } from "../../../../engine/daemon/vms/runtimes/runtimes.ts";
 import type { Vm } from "../../../../engine/daemon/vms/vm.ts";
 import { VmManager } from "../../../../engine/daemon/vms/vm-manager.ts";
+import { VolumeDir } from "../../../../engine/daemon/volumes/volume-dir.ts";
+import { VolumeService } from "../../../../engine/daemon/volumes/volume-service.ts";
 import { MockerError } from "../../../../engine/protocol/errors.ts";
 import type { ImageDetails } from "../../../../engine/protocol/image.ts";
 import type { VmChange, VmCreateParams } from "../../../../engine/protocol/vm.ts";
@@ -22,6 +24,7 @@ import { tmpDir } from "../../../support/tmp-dir.ts";
 import { FakeNetds } from "../networks/fake-netd.ts";
 import { FakeLauncher, type FakeMonitor } from "./machine/fake-monitor.ts";
 
+/** Of `box`; the image `data` is the same with a volume at /data. */
 const image: ImageDetails = {
   id: `sha256:${"a".repeat(64)}`,
   repoTags: ["box:latest"],
@@ -56,6 +59,8 @@ export class FakeRuntime implements Runtime {
   readonly entered = new Promise<void>((resolve) => {
     this.#begin = resolve;
   });
+  /** What VMs were prepared from. */
+  readonly requests: BootRequest[] = [];
   /** What helper machines were prepared from. */
   readonly copies: BootRequest[] = [];
 
@@ -63,8 +68,9 @@ export class FakeRuntime implements Runtime {
     return { usable: true };
   }
 
-  async prepare(_request: BootRequest, files: VmFiles): Promise<PreparedVm> {
+  async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     this.#begin();
+    this.requests.push(request);
     await this.gate;
     const upper = join(files.dir, "upper");
     // Fails when the directory was taken away under a start.
@@ -93,6 +99,7 @@ export class FakeVms {
   readonly log: Log;
   readonly state: StateDir;
   readonly manager: VmManager;
+  readonly volumes: VolumeService;
   #recovered: Promise<void> | undefined;
 
   /** `predecessor`: the engine that ended before; its monitors live on. */
@@ -112,12 +119,20 @@ export class FakeVms {
       defaultHostAddress: () => "",
       routes: async () => [],
     });
+    this.volumes = new VolumeService({
+      dir: new VolumeDir(predecessor?.volumesPath ?? join(this.dir, "volumes"), async () => undefined),
+      events: this.events,
+      log: this.log,
+      usersOf: (name) => this.manager.usersOfVolume(name),
+    });
     this.manager = new VmManager({
       networks: this.networks,
+      volumes: this.volumes,
       state: this.state,
       images: {
         get: async (reference) => {
           if (reference === "box") return image;
+          if (reference === "data") return { ...image, config: { ...image.config, volumes: ["/data"] } };
           throw new MockerError("IMAGE_NOT_FOUND", `No such image: ${reference}`);
         },
       },
@@ -133,14 +148,21 @@ export class FakeVms {
   get runDir(): string {
     return this.dir;
   }
+  get volumesPath(): string {
+    return join(this.dir, "volumes");
+  }
 
-  recover(): Promise<void> {
-    this.#recovered ??= this.networks.recover().then(() => this.manager.recover());
-    return this.#recovered;
+  /** As the engine does when it starts. */
+  async recover(): Promise<void> {
+    await this.networks.recover();
+    await this.volumes.recover();
+    await this.manager.recover();
+    await this.volumes.removeOrphans((id) => this.manager.has(id));
   }
 
   async create(params: Partial<VmCreateParams> = {}): Promise<Vm> {
-    await this.recover();
+    this.#recovered ??= this.recover();
+    await this.#recovered;
     const { id } = await this.manager.create({ image: "box", name: "box", ...params });
     return this.manager.find(id);
   }

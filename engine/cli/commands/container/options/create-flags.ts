@@ -1,8 +1,8 @@
 /** Flags that `run` and `create` share, and the VM that they describe. */
 
-import { parseMount, parseVolume } from "../../../../docker/mount.ts";
+import { parseMount, parseTmpfs, parseVolume, parseVolumesFrom } from "../../../../docker/mount.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
-import type { VmCreateParams } from "../../../../protocol/index.ts";
+import type { Mount, VmCreateParams } from "../../../../protocol/index.ts";
 import {
   booleanFlag,
   type FlagValues,
@@ -62,7 +62,10 @@ export const createFlags = {
   platform: stringFlag(undefined, "Set platform if server is multi-platform capable"),
   pull: stringFlag(undefined, 'Pull image before running ("always", "missing", "never")', "missing"),
   quiet: booleanFlag("q", "Suppress the pull output"),
-  rm: booleanFlag(undefined, "Automatically remove the container when it exits"),
+  rm: booleanFlag(
+    undefined,
+    "Automatically remove the container and its associated anonymous volumes when it exits",
+  ),
   runtime: valueFlag(
     undefined,
     "string",
@@ -72,9 +75,12 @@ export const createFlags = {
   ),
   "stop-signal": stringFlag(undefined, "Signal to stop the container"),
   "stop-timeout": integerFlag(undefined, "Timeout (in seconds) to stop a container"),
+  tmpfs: textListFlag(undefined, "Mount a tmpfs directory"),
   tty: booleanFlag("t", "Allocate a pseudo-TTY"),
   user: stringFlag("u", "Username or UID (format: <name|uid>[:<group|gid>])"),
   volume: textListFlag("v", "Bind mount a volume"),
+  "volume-driver": stringFlag(undefined, "Optional volume driver for the container"),
+  "volumes-from": textListFlag(undefined, "Mount volumes from the specified container(s)"),
   workdir: stringFlag("w", "Working directory inside the container"),
 } as const;
 
@@ -90,6 +96,11 @@ export function pullPolicy(text: string | undefined): PullPolicy {
     throw new Error(`invalid pull option: '${text}': must be one of "always", "missing" or "never"`);
   }
   return policy;
+}
+
+/** `--volume-driver` is of the volumes that `-v` makes. */
+function withDriver(mount: Mount, driver: string | undefined): Mount {
+  return driver === undefined || mount.type !== "volume" ? mount : { ...mount, driver };
 }
 
 const mebibyte = 1024 * 1024;
@@ -108,8 +119,9 @@ export function createParams(
   if (image === undefined || image === "") throw new Error("invalid reference format");
   const warnings: string[] = [];
   const mounts = [
-    ...flags.volume.map((text) => parseVolume(text, io.cwd)),
+    ...flags.volume.map((text) => withDriver(parseVolume(text, io.cwd), flags["volume-driver"])),
     ...flags.mount.map((text) => parseMount(text, io.cwd)),
+    ...flags.tmpfs.map(parseTmpfs),
   ];
   const params: VmCreateParams = {
     image,
@@ -127,6 +139,8 @@ export function createParams(
   if (flags.user) params.user = flags.user;
   if (flags.hostname) params.hostname = flags.hostname;
   if (mounts.length > 0) params.mounts = mounts;
+  for (const text of flags["volumes-from"]) parseVolumesFrom(text);
+  if (flags["volumes-from"].length > 0) params.volumesFrom = [...flags["volumes-from"]];
   if (flags.cpus !== undefined && flags.cpus !== 0) {
     params.cpus = Math.ceil(flags.cpus);
     if (params.cpus !== flags.cpus) {

@@ -61,6 +61,7 @@ const services: RpcServices = {
   networks: failing(),
   registry: failing(),
   vms: failing(),
+  volumes: failing(),
   system: failing(),
   copies: failing(),
   streams: new StreamServer(streams, log),
