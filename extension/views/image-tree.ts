@@ -4,8 +4,8 @@ import type { Pulls } from "../commands/pulls.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Model } from "../engine/model.ts";
 import { sortedImages, usersOf } from "../engine/store.ts";
-import { FlatTree } from "./flat-tree.ts";
 import { ImageItem, imageTooltip, PullItem } from "./image-item.ts";
+import { RowTree } from "./row-tree.ts";
 import { Throttle, treeIntervalMs } from "./throttle.ts";
 
 type Item = ImageItem | PullItem;
@@ -15,7 +15,7 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   readonly #model: Model;
   readonly #connection: Connection;
   readonly #pulls: Pulls;
-  readonly #rows = new FlatTree<Item>(() => this.#items());
+  readonly #rows = new RowTree<Item>(() => this.#items());
   readonly #throttle = new Throttle(treeIntervalMs, () => this.#rows.refresh());
   readonly #subscriptions: vscode.Disposable[];
 

@@ -3,14 +3,14 @@ import { vmInspect } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Model } from "../engine/model.ts";
 import { sortedVms } from "../engine/store.ts";
-import { FlatTree } from "./flat-tree.ts";
+import { RowTree } from "./row-tree.ts";
 import { VmItem, vmTooltip } from "./vm-item.ts";
 
 /** The view "Virtual Machines". */
 export class VmTree implements vscode.TreeDataProvider<VmItem>, vscode.Disposable {
   readonly #model: Model;
   readonly #connection: Connection;
-  readonly #rows = new FlatTree(() => this.#items());
+  readonly #rows = new RowTree<VmItem>(() => this.#items());
   readonly #subscription: vscode.Disposable;
 
   readonly onDidChangeTreeData = this.#rows.onDidChange;
