@@ -1,7 +1,6 @@
 /** The grammar of `--network` and what belongs to it (docker/cli, opts.NetworkOpt, and run's parseNetworkOpts). */
 import { isIP } from "node:net";
 import { MockerError } from "../protocol/errors.ts";
-import type { NetworkMode } from "../protocol/network.ts";
 import type { Network, NetworkAttachment } from "../protocol/vm.ts";
 import { parseMac } from "./ipv4.ts";
 
@@ -89,11 +88,6 @@ export function networkOf(first: NetworkAttachment, others: readonly NetworkAtta
     });
   }
   return { mode: "networks", attachments: [first, ...others] };
-}
-
-/** The network of a mode. */
-export function networkOfMode(mode: NetworkMode): Network {
-  return networkOf({ network: mode });
 }
 
 /** A VM's network as Docker's `NetworkMode`. */

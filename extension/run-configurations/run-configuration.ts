@@ -2,10 +2,15 @@
  * A run configuration, as `.vscode/mocker.json` holds it. One description gives the type, the check and the
  * schema's test.
  */
-import { networkModes } from "../../engine/protocol/network.ts";
 import { l10n } from "../l10n.ts";
+import { publishProblem } from "./published-port.ts";
 
-export const volumeShape = { source: "string", target: "string", readOnly: "boolean" } as const;
+export const volumeShape = {
+  type: ["bind", "volume"],
+  source: "string",
+  target: "string",
+  readOnly: "boolean",
+} as const;
 
 /** Members and their types; `image` and `name` are required. */
 export const runConfigurationShape = {
@@ -24,7 +29,8 @@ export const runConfigurationShape = {
   cpus: "integer",
   memoryMiB: "integer",
   runtime: ["auto", "krun", "simulation"],
-  network: networkModes,
+  network: "string",
+  ports: "string[]",
   autoRemove: "boolean",
 } as const;
 
@@ -38,11 +44,13 @@ interface TypeOf {
 }
 
 export interface RunVolume {
+  /** As in Compose's long syntax. Absent: a folder of the host, `bind`. */
+  type?: (typeof volumeShape.type)[number];
   /**
    * Folder of the host; `${workspaceFolder}` and `${userHome}` are replaced, a relative one is the workspace
-   * folder's.
+   * folder's. Of the type `volume` its name; absent: an anonymous volume.
    */
-  source: string;
+  source?: string;
   target: string;
   readOnly?: boolean;
 }
@@ -54,16 +62,17 @@ export type RunConfiguration = { name: string; image: string } & {
   -readonly [K in Exclude<keyof Shape, "name" | "image">]?: MemberType<Shape[K]>;
 };
 
-const has = (value: unknown, type: string): boolean => {
+const has = (value: unknown, type: string | readonly string[]): boolean => {
+  if (typeof type !== "string") return typeof value === "string" && type.includes(value);
   switch (type) {
     case "string":
       return typeof value === "string";
     case "boolean":
       return typeof value === "boolean";
     case "integer":
-      return Number.isInteger(value) && (value as number) > 0;
+      return typeof value === "number" && Number.isInteger(value) && value > 0;
     case "string[]":
-      return Array.isArray(value) && value.every((item) => typeof item === "string");
+      return isStrings(value);
     case "record":
       return isRecord(value) && Object.values(value).every((item) => typeof item === "string");
     case "volume[]":
@@ -73,15 +82,26 @@ const has = (value: unknown, type: string): boolean => {
   }
 };
 
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isVolume(value: unknown): boolean {
-  if (!isRecord(value) || typeof value.source !== "string" || typeof value.target !== "string") return false;
-  return Object.entries(value).every(([key, member]) =>
-    has(member, (volumeShape as Record<string, string>)[key] ?? ""),
-  );
+  if (!isRecord(value) || typeof value.target !== "string") return false;
+  if (value.type !== "volume" && typeof value.source !== "string") return false;
+  if (value.type === "volume" && typeof value.source === "string" && !isVolumeName(value.source))
+    return false;
+  const shape: Record<string, string | readonly string[]> = volumeShape;
+  return Object.entries(value).every(([key, member]) => has(member, shape[key] ?? ""));
+}
+
+/** Docker's rule for names of local volumes. */
+export function isVolumeName(text: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(text);
 }
 
 /** What is wrong with a value that is to be a run configuration; undefined if nothing is. */
@@ -91,11 +111,15 @@ export function problemOf(value: unknown): string | undefined {
     if (typeof value[required] !== "string" || value[required] === "")
       return l10n.t('has no "{0}"', required);
   }
+  const shape: Record<string, string | readonly string[]> = runConfigurationShape;
   for (const [key, member] of Object.entries(value)) {
-    const type = (runConfigurationShape as Record<string, string | readonly string[]>)[key];
+    const type = shape[key];
     if (type === undefined) return l10n.t('has an unknown member "{0}"', key);
-    const fits = typeof type === "string" ? has(member, type) : type.includes(String(member));
-    if (!fits) return l10n.t('has a wrong value for "{0}"', key);
+    if (!has(member, type)) return l10n.t('has a wrong value for "{0}"', key);
+  }
+  for (const port of isStrings(value.ports) ? value.ports : []) {
+    const problem = publishProblem(port);
+    if (problem !== undefined) return l10n.t('has a wrong port "{0}": {1}', port, problem);
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 /** From a run configuration to what the engine is asked for, and to what one would type. */
 import { basename, isAbsolute, join, normalize, posix } from "node:path";
-import { networkOfMode } from "../../engine/docker/network-options.ts";
+import { networkOf } from "../../engine/docker/network-options.ts";
+import { parsePublish } from "../../engine/docker/ports.ts";
 import type { Mount, NetworkMode, VmCreateParams } from "../../engine/protocol/index.ts";
 import type { RunConfiguration, RunVolume } from "./run-configuration.ts";
 
@@ -40,15 +41,10 @@ export function suggestTarget(source: string, taken: readonly string[], isWorksp
   return target;
 }
 
-type BindMount = Mount & { type: "bind" };
-
-export function mountOf({ source, target, readOnly }: RunVolume, context: PlanContext): BindMount {
-  return {
-    type: "bind",
-    source: resolvePath(source, context),
-    target: posix.normalize(target),
-    readOnly: readOnly ?? false,
-  };
+export function mountOf({ type, source, target, readOnly }: RunVolume, context: PlanContext): Mount {
+  const place = { target: posix.normalize(target), readOnly: readOnly ?? false };
+  if (type === "volume") return { type, ...(source ? { name: source } : {}), ...place };
+  return { type: "bind", source: resolvePath(source ?? "", context), ...place };
 }
 
 export interface Defaults {
@@ -74,7 +70,7 @@ export function createParams(
   },
 ): VmCreateParams {
   const { context, defaults } = options;
-  const { command, entrypoint, vmName, workingDir, user, hostname, volumes } = configuration;
+  const { command, entrypoint, vmName, workingDir, user, hostname, volumes, ports } = configuration;
   const ownEnv = Object.entries(configuration.env ?? {}).map(([key, value]) => `${key}=${value}`);
   const env = [...options.fileEnv, ...ownEnv, ...options.secretEnv];
   const cpus = configuration.cpus ?? defaults.cpus;
@@ -85,13 +81,14 @@ export function createParams(
     openStdin: true,
     autoRemove: configuration.autoRemove ?? defaults.autoRemove,
     runtime: configuration.runtime ?? defaults.runtime,
-    network: networkOfMode(configuration.network ?? defaults.network),
+    network: networkOf({ network: configuration.network ?? defaults.network }),
     ...(vmName ? { name: vmName } : {}),
     ...(command ? { command } : {}),
     ...(entrypoint ? { entrypoint } : {}),
     ...(workingDir ? { workingDir } : {}),
     ...(user ? { user } : {}),
     ...(hostname ? { hostname } : {}),
+    ...(ports?.length ? { ports: ports.flatMap(parsePublish) } : {}),
     ...(volumes?.length ? { mounts: volumes.map((volume) => mountOf(volume, context)) } : {}),
     ...(env.length > 0 ? { env } : {}),
     ...(cpus > 0 ? { cpus } : {}),
@@ -108,10 +105,11 @@ export function commandLine(
   defaults: Defaults,
 ): string {
   const args = ["mocker", "run", "-it"];
-  const { vmName, volumes, envFiles, env, secrets, workingDir, user, hostname, entrypoint, command } =
+  const { vmName, ports, volumes, envFiles, env, secrets, workingDir, user, hostname, entrypoint, command } =
     configuration;
   if (configuration.autoRemove ?? defaults.autoRemove) args.push("--rm");
   if (vmName) args.push("--name", vmName);
+  for (const port of ports ?? []) args.push("-p", port);
   for (const volume of volumes ?? []) args.push(...volumeArgs(mountOf(volume, context)));
   for (const file of envFiles ?? []) args.push("--env-file", resolvePath(file, context));
   for (const [key, value] of Object.entries(env ?? {})) args.push("-e", `${key}=${value}`);
@@ -134,11 +132,15 @@ export function commandLine(
 }
 
 /** `-v` cuts at colons; a path that has one needs `--mount`. */
-function volumeArgs({ source, target, readOnly }: BindMount): string[] {
-  if (!source.includes(":") && !target.includes(":")) {
+function volumeArgs(mount: Mount): string[] {
+  const { type, target, readOnly } = mount;
+  const source = (type === "bind" ? mount.source : type === "volume" ? mount.name : undefined) ?? "";
+  if (source === "" && !readOnly) return ["-v", target];
+  if (source !== "" && !source.includes(":") && !target.includes(":")) {
     return ["-v", `${source}:${target}${readOnly ? ":ro" : ""}`];
   }
-  return ["--mount", `type=bind,source=${source},target=${target}${readOnly ? ",readonly" : ""}`];
+  const from = source === "" ? "" : `source=${source},`;
+  return ["--mount", `type=${type},${from}target=${target}${readOnly ? ",readonly" : ""}`];
 }
 
 /** One word of a POSIX shell. */

@@ -3,6 +3,7 @@ import { addVolume, type FileEntry } from "../run-configurations/run-configurati
 import type { RunConfigurations } from "../run-configurations/run-configurations.ts";
 import { portablePath, suggestTarget } from "../run-configurations/run-plan.ts";
 import { planContext } from "../workspace.ts";
+import { warningIcon } from "./warning-icon.ts";
 
 export class RunConfigurationItem extends vscode.TreeItem {
   readonly entry: FileEntry;
@@ -12,10 +13,7 @@ export class RunConfigurationItem extends vscode.TreeItem {
     this.entry = entry;
     this.id = `${entry.name}#${entry.index}`;
     const { configuration, problem, index } = entry;
-    this.iconPath =
-      problem === undefined
-        ? new vscode.ThemeIcon("rocket")
-        : new vscode.ThemeIcon("warning", new vscode.ThemeColor("problemsWarningIcon.foreground"));
+    this.iconPath = problem === undefined ? new vscode.ThemeIcon("rocket") : warningIcon();
     this.description = problem ?? configuration?.image ?? "";
     this.contextValue =
       problem === undefined ? "configuration" : index < 0 ? "configuration.file" : "configuration.broken";
@@ -130,8 +128,11 @@ function tooltip({ name, configuration, problem }: FileEntry): vscode.MarkdownSt
   };
   row(l10n.t("Image"), configuration.image);
   if (configuration.command) row(l10n.t("Command"), configuration.command.join(" "));
+  for (const port of configuration.ports ?? []) row(l10n.t("Port"), port);
+  if (configuration.network) row(l10n.t("Network"), configuration.network);
   for (const { source, target, readOnly } of configuration.volumes ?? []) {
-    row(l10n.t("Volume"), `${source} → ${target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`);
+    const what = source ?? l10n.t("anonymous");
+    row(l10n.t("Volume"), `${what} → ${target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`);
   }
   for (const file of configuration.envFiles ?? []) row(l10n.t("Env file"), file);
   const variables = Object.keys(configuration.env ?? {}).length;

@@ -25,7 +25,7 @@ export function volumesStep(draft: Draft): Step {
         const folder = workspaceFolder();
         const shared = draft.volumes.map((volume) => volumeItem(draft, volume, place));
         const sharesWorkspace = draft.volumes.some(
-          ({ source }) => resolvePath(source, context) === context.workspaceFolder,
+          ({ source = "" }) => resolvePath(source, context) === context.workspaceFolder,
         );
         return [
           {
@@ -81,7 +81,7 @@ function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem
     volume.readOnly = !readOnly;
   };
   return {
-    label: volume.source,
+    label: volume.source ?? volume.target,
     description: `→ ${volume.target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`,
     iconPath: new vscode.ThemeIcon(readOnly ? "lock" : "folder"),
     buttons: [toggle, remove],

@@ -231,8 +231,8 @@ test("the schema of mocker.json is the TypeScript type", () => {
 test("texts that the code shows are in the bundle for translators", () => {
   const bundle = JSON.parse(read("l10n/bundle.l10n.json")) as Record<string, string>;
   const shown = new Set(
-    [...sources.matchAll(/\bl10n\.t\(\s*"((?:[^"\\]|\\.)*)"/g)].map(
-      ([, text]) => JSON.parse(`"${text}"`) as string,
+    [...sources.matchAll(/\bl10n\.t\(\s*(?:"((?:[^"\\]|\\.)*)"|'([^'\\]*)')/g)].map(([, text, plain]) =>
+      plain === undefined ? (JSON.parse(`"${text}"`) as string) : plain,
     ),
   );
   assert.deepEqual(Object.keys(bundle).sort(), [...shown].sort());

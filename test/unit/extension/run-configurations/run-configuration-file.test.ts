@@ -120,3 +120,32 @@ test("what is wrong is said, and the rest still read", () => {
   for (const empty of ["", " \n"]) assert.deepEqual(readConfigurations(empty), { entries: [] });
   assert.deepEqual(readConfigurations("[]").entries, []);
 });
+
+test("a configuration has ports, a network and volumes; what is wrong with one is told in Docker's words", () => {
+  const problemOf = (members: object) => {
+    const text = JSON.stringify({ runConfigurations: [{ name: "a", image: "b", ...members }] });
+    return readConfigurations(text).entries[0]?.problem;
+  };
+  for (const members of [
+    { ports: ["80", "127.0.0.1:8080:80", "53:53/udp", "8000-8001:80-81"], network: "backend" },
+    { network: "tsi" },
+    { volumes: [{ source: "data", target: "/data" }] },
+    { volumes: [{ type: "bind", source: "data", target: "/data" }] },
+    { volumes: [{ type: "volume", source: "data", target: "/data", readOnly: true }] },
+    { volumes: [{ type: "volume", target: "/data" }] },
+  ]) {
+    assert.equal(problemOf(members), undefined, JSON.stringify(members));
+  }
+  assert.equal(problemOf({ ports: ["80:x"] }), 'has a wrong port "80:x": invalid containerPort: x');
+  for (const [key, value] of [
+    ["ports", [80]],
+    ["ports", "80"],
+    ["network", ["backend"]],
+    ["volumes", [{ target: "/data" }]],
+    ["volumes", [{ type: "tmpfs", source: "x", target: "/data" }]],
+    ["volumes", [{ type: "volume", source: "./data", target: "/data" }]],
+    ["volumes", [{ type: "volume", source: "data" }]],
+  ] as const) {
+    assert.equal(problemOf({ [key]: value }), `has a wrong value for "${key}"`, JSON.stringify(value));
+  }
+});

@@ -79,6 +79,48 @@ test("a configuration becomes what the engine is asked for; later sources of a v
   );
 });
 
+const connected: RunConfiguration = {
+  name: "connected",
+  image: "postgres",
+  network: "backend",
+  ports: ["127.0.0.1:5432:5432", "8000-8001:80-81", "53:53/udp"],
+  volumes: [
+    { type: "volume", source: "pgdata", target: "/var/lib/postgresql/data" },
+    { type: "volume", source: "seed", target: "/seed", readOnly: true },
+    { type: "volume", target: "/scratch" },
+    { type: "volume", target: "/blank", readOnly: true },
+    { type: "bind", source: "data", target: "/in" },
+  ],
+};
+
+test("ports, a network and volumes become what the engine is asked for", () => {
+  const params = createParams(connected, { context, defaults, fileEnv: [], secretEnv: [] });
+  assert.deepEqual(params.network, { mode: "networks", attachments: [{ network: "backend" }] });
+  assert.deepEqual(params.ports, [
+    { protocol: "tcp", guestPort: 5432, hostAddress: "127.0.0.1", hostPort: 5432 },
+    { protocol: "tcp", guestPort: 80, hostPort: 8000 },
+    { protocol: "tcp", guestPort: 81, hostPort: 8001 },
+    { protocol: "udp", guestPort: 53, hostPort: 53 },
+  ]);
+  assert.deepEqual(params.mounts, [
+    { type: "volume", name: "pgdata", target: "/var/lib/postgresql/data", readOnly: false },
+    { type: "volume", name: "seed", target: "/seed", readOnly: true },
+    { type: "volume", target: "/scratch", readOnly: false },
+    { type: "volume", target: "/blank", readOnly: true },
+    { type: "bind", source: "/ws/app/data", target: "/in", readOnly: false },
+  ]);
+});
+
+test("the network of the settings counts where the configuration has none", () => {
+  const networkBy = (network: Defaults["network"]) =>
+    createParams(
+      { name: "a", image: "b" },
+      { context, defaults: { ...defaults, network }, fileEnv: [], secretEnv: [] },
+    ).network;
+  assert.deepEqual(networkBy("none"), { mode: "none" });
+  assert.deepEqual(networkBy("tsi"), { mode: "tsi" });
+});
+
 test("the command line is the same VM, and names no secret", () => {
   assert.equal(
     commandLine(full, context, defaults),
@@ -87,6 +129,12 @@ test("the command line is the same VM, and names no secret", () => {
   assert.equal(
     commandLine({ name: "e", image: "i", entrypoint: ["sh", "-c"], command: ["a b"] }, context, defaults),
     "mocker run -it --entrypoint sh i -c 'a b'",
+  );
+  assert.equal(
+    commandLine(connected, context, defaults),
+    "mocker run -it -p 127.0.0.1:5432:5432 -p 8000-8001:80-81 -p 53:53/udp " +
+      "-v pgdata:/var/lib/postgresql/data -v seed:/seed:ro -v /scratch " +
+      "--mount type=volume,target=/blank,readonly -v /ws/app/data:/in --network backend postgres",
   );
 });
 
