@@ -3,9 +3,13 @@ import { type MockerExports, makeExports } from "./api.ts";
 import type { CommandName } from "./commands/command-names.ts";
 import { engineCommands } from "./commands/engine-commands.ts";
 import { imageCommands } from "./commands/image-commands.ts";
+import { mountCommands } from "./commands/mount-commands.ts";
+import { networkCommands } from "./commands/network-commands.ts";
+import { portCommands } from "./commands/port-commands.ts";
 import { Pulls } from "./commands/pulls.ts";
 import { runConfigurationCommands } from "./commands/run-configuration-commands.ts";
 import { vmCommands } from "./commands/vm-commands.ts";
+import { volumeCommands } from "./commands/volume-commands.ts";
 import { Connection } from "./engine/connection.ts";
 import { showError } from "./engine/errors.ts";
 import { Model } from "./engine/model.ts";
@@ -20,9 +24,11 @@ import { Terminals } from "./terminals/terminals.ts";
 import { ContextKeys } from "./views/context-keys.ts";
 import { Documents, scheme } from "./views/documents.ts";
 import { ImageTree } from "./views/image-tree.ts";
+import { NetworkTree } from "./views/network-tree.ts";
 import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
 import { VmTree } from "./views/vm-tree.ts";
+import { VolumeTree } from "./views/volume-tree.ts";
 
 /**
  * Wires the parts. No engine is started before a view is seen or a command asks for it; one that runs is
@@ -48,12 +54,20 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
 
   const vmTree = own(new VmTree(model, connection));
   const imageTree = own(new ImageTree(model, connection, pulls));
+  const volumeTree = own(new VolumeTree(model, connection));
+  const networkTree = own(new NetworkTree(model, connection));
   const configurationTree = own(new RunConfigurationTree(configurations));
   const vmView = own(
     vscode.window.createTreeView("mocker.vms", { treeDataProvider: vmTree, canSelectMany: true }),
   );
   const imageView = own(
     vscode.window.createTreeView("mocker.images", { treeDataProvider: imageTree, canSelectMany: true }),
+  );
+  const volumeView = own(
+    vscode.window.createTreeView("mocker.volumes", { treeDataProvider: volumeTree, canSelectMany: true }),
+  );
+  const networkView = own(
+    vscode.window.createTreeView("mocker.networks", { treeDataProvider: networkTree, canSelectMany: true }),
   );
   const configurationView = own(
     vscode.window.createTreeView("mocker.configurations", {
@@ -76,6 +90,8 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     log,
     vmView,
     imageView,
+    volumeView,
+    networkView,
     configurationView,
     context,
   };
@@ -83,6 +99,10 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     ...engineCommands(services),
     ...vmCommands(services),
     ...imageCommands(services),
+    ...volumeCommands(services),
+    ...networkCommands(services),
+    ...portCommands(services),
+    ...mountCommands(),
     ...runConfigurationCommands(services),
   };
   for (const [name, handler] of Object.entries(commands)) {

@@ -5,8 +5,10 @@ import type { Model } from "./engine/model.ts";
 import type { Terminals } from "./terminals/terminals.ts";
 import type { Documents } from "./views/documents.ts";
 import type { ImageItem, PullItem } from "./views/image-item.ts";
+import type { NetworkItem } from "./views/network-item.ts";
 import type { RunConfigurationItem } from "./views/run-configuration-tree.ts";
-import type { VmItem } from "./views/vm-item.ts";
+import type { VmRow } from "./views/vm-tree.ts";
+import type { VolumeItem } from "./views/volume-item.ts";
 import type { WizardServices } from "./wizard/run-wizard.ts";
 
 /** What commands work with. */
@@ -16,8 +18,10 @@ export interface Services extends WizardServices {
   pulls: Pulls;
   terminals: Terminals;
   documents: Documents;
-  vmView: vscode.TreeView<VmItem>;
+  vmView: vscode.TreeView<VmRow>;
   imageView: vscode.TreeView<ImageItem | PullItem>;
+  volumeView: vscode.TreeView<VolumeItem>;
+  networkView: vscode.TreeView<NetworkItem>;
   configurationView: vscode.TreeView<RunConfigurationItem>;
   context: vscode.ExtensionContext;
 }

@@ -80,9 +80,9 @@ export class Connection implements vscode.Disposable {
     );
   }
 
-  async request0<R>(type: RequestType0<R, ErrorData>): Promise<R> {
+  async request0<R>(type: RequestType0<R, ErrorData>, token?: vscode.CancellationToken): Promise<R> {
     const client = await this.#ready();
-    return answer(client.sendRequest(type));
+    return answer(client.sendRequest(type, token));
   }
 
   /** Opens the stream that a reply named. Throws MockerError. */

@@ -3,17 +3,25 @@ import {
   type ImageChange,
   imageDidChange,
   imageList,
+  type NetworkChange,
+  networkDidChange,
+  networkList,
   type VmChange,
   type VmSummary,
+  type VolumeChange,
   vmDidChange,
   vmList,
+  volumeDidChange,
+  volumeList,
 } from "../../engine/protocol/index.ts";
 import { Throttle, treeIntervalMs } from "../views/throttle.ts";
 import type { Connection } from "./connection.ts";
-import { applyImageChange, applyVmChange, emptySnapshot, type Snapshot, snapshotOf } from "./store.ts";
+import { Latest } from "./latest.ts";
+import { applyImageChange, applyVmChange, emptySnapshot, type Snapshot, withLists } from "./store.ts";
 
 /**
- * The VMs and images that every view, picker and the status bar show: lists once per connection, then events.
+ * What every view, picker and the status bar show. VMs and images: lists once per connection, then events.
+ * Volumes and networks, of which there are few: the list again at each event, which only names one.
  */
 export class Model implements vscode.Disposable {
   readonly #connection: Connection;
@@ -25,6 +33,14 @@ export class Model implements vscode.Disposable {
   /** Changes that arrived while the lists were on their way; they are applied on top. */
   #early: ((snapshot: Snapshot) => Snapshot)[] | undefined;
   readonly #throttle = new Throttle(treeIntervalMs, () => this.#changed.fire());
+  readonly #volumes = new Latest(async () => {
+    const volumes = await this.#connection.request(volumeList, {});
+    this.#apply((snapshot) => withLists(snapshot, { volumes }));
+  });
+  readonly #networks = new Latest(async () => {
+    const networks = await this.#connection.request(networkList, {});
+    this.#apply((snapshot) => withLists(snapshot, { networks }));
+  });
 
   readonly onDidChange = this.#changed.event;
 
@@ -36,6 +52,9 @@ export class Model implements vscode.Disposable {
     connection.onNotification<ImageChange>(imageDidChange, (change) =>
       this.#apply((snapshot) => applyImageChange(snapshot, change)),
     );
+    const warn = (error: unknown) => log.warn(`A list was not read again: ${String(error)}`);
+    connection.onNotification<VolumeChange>(volumeDidChange, () => this.#volumes.request().catch(warn));
+    connection.onNotification<NetworkChange>(networkDidChange, () => this.#networks.request().catch(warn));
     this.#subscription = connection.onDidChangeState((state) => {
       if (state.kind === "connected") {
         this.#loading = this.#load();
@@ -79,14 +98,19 @@ export class Model implements vscode.Disposable {
     const early: ((snapshot: Snapshot) => Snapshot)[] = [];
     this.#early = early;
     try {
-      const [vms, images] = await Promise.all([
+      const [vms, images, volumes, networks] = await Promise.all([
         this.#connection.request(vmList, { all: true }),
         this.#connection.request(imageList, {}),
+        this.#connection.request(volumeList, {}),
+        this.#connection.request(networkList, {}),
       ]);
       if (this.#early !== early) return;
       // Each event carries the whole record and the last one of each record wins, so that doing one twice is
       // harmless.
-      this.#snapshot = early.reduce((snapshot, change) => change(snapshot), snapshotOf(vms, images));
+      this.#snapshot = early.reduce(
+        (snapshot, change) => change(snapshot),
+        withLists(emptySnapshot, { vms, images, volumes, networks }),
+      );
       this.#loaded = true;
     } finally {
       if (this.#early === early) this.#early = undefined;

@@ -1,19 +1,52 @@
 /** What the views show, as pure data: immutable maps and the reducers that the engine's events go through. */
-import type { ImageChange, ImageSummary, VmChange, VmSummary } from "../../engine/protocol/index.ts";
+import type {
+  ImageChange,
+  ImageSummary,
+  NetworkDetails,
+  VmChange,
+  VmSummary,
+  VolumeSummary,
+} from "../../engine/protocol/index.ts";
 
 export interface Snapshot {
   /** By ID. */
   vms: ReadonlyMap<string, VmSummary>;
   images: ReadonlyMap<string, ImageSummary>;
+  /** By name, in the engine's order. */
+  volumes: ReadonlyMap<string, VolumeSummary>;
+  /** By ID, in the engine's order. */
+  networks: ReadonlyMap<string, NetworkDetails>;
 }
 
-export const emptySnapshot: Snapshot = { vms: new Map(), images: new Map() };
+export const emptySnapshot: Snapshot = {
+  vms: new Map(),
+  images: new Map(),
+  volumes: new Map(),
+  networks: new Map(),
+};
 
-export function snapshotOf(vms: readonly VmSummary[], images: readonly ImageSummary[]): Snapshot {
+export interface Lists {
+  vms?: readonly VmSummary[];
+  images?: readonly ImageSummary[];
+  volumes?: readonly VolumeSummary[];
+  networks?: readonly NetworkDetails[];
+}
+
+/** The snapshot with these lists in the place of those that it had. */
+export function withLists(snapshot: Snapshot, { vms, images, volumes, networks }: Lists): Snapshot {
   return {
-    vms: new Map(vms.map((vm) => [vm.id, vm])),
-    images: new Map(images.map((image) => [image.id, image])),
+    vms: vms ? new Map(vms.map((vm) => [vm.id, vm])) : snapshot.vms,
+    images: images ? new Map(images.map((image) => [image.id, image])) : snapshot.images,
+    volumes: volumes ? new Map(volumes.map((volume) => [volume.name, volume])) : snapshot.volumes,
+    networks: networks
+      ? new Map(networks.filter(isNetwork).map((network) => [network.id, network]))
+      : snapshot.networks,
   };
+}
+
+/** Docker lists `host` and `none` as well, which nothing is ever in. */
+function isNetwork({ driver }: NetworkDetails): boolean {
+  return driver === "bridge";
 }
 
 export function applyVmChange(snapshot: Snapshot, { kind, id, vm }: VmChange): Snapshot {
@@ -54,6 +87,20 @@ export function sortedImages(snapshot: Snapshot): ImageSummary[] {
 /** Names of the VMs made from an image. */
 export function usersOf(snapshot: Snapshot, imageId: string): string[] {
   return [...snapshot.vms.values()].filter((vm) => vm.imageId === imageId).map((vm) => vm.name);
+}
+
+/** Names of the VMs that have a volume, whether they run or not. */
+export function volumeUsers(snapshot: Snapshot, volume: string): string[] {
+  return [...snapshot.vms.values()].filter((vm) => hasVolume(vm, volume)).map((vm) => vm.name);
+}
+
+export function hasVolume(vm: VmSummary, volume: string): boolean {
+  return vm.mounts.some((mount) => mount.type === "volume" && mount.name === volume);
+}
+
+/** Names of the VMs that are made for a network, whether they run or not. */
+export function networkUsers(snapshot: Snapshot, network: string): string[] {
+  return [...snapshot.vms.values()].filter((vm) => vm.networks.includes(network)).map((vm) => vm.name);
 }
 
 export function runningCount(snapshot: Snapshot): number {

@@ -1,4 +1,5 @@
 import * as vscode from "vscode";
+import { isPredefinedNetwork } from "../../engine/docker/network-options.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Model } from "../engine/model.ts";
 import { isRunning } from "../engine/store.ts";
@@ -34,13 +35,24 @@ export class ContextKeys implements vscode.Disposable {
 
   #update(): void {
     const { state } = this.#connection;
-    const { vms, images } = this.#model.snapshot;
+    const { vms, images, volumes, networks } = this.#model.snapshot;
     const loaded = state.kind === "connected" && this.#model.loaded;
     this.#set("mocker.state", state.kind === "failed" ? "failed" : loaded ? "ready" : "starting");
     // Which of its causes a failure has: the button in the welcome is the one that helps.
     this.#set("mocker.failure", state.kind === "failed" ? failureOf(state.error.details?.source) : "");
     this.#set("mocker.runtime", state.kind === "connected" ? state.info.runtime : "");
     this.#set("mocker.hasImages", images.size > 0);
+    this.#set("mocker.hasVolumes", volumes.size > 0);
+    this.#set("mocker.hasNetworks", networks.size > 0);
+    // The default network is nobody's to remove.
+    this.#set(
+      "mocker.hasOwnNetworks",
+      [...networks.values()].some(({ name }) => !isPredefinedNetwork(name)),
+    );
+    this.#set(
+      "mocker.hasPorts",
+      [...vms.values()].some(({ ports }) => ports.some(({ host }) => host !== undefined)),
+    );
     this.#set("mocker.hasRunning", [...vms.values()].some(isRunning));
     this.#set(
       "mocker.hasStopped",

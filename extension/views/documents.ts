@@ -1,14 +1,33 @@
 import * as vscode from "vscode";
-import { engineDoctor, imageInspect, vmInspect } from "../../engine/protocol/index.ts";
+import {
+  engineDoctor,
+  imageInspect,
+  networkInspect,
+  vmInspect,
+  volumeInspect,
+} from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
 import { asMockerError, describe } from "../engine/errors.ts";
 import type { Model } from "../engine/model.ts";
 
 /**
- * Scheme of read-only documents: `mocker:/vm/<id>/<name>.json`, `mocker:/image/<id>/<name>.json`,
- * `mocker:/Mocker Doctor.md`.
+ * Scheme of read-only documents: `mocker:/<kind>/<id>/<name>.json` and `mocker:/Mocker Doctor.md`.
  */
 export const scheme = "mocker";
+
+/** What is inspected, by its ID; volumes have none but their name. */
+const inspections = {
+  vm: (connection, id) => connection.request(vmInspect, { vm: id }),
+  image: (connection, id) => connection.request(imageInspect, { image: id }),
+  volume: (connection, id) => connection.request(volumeInspect, { name: id }),
+  network: (connection, id) => connection.request(networkInspect, { network: id }),
+} satisfies Record<string, (connection: Connection, id: string) => Promise<unknown>>;
+
+type Kind = keyof typeof inspections;
+
+function isKind(text: string | undefined): text is Kind {
+  return text !== undefined && Object.hasOwn(inspections, text);
+}
 
 /** What the engine knows, as read-only documents that follow its events. */
 export class Documents implements vscode.TextDocumentContentProvider, vscode.Disposable {
@@ -31,17 +50,14 @@ export class Documents implements vscode.TextDocumentContentProvider, vscode.Dis
     const [, kind, id = ""] = uri.path.split("/");
     if (uri.path === doctorPath) return this.#doctor();
     try {
-      const value =
-        kind === "vm"
-          ? await this.#connection.request(vmInspect, { vm: id })
-          : await this.#connection.request(imageInspect, { image: id });
+      const value = isKind(kind) ? await inspections[kind](this.#connection, id) : undefined;
       return `${JSON.stringify(value, null, 2)}\n`;
     } catch (error) {
       return `${JSON.stringify({ error: asMockerError(error).message }, null, 2)}\n`;
     }
   }
 
-  async show(kind: "vm" | "image", id: string, name: string): Promise<void> {
+  async show(kind: Kind, id: string, name: string): Promise<void> {
     const file = `${name.replaceAll(/[^\w.-]+/g, "_")}.json`;
     const uri = vscode.Uri.from({ scheme, path: `/${kind}/${id}/${file}` });
     const document = await vscode.workspace.openTextDocument(uri);

@@ -1,11 +1,17 @@
 import * as vscode from "vscode";
-import type { ImageSummary, VmSummary } from "../../engine/protocol/index.ts";
-import { sortedImages, sortedVms } from "../engine/store.ts";
+import type { ImageSummary, NetworkDetails, VmSummary, VolumeSummary } from "../../engine/protocol/index.ts";
+import { networkUsers, sortedImages, sortedVms, volumeUsers } from "../engine/store.ts";
 import type { Services } from "../services.ts";
+import { EndpointItem } from "./endpoint-item.ts";
 import { formatBytes } from "./format.ts";
 import { ImageItem, imageLabel } from "./image-item.ts";
+import { MountItem } from "./mount-item.ts";
+import { NetworkItem } from "./network-item.ts";
+import { PortItem, portReach } from "./port-item.ts";
+import { type PortRow, portLabel, portRows } from "./port-row.ts";
 import { RunConfigurationItem } from "./run-configuration-tree.ts";
 import { VmItem, vmIcon, vmStatus } from "./vm-item.ts";
+import { usersText, VolumeItem, volumeLabel } from "./volume-item.ts";
 
 type ItemClass<T> = abstract new (...args: never[]) => T;
 
@@ -53,7 +59,7 @@ export async function chooseVms(
     candidates.map((vm) => ({
       label: vm.name,
       description: vm.image,
-      detail: vmStatus(vm),
+      detail: [vmStatus(vm), ...portRows(vm.ports).map(portLabel)].join(" · "),
       iconPath: vmIcon(vm),
       vm,
     })),
@@ -94,6 +100,101 @@ export async function chooseImages(
     { placeHolder: placeholder },
   );
   return picked === undefined ? [] : [picked.image];
+}
+
+/** Volumes, or those that rows of a VM name. */
+export async function chooseVolumes(
+  services: Services,
+  item: unknown,
+  items: unknown,
+  placeholder: string,
+): Promise<VolumeSummary[]> {
+  const { model, vmView, volumeView } = services;
+  const mounted = given(MountItem, item, items, vmView).flatMap(({ mount }) =>
+    mount.type === "volume" ? (model.snapshot.volumes.get(mount.name ?? "") ?? []) : [],
+  );
+  const chosen = given(VolumeItem, item, items, volumeView).map(
+    ({ volume }) => model.snapshot.volumes.get(volume.name) ?? volume,
+  );
+  if (mounted.length > 0 || chosen.length > 0 || item === keyboard) return [...mounted, ...chosen];
+  const snapshot = await model.whenLoaded();
+  const all = [...snapshot.volumes.values()];
+  if (typeof item === "string") return all.filter(({ name }) => name === item);
+  if (all.length === 0) {
+    vscode.window.showInformationMessage(vscode.l10n.t("There are no volumes."));
+    return [];
+  }
+  const picked = await vscode.window.showQuickPick(
+    all.map((volume) => ({
+      label: volumeLabel(volume),
+      description: usersText(volumeUsers(snapshot, volume.name)),
+      iconPath: new vscode.ThemeIcon("database"),
+      volume,
+    })),
+    { placeHolder: placeholder },
+  );
+  return picked === undefined ? [] : [picked.volume];
+}
+
+/** Networks, or those that rows of a VM name. */
+export async function chooseNetworks(
+  services: Services,
+  item: unknown,
+  items: unknown,
+  placeholder: string,
+  fits: (network: NetworkDetails) => boolean,
+): Promise<NetworkDetails[]> {
+  const { model, vmView, networkView } = services;
+  const ofVms = given(EndpointItem, item, items, vmView).map(({ network }) => network);
+  const ids = given(NetworkItem, item, items, networkView).map(({ network }) => network.id);
+  const all = () => [...model.snapshot.networks.values()].filter(fits);
+  const chosen = all().filter(({ id, name }) => ids.includes(id) || ofVms.includes(name));
+  if (ids.length > 0 || ofVms.length > 0 || item === keyboard) return chosen;
+  const snapshot = await model.whenLoaded();
+  if (typeof item === "string") return all().filter(({ id, name }) => id === item || name === item);
+  if (all().length === 0) {
+    vscode.window.showInformationMessage(vscode.l10n.t("There is no network to choose."));
+    return [];
+  }
+  const picked = await vscode.window.showQuickPick(
+    all().map((network) => ({
+      label: network.name,
+      description: usersText(networkUsers(snapshot, network.name)),
+      detail: network.subnet,
+      iconPath: new vscode.ThemeIcon("type-hierarchy-sub"),
+      network,
+    })),
+    { placeHolder: placeholder },
+  );
+  return picked === undefined ? [] : [picked.network];
+}
+
+/** Ports of VMs; asks if more than one fits. */
+export async function choosePorts(
+  services: Services,
+  item: unknown,
+  items: unknown,
+  placeholder: string,
+  fits: (port: PortRow) => boolean,
+): Promise<PortRow[]> {
+  const { model, vmView } = services;
+  const chosen = given(PortItem, item, items, vmView).map(({ port }) => port);
+  if (chosen.length > 0 || item === keyboard) return chosen.filter(fits);
+  const { vms } = await model.whenLoaded();
+  const all = [...vms.values()].flatMap((vm) =>
+    portRows(vm.ports)
+      .filter(fits)
+      .map((port) => ({ label: portLabel(port), description: vm.name, detail: portReach(port), port })),
+  );
+  if (all.length === 0) {
+    vscode.window.showInformationMessage(vscode.l10n.t("No VM has published a port."));
+    return [];
+  }
+  const picked = await vscode.window.showQuickPick(all, {
+    placeHolder: placeholder,
+    matchOnDescription: true,
+  });
+  return picked === undefined ? [] : [picked.port];
 }
 
 /** Names of run configurations. */

@@ -2,20 +2,32 @@ import * as vscode from "vscode";
 import { mountSource } from "../../engine/docker/mount.ts";
 import type { VmDetails, VmSummary } from "../../engine/protocol/index.ts";
 import { isRunning } from "../engine/store.ts";
+import type { EndpointItem } from "./endpoint-item.ts";
 import { formatAge, formatDuration, shortId } from "./format.ts";
+import type { MountItem } from "./mount-item.ts";
+import { PortItem, portReach } from "./port-item.ts";
+import { portLabel, portRows } from "./port-row.ts";
 import { rowsOf } from "./tooltip-rows.ts";
 
 /** Second argument of the command of a click, which leaves the focus in the tree. */
 export const clicked = "click";
 
+/** What is below a VM. */
+export type VmPart = PortItem | EndpointItem | MountItem;
+
 /** One VM in the tree. Rendered anew at each refresh: times in it are those of now. */
 export class VmItem extends vscode.TreeItem {
   readonly vm: VmSummary;
+  readonly rows: readonly VmPart[];
 
   /** `imageTag`: the image's name where the VM was made from an ID. */
-  constructor(vm: VmSummary, imageTag: string | undefined) {
-    super(vm.name, vscode.TreeItemCollapsibleState.None);
+  constructor(vm: VmSummary, imageTag: string | undefined, rows: readonly VmPart[]) {
+    super(
+      vm.name,
+      rows.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
+    );
     this.vm = vm;
+    this.rows = rows;
     this.id = vm.id;
     this.iconPath = vmIcon(vm);
     const image = vm.imageId.replace(/^sha256:/, "").startsWith(vm.image) ? (imageTag ?? vm.image) : vm.image;
@@ -24,7 +36,12 @@ export class VmItem extends vscode.TreeItem {
       .join(" · ");
     this.contextValue = contextOf(vm);
     this.accessibilityInformation = {
-      label: vscode.l10n.t("VM {0}, image {1}, {2}", vm.name, image, vmStatus(vm)),
+      label: [
+        vscode.l10n.t("VM {0}, image {1}, {2}", vm.name, image, vmStatus(vm)),
+        ...rows.flatMap((row) =>
+          row instanceof PortItem ? (row.accessibilityInformation?.label ?? []) : [],
+        ),
+      ].join(". "),
       role: "treeitem",
     };
     this.command = isRunning(vm)
@@ -101,6 +118,11 @@ export function vmTooltip(vm: VmSummary, details: VmDetails | undefined): vscode
     vm.runtime === "simulation" ? l10n.t("simulation (namespaces, no isolation)") : vm.runtime,
   );
   row(l10n.t("Command"), vm.command.join(" "));
+  for (const port of portRows(vm.ports)) row(l10n.t("Port"), `${portLabel(port)} (${portReach(port)})`);
+  for (const network of vm.networks) {
+    const endpoint = details?.endpoints.find((one) => one.network === network);
+    row(l10n.t("Network"), [network, endpoint?.problem ?? endpoint?.address ?? ""].join(" ").trimEnd());
+  }
   for (const mount of vm.mounts) {
     const note = mount.readOnly ? ` (${l10n.t("read-only")})` : "";
     row(l10n.t("Volume"), `${mountSource(mount)} → ${mount.target}${note}`);

@@ -1,48 +1,71 @@
 import type * as vscode from "vscode";
-import { vmInspect } from "../../engine/protocol/index.ts";
+import { type VmSummary, vmInspect } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Model } from "../engine/model.ts";
 import { sortedVms } from "../engine/store.ts";
+import { EndpointItem } from "./endpoint-item.ts";
+import { MountItem } from "./mount-item.ts";
+import { PortItem } from "./port-item.ts";
+import { portRows } from "./port-row.ts";
 import { RowTree } from "./row-tree.ts";
-import { VmItem, vmTooltip } from "./vm-item.ts";
+import { VmEndpoints } from "./vm-endpoints.ts";
+import { VmItem, type VmPart, vmTooltip } from "./vm-item.ts";
 
-/** The view "Virtual Machines". */
-export class VmTree implements vscode.TreeDataProvider<VmItem>, vscode.Disposable {
+export type VmRow = VmItem | VmPart;
+
+/** The view "Virtual Machines": VMs, and below each its ports, networks and mounts. */
+export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable {
   readonly #model: Model;
   readonly #connection: Connection;
-  readonly #rows = new RowTree<VmItem>(() => this.#items());
-  readonly #subscription: vscode.Disposable;
+  readonly #endpoints: VmEndpoints;
+  readonly #rows = new RowTree<VmRow>(() => this.#items());
+  readonly #subscriptions: vscode.Disposable[];
 
   readonly onDidChangeTreeData = this.#rows.onDidChange;
 
   constructor(model: Model, connection: Connection) {
     this.#model = model;
     this.#connection = connection;
-    this.#subscription = model.onDidChange(() => this.#rows.refresh());
+    this.#endpoints = new VmEndpoints(connection, model);
+    this.#subscriptions = [
+      this.#endpoints,
+      this.#endpoints.onDidChange(() => this.#rows.refresh()),
+      model.onDidChange(() => {
+        this.#endpoints.update();
+        this.#rows.refresh();
+      }),
+    ];
   }
 
   /** Asked for as soon as the view is visible: that is when the engine is wanted. */
-  getChildren(item?: VmItem): VmItem[] {
-    if (item !== undefined) return [];
+  getChildren(item?: VmRow): VmRow[] {
     // Failures show in the view's welcome.
     if (this.#connection.state.kind === "idle") this.#connection.connect().catch(() => undefined);
-    return this.#rows.items();
+    if (item instanceof VmItem) this.#endpoints.open(item.vm);
+    return this.#rows.items(item);
   }
 
-  #items(): VmItem[] {
+  #items(): VmRow[] {
     const { snapshot } = this.#model;
-    return sortedVms(snapshot).map((vm) => new VmItem(vm, snapshot.images.get(vm.imageId)?.repoTags[0]));
+    return sortedVms(snapshot).map(
+      (vm) => new VmItem(vm, snapshot.images.get(vm.imageId)?.repoTags[0], this.#parts(vm)),
+    );
   }
 
-  getTreeItem(item: VmItem): vscode.TreeItem {
+  #parts(vm: VmSummary): VmPart[] {
+    return [
+      ...portRows(vm.ports).map((port) => new PortItem(vm.id, port)),
+      ...vm.networks.map((network) => new EndpointItem(vm.id, network, this.#endpoints.of(vm, network))),
+      ...vm.mounts.map((mount) => new MountItem(vm.id, mount)),
+    ];
+  }
+
+  getTreeItem(item: VmRow): vscode.TreeItem {
     return this.#rows.current(item);
   }
 
-  getParent(): undefined {
-    return undefined;
-  }
-
-  async resolveTreeItem(item: VmItem, _element: VmItem, token: vscode.CancellationToken): Promise<VmItem> {
+  async resolveTreeItem(item: VmRow, _element: VmRow, token: vscode.CancellationToken): Promise<VmRow> {
+    if (!(item instanceof VmItem)) return item;
     const details = await this.#connection
       .request(vmInspect, { vm: item.vm.id }, token)
       .catch(() => undefined);
@@ -52,7 +75,7 @@ export class VmTree implements vscode.TreeDataProvider<VmItem>, vscode.Disposabl
   }
 
   dispose(): void {
-    this.#subscription.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
     this.#rows.dispose();
   }
 }

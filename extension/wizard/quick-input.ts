@@ -141,8 +141,10 @@ export function askText(
 function locate(input: vscode.QuickPick<PickItem> | vscode.InputBox, place: StepPlace | undefined): void {
   if (place === undefined) return;
   input.title = place.title;
-  input.step = place.step;
-  input.totalSteps = place.totalSteps;
+  if (place.totalSteps > 1) {
+    input.step = place.step;
+    input.totalSteps = place.totalSteps;
+  }
   if (place.step > 1) input.buttons = [vscode.QuickInputButtons.Back];
 }
 

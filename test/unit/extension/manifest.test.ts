@@ -54,6 +54,8 @@ const sources = readdirSync(join(root, "extension"), { recursive: true, encoding
 
 /** Commands that are in the palette at any time, and why. */
 const always: Record<string, string> = {
+  createVolume: "makes the first one",
+  createNetwork: "makes the first one",
   showVms: "says so when there is none",
   pullImage: "the first thing one does",
   restartEngine: "helps most when nothing else works",

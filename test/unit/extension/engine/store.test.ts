@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ImageSummary, VmSummary } from "../../../../engine/protocol/index.ts";
+import type {
+  ImageSummary,
+  NetworkDetails,
+  VmSummary,
+  VolumeSummary,
+} from "../../../../engine/protocol/index.ts";
 import {
   applyImageChange,
   applyVmChange,
   emptySnapshot,
+  networkUsers,
   runningCount,
-  snapshotOf,
+  type Snapshot,
   sortedImages,
   sortedVms,
   usersOf,
+  volumeUsers,
+  withLists,
 } from "../../../../extension/engine/store.ts";
 
 function vm(id: string, more: Partial<VmSummary> = {}): VmSummary {
@@ -42,6 +50,10 @@ function image(id: string, more: Partial<ImageSummary> = {}): ImageSummary {
     os: "linux",
     ...more,
   };
+}
+
+function snapshotOf(vms: VmSummary[], images: ImageSummary[]): Snapshot {
+  return withLists(emptySnapshot, { vms, images });
 }
 
 test("a change replaces one record and leaves the snapshot before it as it was", () => {
@@ -97,4 +109,61 @@ test("images sort by tag, untagged ones last; users are found by image ID", () =
   );
   assert.deepEqual(usersOf(snapshot, "b"), ["vm-1"]);
   assert.deepEqual(usersOf(snapshot, "a"), []);
+});
+
+test("a list takes the place of the one before and leaves the others alone", () => {
+  const volume = (name: string): VolumeSummary => ({
+    name,
+    driver: "local",
+    createdAt: "2026-01-01T00:00:00Z",
+    mountpoint: `/volumes/${name}/_data`,
+    anonymous: false,
+    labels: {},
+    options: {},
+    users: [],
+  });
+  const before = withLists(snapshotOf([vm("1")], []), { volumes: [volume("a"), volume("b")] });
+  const after = withLists(before, { volumes: [volume("b")] });
+  assert.deepEqual([...after.volumes.keys()], ["b"]);
+  assert.equal(after.vms, before.vms);
+});
+
+test("networks are those that a VM can be in", () => {
+  const network = (name: string, driver: NetworkDetails["driver"]): NetworkDetails => ({
+    id: name,
+    name,
+    createdAt: "2026-01-01T00:00:00Z",
+    driver,
+    subnet: "",
+    gateway: "",
+    internal: false,
+    attachable: false,
+    labels: {},
+    options: {},
+    endpoints: [],
+  });
+  const networks = [network("bridge", "bridge"), network("host", "host"), network("none", "null")];
+  assert.deepEqual([...withLists(emptySnapshot, { networks }).networks.keys()], ["bridge"]);
+});
+
+test("volumes and networks are used by VMs that are made for them, running or not", () => {
+  const snapshot = snapshotOf(
+    [
+      vm("1", {
+        mounts: [{ type: "volume", name: "data", target: "/data", readOnly: false }],
+        networks: ["back", "front"],
+      }),
+      vm("2", {
+        state: "exited",
+        mounts: [{ type: "volume", name: "data", target: "/x", readOnly: true }],
+        networks: ["back"],
+      }),
+      vm("3", { mounts: [{ type: "bind", source: "/data", target: "/data", readOnly: false }] }),
+    ],
+    [],
+  );
+  assert.deepEqual(volumeUsers(snapshot, "data"), ["vm-1", "vm-2"]);
+  assert.deepEqual(volumeUsers(snapshot, "dat"), []);
+  assert.deepEqual(networkUsers(snapshot, "back"), ["vm-1", "vm-2"]);
+  assert.deepEqual(networkUsers(snapshot, "front"), ["vm-1"]);
 });
