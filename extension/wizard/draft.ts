@@ -5,6 +5,12 @@ export interface Draft {
   image: string;
   vmName: string;
   command: string[] | undefined;
+  /** Absent: what the settings say. */
+  network: string | undefined;
+  /** As `-p` takes them. */
+  ports: string[];
+  /** The image whose exposed ports are among them, or were. */
+  portsFor: string | undefined;
   volumes: RunVolume[];
   env: Map<string, string>;
   envFiles: string[];
@@ -18,6 +24,9 @@ export function emptyDraft(image = ""): Draft {
     image,
     vmName: "",
     command: undefined,
+    network: undefined,
+    ports: [],
+    portsFor: undefined,
     volumes: [],
     env: new Map(),
     envFiles: [],
@@ -34,6 +43,8 @@ export function configurationOf(draft: Draft, name: string): RunConfiguration {
     image: draft.image,
     ...(draft.vmName ? { vmName: draft.vmName } : {}),
     ...(draft.command ? { command: draft.command } : {}),
+    ...(draft.network === undefined ? {} : { network: draft.network }),
+    ...(draft.ports.length > 0 ? { ports: draft.ports } : {}),
     ...(draft.volumes.length > 0 ? { volumes: draft.volumes } : {}),
     ...(draft.env.size > 0 ? { env: Object.fromEntries(draft.env) } : {}),
     ...(draft.envFiles.length > 0 ? { envFiles: draft.envFiles } : {}),

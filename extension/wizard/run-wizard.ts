@@ -14,6 +14,8 @@ import { configurationOf, type Draft, emptyDraft } from "./draft.ts";
 import { envStep } from "./env-step.ts";
 import { imageStep } from "./image-step.ts";
 import { nameStep } from "./name-step.ts";
+import { networkStep } from "./network-step.ts";
+import { portsStep } from "./ports-step.ts";
 import { askText, type PickItem, pickStep, runSteps, type Step, separator } from "./quick-input.ts";
 import { resourcesStep } from "./resources-step.ts";
 import { volumesStep } from "./volumes-step.ts";
@@ -37,7 +39,9 @@ export async function runWizard(services: WizardServices, image?: string): Promi
   const finished = await runSteps(l10n.t("Run a VM"), [
     ...(image === undefined ? [imageStep(draft, services.model, services.pulls)] : []),
     nameStep(draft, services.model),
-    volumesStep(draft),
+    networkStep(draft, services),
+    portsStep(draft, services),
+    volumesStep(draft, services.model),
     envStep(draft, services.connection),
     resourcesStep(draft),
     finishStep(draft, services, (chosen) => {

@@ -1,6 +1,10 @@
 import * as vscode from "vscode";
+import { askVolumeName } from "../commands/create-volume.ts";
+import type { Model } from "../engine/model.ts";
+import { volumeUsers } from "../engine/store.ts";
 import type { RunVolume } from "../run-configurations/run-configuration.ts";
 import { portablePath, resolvePath, suggestTarget } from "../run-configurations/run-plan.ts";
+import { usersText } from "../views/volume-item.ts";
 import { planContext, workspaceFolder } from "../workspace.ts";
 import type { Draft } from "./draft.ts";
 import {
@@ -15,18 +19,31 @@ import {
 
 const { l10n } = vscode;
 
-export function volumesStep(draft: Draft): Step {
+/** Folders of the host, and volumes: existing ones, new ones, anonymous ones. */
+export function volumesStep(draft: Draft, model: Model): Step {
   return (place) =>
     pickStep(place, {
-      placeholder: l10n.t("Share folders with the VM"),
+      placeholder: l10n.t("Folders and volumes in the VM"),
       matchOnDescription: true,
-      items: () => {
+      items: async () => {
+        const snapshot = await model.whenLoaded().catch(() => model.snapshot);
         const context = planContext();
         const folder = workspaceFolder();
         const shared = draft.volumes.map((volume) => volumeItem(draft, volume, place));
         const sharesWorkspace = draft.volumes.some(
-          ({ source = "" }) => resolvePath(source, context) === context.workspaceFolder,
+          ({ type, source = "" }) =>
+            type !== "volume" && resolvePath(source, context) === context.workspaceFolder,
         );
+        const existing = [...snapshot.volumes.values()]
+          .filter(({ anonymous, broken }) => !anonymous && broken === undefined)
+          .map(
+            ({ name }): PickItem => ({
+              label: name,
+              description: usersText(volumeUsers(snapshot, name)),
+              iconPath: new vscode.ThemeIcon("database"),
+              run: () => addVolume(draft, name, place),
+            }),
+          );
         return [
           {
             label: draft.volumes.length === 0 ? l10n.t("Continue without volumes") : l10n.t("Continue"),
@@ -40,7 +57,7 @@ export function volumesStep(draft: Draft): Step {
                 {
                   label: l10n.t("Workspace folder {0}", folder.name),
                   iconPath: new vscode.ThemeIcon("root-folder"),
-                  run: () => addVolume(draft, folder.uri.fsPath, place),
+                  run: () => addFolder(draft, folder.uri.fsPath, place),
                 } satisfies PickItem,
               ]
             : []),
@@ -56,9 +73,25 @@ export function volumesStep(draft: Draft): Step {
                   title: l10n.t("Folder to share with the VM"),
                   ...(folder === undefined ? {} : { defaultUri: folder.uri }),
                 })) ?? [];
-              return chosen === undefined ? undefined : addVolume(draft, chosen.fsPath, place);
+              return chosen === undefined ? undefined : addFolder(draft, chosen.fsPath, place);
             },
           },
+          {
+            label: l10n.t("New Volume…"),
+            description: l10n.t("keeps its data when the VM is removed"),
+            iconPath: new vscode.ThemeIcon("add"),
+            run: async () => {
+              const name = await askVolumeName({ ...place, title: l10n.t("New Volume") }, snapshot);
+              return name === undefined ? undefined : addVolume(draft, name, place);
+            },
+          },
+          {
+            label: l10n.t("Anonymous Volume…"),
+            description: l10n.t("a name is made up"),
+            iconPath: new vscode.ThemeIcon("database"),
+            run: () => addVolume(draft, undefined, place),
+          },
+          ...(existing.length > 0 ? [separator(l10n.t("Volumes of this machine")), ...existing] : []),
         ] satisfies PickItem[];
       },
     });
@@ -81,9 +114,9 @@ function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem
     volume.readOnly = !readOnly;
   };
   return {
-    label: volume.source ?? volume.target,
+    label: volume.source ?? l10n.t("anonymous volume"),
     description: `→ ${volume.target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`,
-    iconPath: new vscode.ThemeIcon(readOnly ? "lock" : "folder"),
+    iconPath: new vscode.ThemeIcon(readOnly ? "lock" : volume.type === "volume" ? "database" : "folder"),
     buttons: [toggle, remove],
     press: (button) => (button === remove ? discard() : switchWriting()),
     run: () =>
@@ -105,12 +138,21 @@ function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem
   };
 }
 
-async function addVolume(draft: Draft, path: string, place: StepPlace): Promise<undefined> {
+async function addFolder(draft: Draft, path: string, place: StepPlace): Promise<undefined> {
   const context = planContext();
   const taken = draft.volumes.map((volume) => volume.target);
   const suggested = suggestTarget(path, taken, path === context.workspaceFolder);
   const target = await askTarget(place, suggested);
   if (target !== undefined) draft.volumes.push({ source: portablePath(path, context), target });
+  return undefined;
+}
+
+/** `name`: undefined for an anonymous one. */
+async function addVolume(draft: Draft, name: string | undefined, place: StepPlace): Promise<undefined> {
+  const taken = draft.volumes.map((volume) => volume.target);
+  const target = await askTarget(place, suggestTarget(name ?? "data", taken, false));
+  if (target === undefined) return undefined;
+  draft.volumes.push({ type: "volume", ...(name === undefined ? {} : { source: name }), target });
   return undefined;
 }
 

@@ -33,13 +33,13 @@ describe("first start", () => {
 
   it("has images to begin with in the wizard", async () => {
     await editor.begin("mocker.run");
-    await editor.waitForStep(/Run a VM.*1\/6/s);
+    await editor.waitForStep(/Run a VM.*1\/8/s);
     for (const image of ["hello", "alpine", "debian"]) {
       await editor.quickInput.locator(".monaco-list-row", { hasText: `Pull ${image}` }).waitFor();
     }
     await editor.shoot("first-image");
     await editor.pick("Pull hello");
-    await editor.waitForStep(/Run a VM.*2\/6/s);
+    await editor.waitForStep(/Run a VM.*2\/8/s);
     await editor.page.keyboard.press("Escape");
     await editor.row("Images", "hello:latest").waitFor();
     await editor.mocker.ok(["rmi", "hello"]);

@@ -31,10 +31,11 @@ describe("as an ordinary user", () => {
 
   it("the wizard brings an image from a file and runs it; the console shows the exit code", async () => {
     await editor.begin("mocker.run");
-    await editor.waitForStep(/1\/6/);
+    await editor.waitForStep(/1\/8/);
     await editor.page.keyboard.type(`docker-archive:${archive}`);
     await editor.pick(/^Pull docker-archive:/);
     await editor.answer("Name of the VM", "mine");
+    await editor.passNetwork();
     await editor.pick("Workspace folder demo");
     await editor.answer("Where the folder appears in the VM", "/data");
     await editor.pick("Continue");

@@ -38,11 +38,12 @@ describe("running a VM", () => {
 
   it("the wizard: image, name, volume, env file, resources, save and run", async () => {
     await editor.begin("mocker.run");
-    await editor.waitForStep(/Run a VM.*1\/6/s);
+    await editor.waitForStep(/Run a VM.*1\/8/s);
     await editor.quickInput.locator(".monaco-list-row", { hasText: "busybox:1.36" }).waitFor();
     await editor.shoot("wizard-1-image");
     await editor.pick("busybox:1.36");
     await editor.answer("Name of the VM", "web");
+    await editor.passNetwork();
     await editor.pick("Workspace folder demo");
     await editor.answer("Where the folder appears in the VM", "/workspaces/demo");
     await editor.quickInput.locator(".monaco-list-row", { hasText: "/workspaces/demo" }).waitFor();
@@ -58,7 +59,7 @@ describe("running a VM", () => {
     await editor.shoot("wizard-4-env");
     await editor.pick("Continue");
     await editor.pick("1 CPU");
-    await editor.waitForStep(/Run a VM.*6\/6/s);
+    await editor.waitForStep(/Run a VM.*8\/8/s);
     await editor.quickInput.locator(".monaco-list-row", { hasText: "Save and Run" }).waitFor();
     await editor.shoot("wizard-6-run");
     await editor.pick("Save and Run");
@@ -198,10 +199,11 @@ describe("running a VM", () => {
       await editor.begin("mocker.run");
       await editor.pick("busybox:1.36");
       await editor.answer("Name of the VM", "");
+      await editor.passNetwork();
       await editor.pick("Continue without volumes");
       await editor.pick("Continue without variables");
       await editor.pick("Default");
-      await editor.waitForStep(/6\/6/);
+      await editor.waitForStep(/8\/8/);
       await editor.quickInput.locator(".monaco-list-row", { hasText: "Copy as mocker Command" }).waitFor();
       times.push(await clickAndWatch(editor, "Run", true));
       await editor.waitForTerminal(/\/ # ?$/);

@@ -29,6 +29,8 @@ export interface OpenOptions {
   user?: TestUser | undefined;
 }
 
+type ViewName = "Virtual Machines" | "Images" | "Volumes" | "Networks" | "Run Configurations";
+
 const themes = { light: "Default Light Modern", dark: "Default Dark Modern" } as const;
 
 /** Both packages, made once per test run. */
@@ -159,11 +161,11 @@ export class Editor {
     await this.view("Virtual Machines").waitFor();
   }
 
-  view(name: "Virtual Machines" | "Images" | "Run Configurations"): Locator {
+  view(name: ViewName): Locator {
     return this.page.locator(".pane").filter({ has: this.page.locator(".pane-header", { hasText: name }) });
   }
 
-  row(view: "Virtual Machines" | "Images" | "Run Configurations", text: string | RegExp): Locator {
+  row(view: ViewName, text: string | RegExp): Locator {
     return this.view(view).locator(".monaco-list-row", { hasText: text }).first();
   }
 
@@ -254,6 +256,12 @@ export class Editor {
     await this.page.keyboard.press("Enter");
   }
 
+  /** Takes the wizard's steps for network and ports as they are, for an image that exposes none. */
+  async passNetwork(): Promise<void> {
+    await this.pick("bridge");
+    await this.pick("Continue without ports");
+  }
+
   /** The title line of the quick input that shows, with its step count. */
   async waitForStep(title: string | RegExp): Promise<void> {
     await this.quickInput.filter({ hasText: title }).waitFor();
@@ -330,6 +338,13 @@ export class Editor {
       await show?.();
       await this.capture(`${name}-${kind}`);
     }
+  }
+
+  /** Leaves `NAME-contrast.png`, in the dark theme of high contrast. */
+  async shootContrast(name: string): Promise<void> {
+    await this.set("workbench.colorTheme", "Default High Contrast");
+    await this.page.locator(".monaco-workbench.hc-black").waitFor();
+    await this.capture(`${name}-contrast`);
   }
 
   /** One picture of the window as it is. */
