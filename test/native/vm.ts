@@ -147,6 +147,8 @@ export interface VmOptions {
   agentPath?: string;
   /** Boot a VM of the krun runtime with this library instead of a simulated one. */
   libkrunPath?: string;
+  /** Of that VM: paths below its own directory. */
+  shares?: { path: string; readOnly?: boolean }[];
   /** Changes the lower tree before the start. */
   prepare?: (lower: string) => void;
 }
@@ -183,12 +185,17 @@ export class Vm {
     options.prepare?.(this.lower);
     // An ordinary user need not be able to see where the binaries were built.
     let binaries = nativeDir;
+    let { libkrunPath } = options;
     if (options.uid !== undefined) {
       binaries = join(this.dir, "native");
       mkdirSync(binaries);
       for (const name of ["mocker-vmm", "mocker-agent"]) {
         copyFileSync(join(nativeDir, name), join(binaries, name));
         chmodSync(join(binaries, name), 0o755);
+      }
+      if (libkrunPath !== undefined) {
+        copyFileSync(libkrunPath, join(binaries, "libkrun.so.1"));
+        libkrunPath = join(binaries, "libkrun.so.1");
       }
       chownTree(this.dir, options.uid);
     }
@@ -203,13 +210,17 @@ export class Vm {
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
       simulation: { network: options.network ?? "none", paths: [this.dir] },
       krun: {
-        libkrunPath: options.libkrunPath ?? null,
-        kernelPath: options.libkrunPath ?? null,
+        libkrunPath: libkrunPath ?? null,
+        kernelPath: libkrunPath ?? null,
         cpus: 1,
         memoryMiB: 128,
         disks: [],
         diskFiles: [],
-        shares: [],
+        shares: (options.shares ?? []).map(({ path, readOnly = false }, index) => ({
+          tag: `vol${index}`,
+          path: join(this.dir, path),
+          readOnly,
+        })),
         network: "tsi",
         portMap: [],
         consolePath: join(this.stateDir, "console.log"),
