@@ -255,7 +255,9 @@ export const forbiddenAddresses = [
 export const lanAddress = "10.9.9.9";
 export const internetAddress = "198.51.100.7";
 
-/** A host with a network of its own, and what is outside of it: a LAN, the Internet, and metadata services. */
+/**
+ * A host with a network of its own, and what is outside of it: a LAN, the Internet, and metadata services.
+ */
 export class World {
   readonly host = new Place();
   readonly outside = new Place();
