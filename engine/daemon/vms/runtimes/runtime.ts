@@ -12,8 +12,6 @@ export type Availability =
 /** What is to be booted, and what it needs of the host. */
 export interface BootRequest extends Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "network"> {
   mounts: readonly HostMount[];
-  /** How many network cards it will be launched with. */
-  cards?: number;
 }
 
 /** How a VM is to be launched and what its agent is to mount. */
