@@ -4,8 +4,8 @@ declare global {
 }
 
 /**
- * Makes something once for all test files. They are bundled one by one, so that each has variables of its own,
- * but run in one process. Returns the paths that `make` returned.
+ * Makes something once for all test files. They are bundled one by one, so that each has variables of its
+ * own, but run in one process. Returns the paths that `make` returned.
  */
 export function once(key: string, make: () => Promise<string[]>): Promise<string[]> {
   globalThis.mockerTestsMade ??= new Map();
