@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync, readlinkSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
@@ -7,7 +8,7 @@ import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 import { compiled } from "./compiled.ts";
 import { FakeNetwork, type FakeNetworkOptions } from "./fake-network.ts";
-import { type Card, isAlive, until, Vm, type VmOptions } from "./vm.ts";
+import { type Card, isAlive, nativeDir, until, Vm, type VmOptions } from "./vm.ts";
 
 // A simulated VM's network cards, beside networks that are played here.
 
@@ -162,6 +163,37 @@ test("a network whose process ends", async () => {
   assert.equal(await failedStart(card(path, 2)), "network web: its process ended the connection");
 });
 
+/** What the monitor says of a launch spec with these cards, before it does anything. */
+function refusalOf(cards: unknown[]): string {
+  const path = join(tmpDir(), "vmm.json");
+  const directories = { stateDir: "/nowhere", runDir: "/nowhere", agentPath: "/nowhere" };
+  const simulation = { network: "none" };
+  const spec = {
+    version: 1,
+    vmId: "ab".repeat(32),
+    runtime: "simulation",
+    ...directories,
+    simulation,
+    cards,
+  };
+  writeFileSync(path, JSON.stringify(spec));
+  return spawnSync(join(nativeDir, "mocker-vmm"), [path], { encoding: "utf8" }).stderr;
+}
+
+test("a launch spec's cards are checked", () => {
+  const good = card("/cards.sock", 2);
+  assert.match(
+    refusalOf([{ ...good, socketPath: "cards.sock" }]),
+    /cards\[0\]\.socketPath: must be an absolute/,
+  );
+  for (const mac of ["", "02:42:c0:00:02", "02:42:c0:00:02:02:02", "02-42-c0-00-02-02", "02:42:c0:00:02:0g"])
+    assert.match(refusalOf([{ ...good, mac }]), /cards\[0\]\.mac: must be an address such as "02:42:/);
+  assert.match(refusalOf([{ ...good, mac: "03:42:c0:00:02:02" }]), /cards\[0\]\.mac: must not be a group's/);
+  assert.match(refusalOf([good, good]), /cards\[1\]\.mac: is used twice/);
+  const many = Array.from({ length: 9 }, (_, host) => card("/cards.sock", host));
+  assert.match(refusalOf(many), /cards: must be at most 8/);
+});
+
 test("a card that is not there names its interface", async () => {
   const [, path] = await network("web");
   const vm = await Vm.boot({ cards: [card(path, 2)] });
@@ -190,12 +222,16 @@ test("a network that sends what is no frame is cut off", async () => {
   assert.equal(await sh(vm, "cat /sys/class/net/eth0/carrier"), "0\n");
 });
 
-test("a VM that ends gives its cards back", async () => {
-  const [, path] = await network("web");
+test("a VM that ends gives its card back, though a client has not read all yet", async () => {
+  const [web, path] = await network("web");
   const vm = await connected(path, 2);
-  await vm.run(["true"]);
-  await vm.monitorExit;
-  assert.equal(isAlive(vm.runtimeRecord().childPid), false);
+  const slow = vm.attach();
+  slow.socket.pause();
+  await vm.start(["sh", "-c", "yes | head -c 900000"]);
+  await until(() => web.connections === 0);
+  assert.equal(isAlive(vm.runtimeRecord().pid), true);
+  slow.socket.resume();
+  await slow.exit;
 });
 
 test("a krun VM's process has its cards, an empty network and no other socket than unix ones", async () => {
