@@ -8,6 +8,7 @@ import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 import { compiled } from "./compiled.ts";
 import { FakeNetwork, type FakeNetworkOptions } from "./fake-network.ts";
+import { endpointAt, Netd } from "./netd.ts";
 import { type Card, isAlive, nativeDir, until, Vm, type VmOptions } from "./vm.ts";
 
 // A simulated VM's network cards, beside networks that are played here.
@@ -254,4 +255,37 @@ test("a krun VM's process has its cards, an empty network and no other socket th
     interfaces.match(/^ *\S+(?=:)/gm)?.map((name) => name.trim()),
     ["lo"],
   );
+});
+
+test("a krun VM on the host's network says whether abstract unix sockets are in its reach", async () => {
+  const source = join(rootDir(), "test", "native", "fake-libkrun.c");
+  const libkrunPath = await compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
+  const vm = new Vm({ libkrunPath });
+  closing.push(() => vm.dispose());
+  await until(() => /jail: .*\n/.test(vm.vmmLog));
+  const scoped = Number(/Landlock (\d+)/.exec(vm.vmmLog)?.[1] ?? 0) >= 6;
+  assert.equal(/NOT active: .*scope of abstract unix sockets/.test(vm.vmmLog), !scoped, vm.vmmLog);
+});
+
+test("VMs in a network of mocker-netd's know and reach each other", async () => {
+  const netd = new Netd();
+  closing.push(() => netd.stop());
+  const control = await netd.control();
+  const [one, two] = await Promise.all(
+    [2, 3].map(async (last) => {
+      const { endpointId, mac, address, names } = endpointAt(last, [`vm${last}`]);
+      await control.add({ endpointId, mac, address, names });
+      const interfaces = [{ mac, address: `${address}/16`, gateway: "172.18.0.1", mtu }];
+      const cards = [{ socketPath: netd.cardSocket, endpointId, mac }];
+      return await configured(
+        { cards },
+        { interfaces, dns: { servers: ["172.18.0.1"], search: [], options: [] } },
+      );
+    }),
+  );
+  assert.ok(one && two);
+  const pinged = two.run(["sh", "-c", "cat"]);
+  assert.match(await sh(one, "ping -c 1 -s 60000 vm3"), /PING vm3 \(172\.18\.0\.3\)[\s\S]* 0% packet loss/);
+  await two.request("stop", { signal: 9, graceMs: 0 });
+  await pinged;
 });
