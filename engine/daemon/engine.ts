@@ -12,6 +12,9 @@ import { Idle } from "./idle.ts";
 import { ImageStore } from "./images/image-store.ts";
 import { RegistryService } from "./images/registry/registry-service.ts";
 import type { Log } from "./log.ts";
+import { NativeNetdLauncher } from "./networks/native-netd-launcher.ts";
+import { defaultHostAddress } from "./networks/network-settings.ts";
+import { Networks } from "./networks/networks.ts";
 import { Copies } from "./system/copies.ts";
 import { SystemService } from "./system/system-service.ts";
 import { NativeLauncher } from "./vms/machine/native-launcher.ts";
@@ -20,6 +23,8 @@ import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
 import { Runtimes } from "./vms/runtimes/runtimes.ts";
 import { SimulationRuntime } from "./vms/runtimes/simulation/simulation-runtime.ts";
 import { VmManager } from "./vms/vm-manager.ts";
+import { VolumeDir } from "./volumes/volume-dir.ts";
+import { VolumeService } from "./volumes/volume-service.ts";
 
 const defaultIdleSeconds = 120;
 const socketCheckMs = 2000;
@@ -38,7 +43,9 @@ export class Engine {
   readonly version: string;
   readonly #log: Log;
   readonly #images: ImageStore;
+  readonly #networks: Networks;
   readonly #vms: VmManager;
+  readonly #volumes: VolumeService;
   readonly #server: Server;
   readonly #idle: Idle;
   readonly #exit: () => void;
@@ -58,17 +65,37 @@ export class Engine {
       usersOf: (imageId) => vms.usersOf(imageId),
     });
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images));
+    const events = new EventLog();
+    const networks = new Networks({
+      dir: join(dataDir(), "networks"),
+      runDir: runDir(),
+      launcher: new NativeNetdLauncher(),
+      events,
+      log,
+      users: () => vms.networkUsers(),
+      defaultHostAddress: () => defaultHostAddress(registry.configDir),
+    });
+    const volumes = new VolumeService({
+      dir: new VolumeDir(join(dataDir(), "volumes"), native.removeTree),
+      events,
+      log,
+      usersOf: (name) => vms.usersOfVolume(name),
+    });
     const vms = new VmManager({
       launcher: new NativeLauncher(),
-      events: new EventLog(),
+      networks,
+      events,
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images,
+      volumes,
       runtimes,
       runDir: runDir(),
       log,
     });
     this.#images = images;
+    this.#networks = networks;
     this.#vms = vms;
+    this.#volumes = volumes;
     this.#idle = new Idle({
       ms: Number(process.env.MOCKER_IDLE_SECONDS ?? defaultIdleSeconds) * 1000,
       isBusy: () => vms.counts().running > 0,
@@ -79,8 +106,10 @@ export class Engine {
       engine: this,
       images,
       registry: new RegistryService(registry),
+      networks,
       vms,
-      system: new SystemService({ version, images, vms, runtimes }),
+      volumes,
+      system: new SystemService({ version, images, vms, volumes, runtimes }),
       copies: new Copies(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),
@@ -101,7 +130,10 @@ export class Engine {
     const lock = native.tryLock(join(dataDir(), "engine.lock"));
     if (!lock) return false;
     await this.#images.recover();
+    await this.#networks.recover();
+    await this.#volumes.recover();
     await this.#vms.recover();
+    await this.#volumes.removeOrphans((id) => this.#vms.has(id));
     this.#vms.onDidChange(() => this.#idle.check());
     await this.#server.listen();
     this.#log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });

@@ -8,3 +8,4 @@ export * from "./registry.ts";
 export * from "./stream.ts";
 export * from "./system.ts";
 export * from "./vm.ts";
+export * from "./volume.ts";

@@ -3,6 +3,7 @@ import type { ErrorData } from "./errors.ts";
 import type { ImageSummary } from "./image.ts";
 import type { SystemCheckParams } from "./params/system.ts";
 import type { VmSummary } from "./vm.ts";
+import type { VolumeSummary } from "./volume.ts";
 
 export type * from "./params/system.ts";
 
@@ -21,6 +22,12 @@ export interface VmUsage {
   diskBytes: number;
 }
 
+export interface VolumeUsage {
+  volume: VolumeSummary;
+  /** Blocks on the disk; without what is in a directory of the host that only has a name. */
+  diskBytes: number;
+}
+
 export interface SystemUsage {
   images: {
     items: ImageUsage[];
@@ -30,6 +37,7 @@ export interface SystemUsage {
     reclaimableBytes: number;
   };
   vms: VmUsage[];
+  volumes: VolumeUsage[];
 }
 
 export const systemUsage = new RequestType0<SystemUsage, ErrorData>("system/usage");

@@ -5,6 +5,7 @@ import { Editor } from "./harness/editor.ts";
 import { enginesOf } from "./harness/engines.ts";
 import { note } from "./harness/figures.ts";
 import { pictureFailures } from "./harness/picture-failures.ts";
+import { imageTests } from "./images.ts";
 
 describe("first start", () => {
   let editor: Editor;
@@ -81,6 +82,8 @@ describe("first start", () => {
     note("activation", time ?? "");
     assert.match(time ?? "", /\d+ms/);
   });
+
+  describe("images", () => imageTests(() => editor));
 });
 
 describe("an untrusted workspace", () => {

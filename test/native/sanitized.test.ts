@@ -48,6 +48,7 @@ describe("the monitor's parts under the sanitizers", () => {
       (name) => `common/${name}.cc`,
     );
     const parts = [
+      "os/linux/child/id-mapping",
       "os/linux/jail/jail",
       "os/linux/jail/landlock",
       "os/linux/jail/syscall-filter",

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
+  chmodSync,
+  chownSync,
   existsSync,
+  lchownSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -162,4 +167,113 @@ test("errors name the target", async () => {
     withMounts((dir) => [bind(join(dir, "vol"), "/..")]),
     { message: "mounts: target: must not be /" },
   );
+});
+
+/** Everything in a directory of the guest, with what can be told of it. */
+const listing = `find . -exec stat -c '%n %F %a %u %g %h %s %Y' {} + | sed 's/^\\(. directory.* \\)[0-9]* /\\1/' | sort`;
+
+function sampleTree(lower: string): void {
+  const top = join(lower, "data");
+  mkdirSync(join(top, "inner/deep"), { recursive: true });
+  writeFileSync(join(top, "inner/file"), "x".repeat(3_000_000));
+  writeFileSync(join(top, "inner/private"), "secret\n", { mode: 0o600 });
+  writeFileSync(join(top, "program"), "#!/bin/sh\n");
+  writeFileSync(join(top, "readonly"), "r\n", { mode: 0o400 });
+  linkSync(join(top, "inner/file"), join(top, "again"));
+  symlinkSync("/nowhere", join(top, "link"));
+  execFileSync("mkfifo", [join(top, "fifo")]);
+  execFileSync("setfattr", ["-n", "user.mocker", "-v", "value", join(top, "inner/private")]);
+  chownSync(join(top, "inner/private"), 999, 998);
+  chownSync(join(top, "program"), 7, 7);
+  chmodSync(join(top, "program"), 0o4755);
+  lchownSync(join(top, "link"), 12, 13);
+  chownSync(top, 999, 999);
+  chmodSync(top, 0o2750);
+  for (const path of ["inner/deep", "inner", "program", "."]) utimesSync(join(top, path), 1e9, 1e9 + 1);
+}
+
+test("a new volume gets everything that the image has at its place", async () => {
+  const box = await withMounts(
+    (dir) => [{ ...bind(join(dir, "new"), "/data"), fill: true }],
+    (lower) => {
+      sampleTree(lower);
+      mkdirSync(join(lower, "../new"));
+    },
+  );
+  const seen = await box.run(["sh", "-c", `cd /data && ${listing}`]);
+  const image = execFileSync("sh", ["-c", `cd "$1" && ${listing}`, "sh", join(box.dir, "lower/data")]);
+  assert.equal(seen.stdout, image.toString());
+  assert.match(seen.stdout, /^\.\/again regular file .* 2 3000000 /m);
+  const attribute = ["--only-values", "-n", "user.mocker", join(box.dir, "new/inner/private")];
+  assert.equal(execFileSync("getfattr", attribute).toString(), "value");
+});
+
+test("a volume that has something is left as it is, also where the image has nothing", async () => {
+  const box = await withMounts(
+    (dir) => [
+      { ...bind(join(dir, "vol"), "/data"), fill: true },
+      { ...bind(join(dir, "new"), "/made"), fill: true },
+    ],
+    (lower) => {
+      sampleTree(lower);
+      mkdirSync(join(lower, "../new"));
+    },
+  );
+  assert.equal((await box.run(["sh", "-c", "ls /data /made"])).stdout, "/data:\nf\nsub\n\n/made:\n");
+});
+
+test("what a fill left that was cut off is removed first; read-only is so afterwards", async () => {
+  const box = await withMounts(
+    (dir) => [{ ...bind(join(dir, "new"), "/data", true), fill: true, clear: true }],
+    (lower) => {
+      sampleTree(lower);
+      mkdirSync(join(lower, "../new/inner/left/over"), { recursive: true });
+      writeFileSync(join(lower, "../new/inner/file"), "a part");
+    },
+  );
+  const { stdout } = await box.run([
+    "sh",
+    "-c",
+    "cd /data; ls . inner; wc -c <again; touch x 2>/dev/null || echo ro",
+  ]);
+  assert.equal(
+    stdout,
+    ".:\nagain\nfifo\ninner\nlink\nprogram\nreadonly\n\ninner:\ndeep\nfile\nprivate\n3000000\nro\n",
+  );
+});
+
+test("a part of a volume, which no link leads out of", async () => {
+  const box = await withMounts((dir) => {
+    mkdirSync(join(dir, "vol/sub/part"));
+    writeFileSync(join(dir, "vol/sub/part/p"), "part\n");
+    symlinkSync("/sub", join(dir, "vol/inside"));
+    return [
+      { ...bind(join(dir, "vol"), "/a"), subpath: "sub/part" },
+      { ...bind(join(dir, "vol"), "/b", true), subpath: "inside/part" },
+      { ...bind(join(dir, "vol"), "/c"), subpath: "f" },
+    ];
+  });
+  const { stdout } = await box.run(["sh", "-c", "cat /a/p /b/p /c; touch /b/x 2>/dev/null || echo ro"]);
+  assert.equal(stdout, "part\npart\nin the volume\nro\n");
+  await box.dispose();
+  for (const [target, subpath] of [
+    ["/etc", "out"],
+    ["/data", "nothing"],
+  ] as const) {
+    await assert.rejects(
+      withMounts((dir) => {
+        symlinkSync("../../../../../../etc", join(dir, "vol/out"));
+        return [{ ...bind(join(dir, "vol"), target), subpath }];
+      }),
+      { message: `mounting ${target}: ${subpath}: no such file or directory` },
+    );
+    await vm?.dispose();
+  }
+});
+
+test("a tmpfs with words of mount(8)", async () => {
+  const options = ["size=1m", "mode=1750", "uid=5", "exec", "suid", "noatime"];
+  const box = await withMounts(() => [{ kind: "tmpfs", target: "/scratch", options }]);
+  const { stdout } = await box.run(["sh", "-c", "stat -c '%a %u' /scratch; grep ' /scratch ' /proc/mounts"]);
+  assert.match(stdout, /^1750 5\ntmpfs \/scratch tmpfs rw,nodev,.*size=1024k,mode=1750,uid=5/);
 });

@@ -5,6 +5,7 @@ import { dataDir } from "../../common/paths.ts";
 import type { DoctorCheck, DoctorReport } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
+import { missingSubordinateIds } from "../vms/runtimes/subordinate-ids.ts";
 
 const lowSpaceMiB = 2048;
 /** What VMs of ours ask of libkrun; other features that it can be built with are nobody's loss. */
@@ -12,9 +13,15 @@ const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "net
 
 /** Tests each thing that a microVM needs here, and says what to do about what is missing. */
 export function runDoctor(): DoctorReport {
-  const checks = [kvm(), libkrun(), tsiUploads(), guestKernel(), userNamespaces(), diskSpace()].filter(
-    (check) => check !== undefined,
-  );
+  const checks = [
+    kvm(),
+    libkrun(),
+    tsiUploads(),
+    guestKernel(),
+    userNamespaces(),
+    subordinateIds(),
+    diskSpace(),
+  ].filter((check) => check !== undefined);
   const broken = checks.find((check) => check.status === "failed");
   return {
     checks,
@@ -90,6 +97,21 @@ function userNamespaces(): DoctorCheck {
     };
   }
   return { name: "namespaces", status: "ok", detail: "user namespaces are allowed" };
+}
+
+/** Without them a program that runs as another user than root cannot own files on a volume. */
+function subordinateIds(): DoctorCheck | undefined {
+  if (process.getuid?.() === 0) return undefined;
+  const missing = missingSubordinateIds();
+  if (missing === undefined) {
+    return { name: "volume owners", status: "ok", detail: "a guest's users own their files on volumes" };
+  }
+  return {
+    name: "volume owners",
+    status: "warning",
+    detail: `volumes belong to one user only, so that most databases cannot use them: ${missing}`,
+    hint: "As root: install newuidmap (package uidmap), then: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 YOU",
+  };
 }
 
 function diskSpace(): DoctorCheck {

@@ -8,6 +8,7 @@ import type { CheckOptions, ImageStore } from "../images/image-store.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import type { Runtimes } from "../vms/runtimes/runtimes.ts";
 import type { VmManager } from "../vms/vm-manager.ts";
+import type { VolumeService } from "../volumes/volume-service.ts";
 import { runDoctor } from "./doctor.ts";
 
 interface SystemParts {
@@ -15,6 +16,7 @@ interface SystemParts {
   version: string;
   images: ImageStore;
   vms: VmManager;
+  volumes: VolumeService;
   runtimes: Runtimes;
 }
 
@@ -23,13 +25,15 @@ export class SystemService {
   readonly #version: string;
   readonly #images: ImageStore;
   readonly #vms: VmManager;
+  readonly #volumes: VolumeService;
   readonly #runtimes: Runtimes;
   readonly #startedMs = Date.now();
 
-  constructor({ version, images, vms, runtimes }: SystemParts) {
+  constructor({ version, images, vms, volumes, runtimes }: SystemParts) {
     this.#version = version;
     this.#images = images;
     this.#vms = vms;
+    this.#volumes = volumes;
     this.#runtimes = runtimes;
   }
 
@@ -65,12 +69,16 @@ export class SystemService {
     return runDoctor();
   }
 
-  /** What images and VMs take of the disk. */
+  /** What images, VMs and volumes take of the disk. */
   async usage(): Promise<SystemUsage> {
     const all = await this.#vms.list({ all: true });
     const usages = [];
     for (const vm of all) usages.push({ vm, diskBytes: await diskBytes(this.#vms.find(vm.id).files.dir) });
-    return { images: await this.#images.usage(), vms: usages };
+    const volumes = [];
+    for (const volume of this.#volumes.list()) {
+      volumes.push({ volume, diskBytes: await this.#volumes.diskBytesOf(volume.name) });
+    }
+    return { images: await this.#images.usage(), vms: usages, volumes };
   }
 
   /** Proves the image store, and that every VM has its image in it. */

@@ -7,7 +7,9 @@ import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
 
 import type {
-  PortBinding,
+  Network,
+  NetworkConnectParams,
+  NetworkDisconnectParams,
   VmAttachParams,
   VmChange,
   VmCreateParams,
@@ -16,6 +18,7 @@ import type {
   VmExecParams,
   VmListParams,
   VmLogsParams,
+  VmRemoveParams,
   VmStartParams,
   VmStopParams,
   VmSummary,
@@ -24,6 +27,9 @@ import type {
 } from "../../protocol/vm.ts";
 import type { EngineEvent, EventLog } from "../events/event-log.ts";
 import type { Log } from "../log.ts";
+import { attachmentsOf } from "../networks/attachments.ts";
+import type { Member } from "../networks/endpoint.ts";
+import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { ExecTable } from "./exec-table.ts";
 import { HelperMachine } from "./helper-machine.ts";
@@ -33,14 +39,17 @@ import type { CopyPath } from "./machine/copy-path.ts";
 import { Exec } from "./machine/exec.ts";
 import type { Launcher } from "./machine/launcher.ts";
 import type { MachinePlace, MachineStats } from "./machine/machine.ts";
-import { checkMounts } from "./mounts.ts";
+import { checkMounts, completeMounts } from "./mounts.ts";
+import { isVolume, type VmVolumes } from "./open-mounts.ts";
 import type { StateDir } from "./records/state-dir.ts";
 import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { BootRequest } from "./runtimes/runtime.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
+import { missingSubordinateIds } from "./runtimes/subordinate-ids.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
+import { alreadyConnected, chooseNetwork, portsOf, withNetwork, withoutNetwork } from "./vm-network.ts";
 import { VmTable } from "./vm-table.ts";
 
 const maxReplayBytes = 64 * 1024;
@@ -52,8 +61,10 @@ interface Images {
 export interface VmManagerOptions {
   state: StateDir;
   images: Images;
+  volumes: VmVolumes;
   runtimes: Runtimes;
   launcher: Launcher;
+  networks: Networks;
   /** Gets what happens to VMs and execs. */
   events: EventLog;
   /** For the sockets of VMs that run: its path is short. */
@@ -68,6 +79,8 @@ export interface VmManagerOptions {
  */
 export class VmManager implements VmHost {
   readonly log: Log;
+  readonly networks: Networks;
+  readonly volumes: VmVolumes;
   readonly #state: StateDir;
   readonly #images: Images;
   readonly #runtimes: Runtimes;
@@ -81,6 +94,8 @@ export class VmManager implements VmHost {
 
   constructor(options: VmManagerOptions) {
     this.log = options.log;
+    this.networks = options.networks;
+    this.volumes = options.volumes;
     this.#state = options.state;
     this.#images = options.images;
     this.#runtimes = options.runtimes;
@@ -133,35 +148,43 @@ export class VmManager implements VmHost {
 
   async create(params: VmCreateParams): Promise<VmCreateResult> {
     // Before the image is asked for: a client would pull it first, and then hear of the mount.
-    const { mounts, warnings } = checkMounts(params.mounts ?? []);
-    refusePorts(params.ports ?? []);
+    checkMounts(params.mounts ?? []);
+    const { network, ports, warnings } = await chooseNetwork(params, this.networks);
     const name = this.#vms.reserveName(params.name);
     try {
       const image = await this.#images.get(params.image);
       const choice = this.#runtimes.choose(params.runtime ?? "auto");
+      const { mounts = [], volumesFrom = [] } = params;
       const config = makeVmConfig(params, {
         image,
         name,
         runtime: choice.runtime.name,
-        mounts,
+        mounts: completeMounts(
+          { mounts, volumesFrom, imageVolumes: image.config.volumes },
+          (from) => this.find(from).config.mounts,
+        ),
+        network,
+        ports,
         now: new Date(),
       });
-      // Its image must not be removed before the VM is known.
+      // Its image and its volumes must not be removed before the VM is known.
       this.#making.add(config);
-      let vm: Vm;
+      let vm: Vm | undefined;
       try {
+        this.#ensureVolumes(config);
         const files = await this.#state.create(config);
         vm = new Vm(config, files, choice.runtime, this);
         this.#vms.add(vm);
       } finally {
         this.#making.delete(config);
+        if (!vm) await this.volumes.removeUnused(anonymousVolumes(config));
       }
       this.#publish(vm, "create");
       return {
         id: config.id,
         name,
         runtime: choice.runtime.name,
-        warnings: [...warnings, ...simulationWarning(choice.simulationReason)],
+        warnings: [...warnings, ...ownershipWarning(config), ...simulationWarning(choice.simulationReason)],
       };
     } finally {
       this.#vms.releaseName(name);
@@ -193,7 +216,7 @@ export class VmManager implements VmHost {
   }
 
   /** @throws VM_RUNNING without `force` for a VM that runs or is being started */
-  async remove({ vm: name, force }: { vm: string; force?: boolean | undefined }): Promise<{ id: string }> {
+  async remove({ vm: name, force, volumes = false }: VmRemoveParams): Promise<{ id: string }> {
     const vm = this.find(name);
     if (vm.busy && !force && !vm.removing) {
       throw new MockerError(
@@ -202,12 +225,70 @@ export class VmManager implements VmHost {
           "stop the container before removing or force remove",
       );
     }
-    await vm.remove(() => this.#erase(vm));
+    await vm.remove(() => this.#erase(vm, volumes));
     return { id: vm.id };
   }
 
   inspect({ vm }: { vm: string }): VmDetails {
-    return this.find(vm).details();
+    const details = this.find(vm).details();
+    const endpoints = details.endpoints.map((endpoint) => ({
+      ...endpoint,
+      networkId: endpoint.networkId || this.networks.idOf(endpoint.network),
+    }));
+    return { ...details, endpoints };
+  }
+
+  /**
+   * Connects a VM to a network: from its next start on, or, where it has a card for it, at once.
+   * @throws VM_RUNNING for one that would need another card; what {@link Networks.choose} throws
+   */
+  async connect({ vm: name, ...attachment }: NetworkConnectParams): Promise<void> {
+    const vm = this.find(name);
+    const network = await this.networks.resolve(attachment.network);
+    network.check(attachment);
+    const isThere = attachmentsOf(vm.config.network).some((one) => one.network === network.name);
+    if (!vm.busy) {
+      if (isThere) throw alreadyConnected(vm, network.name);
+      await vm.changeNetwork((config) =>
+        withNetwork(config.network, { ...attachment, network: network.name }),
+      );
+      return;
+    }
+    const endpoint = vm.details().endpoints.find((one) => one.network === network.name);
+    if (endpoint && endpoint.problem === undefined) throw alreadyConnected(vm, network.name);
+    if (await vm.setUp(network, true)) return;
+    throw new MockerError(
+      "VM_RUNNING",
+      `cannot connect container ${vm.config.name} to network ${network.name}: a running VM gets no new network card`,
+      { hint: `Stop it, connect it, and start it again: mocker stop ${vm.config.name}` },
+    );
+  }
+
+  /**
+   * Disconnects a VM from a network; one that runs keeps a card that is unplugged until it ends, and is
+   * connected again at its next start.
+   * @throws INVALID_ARGUMENT in Docker's words when it is not connected
+   */
+  async disconnect({ vm: name, network: wanted, force }: NetworkDisconnectParams): Promise<void> {
+    const vm = this.find(name);
+    const attached = attachmentsOf(vm.config.network).map((one) => one.network);
+    // A network that is gone is still in the configurations of VMs, by its name.
+    const network = force && attached.includes(wanted) ? undefined : await this.networks.resolve(wanted);
+    const known = network?.name ?? wanted;
+    if (!attached.includes(known)) {
+      throw new MockerError("INVALID_ARGUMENT", `container ${vm.id} is not connected to network ${known}`);
+    }
+    if (!vm.busy) {
+      await vm.changeNetwork((config) => withoutNetwork(config.network, known));
+      return;
+    }
+    await vm.setUp(network ?? (await this.networks.resolve(known)), false);
+  }
+
+  /** What the VMs there are were made for. */
+  networkUsers(): { vm: Member; network: Network }[] {
+    const made = this.#vms.all().map(({ config }) => config);
+    return [...made, ...this.#making].map(({ id, name, network }) => ({ vm: { id, name }, network }));
   }
 
   async wait(params: VmWaitParams): Promise<VmWaitResult> {
@@ -236,6 +317,8 @@ export class VmManager implements VmHost {
       all,
       imageId: async (reference) => (await this.#images.get(reference).catch(() => undefined))?.id,
       find: (vm) => this.find(vm).summary(),
+      portsOf: ({ id }) => portsOf(this.find(id).config),
+      networkId: (name) => this.networks.idOf(name),
     });
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
   }
@@ -340,6 +423,10 @@ export class VmManager implements VmHost {
     return this.#vms.find(nameOrId);
   }
 
+  has(id: string): boolean {
+    return this.#vms.all().some((vm) => vm.id === id);
+  }
+
   /** `running`: also those that boot. */
   counts(): { total: number; running: number } {
     const vms = this.#vms.all();
@@ -353,6 +440,13 @@ export class VmManager implements VmHost {
     return [...made, ...making]
       .filter(({ config }) => config.imageId === imageId)
       .map(({ config, running }) => ({ id: config.id, name: config.name, running }));
+  }
+
+  /** IDs of the VMs that have a volume, or are being made with it. */
+  usersOfVolume(name: string): string[] {
+    return [...this.#vms.all().map(({ config }) => config), ...this.#making]
+      .filter(({ mounts }) => mounts.some((mount) => isVolume(mount) && mount.name === name))
+      .map(({ id }) => id);
   }
 
   /**
@@ -387,7 +481,16 @@ export class VmManager implements VmHost {
     });
   }
 
-  async #erase(vm: Vm): Promise<void> {
+  /** In one turn of the event loop: a volume that is there is not removed before the VM has it. */
+  #ensureVolumes({ id, autoRemove, mounts }: VmConfig): void {
+    for (const { name, anonymous, driver, options, labels } of mounts.filter(isVolume)) {
+      const removedWith = autoRemove && anonymous ? id : undefined;
+      this.volumes.ensure({ name, anonymous, driver, options, labels, removedWith });
+    }
+  }
+
+  /** With its anonymous volumes if it has `--rm`, or if that is asked for. */
+  async #erase(vm: Vm, volumes = vm.config.autoRemove): Promise<void> {
     try {
       await this.#state.remove(vm.id, !vm.config.autoRemove);
     } catch (error) {
@@ -398,6 +501,7 @@ export class VmManager implements VmHost {
     this.#vms.delete(vm);
     this.#execs.removeOf(vm.id);
     this.#publish(vm, "destroy");
+    if (volumes || vm.config.autoRemove) await this.volumes.removeUnused(anonymousVolumes(vm.config));
   }
 
   /** Resolves when one of these actions is next published of the VM. */
@@ -444,9 +548,17 @@ function attached(stream: Socket): Attachment {
   return attachment;
 }
 
-function refusePorts(ports: readonly PortBinding[]): void {
-  if (ports.length === 0) return;
-  throw new MockerError("FEATURE_UNAVAILABLE", "ports cannot be published yet");
+function anonymousVolumes({ mounts }: VmConfig): string[] {
+  return mounts.flatMap((mount) => (isVolume(mount) && mount.anonymous ? [mount.name] : []));
+}
+
+/** What a database on a volume runs into otherwise says nothing of the reason. */
+function ownershipWarning({ mounts }: VmConfig): string[] {
+  const missing = mounts.some(isVolume) ? missingSubordinateIds() : undefined;
+  if (missing === undefined) return [];
+  return [
+    `volumes belong to one user only, programs that run as others cannot write them: ${missing} (see: mocker doctor)`,
+  ];
 }
 
 function simulationWarning(reason: string | undefined): string[] {

@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Mount } from "./mount.ts";
-import { Network, PortBinding } from "./network.ts";
+import { Dns, Network, PortBinding } from "./network.ts";
 import { filters, finiteNumber, labels, strings } from "./schema.ts";
 
 /** What `vm/create` takes. Absent members come from the image, then from defaults. */
@@ -23,10 +23,21 @@ export const VmCreateParams = v.object({
   /** Remove the VM when it exits (`--rm`), by the engine, also when the client is gone. */
   autoRemove: v.exactOptional(v.boolean()),
   mounts: v.exactOptional(v.array(Mount)),
+  /** `VM[:ro|rw]`: whose volumes and bind mounts it gets, too. */
+  volumesFrom: v.exactOptional(strings),
   cpus: v.exactOptional(finiteNumber),
   memoryMiB: v.exactOptional(finiteNumber),
   runtime: v.exactOptional(v.picklist(["auto", "krun", "simulation"])),
+  /** Default: the network `bridge`. */
   network: v.exactOptional(Network),
+  domainname: v.exactOptional(v.string()),
+  dns: v.exactOptional(Dns),
+  /** `NAME:ADDRESS` or `NAME=ADDRESS`; the address may be `host-gateway`. */
+  extraHosts: v.exactOptional(strings),
+  /** `80/tcp`, beside the image's. */
+  exposedPorts: v.exactOptional(strings),
+  /** Publishes every exposed port. */
+  publishAll: v.exactOptional(v.boolean()),
   ports: v.exactOptional(v.array(PortBinding)),
   labels: v.exactOptional(labels),
   stopSignal: v.exactOptional(v.string()),
@@ -63,7 +74,12 @@ export const VmKillParams = v.object({
 });
 export type VmKillParams = v.InferOutput<typeof VmKillParams>;
 
-export const VmRemoveParams = v.object({ vm: v.string(), force: v.exactOptional(v.boolean()) });
+export const VmRemoveParams = v.object({
+  vm: v.string(),
+  force: v.exactOptional(v.boolean()),
+  /** Its anonymous volumes, too, unless another VM has them. */
+  volumes: v.exactOptional(v.boolean()),
+});
 export type VmRemoveParams = v.InferOutput<typeof VmRemoveParams>;
 
 export const VmListParams = v.object({
@@ -71,7 +87,10 @@ export const VmListParams = v.object({
   all: v.exactOptional(v.boolean()),
   /** Newest n, whatever their state. */
   last: v.exactOptional(finiteNumber),
-  /** Docker's filters: id, name, status, ancestor, label, exited, before, since, and ours: runtime. */
+  /**
+   * Docker's filters: id, name, status, ancestor, label, exited, before, since, network, publish, expose,
+   * volume, and ours: runtime.
+   */
   filters: v.exactOptional(filters),
 });
 export type VmListParams = v.InferOutput<typeof VmListParams>;

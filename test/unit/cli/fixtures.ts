@@ -1,4 +1,10 @@
-import type { ImageDetails, ImageSummary, VmDetails, VmSummary } from "../../../engine/protocol/index.ts";
+import type {
+  ImageDetails,
+  ImageSummary,
+  VmDetails,
+  VmSummary,
+  VolumeSummary,
+} from "../../../engine/protocol/index.ts";
 
 export const vmId = "4f2a".repeat(16);
 export const imageId = `sha256:${"c0de".repeat(16)}`;
@@ -16,6 +22,8 @@ export function vmSummary(changes: Partial<VmSummary> = {}): VmSummary {
     runtime: "krun",
     labels: { tier: "web", app: "shop" },
     mounts: [{ type: "bind", source: "/home/user/a/long/path", target: "/data", readOnly: true }],
+    networks: ["bridge"],
+    ports: [],
     ...changes,
   };
 }
@@ -40,15 +48,35 @@ export function vmDetails(
       autoRemove: false,
       cpus: 2,
       memoryMiB: 512,
-      network: { mode: "tsi" },
+      network: { mode: "networks", attachments: [{ network: "bridge" }] },
+      domainname: "",
+      dns: {},
+      extraHosts: [],
+      exposedPorts: [],
+      publishAll: false,
       ports: [],
       stopSignal: "SIGTERM",
       stopTimeoutSeconds: 10,
       ...config,
     },
+    endpoints: [],
     pid: 4711,
     logPath: "/data/state/x/log",
     stateDir: "/data/state/x",
+    ...changes,
+  };
+}
+
+export function volumeSummary(changes: Partial<VolumeSummary> = {}): VolumeSummary {
+  return {
+    name: "data",
+    driver: "local",
+    createdAt: "2026-01-02T03:04:05.678Z",
+    mountpoint: "/d/volumes/data/_data",
+    anonymous: false,
+    labels: {},
+    options: {},
+    users: [],
     ...changes,
   };
 }

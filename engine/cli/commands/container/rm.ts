@@ -15,12 +15,12 @@ export const rm = defineCommand({
   flags,
   async run({ args, flags, io, connect }) {
     const engine = await connect();
-    const { force } = flags;
+    const { force, volumes } = flags;
     // Docker's `rm -f` says that there is no such container, and calls it a success.
     let missing = 0;
     const exitCode = await eachTarget(io, args, async (vm) => {
       try {
-        await engine.request(vmRemove, { vm, force });
+        await engine.request(vmRemove, { vm, force, volumes });
       } catch (error) {
         if (force && error instanceof MockerError && error.code === "VM_NOT_FOUND") missing++;
         throw error;

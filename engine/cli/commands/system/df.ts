@@ -1,6 +1,12 @@
 import { humanSize } from "../../../docker/sizes.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
-import { type ImageUsage, type SystemUsage, systemUsage, type VmUsage } from "../../../protocol/index.ts";
+import {
+  type ImageUsage,
+  type SystemUsage,
+  systemUsage,
+  type VmUsage,
+  type VolumeUsage,
+} from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import { ListFormat, type ListView, listFormatHelp } from "../../output/list-format.ts";
@@ -97,7 +103,7 @@ const vmView: ListView<VmUsage> = {
     CreatedAt: goTime(vm.createdAt),
     ID: shortId(vm.id),
     Image: vm.image,
-    LocalVolumes: "0",
+    LocalVolumes: String(vm.mounts.filter(({ type }) => type === "volume").length),
     Names: vm.name,
     RunningFor: humanAge(vm.createdAt),
     Size: humanSize(diskBytes),
@@ -106,9 +112,32 @@ const vmView: ListView<VmUsage> = {
   }),
 };
 
-function kinds({ images, vms }: SystemUsage): Kind[] {
+const volumeView: ListView<VolumeUsage> = {
+  typeName: "*formatter.volumeContext",
+  defaultTable: "{{.Name}}\t{{.Links}}\t{{.Size}}",
+  headers: { Name: "VOLUME NAME", Links: "LINKS", Size: "SIZE" },
+  row: ({ volume, diskBytes }) => ({
+    Availability: "N/A",
+    Driver: volume.driver,
+    Group: "N/A",
+    Labels: Object.entries(volume.labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .sort()
+      .join(","),
+    Links: String(volume.users.length),
+    Mountpoint: volume.mountpoint,
+    Name: volume.name,
+    Scope: "local",
+    Size: humanSize(diskBytes),
+    Status: "N/A",
+  }),
+};
+
+function kinds({ images, vms, volumes }: SystemUsage): Kind[] {
   const idle = vms.filter(({ vm }) => vm.state !== "running" && vm.state !== "paused");
-  const sum = (usages: VmUsage[]): number => usages.reduce((bytes, { diskBytes }) => bytes + diskBytes, 0);
+  const unused = volumes.filter(({ volume }) => volume.users.length === 0);
+  const sum = (usages: readonly { diskBytes: number }[]): number =>
+    usages.reduce((bytes, { diskBytes }) => bytes + diskBytes, 0);
   return [
     {
       type: "Images",
@@ -126,7 +155,14 @@ function kinds({ images, vms }: SystemUsage): Kind[] {
       reclaimableBytes: sum(idle),
       share: true,
     },
-    { type: "Local Volumes", total: 0, active: 0, sizeBytes: 0, reclaimableBytes: 0, share: false },
+    {
+      type: "Local Volumes",
+      total: volumes.length,
+      active: volumes.length - unused.length,
+      sizeBytes: sum(volumes),
+      reclaimableBytes: sum(unused),
+      share: true,
+    },
     { type: "Build Cache", total: 0, active: 0, sizeBytes: 0, reclaimableBytes: 0, share: false },
   ];
 }
@@ -157,15 +193,19 @@ export const systemDf = defineCommand({
     }
     const images = usage.images.items.flatMap(namesOf);
     if (format === "json") {
-      const rows = { Images: images.map(imageView.row), Containers: usage.vms.map(vmView.row) };
-      io.stdout.write(`${toJson({ ...rows, Volumes: [], BuildCache: [] })}\n`);
+      const rows = {
+        Images: images.map(imageView.row),
+        Containers: usage.vms.map(vmView.row),
+        Volumes: usage.volumes.map(volumeView.row),
+      };
+      io.stdout.write(`${toJson({ ...rows, BuildCache: [] })}\n`);
       return 0;
     }
     io.stdout.write(
       [
         `Images space usage:\n\n${new ListFormat(imageView, undefined).print(images)}`,
         `Containers space usage:\n\n${new ListFormat(vmView, undefined).print(usage.vms)}`,
-        "Local Volumes space usage:\n\nVOLUME NAME   LINKS     SIZE\n",
+        `Local Volumes space usage:\n\n${new ListFormat(volumeView, undefined).print(usage.volumes)}`,
         "Build cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n",
       ].join("\n"),
     );

@@ -1,6 +1,14 @@
 import type { EngineClient } from "../../../client/engine-client.ts";
-import { imageObject, vmObject } from "../../../docker/inspect-object.ts";
-import { imageInspect, MockerError, systemUsage, vmInspect } from "../../../protocol/index.ts";
+import { networkObject } from "../../../docker/inspect-network.ts";
+import { imageObject, vmObject, volumeObject } from "../../../docker/inspect-object.ts";
+import {
+  imageInspect,
+  MockerError,
+  networkInspect,
+  systemUsage,
+  vmInspect,
+  volumeInspect,
+} from "../../../protocol/index.ts";
 import { type CommandContext, CommandFailure, defineCommand } from "../../command.ts";
 import { describeError } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -12,7 +20,10 @@ const formatFlag = stringFlag("f", objectFormatHelp);
 const flags = {
   format: formatFlag,
   size: booleanFlag("s", "Display total file sizes if the type is container"),
-  type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image)"),
+  type: stringFlag(
+    undefined,
+    "Only inspect objects of the given type (container, vm, image, network, volume)",
+  ),
 } as const;
 
 type Inspector = (engine: EngineClient, name: string) => Promise<object>;
@@ -33,28 +44,43 @@ const inspectImage = async (engine: EngineClient, name: string, platform?: strin
     await engine.request(imageInspect, { image: name, ...(platform === undefined ? {} : { platform }) }),
   );
 
-/** `--size` is of VMs: of an image nothing is left out without it. */
-function inspectors(size: boolean, io: Io): Readonly<Record<"container" | "vm" | "image", Inspector>> {
+const inspectNetwork: Inspector = async (engine, network) =>
+  networkObject(await engine.request(networkInspect, { network }));
+
+const inspectVolume: Inspector = async (engine, name) =>
+  volumeObject(await engine.request(volumeInspect, { name }));
+
+/** `--size` is of VMs: of the others nothing is left out without it. */
+function inspectors(
+  size: boolean,
+  io: Io,
+): Readonly<Record<"container" | "vm" | "image" | "network" | "volume", Inspector>> {
   const vm = size ? inspectSizedVm : inspectVm;
   const image: Inspector = async (engine, name) => {
     const found = await inspectImage(engine, name);
     if (size) io.stderr.write("WARNING: --size ignored for image\n");
     return found;
   };
-  return { container: vm, vm, image };
+  return { container: vm, vm, image, network: inspectNetwork, volume: inspectVolume };
 }
 
 function isNotFound(error: unknown): boolean {
   return (
     error instanceof MockerError &&
-    (error.code === "VM_NOT_FOUND" || error.code === "IMAGE_NOT_FOUND" || error.code === "INVALID_REFERENCE")
+    [
+      "VM_NOT_FOUND",
+      "IMAGE_NOT_FOUND",
+      "INVALID_REFERENCE",
+      "NETWORK_NOT_FOUND",
+      "VOLUME_NOT_FOUND",
+    ].includes(error.code)
   );
 }
 
-/** A VM or else an image of that name. */
-function inspectAny({ vm, image }: ReturnType<typeof inspectors>): Inspector {
+/** A VM, else an image, a network or a volume of that name: in Docker's order. */
+function inspectAny({ vm, image, network, volume }: ReturnType<typeof inspectors>): Inspector {
   return async (engine, name) => {
-    for (const inspector of [vm, image]) {
+    for (const inspector of [vm, image, network, volume]) {
       try {
         return await inspector(engine, name);
       } catch (error) {
@@ -66,7 +92,7 @@ function inspectAny({ vm, image }: ReturnType<typeof inspectors>): Inspector {
 }
 
 /** Prints what is found, then the errors about the rest. */
-async function inspectAll(
+export async function inspectAll(
   context: Pick<CommandContext<Record<string, never>>, "args" | "io" | "connect">,
   format: ObjectFormat,
   inspector: Inspector,
@@ -90,7 +116,7 @@ async function inspectAll(
 }
 
 export const inspect = defineCommand({
-  summary: "Return low-level information on VMs and images",
+  summary: "Return low-level information on VMs, images, networks and volumes",
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
@@ -98,7 +124,9 @@ export const inspect = defineCommand({
     const { type, size } = context.flags;
     const byType = inspectors(size, context.io);
     if (type !== undefined && !Object.hasOwn(byType, type)) {
-      throw new CommandFailure(`unknown type: "${type}": must be one of "container", "image", "vm"`);
+      throw new CommandFailure(
+        `unknown type: "${type}": must be one of "container", "image", "network", "vm", "volume"`,
+      );
     }
     const inspector = type === undefined ? inspectAny(byType) : byType[type as keyof typeof byType];
     return inspectAll(context, new ObjectFormat(context.flags.format), inspector);
@@ -135,4 +163,12 @@ export const imageInspectCommand = defineCommand({
       inspectImage(engine, name, platform || undefined),
     );
   },
+});
+
+export const volumeInspectCommand = defineCommand({
+  summary: "Display detailed information on one or more volumes",
+  usage: "[OPTIONS] VOLUME [VOLUME...]",
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags: { format: formatFlag },
+  run: (context) => inspectAll(context, new ObjectFormat(context.flags.format), inspectVolume),
 });

@@ -6,22 +6,26 @@ import {
   type ImagePruneResult,
   imagePrune,
   MockerError,
+  networkPrune,
   systemUsage,
   type VmSummary,
   vmList,
   vmRemove,
+  volumePrune,
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { filtersOf, pruneFilterFlag } from "../../filters.ts";
-import { booleanFlag } from "../../flags.ts";
+import { booleanFlag, type FlagValues } from "../../flags.ts";
 import { confirm } from "../../terminal/confirm.ts";
 import { listDeleted } from "../image/prune.ts";
+import { listDeletedNetworks } from "../network/prune.ts";
+import { listRemovedVolumes } from "../volume/prune.ts";
 
 const flags = {
   all: booleanFlag("a", "Remove all unused images not just dangling ones"),
   filter: pruneFilterFlag('Provide filter values (e.g. "label=<key>=<value>")'),
   force: booleanFlag("f", "Do not prompt for confirmation"),
-  volumes: booleanFlag(undefined, "Prune anonymous volumes (there are none)"),
+  volumes: booleanFlag(undefined, "Prune anonymous volumes"),
 } as const;
 
 const filterKeys = ["label", "label!", "until"];
@@ -41,24 +45,39 @@ export const systemPrune = defineCommand({
     if (flags.volumes && filters.until !== undefined)
       throw new CommandFailure('ERROR: The "until" filter is not supported with "--volumes"');
     const isWanted = condition(filters);
-    if (!flags.force && !(await confirm(io, warning(flags.all, flags.filter)))) return 0;
+    if (!flags.force && !(await confirm(io, warning(flags)))) return 0;
     const engine = await connect();
     const { removed, bytes } = await removeStopped(engine, isWanted);
     if (removed.length > 0) io.stdout.write(`Deleted Containers:\n${removed.join("\n")}\n\n`);
+    const networks = await engine.request(networkPrune, { filters });
+    listDeletedNetworks(io.stdout, networks.deleted);
+    let reclaimed = bytes;
+    if (flags.volumes) {
+      const volumes = await engine.request(volumePrune, { filters });
+      listRemovedVolumes(io.stdout, volumes);
+      reclaimed += volumes.reclaimedBytes;
+    }
     const result: ImagePruneResult = await engine.request(imagePrune, { all: flags.all, filters });
     listDeleted(io.stdout, result);
-    io.stdout.write(`Total reclaimed space: ${humanSize(result.reclaimedBytes + bytes, 4)}\n`);
+    io.stdout.write(`Total reclaimed space: ${humanSize(result.reclaimedBytes + reclaimed, 4)}\n`);
     return 0;
   },
 });
 
-function warning(all: boolean, filters: readonly string[]): string {
+function warning({ all, volumes, filter: filters }: FlagValues<typeof flags>): string {
   const images = all ? "all images without at least one container associated to them" : "all dangling images";
   const filtered =
     filters.length === 0
       ? []
       : ["", "  Items to be pruned will be filtered with:", ...filters.map((filter) => `  - ${filter}`)];
-  const lines = ["WARNING! This will remove:", "  - all stopped containers", `  - ${images}`, ...filtered];
+  const lines = [
+    "WARNING! This will remove:",
+    "  - all stopped containers",
+    "  - all networks not used by at least one container",
+    ...(volumes ? ["  - all anonymous volumes not used by at least one container"] : []),
+    `  - ${images}`,
+    ...filtered,
+  ];
   return `${lines.join("\n")}\n`;
 }
 

@@ -35,9 +35,20 @@ export type GuestRootfs =
   | { kind: "overlay"; lower: string; middle?: string; upper: string; work: string };
 
 export type GuestMount =
-  | { kind: "virtiofs" | "bind"; source: string; target: string; readOnly: boolean }
-  /** `sizeBytes` 0 leaves the limit to the kernel. */
-  | { kind: "tmpfs"; target: string; readOnly: boolean; sizeBytes: number };
+  | {
+      kind: "virtiofs" | "bind";
+      source: string;
+      target: string;
+      readOnly: boolean;
+      /** A part of the source alone: the file in the share of a single file, or a volume's. */
+      subpath?: string;
+      /** If it is empty it gets what the image has at the target. */
+      fill?: boolean;
+      /** What is in it is what a fill left that did not come to its end: it is removed. */
+      clear?: boolean;
+    }
+  /** `sizeBytes` 0 leaves the limit to the kernel; `options` are words of mount(8). */
+  | { kind: "tmpfs"; target: string; readOnly: boolean; sizeBytes: number; options?: string[] };
 
 /** How the guest sets a network card up. */
 export interface GuestInterface {

@@ -41,7 +41,7 @@ export interface MachinePlace {
 }
 
 /** What is launched. */
-export type MachineSpec = Pick<LaunchSpec, "runtime" | "autoRemove" | "krun" | "simulation">;
+export type MachineSpec = Pick<LaunchSpec, "runtime" | "autoRemove" | "cards" | "krun" | "simulation">;
 
 /** What a guest uses at a moment, as its agent says. */
 export interface MachineStats {
@@ -164,9 +164,23 @@ export class Machine {
     return client.main !== "none";
   }
 
-  /** Configures the guest and starts its main process. @throws COMMAND_NOT_FOUND, AGENT_UNREACHABLE, … */
-  async start(configuration: GuestConfiguration, main: GuestProcess): Promise<void> {
+  /**
+   * Configures the guest and starts its main process.
+   * @param onConfigured called in between, where the caller has to know that moment
+   * @throws COMMAND_NOT_FOUND, AGENT_UNREACHABLE, …; what `onConfigured` throws
+   */
+  async start(
+    configuration: GuestConfiguration,
+    main: GuestProcess,
+    onConfigured?: () => void,
+  ): Promise<void> {
     const client = this.#reachable();
+    if (onConfigured) {
+      await client.request("configure", configuration);
+      onConfigured();
+      await client.request("start", main);
+      return;
+    }
     // Both at once: the agent takes them in order, and a round trip into the guest is not free.
     const configured = client.request("configure", configuration);
     const started = client.request("start", main);

@@ -3,16 +3,16 @@ import type { ErrorCode } from "../../../protocol/errors.ts";
 import type { GuestMount, GuestRootfs } from "../machine/agent-protocol.ts";
 import type { LaunchSpec } from "../machine/launch-spec.ts";
 import type { VmConfig, VmFiles } from "../records/vm-record.ts";
+import type { HostMount } from "./guest-mounts.ts";
 
 export type Availability =
   | { usable: true }
   | { usable: false; code: ErrorCode; reason: string; hint: string };
 
 /** What is to be booted, and what it needs of the host. */
-export type BootRequest = Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "mounts" | "network"> & {
-  /** How many network cards it will be launched with. */
-  cards?: number;
-};
+export interface BootRequest extends Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "network"> {
+  mounts: readonly HostMount[];
+}
 
 /** How a VM is to be launched and what its agent is to mount. */
 export interface PreparedVm {

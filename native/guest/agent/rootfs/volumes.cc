@@ -1,28 +1,117 @@
 #include "volumes.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <stdexcept>
 
 #include "common/sys-error.h"
 #include "mount.h"
+#include "volume-fill.h"
 
 namespace mocker {
 namespace {
 
-Fd openVolume(const Json& mount, const std::string& kind) {
-  const bool readOnly = flagOr(mount, "readOnly", false);
-  const unsigned attributes = readOnly ? MOUNT_ATTR_RDONLY : 0;
-  if (kind == "virtiofs") return newMount("virtiofs", {{"source", stringOr(mount, "source", "")}}, attributes);
-  if (kind == "bind") return cloneTree(stringOr(mount, "source", ""), readOnly);
-  if (kind == "tmpfs") {
-    MountOptions options{{"mode", "1777"}};
-    const int64_t size = integerOr(mount, "sizeBytes", 0);
-    if (size > 0) options.emplace_back("size", std::to_string(size));
-    return newMount("tmpfs", options, attributes | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+/** Where a share is attached while a part of it is looked for: of a share that is not attached none can be had. */
+constexpr const char* shareStage = "/mnt";
+
+/** The tree at `subpath` of the directory `top`, which no link leads out of. */
+Fd treeWithin(int top, const std::string& subpath) {
+  struct open_how how {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const Fd inner(static_cast<int>(::syscall(SYS_openat2, top, subpath.c_str(), &how, sizeof how)));
+  if (!inner) throwErrno(subpath);
+  Fd tree(::open_tree(inner.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
+  if (!tree) throwErrno("cannot bind " + subpath);
+  return tree;
+}
+
+Fd openShare(const std::string& tag, const std::string& subpath) {
+  Fd share = newMount("virtiofs", {{"source", tag}}, 0);
+  if (subpath.empty()) return share;
+  const Fd stage(::open(shareStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!stage) throwErrno(shareStage);
+  attachMount(share, stage, shareStage);
+  try {
+    const Fd top(::open(shareStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Fd tree = treeWithin(top.get(), subpath);
+    ::umount2(shareStage, MNT_DETACH);
+    return tree;
+  } catch (...) {
+    ::umount2(shareStage, MNT_DETACH);
+    throw;
   }
+}
+
+Fd openDirectory(const std::string& path, const std::string& subpath) {
+  if (subpath.empty()) return cloneTree(path, false);
+  const Fd top(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top) throwErrno(path);
+  return treeWithin(top.get(), subpath);
+}
+
+/** A tmpfs with Docker's defaults; `options` are words of mount(8), checked by the engine. */
+Fd newTmpfs(const Json& mount) {
+  MountOptions options;
+  unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  bool hasMode = false;
+  const auto words = mount.find("options");
+  if (words != mount.end() && words->is_array()) {
+    for (const auto& item : *words) {
+      const auto word = item.is_string() ? item.get<std::string>() : std::string();
+      const size_t equals = word.find('=');
+      if (equals != std::string::npos) {
+        hasMode = hasMode || word.compare(0, equals, "mode") == 0;
+        options.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+      }
+      if (word == "exec") attributes &= ~static_cast<unsigned>(MOUNT_ATTR_NOEXEC);
+      if (word == "suid") attributes &= ~static_cast<unsigned>(MOUNT_ATTR_NOSUID);
+      if (word == "dev") attributes &= ~static_cast<unsigned>(MOUNT_ATTR_NODEV);
+    }
+  }
+  if (!hasMode) options.emplace_back("mode", "1777");
+  const int64_t size = integerOr(mount, "sizeBytes", 0);
+  if (size > 0) options.emplace_back("size", std::to_string(size));
+  return newMount("tmpfs", options, attributes);
+}
+
+Fd openVolume(const Json& mount, const std::string& kind) {
+  const auto subpath = stringOr(mount, "subpath", "");
+  if (kind == "virtiofs") return openShare(stringOr(mount, "source", ""), subpath);
+  if (kind == "bind") return openDirectory(stringOr(mount, "source", ""), subpath);
+  if (kind == "tmpfs") return newTmpfs(mount);
   throw std::runtime_error("kind \"" + kind + "\" is not known");
+}
+
+void makeReadOnly(const Fd& volume) {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(volume.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
+    throwErrno("cannot make it read-only");
+  }
+}
+
+/** A new volume gets what the image has at `target`; `clear`: a start before this one was cut off in that. */
+void fill(const Json& mount, const Fd& volume, const Fd& target) {
+  const bool clear = flagOr(mount, "clear", false);
+  const bool fills = flagOr(mount, "fill", false);
+  if (!clear && !fills) return;
+  const Fd to(::openat(volume.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!to) throwErrno("the volume");
+  if (clear) emptyDirectory(to.get());
+  if (!fills || !isEmptyDirectory(to.get())) return;
+  const Fd from(::openat(target.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!from) throwErrno("the image's directory");
+  try {
+    copyDirectory(from.get(), to.get());
+  } catch (const std::exception& error) {
+    throw std::runtime_error(std::string("filling the volume: ") + error.what());
+  }
 }
 
 void mountVolume(const Json& mount, const RootTree& root) {
@@ -34,7 +123,10 @@ void mountVolume(const Json& mount, const RootTree& root) {
     struct stat status {};
     if (::fstat(volume.get(), &status) != 0) throwErrno("stat");
     const auto kind = S_ISDIR(status.st_mode) ? RootTree::Kind::directory : RootTree::Kind::file;
-    attachMount(volume, root.ensure(target, kind), target);
+    const Fd place = root.ensure(target, kind);
+    fill(mount, volume, place);
+    if (flagOr(mount, "readOnly", false)) makeReadOnly(volume);
+    attachMount(volume, place, target);
   } catch (const std::exception& error) {
     throw std::runtime_error("mounting " + target + ": " + error.what());
   }

@@ -4,14 +4,26 @@ import {
   imageInspect,
   imageList,
   MockerError,
+  networkInspect,
   systemUsage,
   vmInspect,
   vmList,
+  volumeInspect,
 } from "../../../../engine/protocol/index.ts";
-import { imageDetails, imageId, imageSummary, vmDetails, vmId, vmSummary } from "../fixtures.ts";
+import {
+  imageDetails,
+  imageId,
+  imageSummary,
+  vmDetails,
+  vmId,
+  vmSummary,
+  volumeSummary,
+} from "../fixtures.ts";
 import { Setup } from "../harness.ts";
 
-function notFound(code: "VM_NOT_FOUND" | "IMAGE_NOT_FOUND", name: string): MockerError {
+type NotFound = "VM_NOT_FOUND" | "IMAGE_NOT_FOUND" | "NETWORK_NOT_FOUND" | "VOLUME_NOT_FOUND";
+
+function notFound(code: NotFound, name: string): MockerError {
   return new MockerError(code, `No such object: ${name}`);
 }
 
@@ -37,9 +49,16 @@ describe("lists", () => {
         if (vm !== "web") throw notFound("VM_NOT_FOUND", vm);
         return vmDetails();
       })
+      .handle(networkInspect, ({ network }) => {
+        throw notFound("NETWORK_NOT_FOUND", network);
+      })
       .handle(imageInspect, ({ image }) => {
         if (image !== "alpine") throw notFound("IMAGE_NOT_FOUND", image);
         return imageDetails();
+      })
+      .handle(volumeInspect, ({ name }) => {
+        if (name !== "data") throw notFound("VOLUME_NOT_FOUND", name);
+        return volumeSummary();
       });
   });
   after(() => setup.close());
@@ -213,6 +232,7 @@ alpine                  latest    c0dec0dec0de   3 weeks ago   7.73MB
         reclaimableBytes: 0,
       },
       vms: [{ vm: vmSummary(), diskBytes: 500_000 }],
+      volumes: [],
     }));
     const format = ["-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}"];
     for (const verb of [["inspect"], ["container", "inspect"]])
@@ -229,6 +249,11 @@ alpine                  latest    c0dec0dec0de   3 weeks ago   7.73MB
     assert.equal(code, 1);
     assert.equal((JSON.parse(stdout) as unknown[]).length, 1);
     assert.equal(stderr, "error: no such object: nope\n");
+    assert.equal((await setup.run(["inspect", "-f", "{{.Driver}}", "data"])).stdout, "local\n");
+    assert.equal(
+      (await setup.run(["inspect", "--type", "volume", "-f", "{{.Name}}", "data"])).stdout,
+      "data\n",
+    );
     assert.deepEqual(await setup.run(["inspect", "nope"]), {
       code: 1,
       stdout: "[]\n",

@@ -63,7 +63,7 @@ describe("verbs", () => {
     assert.equal((await setup.run(["rm", "b"])).code, 1);
     assert.equal((await setup.run(["rm", "-f", "b"])).code, 0);
     assert.deepEqual(await setup.run(["rm", "-fv", "a"]), { code: 0, stdout: "a\n", stderr: "" });
-    assert.deepEqual(setup.engine.calls.at(-1)?.params, { vm: "a", force: true });
+    assert.deepEqual(setup.engine.calls.at(-1)?.params, { vm: "a", force: true, volumes: true });
   });
 
   test("kill, wait", async () => {

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EventLog } from "../../../../engine/daemon/events/event-log.ts";
 import { Log } from "../../../../engine/daemon/log.ts";
+import { Networks } from "../../../../engine/daemon/networks/networks.ts";
 import { StateDir } from "../../../../engine/daemon/vms/records/state-dir.ts";
 import type { VmFiles } from "../../../../engine/daemon/vms/records/vm-record.ts";
 import type {
@@ -14,12 +15,16 @@ import type {
 import { Runtimes } from "../../../../engine/daemon/vms/runtimes/runtimes.ts";
 import type { Vm } from "../../../../engine/daemon/vms/vm.ts";
 import { VmManager } from "../../../../engine/daemon/vms/vm-manager.ts";
+import { VolumeDir } from "../../../../engine/daemon/volumes/volume-dir.ts";
+import { VolumeService } from "../../../../engine/daemon/volumes/volume-service.ts";
 import { MockerError } from "../../../../engine/protocol/errors.ts";
 import type { ImageDetails } from "../../../../engine/protocol/image.ts";
 import type { VmChange, VmCreateParams } from "../../../../engine/protocol/vm.ts";
 import { tmpDir } from "../../../support/tmp-dir.ts";
+import { FakeNetds } from "../networks/fake-netd.ts";
 import { FakeLauncher, type FakeMonitor } from "./machine/fake-monitor.ts";
 
+/** Of `box`; the image `data` is the same with a volume at /data. */
 const image: ImageDetails = {
   id: `sha256:${"a".repeat(64)}`,
   repoTags: ["box:latest"],
@@ -54,6 +59,8 @@ export class FakeRuntime implements Runtime {
   readonly entered = new Promise<void>((resolve) => {
     this.#begin = resolve;
   });
+  /** What VMs were prepared from. */
+  readonly requests: BootRequest[] = [];
   /** What helper machines were prepared from. */
   readonly copies: BootRequest[] = [];
 
@@ -61,8 +68,9 @@ export class FakeRuntime implements Runtime {
     return { usable: true };
   }
 
-  async prepare(_request: BootRequest, files: VmFiles): Promise<PreparedVm> {
+  async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     this.#begin();
+    this.requests.push(request);
     await this.gate;
     const upper = join(files.dir, "upper");
     // Fails when the directory was taken away under a start.
@@ -83,31 +91,55 @@ export class FakeRuntime implements Runtime {
 export class FakeVms {
   readonly dir = tmpDir();
   readonly launcher: FakeLauncher;
+  readonly netds: FakeNetds;
+  readonly networks: Networks;
   readonly runtime = new FakeRuntime();
   readonly events = new EventLog();
   readonly changes: VmChange[] = [];
   readonly log: Log;
   readonly state: StateDir;
   readonly manager: VmManager;
+  readonly volumes: VolumeService;
   #recovered: Promise<void> | undefined;
 
   /** `predecessor`: the engine that ended before; its monitors live on. */
   constructor(predecessor?: FakeVms) {
     this.launcher = predecessor?.launcher ?? new FakeLauncher();
+    this.netds = predecessor?.netds ?? new FakeNetds();
     this.log = new Log(join(this.dir, "engine.jsonl"), "debug");
     this.state = new StateDir(predecessor?.state.path ?? join(this.dir, "state"), async () => undefined);
+    const runDir = predecessor?.runDir ?? this.dir;
+    this.networks = new Networks({
+      dir: join(this.state.path, "..", "networks"),
+      runDir,
+      launcher: this.netds,
+      events: this.events,
+      log: this.log,
+      users: () => this.manager.networkUsers(),
+      defaultHostAddress: () => "",
+      routes: async () => [],
+    });
+    this.volumes = new VolumeService({
+      dir: new VolumeDir(predecessor?.volumesPath ?? join(this.dir, "volumes"), async () => undefined),
+      events: this.events,
+      log: this.log,
+      usersOf: (name) => this.manager.usersOfVolume(name),
+    });
     this.manager = new VmManager({
+      networks: this.networks,
+      volumes: this.volumes,
       state: this.state,
       images: {
         get: async (reference) => {
           if (reference === "box") return image;
+          if (reference === "data") return { ...image, config: { ...image.config, volumes: ["/data"] } };
           throw new MockerError("IMAGE_NOT_FOUND", `No such image: ${reference}`);
         },
       },
       runtimes: new Runtimes(this.runtime, this.runtime),
       launcher: this.launcher,
       events: this.events,
-      runDir: predecessor?.runDir ?? this.dir,
+      runDir,
       log: this.log,
     });
     this.manager.onDidChange((change) => this.changes.push(change));
@@ -116,9 +148,20 @@ export class FakeVms {
   get runDir(): string {
     return this.dir;
   }
+  get volumesPath(): string {
+    return join(this.dir, "volumes");
+  }
+
+  /** As the engine does when it starts. */
+  async recover(): Promise<void> {
+    await this.networks.recover();
+    await this.volumes.recover();
+    await this.manager.recover();
+    await this.volumes.removeOrphans((id) => this.manager.has(id));
+  }
 
   async create(params: Partial<VmCreateParams> = {}): Promise<Vm> {
-    this.#recovered ??= this.manager.recover();
+    this.#recovered ??= this.recover();
     await this.#recovered;
     const { id } = await this.manager.create({ image: "box", name: "box", ...params });
     return this.manager.find(id);
@@ -131,9 +174,9 @@ export class FakeVms {
     return { vm, monitor: this.launcher.last };
   }
 
-  /** What happened, by its actions. */
+  /** What happened to VMs, by its actions. */
   actions(): string[] {
-    return this.events.between().map(({ action }) => action);
+    return this.events.between().flatMap(({ type, action }) => (type === "container" ? [action] : []));
   }
 
   /** What the engine's log has of errors. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -107,7 +107,10 @@ test("an exec is found while it runs and after its end, with its exit code", asy
   await handled(vms);
   assert.deepEqual([exec.state, exec.exitCode], ["exited", 3]);
   assert.deepEqual(
-    vms.events.between().map(({ action, actor }) => [action, actor.attributes.execID === execId]),
+    vms.events
+      .between()
+      .filter(({ type }) => type === "container")
+      .map(({ action, actor }) => [action, actor.attributes.execID === execId]),
     [
       ["create", false],
       ["start", false],
@@ -199,9 +202,10 @@ test("events and changes tell of a VM's life, in Docker's words and order", asyn
       ["removed", undefined],
     ],
   );
-  const kill = vms.events.between()[2];
+  const own = vms.events.between().filter(({ type }) => type === "container");
+  const kill = own[2];
   assert.deepEqual(kill?.actor.attributes, { tier: "web", image: "box", name: "box", signal: "15" });
-  assert.equal(vms.events.between()[3]?.actor.attributes.exitCode, "143");
+  assert.equal(own[3]?.actor.attributes.exitCode, "143");
 });
 
 test("wait: for what runs, for the next exit, for the removal", async () => {
@@ -302,7 +306,123 @@ test("an engine that comes after a crash kills the helper machine that was left"
   const helper = before.launcher.last;
   helper.writeRuntime(1);
   const after = new FakeVms(before);
-  await after.manager.recover();
+  await after.recover();
   assert.equal(helper.isOver, true);
   assert.equal(after.manager.find("box").state, "created");
+});
+
+/** Names of the volumes, anonymous ones as such. */
+function volumesOf(vms: FakeVms): string[] {
+  return vms.volumes.list().map(({ name, anonymous }) => (anonymous ? "anonymous" : name));
+}
+
+const data = { type: "volume", name: "data", target: "/x", readOnly: false } as const;
+
+test("a VM's volumes are made with it, and stay when it goes, but for anonymous ones that go with it", async () => {
+  const vms = new FakeVms();
+  const first = await vms.create({ image: "data", mounts: [data] });
+  assert.deepEqual(volumesOf(vms).sort(), ["anonymous", "data"]);
+  await assert.rejects(vms.volumes.remove({ name: "data" }), {
+    code: "VOLUME_IN_USE",
+    message: `remove data: volume is in use - [${first.id}]`,
+  });
+  await vms.manager.remove({ vm: "box" });
+  assert.equal(volumesOf(vms).length, 2);
+  await vms.volumes.prune();
+  await vms.create({ image: "data", mounts: [data] });
+  await vms.manager.remove({ vm: "box", volumes: true });
+  assert.deepEqual(volumesOf(vms), ["data"]);
+});
+
+test("--rm takes the anonymous volumes along, unless another VM has them", async () => {
+  const vms = new FakeVms();
+  const { vm, monitor } = await vms.run({ image: "data", autoRemove: true });
+  const { id: other } = await vms.manager.create({ image: "box", name: "other", volumesFrom: ["box"] });
+  const inspected = vms.manager.inspect({ vm: other }).mounts;
+  assert.deepEqual(
+    inspected.map((mount) => [
+      mount.type,
+      mount.target,
+      "source" in mount && mount.source?.split("/").at(-1),
+    ]),
+    [["volume", "/data", "_data"]],
+  );
+  const removed = vms.manager.wait({ vm: vm.id, condition: "removed" });
+  monitor.exit();
+  await removed;
+  assert.deepEqual(volumesOf(vms), ["anonymous"]);
+  await vms.manager.remove({ vm: other, volumes: true });
+  assert.deepEqual(volumesOf(vms), []);
+});
+
+test("--rm does so too when the engine was killed while the VM was made", async () => {
+  const vms = new FakeVms();
+  await vms.recover();
+  vms.volumes.ensure({ name: "anonymous-one", anonymous: true, removedWith: "f".repeat(64) });
+  const next = new FakeVms(vms);
+  await next.recover();
+  assert.deepEqual(next.volumes.list(), []);
+});
+
+test("a VM that cannot be made leaves no anonymous volume", async () => {
+  const vms = new FakeVms();
+  await vms.create();
+  const volume = { type: "volume", target: "/x", readOnly: false } as const;
+  const bad = { ...data, name: "x", target: "/y" };
+  await assert.rejects(vms.manager.create({ image: "data", name: "two", mounts: [volume, bad] }), {
+    message: /^create x: volume name is too short/,
+  });
+  assert.deepEqual(volumesOf(vms), []);
+});
+
+test("the workload starts when the mark of a volume that is filled is gone, and only the first start fills", async () => {
+  const vms = new FakeVms();
+  const vm = await vms.create({ mounts: [data] });
+  const record = (): { filling?: true } =>
+    JSON.parse(readFileSync(join(vms.volumesPath, "data", "volume.json"), "utf8"));
+  const marks: unknown[] = [];
+  const mark = (): Record<string, never> => {
+    marks.push(record().filling);
+    return {};
+  };
+  vms.launcher.script = { answers: { configure: mark, start: mark } };
+  await vms.manager.start({ vm: vm.id });
+  assert.deepEqual(marks, [true, undefined]);
+  vms.launcher.script = {};
+  await vms.manager.stop({ vm: vm.id });
+  await vms.manager.start({ vm: vm.id });
+  assert.deepEqual(
+    vms.runtime.requests.map(({ mounts }) => mounts.map((mount) => mount.type === "share" && mount.fill)),
+    [[true], [false]],
+  );
+  assert.deepEqual(
+    vms.events
+      .between()
+      .filter(({ type }) => type === "volume")
+      .map(({ action }) => action),
+    ["create", "mount", "unmount", "mount"],
+  );
+});
+
+test("a start that fails gives its volumes back, and the next one fills anew", async () => {
+  const vms = new FakeVms();
+  const vm = await vms.create({ mounts: [data] });
+  vms.launcher.script = { answers: { configure: () => agentError("BAD_MOUNT", "no space left") } };
+  await assert.rejects(vms.manager.start({ vm: vm.id }), { code: "MOUNT_INVALID", message: "no space left" });
+  vms.launcher.script = {};
+  await vms.manager.start({ vm: vm.id });
+  assert.deepEqual(
+    vms.runtime.requests.map(({ mounts }) =>
+      mounts.map((mount) => mount.type === "share" && [mount.fill, mount.clear]),
+    ),
+    [[[true, false]], [[true, true]]],
+  );
+});
+
+test("ps finds VMs by their volumes and targets", async () => {
+  const vms = new FakeVms();
+  await vms.create({ mounts: [data] });
+  const found = async (volume: string): Promise<number> =>
+    (await vms.manager.list({ all: true, filters: { volume: [volume] } })).length;
+  assert.deepEqual([await found("data"), await found("/x"), await found("other")], [1, 1, 0]);
 });

@@ -1,8 +1,8 @@
 /** Flags that `run` and `create` share, and the VM that they describe. */
 
-import { parseMount, parseVolume } from "../../../../docker/mount.ts";
+import { parseMount, parseTmpfs, parseVolume, parseVolumesFrom } from "../../../../docker/mount.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
-import { networkModes, type VmCreateParams } from "../../../../protocol/index.ts";
+import type { Mount, VmCreateParams } from "../../../../protocol/index.ts";
 import {
   booleanFlag,
   type FlagValues,
@@ -14,6 +14,7 @@ import {
 } from "../../../flags.ts";
 import type { Io } from "../../../io.ts";
 import { checkLabel, checkVariable, collectLabels, collectVariables } from "./env-file.ts";
+import { networkFlags, networkParams } from "./network-flags.ts";
 
 function parseCpus(text: string): number {
   const value = Number(text);
@@ -35,6 +36,7 @@ function oneOf<const T extends string>(what: string, values: readonly T[]): (tex
 }
 
 export const createFlags = {
+  ...networkFlags,
   attach: listFlag("a", "list", "Attach to STDIN, STDOUT or STDERR", (text) => {
     const name = text.toLowerCase();
     if (name !== "stdin" && name !== "stdout" && name !== "stderr") {
@@ -57,17 +59,13 @@ export const createFlags = {
     return text;
   }),
   name: stringFlag(undefined, "Assign a name to the container"),
-  network: valueFlag(
-    undefined,
-    "network",
-    'Network of the VM: "tsi" (the host\'s, through libkrun) or "none"',
-    oneOf("network", networkModes),
-    '"tsi"',
-  ),
   platform: stringFlag(undefined, "Set platform if server is multi-platform capable"),
   pull: stringFlag(undefined, 'Pull image before running ("always", "missing", "never")', "missing"),
   quiet: booleanFlag("q", "Suppress the pull output"),
-  rm: booleanFlag(undefined, "Automatically remove the container when it exits"),
+  rm: booleanFlag(
+    undefined,
+    "Automatically remove the container and its associated anonymous volumes when it exits",
+  ),
   runtime: valueFlag(
     undefined,
     "string",
@@ -77,9 +75,12 @@ export const createFlags = {
   ),
   "stop-signal": stringFlag(undefined, "Signal to stop the container"),
   "stop-timeout": integerFlag(undefined, "Timeout (in seconds) to stop a container"),
+  tmpfs: textListFlag(undefined, "Mount a tmpfs directory"),
   tty: booleanFlag("t", "Allocate a pseudo-TTY"),
   user: stringFlag("u", "Username or UID (format: <name|uid>[:<group|gid>])"),
   volume: textListFlag("v", "Bind mount a volume"),
+  "volume-driver": stringFlag(undefined, "Optional volume driver for the container"),
+  "volumes-from": textListFlag(undefined, "Mount volumes from the specified container(s)"),
   workdir: stringFlag("w", "Working directory inside the container"),
 } as const;
 
@@ -95,6 +96,11 @@ export function pullPolicy(text: string | undefined): PullPolicy {
     throw new Error(`invalid pull option: '${text}': must be one of "always", "missing" or "never"`);
   }
   return policy;
+}
+
+/** `--volume-driver` is of the volumes that `-v` makes. */
+function withDriver(mount: Mount, driver: string | undefined): Mount {
+  return driver === undefined || mount.type !== "volume" ? mount : { ...mount, driver };
 }
 
 const mebibyte = 1024 * 1024;
@@ -113,8 +119,9 @@ export function createParams(
   if (image === undefined || image === "") throw new Error("invalid reference format");
   const warnings: string[] = [];
   const mounts = [
-    ...flags.volume.map((text) => parseVolume(text, io.cwd)),
+    ...flags.volume.map((text) => withDriver(parseVolume(text, io.cwd), flags["volume-driver"])),
     ...flags.mount.map((text) => parseMount(text, io.cwd)),
+    ...flags.tmpfs.map(parseTmpfs),
   ];
   const params: VmCreateParams = {
     image,
@@ -132,6 +139,8 @@ export function createParams(
   if (flags.user) params.user = flags.user;
   if (flags.hostname) params.hostname = flags.hostname;
   if (mounts.length > 0) params.mounts = mounts;
+  for (const text of flags["volumes-from"]) parseVolumesFrom(text);
+  if (flags["volumes-from"].length > 0) params.volumesFrom = [...flags["volumes-from"]];
   if (flags.cpus !== undefined && flags.cpus !== 0) {
     params.cpus = Math.ceil(flags.cpus);
     if (params.cpus !== flags.cpus) {
@@ -140,7 +149,7 @@ export function createParams(
   }
   if (flags.memory !== undefined && flags.memory !== 0) params.memoryMiB = Math.ceil(flags.memory / mebibyte);
   if (flags.runtime !== undefined) params.runtime = flags.runtime;
-  if (flags.network !== undefined) params.network = { mode: flags.network };
+  Object.assign(params, networkParams(flags));
   if (given.has("label") || given.has("label-file")) {
     params.labels = collectLabels(flags["label-file"], flags.label);
   }

@@ -1,14 +1,16 @@
-import { stat } from "node:fs/promises";
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
+import { attachmentsOf } from "../../../networks/attachments.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
-import { type BindMount, bindMounts, guestMounts } from "../guest-mounts.ts";
+import { guestMounts, type HostShare, sharesOf } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 import { checkKrunConfig } from "./krun-config.ts";
 import { findKrunLibrary, krunLibrary } from "./krun-library.ts";
 import { copyWritableDisk, ensureWritableDisk } from "./writable-disk.ts";
 
 const seeDoctor = "See: mocker doctor";
+/** What the share of a single file calls it (krun-child.cc). */
+const onlyFileName = "file";
 
 interface Images {
   rootDisk(imageId: string): Promise<{ path: string; files: string[] }>;
@@ -56,24 +58,25 @@ export class KrunRuntime implements Runtime {
       });
     }
     const library = krunLibrary();
-    const binds = bindMounts(request.mounts);
+    const shares = sharesOf(request.mounts);
+    refuseSpecialFiles(shares);
     checkKrunConfig(library, {
       cpus: request.cpus,
       memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }],
-      shares: binds,
-      cards: request.cards ?? 0,
+      shares,
+      cards: attachmentsOf(request.network).length,
       tsi: request.network.mode === "tsi",
     });
     const [root] = await Promise.all([
       this.#images.rootDisk(request.imageId),
       ensureWritableDisk(files.diskPath),
     ]);
-    const mounts = await guestMounts(request.mounts, (_, index) => ({
+    const mounts = guestMounts(request.mounts, ({ sourceKind }, index) => ({
       kind: "virtiofs",
       source: `vol${index}`,
+      ...(sourceKind === "file" ? { subpath: onlyFileName } : {}),
     }));
-    await refuseFiles(binds);
     return {
       launch: {
         krun: {
@@ -86,10 +89,11 @@ export class KrunRuntime implements Runtime {
             { id: "data", path: files.diskPath, format: "raw", readOnly: false },
           ],
           diskFiles: [root.path, ...root.files, files.diskPath],
-          shares: binds.map(({ source, readOnly }, index) => ({
+          shares: shares.map(({ source, readOnly, fill, clear }, index) => ({
             tag: `vol${index}`,
             path: source,
-            readOnly,
+            // The agent writes into it before it is read-only for the guest.
+            readOnly: readOnly && !fill && !clear,
           })),
           network: request.network.mode === "tsi" ? "tsi" : "none",
           consolePath: files.consolePath,
@@ -101,13 +105,14 @@ export class KrunRuntime implements Runtime {
   }
 }
 
-/** virtio-fs shares directories. */
-async function refuseFiles(binds: BindMount[]): Promise<void> {
-  for (const { source } of binds) {
-    if (!(await stat(source)).isDirectory()) {
-      throw new MockerError("MOUNT_INVALID", `cannot share ${source} with a microVM: it is not a directory`, {
-        hint: "Share the directory that holds it.",
-      });
-    }
+/** virtio-fs shares directories, and files by way of one; what a device or a socket is it cannot say. */
+function refuseSpecialFiles(shares: readonly HostShare[]): void {
+  for (const { source, sourceKind } of shares) {
+    if (sourceKind !== "other") continue;
+    throw new MockerError(
+      "MOUNT_INVALID",
+      `cannot share ${source} with a microVM: it is neither a directory nor a regular file`,
+      { hint: "Devices, sockets and pipes of the host are out of a VM's reach." },
+    );
   }
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { VmFiles } from "../../records/vm-record.ts";
-import { bindMounts, guestMounts } from "../guest-mounts.ts";
+import { guestMounts, sharesOf } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 
 /**
@@ -41,12 +41,12 @@ export class SimulationRuntime implements Runtime {
     await mkdir(work, { recursive: true });
     // The root directory that the workload sees has the attributes of the upper one.
     await chmod(upper, (await stat(lower)).mode & 0o7777);
-    const mounts = await guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }));
+    const mounts = guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }));
     return {
       launch: {
         simulation: {
           network: request.network.mode === "tsi" ? "host" : "none",
-          paths: [lower, upper, work, ...bindMounts(request.mounts).map(({ source }) => source)],
+          paths: [lower, upper, work, ...sharesOf(request.mounts).map(({ source }) => source)],
         },
       },
       rootfs: { kind: "overlay", lower, upper, work },

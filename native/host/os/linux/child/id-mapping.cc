@@ -104,23 +104,34 @@ std::optional<std::pair<unsigned, unsigned>> subordinateRange(const std::string&
   return range;
 }
 
-void writeIdMaps(pid_t child) {
+bool mapSubordinateIds(pid_t child) {
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
   const std::string name = userName(uid);
   const auto uids = subordinateRange(readOrEmpty("/etc/subuid"), name, uid);
   const auto gids = subordinateRange(readOrEmpty("/etc/subgid"), name, uid);
-  if (uids && gids) {
-    // Both at once: each is a set-user-id program with a few milliseconds of start-up.
-    const pid_t groups = startHelper("newgidmap", child, gid, *gids);
-    const pid_t users = startHelper("newuidmap", child, uid, *uids);
-    const bool groupsMapped = succeeded(groups);
-    const bool usersMapped = succeeded(users);
-    if (groupsMapped && usersMapped) return;
-    notice("newuidmap and newgidmap could not map the user's subordinate ids: only one user is mapped");
-  }
-  if (!isMapped(child, "uid_map")) writeProc(child, "uid_map", "0 " + std::to_string(uid) + " 1");
-  if (isMapped(child, "gid_map")) return;
+  if (!uids || !gids) return false;
+  // Both at once: each is a set-user-id program with a few milliseconds of start-up.
+  const pid_t groups = startHelper("newgidmap", child, gid, *gids);
+  const pid_t users = startHelper("newuidmap", child, uid, *uids);
+  const bool groupsMapped = succeeded(groups);
+  const bool usersMapped = succeeded(users);
+  if (groupsMapped && usersMapped) return true;
+  notice("newuidmap and newgidmap could not map the user's subordinate ids: only one user is mapped");
+  return false;
+}
+
+MissingMaps missingMaps(pid_t process) {
+  return {!isMapped(process, "uid_map"), !isMapped(process, "gid_map")};
+}
+
+void writeIdMaps(pid_t child) {
+  if (mapSubordinateIds(child)) return;
+  const uid_t uid = ::geteuid();
+  const gid_t gid = ::getegid();
+  const auto missing = missingMaps(child);
+  if (missing.users) writeProc(child, "uid_map", "0 " + std::to_string(uid) + " 1");
+  if (!missing.groups) return;
   writeProc(child, "setgroups", "deny");
   writeProc(child, "gid_map", "0 " + std::to_string(gid) + " 1");
 }

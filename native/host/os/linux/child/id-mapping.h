@@ -13,6 +13,19 @@ namespace mocker {
 std::optional<std::pair<unsigned, unsigned>> subordinateRange(const std::string& text, const std::string& name, uid_t uid);
 
 /**
+ * Maps `child`'s 0 to the calling user and its 1… to the user's subordinate ids, by newuidmap and newgidmap.
+ * False, with nothing mapped or the groups alone, where these or the ranges are missing. Throws SysError.
+ */
+bool mapSubordinateIds(pid_t child);
+
+/** Whether the maps of a process's user namespace are still to be written. */
+struct MissingMaps {
+  bool users;
+  bool groups;
+};
+MissingMaps missingMaps(pid_t process);
+
+/**
  * Fills the maps of `child`'s user namespace: 0 is the calling user, 1… are the user's subordinate ids when
  * newuidmap, newgidmap and ranges are there; else 0 is all there is. Throws SysError.
  */

@@ -63,6 +63,14 @@ constexpr uint32_t guestSegmentation = 1u << 7;
 /** Mount points of the guest's boot file system, which is read-only. */
 constexpr const char* bootDirectories[] = {"dev", "proc", "sys", "run", "tmp", "mnt", "newroot"};
 
+/** What the guest agent looks for in the share of a single file (krun-runtime.ts). */
+constexpr const char* onlyFileName = "file";
+
+bool isRegularFile(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 std::string sharePath(const VmSpec& spec, size_t index, bool jailed) {
   return jailed ? ours + "/share/" + std::to_string(index) : spec.krun->shares[index].path;
 }
@@ -86,7 +94,10 @@ JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   }
   for (size_t i = 0; i < spec.krun->shares.size(); ++i) {
     const auto& share = spec.krun->shares[i];
-    plan.entries.push_back({share.path, sharePath(spec, i, true), Kind::share, share.readOnly});
+    // virtio-fs shares directories: a file is bound into one of its own.
+    const bool isFile = isRegularFile(share.path);
+    const auto inside = sharePath(spec, i, true) + (isFile ? std::string("/") + onlyFileName : "");
+    plan.entries.push_back({share.path, inside, Kind::share, share.readOnly, isFile});
   }
   plan.entries.push_back({"/dev/kvm", "/dev/kvm", Kind::device, false});
   plan.entries.push_back({"/dev/null", "/dev/null", Kind::device, false});
@@ -218,6 +229,9 @@ class Vm {
   }
 
   void addShare(const ShareSpec& share, const std::string& path, bool jailed) {
+    if (!jailed && isRegularFile(share.path)) {
+      throw std::runtime_error(share.path + ": a single file can be shared only from the jail's own root");
+    }
     if (krun_.add_virtiofs3) {
       check("krun_add_virtiofs",
             krun_.add_virtiofs3(context_, share.tag.c_str(), path.c_str(), 0, share.readOnly), share.path);

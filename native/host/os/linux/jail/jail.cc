@@ -7,9 +7,11 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +20,7 @@
 #include "common/fd.h"
 #include "common/file.h"
 #include "common/sys-error.h"
+#include "host/os/linux/child/id-mapping.h"
 #include "landlock.h"
 #include "syscall-filter.h"
 
@@ -66,6 +69,50 @@ void tighten(const std::string& path, uint64_t attributes) {
   if (mount(nullptr, path.c_str(), nullptr, flags, nullptr) != 0) throwErrno("restrict mount " + path);
 }
 
+/**
+ * A process that stays in the user namespace we leave: only from there can newuidmap map more than one id.
+ */
+class IdMapper {
+ public:
+  IdMapper() {
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) throwErrno("socketpair");
+    ours_.reset(fds[0]);
+    Fd theirs(fds[1]);
+    const pid_t process = getpid();
+    pid_ = fork();
+    if (pid_ < 0) throwErrno("fork");
+    if (pid_ > 0) return;
+    ours_.reset();
+    char go = 0;
+    bool mapped = false;
+    try {
+      mapped = read(theirs.get(), &go, 1) == 1 && mapSubordinateIds(process);
+    } catch (const std::exception&) {
+      // Then only one id is mapped, which is said.
+    }
+    writeFully(theirs.get(), mapped ? "y" : "n");
+    _exit(0);
+  }
+  IdMapper(const IdMapper&) = delete;
+  IdMapper& operator=(const IdMapper&) = delete;
+  ~IdMapper() {
+    ours_.reset();  // ends it, if it still waits
+    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+
+  /** After we have entered the new namespace. */
+  bool map() {
+    char answer = 0;
+    return writeFully(ours_.get(), "g") && read(ours_.get(), &answer, 1) == 1 && answer == 'y';
+  }
+
+ private:
+  Fd ours_;
+  pid_t pid_ = -1;
+};
+
 void writeTo(const char* path, const std::string& text) {
   const Fd fd(open(path, O_WRONLY | O_CLOEXEC));
   if (!fd || !writeFully(fd.get(), text)) throwErrno(path);
@@ -84,17 +131,26 @@ bool Jail::enterUserNamespace() {
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
   if (uid == 0) return true;
+  IdMapper mapper;
   if (unshare(CLONE_NEWUSER) != 0) {
     absent_.push_back("namespaces (" + errnoWords(errno) +
                       "; unprivileged user namespaces seem to be off: sysctl kernel.unprivileged_userns_clone, "
                       "user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)");
     return false;
   }
+  if (mapper.map()) {
+    // As in rootless Docker: the guest's root is the user, its other users are the user's subordinate ids.
+    active_.emplace_back("user namespace with subordinate ids");
+    return true;
+  }
   try {
-    writeTo("/proc/self/setgroups", "deny");
     // Ourselves only, under our own numbers: a shared directory shows its files' owners as Docker does.
-    writeTo("/proc/self/uid_map", std::to_string(uid) + " " + std::to_string(uid) + " 1");
-    writeTo("/proc/self/gid_map", std::to_string(gid) + " " + std::to_string(gid) + " 1");
+    const auto missing = missingMaps(getpid());
+    if (missing.users) writeTo("/proc/self/uid_map", std::to_string(uid) + " " + std::to_string(uid) + " 1");
+    if (missing.groups) {
+      writeTo("/proc/self/setgroups", "deny");
+      writeTo("/proc/self/gid_map", std::to_string(gid) + " " + std::to_string(gid) + " 1");
+    }
   } catch (const SysError& error) {
     absent_.push_back(std::string("namespaces (") + error.what() + ")");
     return false;
@@ -230,6 +286,7 @@ void Jail::enterLandlock(const std::string& boot) {
   for (const auto& entry : plan_.entries) {
     if (entry.kind == JailEntry::Kind::socket) continue;   // connecting is not a file access
     if (entry.kind == JailEntry::Kind::program) continue;  // in the boot directory
+    if (entry.isOnlyFile && pivoted_) rules.push_back({entry.inside.substr(0, entry.inside.rfind('/')), true, false});
     LandlockRule rule{pathOf(entry), entry.readOnly, entry.kind == JailEntry::Kind::device};
     rules.push_back(std::move(rule));
   }

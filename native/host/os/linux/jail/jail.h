@@ -14,6 +14,8 @@ struct JailEntry {
   std::string inside;
   Kind kind = Kind::disk;
   bool readOnly = true;
+  /** A share of one file: the share is the directory of `inside`, which has nothing else. */
+  bool isOnlyFile = false;
 };
 
 struct JailPlan {

@@ -128,7 +128,7 @@ describe("run", () => {
       mounts: [
         { type: "bind", source: join(setup.dir, "data"), target: "/data", readOnly: true },
         { type: "bind", source: "/abs", target: "/abs/", readOnly: false },
-        { type: "bind", source: "/m", target: "/n", readOnly: true },
+        { type: "bind", source: "/m", mustExist: true, target: "/n", readOnly: true },
       ],
       cpus: 2,
       memoryMiB: 1536,
@@ -139,6 +139,28 @@ describe("run", () => {
       stopTimeoutSeconds: 5,
     });
     assert.deepEqual(setup.engine.paramsOf("vm/wait"), { vm: vmId, condition: "removed" });
+  });
+
+  test("volumes of every kind", async () => {
+    workload = (peer) => end(peer, 0);
+    const flags = ["-v", "data:/d:nocopy", "-v", "/anonymous", "--volume-driver", "local"];
+    const more = ["--tmpfs", "/run:size=1m,exec", "--volumes-from", "one", "--volumes-from=two:ro"];
+    assert.equal((await setup.run(["run", ...flags, ...more, "alpine"])).code, 0);
+    assert.deepEqual(setup.engine.paramsOf("vm/create"), {
+      image: "alpine",
+      tty: false,
+      openStdin: false,
+      autoRemove: false,
+      mounts: [
+        { type: "volume", name: "data", target: "/d", readOnly: false, noCopy: true, driver: "local" },
+        { type: "volume", target: "/anonymous", readOnly: false, driver: "local" },
+        { type: "tmpfs", options: ["size=1m", "exec"], target: "/run", readOnly: false },
+      ],
+      volumesFrom: ["one", "two:ro"],
+    });
+    const wrong = await setup.run(["run", "--volumes-from", "one:odd", "alpine"]);
+    assert.equal(wrong.code, 125);
+    assert.match(wrong.stderr, /^mocker: invalid mode: odd\n/);
   });
 
   test("volumes that cannot be", async () => {

@@ -11,13 +11,15 @@ import {
   imageSave,
   imageTag,
   MockerError,
+  networkPrune,
   streamUpload,
   systemCheck,
   systemUsage,
   vmList,
   vmRemove,
+  volumePrune,
 } from "../../../../../engine/protocol/index.ts";
-import { imageId, imageSummary, vmSummary } from "../../fixtures.ts";
+import { imageId, imageSummary, vmId, vmSummary, volumeSummary } from "../../fixtures.ts";
 import { runOffline, Setup } from "../../harness.ts";
 
 const hour = 3600_000;
@@ -45,6 +47,7 @@ describe("verbs on images", () => {
         },
       ])
       .handle(imageTag, () => null)
+      .handle(networkPrune, ({ filters }) => ({ deleted: filters?.until ? ["old_net"] : [] }))
       .handle(imagePrune, ({ all }) => ({
         untagged: all ? ["a:1"] : [],
         deleted: all ? [imageId] : [],
@@ -115,17 +118,22 @@ c0dec0dec0de   3 hours ago   CMD ["sh"]                                      0B$
         { vm: vmSummary(), diskBytes: 1_000_000 },
         { vm: vmSummary({ state: "exited", name: "two" }), diskBytes: 3_000_000 },
       ],
+      volumes: [
+        { volume: volumeSummary({ users: [vmId] }), diskBytes: 6_000_000 },
+        { volume: volumeSummary({ name: "loose" }), diskBytes: 2_000_000 },
+      ],
     }));
     assert.equal(
       (await run("system", "df")).stdout,
       `TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE
 Images          2         1         20MB      5.1MB (25%)
 Containers      2         1         4MB       3MB (75%)
-Local Volumes   0         0         0B        0B
+Local Volumes   2         1         8MB       2MB (25%)
 Build Cache     0         0         0B        0B
 `,
     );
     const verbose = (await run("system", "df", "-v")).stdout;
+    assert.match(verbose, /^VOLUME NAME +LINKS +SIZE\ndata +1 +6MB\nloose +0 +2MB$/m);
     assert.match(verbose, /^alpine +latest +c0dec0dec0de +3 weeks ago +7.73MB +5MB +2.73MB +1$/m);
     assert.match(verbose, /^<none> +<none> /m);
     assert.match(
@@ -148,11 +156,13 @@ Build Cache     0         0         0B        0B
       .handle0(systemUsage, () => ({
         images: { items: [], diskBytes: 0, reclaimableBytes: 0 },
         vms: vms.map((vm) => ({ vm, diskBytes: 1_000_000 })),
+        volumes: [],
       }));
+    setup.engine.handle(volumePrune, () => ({ removed: ["loose"], reclaimedBytes: 2_000_000 }));
     const filters = ["--filter", "until=48h", "--filter", "label!=keep"];
     assert.equal(
       (await run("system", "prune", "-af", ...filters)).stdout,
-      `Deleted Containers:\n${"1".repeat(64)}\n\nDeleted Images:\nuntagged: a:1\ndeleted: ${imageId}\n\nTotal reclaimed space: 2.982MB\n`,
+      `Deleted Containers:\n${"1".repeat(64)}\n\nDeleted Networks:\nold_net\n\nDeleted Images:\nuntagged: a:1\ndeleted: ${imageId}\n\nTotal reclaimed space: 2.982MB\n`,
     );
     assert.deepEqual(setup.engine.calls.at(-1)?.params, {
       all: true,
@@ -165,7 +175,7 @@ Build Cache     0         0         0B        0B
     );
     assert.match(
       (await run("system", "prune", "-f", "--volumes")).stdout,
-      /^Deleted Containers:\n1+\n2+\n3+\n\nTotal reclaimed space: 3MB\n$/,
+      /^Deleted Containers:\n1+\n2+\n3+\n\nDeleted Volumes:\nloose\n\nTotal reclaimed space: 5MB\n$/,
     );
     const wrong = async (...args: string[]): Promise<string> =>
       (await run("system", "prune", "-f", ...args)).stderr;

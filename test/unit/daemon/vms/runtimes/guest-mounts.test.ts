@@ -1,24 +1,29 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { guestMounts } from "../../../../../engine/daemon/vms/runtimes/guest-mounts.ts";
-import type { Mount } from "../../../../../engine/protocol/vm.ts";
-import { tmpDir } from "../../../../support/tmp-dir.ts";
+import { guestMounts, type HostMount } from "../../../../../engine/daemon/vms/runtimes/guest-mounts.ts";
 
-const bind = (source: string, target: string): Mount => ({ type: "bind", source, target, readOnly: false });
+const share = (source: string, target: string): HostMount & { type: "share" } => ({
+  type: "share",
+  source,
+  sourceKind: "directory",
+  target,
+  readOnly: false,
+});
 
-test("shares keep their number, outer targets are mounted first, and missing directories are made", async () => {
-  const source = join(tmpDir(), "made", "here");
-  const mounts: Mount[] = [
-    bind(source, "/a/b"),
+test("shares keep their number, and outer targets are mounted first", () => {
+  const mounts: HostMount[] = [
+    { ...share("/volume", "/a/b"), fill: true, clear: false, subpath: "sub" },
     { type: "tmpfs", target: "/a/b/c/", readOnly: false, sizeBytes: 4096 },
-    bind("/tmp", "/a/"),
+    { type: "tmpfs", target: "/a/t", readOnly: false, options: ["exec"] },
+    share("/tmp", "/a/"),
   ];
-  assert.deepEqual(await guestMounts(mounts, (_, index) => ({ kind: "virtiofs", source: `vol${index}` })), [
-    { kind: "virtiofs", source: "vol1", target: "/a", readOnly: false },
-    { kind: "virtiofs", source: "vol0", target: "/a/b", readOnly: false },
-    { kind: "tmpfs", target: "/a/b/c", readOnly: false, sizeBytes: 4096 },
-  ]);
-  assert.ok(statSync(source).isDirectory());
+  assert.deepEqual(
+    guestMounts(mounts, (_, index) => ({ kind: "virtiofs", source: `vol${index}` })),
+    [
+      { kind: "virtiofs", source: "vol1", target: "/a", readOnly: false },
+      { kind: "virtiofs", source: "vol0", target: "/a/b", readOnly: false, subpath: "sub", fill: true },
+      { kind: "tmpfs", target: "/a/t", readOnly: false, sizeBytes: 0, options: ["exec"] },
+      { kind: "tmpfs", target: "/a/b/c", readOnly: false, sizeBytes: 4096 },
+    ],
+  );
 });

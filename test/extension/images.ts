@@ -1,27 +1,25 @@
 /// <reference lib="dom" />
 import { strict as assert } from "node:assert";
-import { after, before, describe, it } from "mocha";
+import { after, before, it } from "mocha";
 import type { Locator } from "playwright-core";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./harness/editor.ts";
-import { pictureFailures } from "./harness/picture-failures.ts";
+import type { Editor } from "./harness/editor.ts";
 import { type SlowRegistry, slowRegistry } from "./harness/slow-registry.ts";
 
-describe("images", () => {
+/** To be called in a suite whose editor shows Mocker's views and has no image. */
+export function imageTests(get: () => Editor): void {
   let registry: Registry;
   let slow: SlowRegistry;
   let editor: Editor;
-  pictureFailures(() => editor);
   before(async () => {
     registry = await startRegistry();
     slow = await slowRegistry(registry.port, 4_000_000);
-    editor = await Editor.open();
-    await editor.showViews();
+    editor = get();
+    await editor.command("workbench.action.closeAllEditors");
     await editor.view("Images").getByText("Pull an Image").waitFor();
   });
   after(async () => {
-    await editor?.close();
     slow?.stop();
     await registry?.stop();
   });
@@ -85,7 +83,7 @@ describe("images", () => {
     await row.waitFor({ state: "detached" });
     assert.equal((await editor.mocker.ok(["images", "-q"])).trim(), "");
   });
-});
+}
 
 /** Whether all of a row's text has room. */
 async function isWholeText(element: Locator): Promise<boolean> {

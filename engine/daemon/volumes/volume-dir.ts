@@ -1,0 +1,72 @@
+import { chmodSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { syncDirectory, temporaryName } from "../../common/atomic-file.ts";
+import { VolumeFiles, type VolumeRecord } from "./volume-record.ts";
+
+/**
+ * `<data>/volumes`: one directory per volume, which appears whole and disappears whole. It is made and
+ * emptied under a name that begins with a dot, as no volume's does, and a rename is what counts.
+ */
+export class VolumeDir {
+  readonly path: string;
+  readonly #removeForeign: (path: string) => Promise<void>;
+
+  /** `removeForeign` removes a directory with files that are not the user's own. */
+  constructor(path: string, removeForeign: (path: string) => Promise<void>) {
+    this.path = path;
+    this.#removeForeign = removeForeign;
+  }
+
+  files(name: string): VolumeFiles {
+    return new VolumeFiles(join(this.path, name));
+  }
+
+  /** Makes a volume's directory, in one turn of the event loop. */
+  create(record: VolumeRecord): VolumeFiles {
+    const staged = new VolumeFiles(join(this.path, temporaryName(".creating")));
+    try {
+      mkdirSync(staged.dataPath, { recursive: true, mode: 0o700 });
+      // The guest's: the image's directory gives it another mode when it is filled.
+      chmodSync(staged.dataPath, 0o755);
+      staged.write(record);
+      const files = this.files(record.name);
+      renameSync(staged.dir, files.dir);
+      syncDirectory(this.path);
+      return files;
+    } catch (error) {
+      rmSync(staged.dir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Takes a volume away, in one turn of the event loop; resolves when its files are gone. */
+  async remove(name: string): Promise<void> {
+    const doomed = join(this.path, temporaryName(".removing"));
+    renameSync(this.files(name).dir, doomed);
+    syncDirectory(this.path);
+    await this.#erase(doomed);
+  }
+
+  /** Sweeps what a crash left half made or half removed, and returns the names of the volumes there are. */
+  async recover(onError: (error: unknown) => void): Promise<string[]> {
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    const names: string[] = [];
+    for (const entry of await readdir(this.path, { withFileTypes: true })) {
+      if (/^\.(creating|removing)\./.test(entry.name)) {
+        await this.#erase(join(this.path, entry.name)).catch(onError);
+      } else if (entry.isDirectory() && !entry.name.startsWith(".")) names.push(entry.name);
+    }
+    return names;
+  }
+
+  async #erase(path: string): Promise<void> {
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EACCES" && code !== "EPERM") throw error;
+      await this.#removeForeign(path);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+import { isAbsolute } from "node:path";
+import { MockerError } from "../../protocol/errors.ts";
+
+/** Docker's rule for names of local volumes. @throws INVALID_ARGUMENT in its words */
+export function checkVolumeName(name: string): void {
+  if (name.length === 1) {
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+    );
+  }
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only ` +
+        '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path',
+    );
+  }
+}
+
+/** @throws INVALID_ARGUMENT in Docker's words: there are no plugins */
+export function checkDriver(name: string, driver: string): void {
+  if (driver === "local" || driver === "") return;
+  throw new MockerError(
+    "INVALID_ARGUMENT",
+    `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+    { hint: 'The only driver is "local".' },
+  );
+}
+
+const optionNames = new Set(["type", "o", "device", "size"]);
+
+/** The directory of the host that a volume of the options `type=none,o=bind,device=PATH` stands for. */
+export function boundDirectory(options: Readonly<Record<string, string>>): string | undefined {
+  return options.device;
+}
+
+/**
+ * The options of the driver `local`: none, or those of a directory of the host under a name.
+ * @throws INVALID_ARGUMENT, FEATURE_UNAVAILABLE
+ */
+export function checkDriverOptions(name: string, options: Readonly<Record<string, string>>): void {
+  const invalid = (what: string): MockerError =>
+    new MockerError("INVALID_ARGUMENT", `create ${name}: ${what}`);
+  const unknown = Object.keys(options).find((option) => !optionNames.has(option));
+  if (unknown !== undefined) throw invalid(`invalid option: ${JSON.stringify(unknown)}`);
+  if (Object.keys(options).length === 0) return;
+  const { type = "", o = "", device = "", size } = options;
+  if (type === "block" || size !== undefined) {
+    throw new MockerError(
+      "FEATURE_UNAVAILABLE",
+      `create ${name}: volumes of the type block are not supported`,
+      {
+        hint: "Leave out the options: the volume is then a directory, which grows as needed.",
+      },
+    );
+  }
+  const flags = o.split(",").filter((flag) => flag !== "");
+  const isBind = flags.some((flag) => flag === "bind" || flag === "rbind");
+  if (type === "" && device === "") throw invalid("missing device in volume options");
+  if (device === "") throw invalid(`missing device in volume options`);
+  if (!isBind || (type !== "none" && type !== "")) {
+    throw new MockerError(
+      "FEATURE_UNAVAILABLE",
+      `create ${name}: volumes of the type ${JSON.stringify(type)} are not supported`,
+      { hint: "A directory of the host can have a name: --opt type=none --opt o=bind --opt device=/path" },
+    );
+  }
+  if (!isAbsolute(device)) throw invalid(`device ${JSON.stringify(device)} must be an absolute path`);
+}

@@ -1,0 +1,289 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { EventLog } from "../../../../engine/daemon/events/event-log.ts";
+import { Log } from "../../../../engine/daemon/log.ts";
+import { VolumeDir } from "../../../../engine/daemon/volumes/volume-dir.ts";
+import { type VolumeLease, VolumeService } from "../../../../engine/daemon/volumes/volume-service.ts";
+import { tmpDir } from "../../../support/tmp-dir.ts";
+
+const never = new AbortController().signal;
+
+class Volumes {
+  readonly path: string;
+  readonly events = new EventLog();
+  /** IDs by the volume that these VMs have. */
+  readonly users = new Map<string, string[]>();
+  readonly service: VolumeService;
+
+  private constructor(path: string) {
+    this.path = path;
+    this.service = new VolumeService({
+      dir: new VolumeDir(path, async () => undefined),
+      events: this.events,
+      log: new Log(join(tmpDir(), "engine.jsonl"), "debug"),
+      usersOf: (name) => this.users.get(name) ?? [],
+    });
+  }
+
+  /** As the engine starts. */
+  static async recovered(path = join(tmpDir(), "volumes")): Promise<Volumes> {
+    const volumes = new Volumes(path);
+    await volumes.service.recover();
+    return volumes;
+  }
+
+  names(): string[] {
+    return this.service.list().map(({ name }) => name);
+  }
+
+  record(name: string): Record<string, unknown> {
+    return JSON.parse(readFileSync(join(this.path, name, "volume.json"), "utf8"));
+  }
+
+  open(name: string, vmId: string, fills = true, signal = never): Promise<VolumeLease> {
+    return this.service.open({ name, vmId, target: "/data", readOnly: false, fills }, signal);
+  }
+
+  happened(): string[] {
+    return this.events.between().map(({ action, actor }) => `${action} ${actor.id}`);
+  }
+}
+
+test("a volume is there once, for this engine and the next, and gone when it is removed", async () => {
+  const volumes = await Volumes.recovered();
+  const made = volumes.service.create({ name: "data", labels: { a: "1" } });
+  assert.deepEqual(volumes.service.create({ name: "data", labels: { b: "2" } }), made);
+  assert.equal(made.mountpoint, join(volumes.path, "data", "_data"));
+  assert.equal(statSync(made.mountpoint).mode & 0o777, 0o755);
+  const next = await Volumes.recovered(volumes.path);
+  assert.deepEqual(next.service.inspect({ name: "data" }), made);
+  await next.service.remove({ name: "data" });
+  assert.deepEqual([next.names(), readdirSync(volumes.path)], [[], []]);
+  assert.deepEqual(volumes.happened(), ["create data"]);
+  assert.deepEqual(next.happened(), ["destroy data"]);
+});
+
+test("a volume without a name is anonymous, in Docker's way", async () => {
+  const { service } = await Volumes.recovered();
+  const { name, anonymous, labels } = service.create({});
+  assert.match(name, /^[0-9a-f]{64}$/);
+  assert.deepEqual([anonymous, labels], [true, { "com.docker.volume.anonymous": "" }]);
+});
+
+test("what cannot be is refused in Docker's words", async () => {
+  const { service, path } = await Volumes.recovered();
+  const cases: [Parameters<VolumeService["create"]>[0], RegExp][] = [
+    [{ name: "x" }, /^create x: volume name is too short, names should be at least two alphanumeric/],
+    [{ name: "a/b" }, /^create a\/b: "a\/b" includes invalid characters for a local volume name, only/],
+    [{ name: ".." }, /includes invalid characters/],
+    [
+      { name: "data", driver: "nfs" },
+      /^create data: error looking up volume plugin nfs: plugin "nfs" not found$/,
+    ],
+    [{ name: "data", options: { color: "red" } }, /^create data: invalid option: "color"$/],
+    [
+      { name: "data", options: { type: "nfs", device: ":/x" } },
+      /^create data: volumes of the type "nfs" are not/,
+    ],
+    [
+      { name: "data", options: { type: "none", o: "bind" } },
+      /^create data: missing device in volume options$/,
+    ],
+  ];
+  for (const [params, message] of cases) assert.throws(() => service.create(params), { message });
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test("a volume that a VM has stays, and who has it is said", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  volumes.users.set("data", ["aaa", "bbb"]);
+  await assert.rejects(volumes.service.remove({ name: "data", force: true }), {
+    code: "VOLUME_IN_USE",
+    message: "remove data: volume is in use - [aaa, bbb]",
+  });
+  await assert.rejects(volumes.service.remove({ name: "other" }), {
+    code: "VOLUME_NOT_FOUND",
+    message: "get other: no such volume",
+  });
+  await volumes.service.remove({ name: "other", force: true });
+  assert.deepEqual(volumes.names(), ["data"]);
+});
+
+test("a broken record hides no other volume, is shown and can be removed", async () => {
+  const first = await Volumes.recovered();
+  for (const name of ["good", "torn", "bare", "other"]) first.service.create({ name });
+  writeFileSync(join(first.path, "torn", "volume.json"), '{"version": 1, "na');
+  writeFileSync(join(first.path, "other", "volume.json"), JSON.stringify({ version: 1, name: "another" }));
+  mkdirSync(join(first.path, "empty"));
+  const volumes = await Volumes.recovered(first.path);
+  const broken = Object.fromEntries(volumes.service.list().map(({ name, broken }) => [name, broken]));
+  assert.deepEqual(Object.keys(broken), ["bare", "empty", "good", "other", "torn"]);
+  assert.equal(broken.good, undefined);
+  assert.match(broken.torn ?? "", /is not valid JSON$/);
+  assert.match(broken.empty ?? "", /volume\.json is missing$/);
+  assert.match(broken.other ?? "", /is of another volume$/);
+  await assert.rejects(volumes.open("torn", "vm"), { code: "STATE_CORRUPT" });
+  await volumes.service.prune({ all: true });
+  assert.deepEqual(volumes.names(), ["empty", "other", "torn"]);
+  for (const name of volumes.names()) await volumes.service.remove({ name });
+  assert.deepEqual(readdirSync(volumes.path), []);
+});
+
+test("what a crash left half made or half removed is swept", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  for (const name of [".creating.1-2.tmp", ".removing.3-4.tmp"]) {
+    mkdirSync(join(volumes.path, name, "_data"), { recursive: true });
+  }
+  const next = await Volumes.recovered(volumes.path);
+  assert.deepEqual([next.names(), readdirSync(volumes.path)], [["data"], ["data"]]);
+});
+
+test("prune takes anonymous volumes that nobody has, and with all the others too", async () => {
+  const volumes = await Volumes.recovered();
+  const { name: used } = volumes.service.create({});
+  const { name: unused } = volumes.service.create({});
+  volumes.service.create({ name: "named" });
+  volumes.service.create({ name: "kept", labels: { keep: "" } });
+  volumes.users.set(used, ["vm"]);
+  const anonymous = await volumes.service.prune();
+  assert.deepEqual(anonymous.removed, [unused]);
+  assert.ok(anonymous.reclaimedBytes > 0);
+  const named = await volumes.service.prune({ all: true, filters: { "label!": ["keep"] } });
+  assert.deepEqual(named.removed, ["named"]);
+  assert.deepEqual((await volumes.service.prune({ filters: { all: ["1"] } })).removed, ["kept"]);
+  await assert.rejects(volumes.service.prune({ filters: { until: ["1h"] } }), { code: "INVALID_ARGUMENT" });
+});
+
+test("the volumes of a VM with --rm that a crash has left alone go when the engine starts", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.ensure({ name: "gone", anonymous: true, removedWith: "vm1" });
+  volumes.service.ensure({ name: "there", anonymous: true, removedWith: "vm2" });
+  volumes.service.ensure({ name: "shared", anonymous: true, removedWith: "vm1" });
+  volumes.service.ensure({ name: "plain", anonymous: true });
+  const next = await Volumes.recovered(volumes.path);
+  next.users.set("shared", ["vm3"]);
+  await next.service.removeOrphans((id) => id === "vm2");
+  assert.deepEqual(next.names(), ["plain", "shared", "there"]);
+});
+
+test("a directory of the host can have a name, and is no loss when that is removed", async () => {
+  const volumes = await Volumes.recovered();
+  const device = tmpDir();
+  writeFileSync(join(device, "mine"), "");
+  const options = { type: "none", o: "bind", device };
+  assert.equal(volumes.service.create({ name: "here", options }).mountpoint, device);
+  const lease = await volumes.open("here", "vm");
+  assert.deepEqual([lease.path, lease.fill, lease.clear], [device, false, false]);
+  lease.close();
+  await volumes.service.remove({ name: "here" });
+  assert.ok(existsSync(join(device, "mine")));
+  volumes.service.create({ name: "gone", options: { ...options, device: join(device, "nothing") } });
+  await assert.rejects(volumes.open("gone", "vm"), {
+    code: "MOUNT_INVALID",
+    message: /^error while mounting volume 'gone': .*nothing: no such file or directory$/,
+  });
+});
+
+test("an empty volume is filled, with a mark until that is done; one that is not empty is not", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  const lease = await volumes.open("data", "vm1");
+  assert.deepEqual([lease.fill, lease.clear, volumes.record("data").filling], [true, false, true]);
+  writeFileSync(join(lease.path, "from-image"), "");
+  lease.filled();
+  assert.equal(volumes.record("data").filling, undefined);
+  lease.close();
+  const second = await volumes.open("data", "vm2");
+  assert.deepEqual([second.fill, second.clear], [false, false]);
+  second.close();
+});
+
+test("a fill that was cut off starts over; nothing else is ever removed", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  const cut = await volumes.open("data", "vm1");
+  writeFileSync(join(cut.path, "a-part"), "");
+  // The engine and the VM are killed.
+  const next = await Volumes.recovered(volumes.path);
+  const again = await next.open("data", "vm1", false);
+  assert.deepEqual([again.fill, again.clear], [false, true], "a VM that wants no copy gets it empty");
+  again.close();
+  const whole = await next.open("data", "vm1");
+  assert.deepEqual([whole.fill, whole.clear], [true, true]);
+  whole.filled();
+  writeFileSync(join(whole.path, "workload's"), "");
+  whole.close();
+  const last = await (await Volumes.recovered(volumes.path)).open("data", "vm1");
+  assert.deepEqual([last.fill, last.clear], [false, false]);
+});
+
+test("of a volume that another VM runs with nothing is marked, and so nothing removed", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  await volumes.open("data", "vm1", false);
+  const lease = await volumes.open("data", "vm2");
+  assert.deepEqual([lease.fill, volumes.record("data").filling], [true, undefined]);
+});
+
+test("one VM fills a volume, and others wait until it has, or until they are cancelled", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  const first = await volumes.open("data", "vm1");
+  const order: string[] = [];
+  const cancellation = new AbortController();
+  const second = volumes.open("data", "vm2").then((lease) => {
+    order.push("second");
+    return lease;
+  });
+  const third = volumes.open("data", "vm3", false, cancellation.signal);
+  cancellation.abort(new Error("stopped"));
+  await assert.rejects(third, /stopped/);
+  writeFileSync(join(first.path, "from-image"), "");
+  order.push("filled");
+  first.filled();
+  assert.equal((await second).fill, false);
+  assert.deepEqual(order, ["filled", "second"]);
+});
+
+test("when the VM that fills a volume ends early, the next one does it from the start", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  const first = await volumes.open("data", "vm1");
+  const second = volumes.open("data", "vm2");
+  writeFileSync(join(first.path, "a-part"), "");
+  first.close();
+  const { fill, clear } = await second;
+  assert.deepEqual([fill, clear], [true, true]);
+});
+
+test("clients are told of volumes that come, go, and are mounted", async () => {
+  const volumes = await Volumes.recovered();
+  const changes: unknown[] = [];
+  const subscription = volumes.service.onDidChange((change) => changes.push(change));
+  volumes.service.create({ name: "data" });
+  const lease = await volumes.open("data", "vm1", false);
+  lease.close();
+  lease.close();
+  await volumes.service.remove({ name: "data" });
+  subscription.dispose();
+  volumes.service.create({ name: "other" });
+  assert.deepEqual(changes, [
+    { kind: "created", name: "data" },
+    { kind: "changed", name: "data" },
+    { kind: "changed", name: "data" },
+    { kind: "removed", name: "data" },
+  ]);
+  const [, mount, unmount] = volumes.events.between();
+  assert.deepEqual(mount?.actor.attributes, {
+    driver: "local",
+    container: "vm1",
+    destination: "/data",
+    propagation: "",
+    "read/write": "true",
+  });
+  assert.deepEqual(unmount?.actor.attributes, { driver: "local", container: "vm1" });
+});
