@@ -47,7 +47,9 @@ static int make(int share, const char *name) {
   return fd;
 }
 
-/** In a thread of its own, as there: the signal at the monitor's death is a thread's, and lost with its user. */
+/**
+ * In a thread of its own, as there: the signal at the monitor's death is a thread's, and lost with its user.
+ */
 static void *act(void *unused) {
   char path[300];
   say("root creates", make(0, "of-root"));
