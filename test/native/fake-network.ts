@@ -43,6 +43,11 @@ export class FakeNetwork {
     return network;
   }
 
+  /** How many cards are connected. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** Ends like a process that is killed. */
   close(): void {
     this.#server.close();

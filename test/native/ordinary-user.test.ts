@@ -10,11 +10,13 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { promisify } from "node:util";
 import { vmmPath } from "../../native/index.ts";
+import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
+import { compiled } from "./compiled.ts";
 import { FakeNetwork } from "./fake-network.ts";
 import { isAlive, until, Vm } from "./vm.ts";
 
@@ -139,6 +141,73 @@ for (const present of [true, false]) {
     assert.equal(readFileSync(join(vm.dir, "vol/f"), "utf8"), "kept\n");
   });
 }
+
+/** What the VM's process says of its shares: a directory, a file, and a file that is read-only. */
+async function shared(): Promise<Record<string, string>> {
+  const source = join(rootDir(), "test", "native", "sharing-libkrun.c");
+  const libkrunPath = await compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
+  vm = new Vm({
+    uid,
+    shares: [{ path: "vol" }, { path: "one/name with space" }, { path: "two", readOnly: true }],
+    prepare: (lower) => {
+      const dir = dirname(lower);
+      for (const name of ["vol", "one"]) mkdirSync(join(dir, name));
+      writeFileSync(join(dir, "one/name with space"), "first\n");
+      writeFileSync(join(dir, "two"), "two\n");
+    },
+    libkrunPath,
+  });
+  const box = vm;
+  await until(
+    () => box.vmmLog.includes("share: done"),
+    20_000,
+    () => box.vmmLog,
+  );
+  return Object.fromEntries(
+    [...box.vmmLog.matchAll(/share: (.*): (.*)$/gm)].map(([, what, how]) => [what, how]),
+  );
+}
+
+const refusals = {
+  "its share has another": "Read-only file system",
+  "the read-only file is written": "Read-only file system",
+};
+
+test("an ordinary user's microVM with subordinate ids: the guest's users own what is theirs", async () => {
+  subordinate(true);
+  const said = await shared();
+  assert.deepEqual(said, {
+    ...Object.fromEntries(Object.keys(said).map((what) => [what, "ok"])),
+    ...refusals,
+    "999 creates where it may not": "Permission denied",
+  });
+  const owners = (name: string): number[] => {
+    const { uid: owner, gid } = statSync(join((vm as Vm).dir, "vol", name));
+    return [owner, gid];
+  };
+  assert.deepEqual(owners("of-root"), [900_998, 900_998]);
+  assert.deepEqual(owners("data"), [900_998, 900_998]);
+  assert.deepEqual(owners("data/of-999"), [900_998, 900_998]);
+  assert.equal(readFileSync(join((vm as Vm).dir, "one/name with space"), "utf8"), "first\nmore\n");
+  assert.match((vm as Vm).vmmLog, /jail: user namespace with subordinate ids, /);
+  const status = readFileSync(`/proc/${(vm as Vm).runtimeRecord().childPid}/status`, "utf8");
+  // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETGID, SETUID, SETFCAP, and with TSI NET_BIND_SERVICE: of its own
+  // user namespace alone.
+  assert.match(status, /^CapPrm:\t00000000800004db$/m);
+});
+
+test("an ordinary user's microVM with one mapped user: what it makes is the user's", async () => {
+  subordinate(false);
+  const said = await shared();
+  assert.deepEqual(
+    [said["root creates"], said["root gives away"], said["becoming 999"], said["the file is written"]],
+    ["ok", "Invalid argument", "Invalid argument", "ok"],
+  );
+  assert.equal(statSync(join((vm as Vm).dir, "vol/of-root")).uid, uid);
+  const map = readFileSync(`/proc/${(vm as Vm).runtimeRecord().childPid}/uid_map`, "utf8");
+  assert.deepEqual(map.trim().split(/\s+/), [String(uid), String(uid), "1"]);
+  assert.match(readFileSync(`/proc/${(vm as Vm).runtimeRecord().childPid}/status`, "utf8"), /^CapPrm:\t0+$/m);
+});
 
 test("an ordinary user's VM dies with its monitor, too", async () => {
   vm = await Vm.configured({ uid });

@@ -158,6 +158,8 @@ export interface VmOptions {
   libkrunPath?: string;
   /** The same with this section of a launch spec. */
   krun?: Json;
+  /** Of that VM: paths below its own directory. */
+  shares?: { path: string; readOnly?: boolean }[];
   /** Changes the lower tree before the start. */
   prepare?: (lower: string) => void;
 }
@@ -194,12 +196,17 @@ export class Vm {
     options.prepare?.(this.lower);
     // An ordinary user need not be able to see where the binaries were built.
     let binaries = nativeDir;
+    let { libkrunPath } = options;
     if (options.uid !== undefined) {
       binaries = join(this.dir, "native");
       mkdirSync(binaries);
       for (const name of ["mocker-vmm", "mocker-agent"]) {
         copyFileSync(join(nativeDir, name), join(binaries, name));
         chmodSync(join(binaries, name), 0o755);
+      }
+      if (libkrunPath !== undefined) {
+        copyFileSync(libkrunPath, join(binaries, "libkrun.so.1"));
+        libkrunPath = join(binaries, "libkrun.so.1");
       }
       chownTree(this.dir, options.uid);
     }
@@ -215,13 +222,17 @@ export class Vm {
       cards: options.cards ?? [],
       simulation: { network: options.network ?? "none", paths: [this.dir] },
       krun: options.krun ?? {
-        libkrunPath: options.libkrunPath ?? null,
-        kernelPath: options.libkrunPath ?? null,
+        libkrunPath: libkrunPath ?? null,
+        kernelPath: libkrunPath ?? null,
         cpus: 1,
         memoryMiB: 128,
         disks: [],
         diskFiles: [],
-        shares: [],
+        shares: (options.shares ?? []).map(({ path, readOnly = false }, index) => ({
+          tag: `vol${index}`,
+          path: join(this.dir, path),
+          readOnly,
+        })),
         network: options.network === "none" ? "none" : "tsi",
         consolePath: join(this.stateDir, "console.log"),
       },

@@ -8,6 +8,7 @@ import type * as vscode from "vscode";
 import { Mocker } from "../../support/mocker.ts";
 import { retry } from "../../support/retry.ts";
 import type { TestUser } from "../../support/test-user.ts";
+import { once } from "./once.ts";
 import { screenshotFolder } from "./screenshots.ts";
 import { quietSettings, type StockEditor, startEditor } from "./stock-editor.ts";
 import { packageExtension, packageHelper } from "./vsix.ts";
@@ -32,9 +33,6 @@ export interface OpenOptions {
 type ViewName = "Virtual Machines" | "Images" | "Volumes" | "Networks" | "Run Configurations";
 
 const themes = { light: "Default Light Modern", dark: "Default Dark Modern" } as const;
-
-/** Both packages, made once per test run. */
-let packages: Promise<string[]> | undefined;
 
 /** A stock editor with the packaged extension, in a home of its own. */
 export class Editor {
@@ -62,7 +60,6 @@ export class Editor {
         mkdirSync(join(workspace, name, ".."), { recursive: true });
         writeFileSync(join(workspace, name), text);
       }
-      packages ??= makePackages();
       const socket = join(mocker.dir, "helper.sock");
       const stock = await startEditor({
         env: mocker.environment({
@@ -72,7 +69,7 @@ export class Editor {
         }),
         folder,
         workspace,
-        extensions: await packages,
+        extensions: await once("packages", makePackages),
         settings: { ...quietSettings, "workbench.colorTheme": themes.dark, ...options.settings },
         machineSettings: options.machineSettings ?? {},
         trusted,
@@ -375,6 +372,7 @@ export class Editor {
   }
 }
 
+/** Mocker's package and the helper's. */
 async function makePackages(): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "vsix-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
