@@ -50,10 +50,17 @@ function mountIcon(mount: Mount): string {
 function mountText(mount: Mount): string {
   switch (mount.type) {
     case "bind":
-      return vscode.workspace.asRelativePath(mount.source, true);
+      return folderText(mount.source);
     case "volume":
       return volumeLabel({ name: mount.name ?? "", anonymous: mount.anonymous ?? false });
     case "tmpfs":
       return mount.sizeBytes === undefined ? "tmpfs" : `tmpfs ${formatBytes(mount.sizeBytes)}`;
   }
+}
+
+/** From the workspace, where it lies there. */
+function folderText(path: string): string {
+  const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(path));
+  if (folder?.uri.fsPath === path) return folder.name;
+  return vscode.workspace.asRelativePath(path, true);
 }

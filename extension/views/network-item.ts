@@ -56,7 +56,7 @@ export function networkTooltip(network: NetworkDetails, users: readonly string[]
   row(l10n.t("Subnet"), network.subnet);
   row(l10n.t("Gateway"), network.gateway);
   if (network.internal) row(l10n.t("Internal"), l10n.t("no way out, and no published ports"));
-  row(l10n.t("Used by"), usersText(users));
+  row(l10n.t("Used by"), users.join(", ") || l10n.t("none"));
   for (const { name, address } of network.endpoints) row(name, address);
   row(l10n.t("Created"), formatAge(network.createdAt, Date.now(), vscode.env.language));
   row(l10n.t("ID"), shortId(network.id));

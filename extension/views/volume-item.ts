@@ -38,9 +38,9 @@ export function volumeLabel({ name, anonymous }: Pick<VolumeSummary, "name" | "a
   return anonymous ? shortId(name) : name;
 }
 
-/** `web, api`, or that there are none. */
+/** Which VMs have or want something, by their names. */
 export function usersText(users: readonly string[]): string {
-  return users.length === 0 ? l10n.t("not used") : users.join(", ");
+  return users.length === 0 ? l10n.t("not used") : l10n.t("used by {0}", users.join(", "));
 }
 
 /** What tells it from a directory of the engine's, with its size where it has one. */
@@ -67,7 +67,7 @@ export function volumeTooltip(
   }
   text.appendMarkdown("\n\n| | |\n|:--|:--|\n");
   if (volume.anonymous) row(l10n.t("Name"), volume.name);
-  row(l10n.t("Used by"), usersText(users));
+  row(l10n.t("Used by"), users.join(", ") || l10n.t("none"));
   if (diskBytes !== undefined) row(l10n.t("Size"), formatBytes(diskBytes));
   row(l10n.t("Created"), formatAge(volume.createdAt, Date.now(), vscode.env.language));
   row(l10n.t("Folder"), volume.mountpoint);

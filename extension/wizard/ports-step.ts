@@ -122,8 +122,8 @@ function reach(text: string): string {
   const address = addressOf(text);
   if (!isOpenToOthers(address)) return l10n.t("this machine only ({0})", address ?? "");
   return isAllAddresses(address)
-    ? l10n.t("open to other machines")
-    : l10n.t("open to other machines on {0}", address ?? "");
+    ? l10n.t("other machines too")
+    : l10n.t("other machines too, on {0}", address ?? "");
 }
 
 function portItem(draft: Draft, text: string, place: StepPlace): PickItem {

@@ -7,7 +7,7 @@ import { after, before, describe, it } from "mocha";
 import type { Locator } from "playwright-core";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./harness/editor.ts";
+import { Editor, type ViewName } from "./harness/editor.ts";
 import { importImage } from "./harness/local-image.ts";
 import { pictureFailures } from "./harness/picture-failures.ts";
 
@@ -87,7 +87,7 @@ describe("networks, ports and volumes", () => {
       ...["busybox:1.36", ...command],
     ]);
     await volume("pgdata").filter({ hasText: "web" }).waitFor();
-    await network("backend").filter({ hasText: "web" }).waitFor();
+    await network("backend").filter({ hasText: "used by web" }).waitFor();
     await editor.mocker.ok(["volume", "create", "spare"]);
     await volume("spare").filter({ hasText: "not used" }).waitFor();
     await editor.mocker.ok(["network", "create", "--internal", "quiet"]);
@@ -98,11 +98,12 @@ describe("networks, ports and volumes", () => {
 
   it("a VM's ports, networks and mounts are rows below it", async () => {
     // The others make room.
-    for (const name of ["Images", "Run Configurations"] as const) await toggle(editor, name);
+    for (const name of ["Images", "Volumes", "Networks", "Run Configurations"] as const)
+      await toggle(editor, name);
     await vm("web").click();
     await editor.command("mocker.vms.focus");
     await editor.page.keyboard.press("ArrowRight");
-    const open = vm(`${port} → 8080/tcp`).filter({ hasText: "open to other machines" });
+    const open = vm(`${port} → 8080/tcp`).filter({ hasText: "other machines too" });
     await open.waitFor();
     await vm(/→ 53\/udp/)
       .filter({ hasText: "this machine only" })
@@ -112,8 +113,10 @@ describe("networks, ports and volumes", () => {
     await vm("/site").filter({ hasText: "read-only" }).waitFor();
     await vm("/data").filter({ hasText: "pgdata" }).waitFor();
     await vm("/scratch").filter({ hasText: "tmpfs" }).waitFor();
-    const label = `Port ${port} of this machine leads to port 8080 tcp, open to other machines`;
+    const label = `Port ${port} of this machine leads to port 8080 tcp, other machines too`;
     await editor.view("Virtual Machines").getByLabel(label, { exact: true }).waitFor();
+    await vm("/site").filter({ hasText: "demo" }).waitFor();
+    await editor.command("workbench.action.closePanel");
     await editor.shoot("vm-rows");
     await editor.shootContrast("vm-rows");
   });
@@ -154,6 +157,7 @@ describe("networks, ports and volumes", () => {
   });
 
   it("removal says who uses it; several go after one question, and prune takes what nobody has", async () => {
+    for (const name of ["Volumes", "Networks"] as const) await toggle(editor, name);
     await editor.menu(volume("pgdata"), "Copy Name");
     await retry(async () => (await editor.clipboard()) === "pgdata", { what: "the name" });
     await volume("pgdata").click();
@@ -204,7 +208,7 @@ describe("networks, ports and volumes", () => {
     const exposed = step("→ 8080/tcp");
     await exposed.filter({ hasText: "this machine only (127.0.0.1)" }).waitFor();
     await editor.press(exposed, "Open to Other Machines");
-    await exposed.filter({ hasText: "open to other machines" }).waitFor();
+    await exposed.filter({ hasText: "other machines too" }).waitFor();
     await editor.press(exposed, "This Machine Only");
     await editor.pick("Port…");
     await editor.waitForStep("Publish a Port");
@@ -281,7 +285,7 @@ describe("networks, ports and volumes", () => {
 });
 
 /** Collapses a view, or opens it again. */
-async function toggle(editor: Editor, name: "Images" | "Run Configurations"): Promise<void> {
+async function toggle(editor: Editor, name: ViewName): Promise<void> {
   const header: Locator = editor.view(name).locator(".pane-header .title");
   await header.click();
 }

@@ -56,7 +56,7 @@ describe("the run wizard", () => {
     await enter("Publish a Port", "53530:53/udp");
     await enterItem(editor, /4\/8/, "53530 → 53/udp");
     await enterItem(editor, /53530/, "Open to Other Machines");
-    await editor.quickInput.getByText("open to other machines").waitFor();
+    await editor.quickInput.getByText("other machines too").waitFor();
     await enterItem(editor, /4\/8/, "53530 → 53/udp");
     await enterItem(editor, /53530/, "Remove");
     await enterItem(editor, /4\/8/, "Continue without ports");

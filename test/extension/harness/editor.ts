@@ -30,7 +30,7 @@ export interface OpenOptions {
   user?: TestUser | undefined;
 }
 
-type ViewName = "Virtual Machines" | "Images" | "Volumes" | "Networks" | "Run Configurations";
+export type ViewName = "Virtual Machines" | "Images" | "Volumes" | "Networks" | "Run Configurations";
 
 const themes = { light: "Default Light Modern", dark: "Default Dark Modern" } as const;
 
