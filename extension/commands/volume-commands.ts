@@ -90,7 +90,11 @@ async function confirmRemoval(volumes: readonly VolumeSummary[], users: readonly
   const detail = [
     ...(volumes.length > 1 ? [listed(volumes.map(volumeLabel))] : []),
     ...(users.length > 0
-      ? [l10n.t("Used by {0}. A volume goes only when no VM has it.", users.join(", "))]
+      ? [
+          users.length === 1
+            ? l10n.t("Used by {0}: this VM is removed too, with its disk.", users.join(", "))
+            : l10n.t("Used by {0}: these VMs are removed too, with their disks.", users.join(", ")),
+        ]
       : []),
     consequence(volumes),
   ].join("\n\n");

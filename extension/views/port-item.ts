@@ -49,6 +49,6 @@ export function portReach(port: PortRow): string {
   const open = openAddresses(port);
   if (open.length === 0) return l10n.t("this machine only");
   return open.some(isAllAddresses)
-    ? l10n.t("other machines too")
-    : l10n.t("other machines too, on {0}", open.join(", "));
+    ? l10n.t("open to others")
+    : l10n.t("open to others on {0}", open.join(", "));
 }

@@ -35,6 +35,12 @@ export class VmEndpoints implements vscode.Disposable {
     return this.#known.get(vm.id)?.endpoints.find((endpoint) => endpoint.network === network);
   }
 
+  /** Whether a network that has a problem is one to this VM; a user may have disconnected it from others. */
+  hasLost(vm: VmSummary): boolean {
+    const failing = this.#failing();
+    return vm.networks.some((name) => failing.has(name) && this.of(vm, name)?.problem !== undefined);
+  }
+
   /** The rows of a VM are shown: from now on its endpoints are kept up to date. */
   open(vm: VmSummary): void {
     this.#opened.add(vm.id);
@@ -46,9 +52,7 @@ export class VmEndpoints implements vscode.Disposable {
     const { vms, networks } = this.#model.snapshot;
     for (const id of this.#opened) if (!vms.has(id)) this.#opened.delete(id);
     for (const id of this.#known.keys()) if (!vms.has(id)) this.#known.delete(id);
-    const failing = new Set(
-      [...networks.values()].filter(({ problem }) => problem !== undefined).map(({ name }) => name),
-    );
+    const failing = this.#failing();
     for (const vm of vms.values()) {
       if (!isRunning(vm)) continue;
       if (!this.#opened.has(vm.id) && !vm.networks.some((name) => failing.has(name))) continue;
@@ -62,6 +66,12 @@ export class VmEndpoints implements vscode.Disposable {
 
   dispose(): void {
     this.#changed.dispose();
+  }
+
+  /** Names of networks. */
+  #failing(): Set<string> {
+    const networks = [...this.#model.snapshot.networks.values()];
+    return new Set(networks.filter(({ problem }) => problem !== undefined).map(({ name }) => name));
   }
 
   async #ask(vm: VmSummary): Promise<void> {

@@ -20,8 +20,11 @@ export class VmItem extends vscode.TreeItem {
   readonly vm: VmSummary;
   readonly rows: readonly VmPart[];
 
-  /** `imageTag`: the image's name where the VM was made from an ID. */
-  constructor(vm: VmSummary, imageTag: string | undefined, rows: readonly VmPart[]) {
+  /**
+   * `imageTag`: the image's name where the VM was made from an ID. `lostNetwork`: a row below says which and
+   * why.
+   */
+  constructor(vm: VmSummary, imageTag: string | undefined, rows: readonly VmPart[], lostNetwork: boolean) {
     super(
       vm.name,
       rows.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
@@ -31,13 +34,15 @@ export class VmItem extends vscode.TreeItem {
     this.id = vm.id;
     this.iconPath = vmIcon(vm);
     const image = vm.imageId.replace(/^sha256:/, "").startsWith(vm.image) ? (imageTag ?? vm.image) : vm.image;
-    this.description = [image, vm.runtime === "simulation" ? vscode.l10n.t("simulation") : ""]
+    const problem = lostNetwork ? vscode.l10n.t("network lost") : "";
+    this.description = [problem, image, vm.runtime === "simulation" ? vscode.l10n.t("simulation") : ""]
       .filter((part) => part !== "")
       .join(" · ");
     this.contextValue = contextOf(vm);
     this.accessibilityInformation = {
       label: [
         vscode.l10n.t("VM {0}, image {1}, {2}", vm.name, image, vmStatus(vm)),
+        ...(lostNetwork ? [problem] : []),
         ...rows.flatMap((row) =>
           row instanceof PortItem ? (row.accessibilityInformation?.label ?? []) : [],
         ),

@@ -48,7 +48,13 @@ export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable
   #items(): VmRow[] {
     const { snapshot } = this.#model;
     return sortedVms(snapshot).map(
-      (vm) => new VmItem(vm, snapshot.images.get(vm.imageId)?.repoTags[0], this.#parts(vm)),
+      (vm) =>
+        new VmItem(
+          vm,
+          snapshot.images.get(vm.imageId)?.repoTags[0],
+          this.#parts(vm),
+          this.#endpoints.hasLost(vm),
+        ),
     );
   }
 

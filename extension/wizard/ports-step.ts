@@ -70,7 +70,7 @@ export function portsStep(draft: Draft, services: WizardServices): Step {
           separator(l10n.t("Add")),
           {
             label: l10n.t("Port…"),
-            description: l10n.t("for this machine only, unless you open it to others"),
+            description: l10n.t("for this machine only, unless you say so; Docker opens ports to others"),
             iconPath: new vscode.ThemeIcon("add"),
             run: () => askPort(draft, place),
           },
@@ -121,9 +121,7 @@ function addressOf(text: string): string | undefined {
 function reach(text: string): string {
   const address = addressOf(text);
   if (!isOpenToOthers(address)) return l10n.t("this machine only ({0})", address ?? "");
-  return isAllAddresses(address)
-    ? l10n.t("other machines too")
-    : l10n.t("other machines too, on {0}", address ?? "");
+  return isAllAddresses(address) ? l10n.t("open to others") : l10n.t("open to others on {0}", address ?? "");
 }
 
 function portItem(draft: Draft, text: string, place: StepPlace): PickItem {

@@ -16,6 +16,8 @@ const page = "<h1>From the VM</h1>";
 describe("networks, ports and volumes", () => {
   let editor: Editor;
   let port = 0;
+  /** Of the network "backend". */
+  let networkPid = 0;
   const vm = (name: string | RegExp) => editor.row("Virtual Machines", name);
   const volume = (name: string | RegExp) => editor.row("Volumes", name);
   const network = (name: string | RegExp) => editor.row("Networks", name);
@@ -103,7 +105,7 @@ describe("networks, ports and volumes", () => {
     await vm("web").click();
     await editor.command("mocker.vms.focus");
     await editor.page.keyboard.press("ArrowRight");
-    const open = vm(`${port} → 8080/tcp`).filter({ hasText: "other machines too" });
+    const open = vm(`${port} → 8080/tcp`).filter({ hasText: "open to others" });
     await open.waitFor();
     await vm(/→ 53\/udp/)
       .filter({ hasText: "this machine only" })
@@ -113,7 +115,7 @@ describe("networks, ports and volumes", () => {
     await vm("/site").filter({ hasText: "read-only" }).waitFor();
     await vm("/data").filter({ hasText: "pgdata" }).waitFor();
     await vm("/scratch").filter({ hasText: "tmpfs" }).waitFor();
-    const label = `Port ${port} of this machine leads to port 8080 tcp, other machines too`;
+    const label = `Port ${port} of this machine leads to port 8080 tcp, open to others`;
     await editor.view("Virtual Machines").getByLabel(label, { exact: true }).waitFor();
     await vm("/site").filter({ hasText: "demo" }).waitFor();
     await editor.command("workbench.action.closePanel");
@@ -140,14 +142,30 @@ describe("networks, ports and volumes", () => {
     await editor.menu(vm("backend"), "Inspect Network");
     await editor.page.locator(".tab.active", { hasText: "backend.json" }).waitFor();
     const text = await editor.host((api) => api.window.activeTextEditor?.document.getText());
-    assert.equal((JSON.parse(text ?? "") as { subnet: string }).subnet, "10.89.7.0/24");
+    const details = JSON.parse(text ?? "") as { subnet: string; pid: number };
+    assert.equal(details.subnet, "10.89.7.0/24");
+    networkPid = details.pid;
     await editor.command("workbench.action.closeAllEditors");
     await editor.press(vm("/site"), "Reveal in Explorer View");
     await editor.page.locator(".explorer-folders-view .monaco-list-row", { hasText: "index.html" }).waitFor();
     await editor.showViews();
   });
 
+  it("a network whose process has ended is told where it is missed", async () => {
+    process.kill(networkPid, "SIGKILL");
+    await vm("backend").filter({ hasText: "has ended" }).waitFor();
+    await vm("web").filter({ hasText: "network lost" }).waitFor();
+    await vm("8080/tcp").waitFor({ state: "detached" });
+    await editor.command("mocker.networks.focus");
+    await network("backend").filter({ hasText: "VMs have lost it" }).waitFor();
+    await editor.shoot("network-lost");
+    await toggle(editor, "Networks");
+  });
+
   it("when the VM has stopped its ports are gone, and its other rows stay", async () => {
+    await editor.mocker.ok(["restart", "-t", "0", "web"]);
+    await vm("8080/tcp").waitFor();
+    await vm("web").filter({ hasNotText: "network lost" }).waitFor();
     await editor.mocker.ok(["stop", "-t", "0", "web"]);
     await vm("8080/tcp").waitFor({ state: "detached" });
     await vm("/data").waitFor();
@@ -163,7 +181,7 @@ describe("networks, ports and volumes", () => {
     await volume("pgdata").click();
     await editor.page.keyboard.press("Delete");
     await dialog().getByText("Remove the volume pgdata?").waitFor();
-    await dialog().getByText("Used by web.").waitFor();
+    await dialog().getByText("Used by web:").waitFor();
     await dialog().getByRole("button", { name: "Remove VM Too" }).waitFor();
     await editor.shoot("volume-remove");
     await dialog().getByRole("button", { name: "Cancel" }).click();
@@ -208,7 +226,7 @@ describe("networks, ports and volumes", () => {
     const exposed = step("→ 8080/tcp");
     await exposed.filter({ hasText: "this machine only (127.0.0.1)" }).waitFor();
     await editor.press(exposed, "Open to Other Machines");
-    await exposed.filter({ hasText: "other machines too" }).waitFor();
+    await exposed.filter({ hasText: "open to others" }).waitFor();
     await editor.press(exposed, "This Machine Only");
     await editor.pick("Port…");
     await editor.waitForStep("Publish a Port");

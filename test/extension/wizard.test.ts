@@ -56,7 +56,7 @@ describe("the run wizard", () => {
     await enter("Publish a Port", "53530:53/udp");
     await enterItem(editor, /4\/8/, "53530 → 53/udp");
     await enterItem(editor, /53530/, "Open to Other Machines");
-    await editor.quickInput.getByText("other machines too").waitFor();
+    await editor.quickInput.getByText("open to others").waitFor();
     await enterItem(editor, /4\/8/, "53530 → 53/udp");
     await enterItem(editor, /53530/, "Remove");
     await enterItem(editor, /4\/8/, "Continue without ports");
@@ -66,7 +66,7 @@ describe("the run wizard", () => {
     await enterItem(editor, /5\/8/, "/workspaces/demo");
     await editor.waitForStep("Make Read-Only");
     await editor.shoot("wizard-keyboard-volume");
-    await enterItem(editor, /Volume/, "Make Read-Only");
+    await enterItem(editor, /\/workspaces\/demo/, "Make Read-Only");
     await editor.quickInput.getByText("(read-only)").waitFor();
     await enterItem(editor, /5\/8/, "Continue");
     await enterItem(editor, /6\/8/, "Variable…");
