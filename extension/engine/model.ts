@@ -17,7 +17,14 @@ import {
 import { Throttle, treeIntervalMs } from "../views/throttle.ts";
 import type { Connection } from "./connection.ts";
 import { Latest } from "./latest.ts";
-import { applyImageChange, applyVmChange, emptySnapshot, type Snapshot, withLists } from "./store.ts";
+import {
+  applyImageChange,
+  applyVmChange,
+  emptySnapshot,
+  isRunning,
+  type Snapshot,
+  withLists,
+} from "./store.ts";
 
 /**
  * What every view, picker and the status bar show. VMs and images: lists once per connection, then events.
@@ -37,6 +44,10 @@ export class Model implements vscode.Disposable {
     const volumes = await this.#connection.request(volumeList, {});
     this.#apply((snapshot) => withLists(snapshot, { volumes }));
   });
+  readonly #vms = new Latest(async () => {
+    const vms = await this.#connection.request(vmList, { all: true });
+    this.#apply((snapshot) => withLists(snapshot, { vms }));
+  });
   readonly #networks = new Latest(async () => {
     const networks = await this.#connection.request(networkList, {});
     this.#apply((snapshot) => withLists(snapshot, { networks }));
@@ -54,7 +65,12 @@ export class Model implements vscode.Disposable {
     );
     const warn = (error: unknown) => log.warn(`A list was not read again: ${String(error)}`);
     connection.onNotification<VolumeChange>(volumeDidChange, () => this.#volumes.request().catch(warn));
-    connection.onNotification<NetworkChange>(networkDidChange, () => this.#networks.request().catch(warn));
+    connection.onNotification<NetworkChange>(networkDidChange, ({ kind, vm }) => {
+      this.#networks.request().catch(warn);
+      // Ports come and go with the network of a VM that runs, and the engine does not say so of the VM.
+      const running = vm === undefined ? undefined : this.vm(vm);
+      if (kind === "failed" || (running && isRunning(running))) this.#vms.request().catch(warn);
+    });
     this.#subscription = connection.onDidChangeState((state) => {
       if (state.kind === "connected") {
         this.#loading = this.#load();

@@ -155,7 +155,7 @@ describe("networks, ports and volumes", () => {
     process.kill(networkPid, "SIGKILL");
     await vm("backend").filter({ hasText: "has ended" }).waitFor();
     await vm("web").filter({ hasText: "network lost" }).waitFor();
-    await vm("8080/tcp").waitFor({ state: "detached" });
+    await vm("8080/tcp").filter({ hasText: "not published" }).waitFor();
     await editor.command("mocker.networks.focus");
     await network("backend").filter({ hasText: "VMs have lost it" }).waitFor();
     await editor.shoot("network-lost");
@@ -164,14 +164,14 @@ describe("networks, ports and volumes", () => {
 
   it("when the VM has stopped its ports are gone, and its other rows stay", async () => {
     await editor.mocker.ok(["restart", "-t", "0", "web"]);
-    await vm("8080/tcp").waitFor();
+    await vm(`${port} → 8080/tcp`).waitFor();
     await vm("web").filter({ hasNotText: "network lost" }).waitFor();
     await editor.mocker.ok(["stop", "-t", "0", "web"]);
     await vm("8080/tcp").waitFor({ state: "detached" });
     await vm("/data").waitFor();
     await vm("backend").waitFor();
     await editor.mocker.ok(["start", "web"]);
-    await vm("8080/tcp").waitFor();
+    await vm(`${port} → 8080/tcp`).waitFor();
   });
 
   it("removal says who uses it; several go after one question, and prune takes what nobody has", async () => {
