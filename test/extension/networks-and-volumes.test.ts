@@ -198,7 +198,8 @@ describe("networks, ports and volumes", () => {
     await editor.page.keyboard.press("Enter");
     await network("quiet").waitFor({ state: "detached" });
     await editor.mocker.ok(["volume", "create"]);
-    await editor.press(editor.view("Volumes"), "Prune Volumes…");
+    // Not by its button: the tooltip of a row may lie over it.
+    await editor.begin("mocker.pruneVolumes");
     await editor.waitForStep(/Prune Volumes: .*B that no VM uses/);
     await step("anonymous").locator("input:checked, .checked").first().waitFor();
     await editor.shoot("volume-prune");
