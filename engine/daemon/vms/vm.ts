@@ -252,7 +252,7 @@ export class Vm {
 
   #openMounts(signal: AbortSignal): Promise<OpenMounts> {
     const neverRan = this.#exit === undefined || this.#exit.startedAt === null;
-    const request = { vmId: this.id, mounts: this.config.mounts, fills: neverRan };
+    const request = { vmId: this.id, mounts: this.config.mounts, neverRan };
     return OpenMounts.open(this.#host.volumes, request, signal);
   }
 
