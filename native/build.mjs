@@ -3,14 +3,16 @@
 //   --strict      compiler warnings are errors
 //   --force       build even if nothing changed
 
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { provideBuildTools } from "./tools/build-tools.mjs";
 import { buildCodec } from "./tools/codec.mjs";
 import { provideExt4Template } from "./tools/ext4-template.mjs";
 import { filesBelow, hashFiles, install, writeAtomically } from "./tools/files.mjs";
 import { guestKernelFile, provideGuestKernel } from "./tools/guest-kernel.mjs";
+import { kept } from "./tools/kept.mjs";
 import { provideLibkrun } from "./tools/libkrun.mjs";
+import { buildNetd } from "./tools/netd.mjs";
 import { cacheDir, nativeDir, outDir, rootDir } from "./tools/paths.mjs";
 import { BuildError, run } from "./tools/run.mjs";
 
@@ -37,7 +39,8 @@ function build() {
     provideExt4Template(),
   );
   provideLibraries();
-  step("programs", [...sources(), join(nativeDir, "binding.gyp")], Object.keys(products), buildPrograms);
+  step("netd", netdSources(), ["mocker-netd"], buildNetd);
+  step("programs", programSources(), Object.keys(products), buildPrograms);
 }
 
 /** libkrun and its guest kernel. */
@@ -84,12 +87,19 @@ function step(
   writeAtomically(stamp, key);
 }
 
-function sources() {
-  return ["codec", "common", "guest", "host", "third_party"].flatMap((dir) =>
-    filesBelow(join(nativeDir, dir), ["target"]),
-  );
+function programSources() {
+  const directories = ["codec", "common", "guest", "host", "third_party"];
+  const files = directories.flatMap((dir) => filesBelow(join(nativeDir, dir), ["target"]));
+  return [...files, join(nativeDir, "binding.gyp")];
 }
 
+/** Not its tests. */
+function netdSources() {
+  const files = filesBelow(join(nativeDir, "net")).filter((file) => !file.endsWith("_test.go"));
+  return [...files, ...["go.mjs", "netd.mjs"].map((name) => join(nativeDir, "tools", name))];
+}
+
+/** Compiles the programs, unless that was done before: in another checkout, say. */
 function buildPrograms() {
   const gyp = join(rootDir, "node_modules", "node-gyp", "bin", "node-gyp.js");
   if (!existsSync(gyp)) throw new BuildError("node-gyp is missing: run `npm ci` first");
@@ -101,11 +111,34 @@ function buildPrograms() {
     ...(options.has("--strict") ? ["--werror=1"] : []),
   ];
   const env = { ...process.env, CXX: process.env.CXX ?? "g++", CC: process.env.CC ?? "gcc" };
-  run(process.execPath, [gyp, "configure", ...flags], { env });
-  run(process.execPath, [gyp, "build", "--jobs", "max", ...flags], { env });
-  for (const [name, mode] of Object.entries(products)) {
-    install(join(nativeDir, "build", "Release", name), join(outDir, name), mode);
-  }
+  const names = Object.keys(products);
+  const compile = (/** @type {string} */ directory) => {
+    run(process.execPath, [gyp, "configure", ...flags], { env });
+    run(process.execPath, [gyp, "build", "--jobs", "max", ...flags], { env });
+    for (const name of names) copyFileSync(join(nativeDir, "build", "Release", name), join(directory, name));
+  };
+  const what = {
+    cache: cacheDir,
+    name: "mocker-programs",
+    version: process.versions.node,
+    key: keyOfPrograms(env, flags),
+    files: names,
+  };
+  const directory = kept(what, compile, options.has("--force") || options.has("--strict"));
+  for (const [name, mode] of Object.entries(products))
+    install(join(directory, name), join(outDir, name), mode);
+}
+
+/** Of all that the programs depend on, but for the checkout's own place. */
+function keyOfPrograms(/** @type {NodeJS.ProcessEnv} */ env, /** @type {string[]} */ flags) {
+  const packages = ["node-addon-api", "node-gyp"].map((name) =>
+    join(rootDir, "node_modules", name, "package.json"),
+  );
+  const compilers = [env.CC, env.CXX].map((compiler) => run(compiler ?? "", ["--version"]));
+  const variables = ["CPPFLAGS", "CFLAGS", "CXXFLAGS", "LDFLAGS"].map((name) => env[name] ?? "");
+  const own = flags.filter((flag) => flag !== nativeDir);
+  const texts = [process.version, process.arch, ...compilers, ...variables, ...own];
+  return hashFiles([...programSources(), ...packages], texts);
 }
 
 /**

@@ -119,6 +119,11 @@ export function vmmPath(): string {
   return join(nativeDir(), "mocker-vmm");
 }
 
+/** The program of a network. */
+export function netdPath(): string {
+  return join(nativeDir(), "mocker-netd");
+}
+
 /** The guest agent: a static program, the first process of every VM. */
 export function agentPath(): string {
   return join(nativeDir(), "mocker-agent");
@@ -170,6 +175,20 @@ export function spawnVmm(options: {
   onExit?: (exitCode: number | null, signal: number | null) => void;
 }): { pid: number } {
   const argv = [absolute(vmmPath()), absolute(options.specPath)];
+  return { pid: addon().spawnDetached(argv, absolute(options.logPath), options.onExit) };
+}
+
+/**
+ * Starts mocker-netd as {@link spawnVmm} starts mocker-vmm.
+ * @param options.configPath netd.json
+ * @throws Error with `code` (ENOENT, EACCES, …)
+ */
+export function spawnNetd(options: {
+  configPath: string;
+  logPath: string;
+  onExit?: (exitCode: number | null, signal: number | null) => void;
+}): { pid: number } {
+  const argv = [absolute(netdPath()), absolute(options.configPath)];
   return { pid: addon().spawnDetached(argv, absolute(options.logPath), options.onExit) };
 }
 

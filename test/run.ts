@@ -6,6 +6,7 @@ import { extensionSuite } from "./runner/extension-suite.ts";
 import { labSuite, needsLab } from "./runner/lab-suite.ts";
 import { lanesOf } from "./runner/lanes.ts";
 import { closeRunDirectories } from "./runner/run-directory.ts";
+import { trySecondTime } from "./runner/second-try.ts";
 import { SetUp, stepsOf } from "./runner/set-up.ts";
 import { SuiteRun } from "./runner/suite-run.ts";
 import { Tally } from "./runner/tally.ts";
@@ -54,10 +55,16 @@ async function runSuites(selection: Selection): Promise<void> {
     for (let suite = order.shift(); suite !== undefined; suite = order.shift()) {
       const ready = await Promise.all(stepsFor(suite).map((step) => setUp.take(step)));
       if (suite !== "check") await setUp.settled("fixture images");
-      if (ready.every((done) => done)) await runSuite(suite, selection);
+      if (ready.every((done) => done)) await runSuite(suite, selection, tally);
     }
   };
   await Promise.all(Array.from({ length: count }, lane));
+  if (selection.pattern !== undefined) return;
+  await trySecondTime(tally, async (suite, pattern) => {
+    const second = new Tally();
+    await runSuite(suite, { ...selection, pattern }, second, `second try: ${suite} ${pattern}`);
+    return second;
+  });
 }
 
 async function build(): Promise<boolean> {
@@ -67,12 +74,17 @@ async function build(): Promise<boolean> {
 }
 
 /** Counts what keeps a suite from running as a failure, so that the other suites run all the same. */
-async function runSuite(suite: Suite, selection: Selection): Promise<void> {
-  const run = new SuiteRun(suite, selection, tally);
+async function runSuite(
+  suite: Suite,
+  selection: Selection,
+  into: Tally,
+  part: string = suite,
+): Promise<void> {
+  const run = new SuiteRun(suite, selection, into);
   try {
-    await tally.times.part(suite, () => works[suite](run));
+    await tally.times.part(part, () => works[suite](run));
   } catch (error) {
-    tally.fail(suite, error instanceof SetupError ? error.message : String((error as Error)?.stack ?? error));
+    into.fail(suite, error instanceof SetupError ? error.message : String((error as Error)?.stack ?? error));
   } finally {
     run.close();
   }

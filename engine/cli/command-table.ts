@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, Loader>> = {
   "container kill, kill": async () => (await import("./commands/container/kill.ts")).kill,
   "container logs, logs": async () => (await import("./commands/container/logs.ts")).logs,
   "container ls|list|ps, ps": async () => (await import("./commands/container/ps.ts")).ps,
+  "container port, port": async () => (await import("./commands/container/port.ts")).port,
   "container restart, restart": async () => (await import("./commands/container/restart.ts")).restart,
   "container rm|remove, rm": async () => (await import("./commands/container/rm.ts")).rm,
   "container run, run": async () => (await import("./commands/container/run.ts")).run,
@@ -37,6 +38,15 @@ const commands: Readonly<Record<string, Loader>> = {
   "image rm|remove, rmi": async () => (await import("./commands/image/rmi.ts")).rmi,
   "image save, save": async () => (await import("./commands/image/save.ts")).save,
   "image tag, tag": async () => (await import("./commands/image/tag.ts")).tag,
+
+  "network connect": async () => (await import("./commands/network/connect.ts")).networkConnectCommand,
+  "network create": async () => (await import("./commands/network/create.ts")).networkCreateCommand,
+  "network disconnect": async () =>
+    (await import("./commands/network/disconnect.ts")).networkDisconnectCommand,
+  "network inspect": async () => (await import("./commands/network/inspect.ts")).networkInspectCommand,
+  "network ls|list": async () => (await import("./commands/network/ls.ts")).networkLs,
+  "network prune": async () => (await import("./commands/network/prune.ts")).networkPruneCommand,
+  "network rm|remove": async () => (await import("./commands/network/rm.ts")).networkRm,
 
   login: async () => (await import("./commands/registry/login.ts")).login,
   logout: async () => (await import("./commands/registry/logout.ts")).logout,
@@ -127,6 +137,7 @@ export const verbs = new VerbGroup(undefined, "");
 export const groups: ReadonlyMap<string, VerbGroup> = new Map([
   ["container", new VerbGroup("container", "Manage VMs, in Docker's words")],
   ["image", new VerbGroup("image", "Manage images")],
+  ["network", new VerbGroup("network", "Manage networks")],
   ["system", new VerbGroup("system", "Manage Mocker")],
   ["manifest", new VerbGroup("manifest", "Manage Docker image manifests and manifest lists")],
   ["vm", new VerbGroup("container", "Manage VMs")],

@@ -2,8 +2,10 @@
 import { checkFilter } from "../docker/filters.ts";
 import { type Flag, listFlag } from "./flags.ts";
 
-export function filterFlag(): Flag<readonly string[]> {
-  return listFlag("f", "filter", "Filter output based on conditions provided", filter);
+export function filterFlag(
+  description = "Filter output based on conditions provided",
+): Flag<readonly string[]> {
+  return listFlag("f", "filter", description, filter);
 }
 
 /** The same for verbs whose `-f` is something else. */

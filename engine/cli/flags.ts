@@ -12,6 +12,8 @@ export interface Flag<T> {
   /** Shown in the help between name and description: `list`, `string`, `int`; "" for booleans. */
   readonly valueName: string;
   readonly description: string;
+  /** Not in the help: another name for one that is. */
+  readonly isHidden?: boolean;
   /** Shown in the help; undefined for none. */
   readonly defaultText: string | undefined;
   readonly initial: T;
@@ -240,6 +242,7 @@ function cutLine(text: string, width: number): [line: string, rest: string] {
 /** The help's list of flags, wrapped for a terminal of `columns`. */
 export function describeFlags(flags: Flags, columns: number): string {
   const rows = Object.entries(flags)
+    .filter(([, flag]) => !flag.isHidden)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, flag]) => {
       const left = `${flag.short === undefined ? "      " : `  -${flag.short}, `}--${name}${flag.valueName === "" ? "" : ` ${flag.valueName}`}`;

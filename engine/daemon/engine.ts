@@ -12,6 +12,9 @@ import { Idle } from "./idle.ts";
 import { ImageStore } from "./images/image-store.ts";
 import { RegistryService } from "./images/registry/registry-service.ts";
 import type { Log } from "./log.ts";
+import { NativeNetdLauncher } from "./networks/native-netd-launcher.ts";
+import { defaultHostAddress } from "./networks/network-settings.ts";
+import { Networks } from "./networks/networks.ts";
 import { Copies } from "./system/copies.ts";
 import { SystemService } from "./system/system-service.ts";
 import { NativeLauncher } from "./vms/machine/native-launcher.ts";
@@ -40,6 +43,7 @@ export class Engine {
   readonly version: string;
   readonly #log: Log;
   readonly #images: ImageStore;
+  readonly #networks: Networks;
   readonly #vms: VmManager;
   readonly #volumes: VolumeService;
   readonly #server: Server;
@@ -62,6 +66,15 @@ export class Engine {
     });
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images));
     const events = new EventLog();
+    const networks = new Networks({
+      dir: join(dataDir(), "networks"),
+      runDir: runDir(),
+      launcher: new NativeNetdLauncher(),
+      events,
+      log,
+      users: () => vms.networkUsers(),
+      defaultHostAddress: () => defaultHostAddress(registry.configDir),
+    });
     const volumes = new VolumeService({
       dir: new VolumeDir(join(dataDir(), "volumes"), native.removeTree),
       events,
@@ -70,6 +83,7 @@ export class Engine {
     });
     const vms = new VmManager({
       launcher: new NativeLauncher(),
+      networks,
       events,
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
       images,
@@ -79,6 +93,7 @@ export class Engine {
       log,
     });
     this.#images = images;
+    this.#networks = networks;
     this.#vms = vms;
     this.#volumes = volumes;
     this.#idle = new Idle({
@@ -91,6 +106,7 @@ export class Engine {
       engine: this,
       images,
       registry: new RegistryService(registry),
+      networks,
       vms,
       volumes,
       system: new SystemService({ version, images, vms, volumes, runtimes }),
@@ -114,6 +130,7 @@ export class Engine {
     const lock = native.tryLock(join(dataDir(), "engine.lock"));
     if (!lock) return false;
     await this.#images.recover();
+    await this.#networks.recover();
     await this.#volumes.recover();
     await this.#vms.recover();
     await this.#volumes.removeOrphans((id) => this.#vms.has(id));

@@ -1,5 +1,6 @@
 /** `inspect`'s objects in Docker's shape, so that scripts and tools find what they look for. */
 import type { ImageDetails, Mount, VmDetails, VolumeSummary } from "../protocol/index.ts";
+import { hostConfigNetwork, networkSettings } from "./inspect-network.ts";
 import { mountSource } from "./mount.ts";
 import { rfc3339 } from "./times.ts";
 
@@ -49,8 +50,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
           isTmpfsFlag(mount) ? [[mount.target, mount.options?.join(",") ?? ""] as const] : [],
         ),
       ),
-      NetworkMode: config.network.mode,
-      PortBindings: new Map<string, unknown>(),
+      ...hostConfigNetwork(config),
       AutoRemove: config.autoRemove,
       Runtime: vm.runtime,
       Memory: config.memoryMiB * 1024 * 1024,
@@ -59,6 +59,10 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
     Mounts: vm.mounts.filter((mount) => !isTmpfsFlag(mount)).map(mountObject),
     Config: {
       Hostname: config.hostname,
+      Domainname: config.domainname,
+      ...(config.exposedPorts.length === 0
+        ? {}
+        : { ExposedPorts: new Map(config.exposedPorts.map((port) => [port, {}])) }),
       User: config.user,
       Tty: config.tty,
       OpenStdin: config.openStdin,
@@ -72,7 +76,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
       StopSignal: config.stopSignal,
       StopTimeout: config.stopTimeoutSeconds,
     },
-    NetworkSettings: { Ports: new Map<string, unknown>(), Networks: new Map<string, unknown>() },
+    NetworkSettings: networkSettings(vm),
     Mocker: vm,
   };
 }

@@ -1,8 +1,9 @@
 import { NotificationType, RequestType } from "vscode-jsonrpc";
 import type { RuntimeName } from "./engine.ts";
 import type { ErrorData } from "./errors.ts";
+import type { VmEndpoint, VmPort } from "./network.ts";
 import type { Mount } from "./params/mount.ts";
-import type { Network, PortBinding } from "./params/network.ts";
+import type { Dns, Network, PortBinding } from "./params/network.ts";
 import type {
   ExecResizeParams,
   ExecSignalParams,
@@ -51,6 +52,10 @@ export interface VmSummary {
   reason?: string;
   labels: Record<string, string>;
   mounts: Mount[];
+  /** Names. */
+  networks: string[];
+  /** Of a VM that runs. */
+  ports: VmPort[];
 }
 
 export interface VmDetails extends VmSummary {
@@ -67,10 +72,19 @@ export interface VmDetails extends VmSummary {
     cpus: number;
     memoryMiB: number;
     network: Network;
+    domainname: string;
+    dns: Dns;
+    /** `NAME:ADDRESS`, as Docker keeps them; the address may be `host-gateway`. */
+    extraHosts: string[];
+    /** `80/tcp`: the image's and the user's. */
+    exposedPorts: string[];
+    publishAll: boolean;
     ports: PortBinding[];
     stopSignal: string;
     stopTimeoutSeconds: number;
   };
+  /** In the order of its cards; empty for a VM without networks of ours. */
+  endpoints: VmEndpoint[];
   /** Process of the VM's monitor on the host; 0 when not running. */
   pid: number;
   guestKernelVersion?: string;

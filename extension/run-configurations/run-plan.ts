@@ -1,5 +1,6 @@
 /** From a run configuration to what the engine is asked for, and to what one would type. */
 import { basename, isAbsolute, join, normalize, posix } from "node:path";
+import { networkOfMode } from "../../engine/docker/network-options.ts";
 import type { Mount, NetworkMode, VmCreateParams } from "../../engine/protocol/index.ts";
 import type { RunConfiguration, RunVolume } from "./run-configuration.ts";
 
@@ -84,7 +85,7 @@ export function createParams(
     openStdin: true,
     autoRemove: configuration.autoRemove ?? defaults.autoRemove,
     runtime: configuration.runtime ?? defaults.runtime,
-    network: { mode: configuration.network ?? defaults.network },
+    network: networkOfMode(configuration.network ?? defaults.network),
     ...(vmName ? { name: vmName } : {}),
     ...(command ? { command } : {}),
     ...(entrypoint ? { entrypoint } : {}),
@@ -122,7 +123,7 @@ export function commandLine(
   const runtime = configuration.runtime ?? defaults.runtime;
   if (runtime !== "auto") args.push("--runtime", runtime);
   const network = configuration.network ?? defaults.network;
-  if (network !== "tsi") args.push("--network", network);
+  if (network !== "bridge") args.push("--network", network);
   if (workingDir) args.push("-w", workingDir);
   if (user) args.push("-u", user);
   if (hostname) args.push("-h", hostname);

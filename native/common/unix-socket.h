@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,12 @@ namespace mocker {
  * there. Throws SysError.
  */
 Fd listenUnix(const std::string& path);
+
+/**
+ * Connects to the listener at `path`, waiting for it to take connections for at most `timeoutMs`. The socket
+ * blocks. Throws SysError; with EAGAIN: the time is over.
+ */
+Fd connectUnix(const std::string& path, int64_t timeoutMs);
 
 /** The next waiting connection, non-blocking; empty when there is none (or no descriptor is left). */
 Fd acceptUnix(int listener);

@@ -5,6 +5,10 @@ export const bars = {
   /** A client of Node cannot be faster than Node, and the guest has a process to start. */
   exec: 3,
   memory: 1.5,
+  disk: 1,
+  network: 1,
+  /** TSI has no network card at all: a guest's system calls are the host's. */
+  networkAgainstTsi: 5,
   pull: 0.8,
   pullUnpacked: 0.25,
   pullMemory: 0.7,

@@ -28,7 +28,7 @@ export async function msbProgram(): Promise<string> {
   return join(folder, "node_modules", packageName, "bin", "msb");
 }
 
-/** A home of its own for msb, below `folder`. */
+/** A home of its own for msb, below `folder`, where files take user xattrs: a tmpfs may not. */
 export function msbEnvironment(folder: string): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: folder, MSB_HOME: join(folder, "msb") };
+  return { PATH: process.env.PATH, HOME: folder, TMPDIR: folder, MSB_HOME: join(folder, "msb") };
 }

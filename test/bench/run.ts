@@ -2,26 +2,29 @@ import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { build } from "esbuild";
 import { fixtureImage } from "../fixtures/index.ts";
 import { startRegistry } from "../fixtures/registry.ts";
 import { Lab } from "../lab/lab.ts";
+import { bundleProgram } from "../runner/bundle-tests.ts";
 import { needPrograms, runTool, SetupError } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
 import { bars } from "./bars.ts";
 import { imagesPart } from "./images.ts";
 import { interleaved, median, type Row, residentMiB, time } from "./measure.ts";
+import { msbProgram } from "./msb.ts";
 import { withFolder } from "./with-folder.ts";
 
 const usage = `Usage: npm run bench [-- [PART…] [--rounds N]]
   run     in the lab: run, exec and memory of a VM against a minimal program on the same libkrun
+  disk    in the lab: what a guest writes and reads, against microsandbox
+  network in the lab: a guest's connections, against TSI and microsandbox
   images  pull of a large image against microsandbox, and against skopeo and umoci
   cli     ps, and the engine's memory
 Medians of N (default 5) interleaved rounds. The exit code says whether every bar is met.
 `;
 
-const parts = { run: runPart, images: imagesPart, cli: cliPart };
+const parts = { run: runPart, disk: diskPart, network: networkPart, images: imagesPart, cli: cliPart };
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
@@ -99,30 +102,38 @@ async function runPart(rounds: number): Promise<Row[]> {
     const library = await runTool(process.execPath, ["--input-type=module", "-e", print]);
     copyFileSync(library.trim(), join(floor, "libkrunfw.so.5"));
     await (await startRegistry({ images: ["busybox"] })).stop();
-    const program = join(folder, "lab.cjs");
-    await build({
-      entryPoints: [source("lab/main.ts")],
-      outfile: program,
-      bundle: true,
-      platform: "node",
-      target: "node20",
-      format: "cjs",
-      external: ["esbuild", "*.node"],
-      logLevel: "warning",
-    });
-    const lab = await Lab.boot({ expose: [folder] });
-    try {
-      const result = await lab.run([process.execPath, program, String(rounds), floor], {
-        timeoutMs: 30 * 60_000,
-      });
-      const rows = /^ROWS (.*)$/m.exec(result.stdout.toString())?.[1];
-      if (rows === undefined)
-        throw new SetupError(`the lab's part failed (${result.code}):\n${result.stderr}`);
-      return JSON.parse(rows) as Row[];
-    } finally {
-      await lab.close();
-    }
+    return await inLab("run", rounds, floor, folder);
   });
+}
+
+function diskPart(rounds: number): Promise<Row[]> {
+  return besideMicrosandbox("disk", rounds);
+}
+
+function networkPart(rounds: number): Promise<Row[]> {
+  return besideMicrosandbox("network", rounds);
+}
+
+async function besideMicrosandbox(part: string, rounds: number): Promise<Row[]> {
+  const msb = await msbProgram();
+  await (await startRegistry({ images: ["debian"] })).stop();
+  return await withFolder((folder) => inLab(part, rounds, msb, folder));
+}
+
+/** Runs a part of lab/main.ts in a lab that sees `folder`. */
+async function inLab(part: string, rounds: number, argument: string, folder: string): Promise<Row[]> {
+  const program = await bundleProgram("test/bench/lab/main.ts", folder);
+  const lab = await Lab.boot({ expose: [folder] });
+  try {
+    const result = await lab.run([process.execPath, program, part, String(rounds), argument], {
+      timeoutMs: 60 * 60_000,
+    });
+    const rows = /^ROWS (.*)$/m.exec(result.stdout.toString())?.[1];
+    if (rows === undefined) throw new SetupError(`the lab's part failed (${result.code}):\n${result.stderr}`);
+    return JSON.parse(rows) as Row[];
+  } finally {
+    await lab.close();
+  }
 }
 
 async function cliPart(rounds: number): Promise<Row[]> {

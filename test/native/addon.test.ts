@@ -187,7 +187,9 @@ test("libkrun is found, and a wrong one is refused with a hint", () => {
   const library = native.libkrun({ libkrunPath: join(native.nativeDir(), "libkrun.so.1") });
   assert.match(library.version, /^\d+\.\d+\.\d+$/);
   assert.deepEqual(
-    ["disks", "vmdk", "shares", "network-none"].filter((name) => !library.features.includes(name)),
+    ["disks", "vmdk", "shares", "network-none", "network-cards"].filter(
+      (name) => !library.features.includes(name),
+    ),
     [],
   );
   assert.throws(() => native.libkrun({ libkrunPath: "/etc/passwd" }), {
@@ -204,14 +206,19 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     version: "1.12.0",
     features: ["disks", "blk", "shares"],
     maxVcpus: 8,
-    missing: { vmdk: "libkrun 1.17", "network-none": "libkrun 1.17" },
+    missing: {
+      vmdk: "libkrun 1.17",
+      "network-none": "libkrun 1.17",
+      "network-cards": "libkrun 1.17 built with NET=1",
+    },
   };
   const config = {
     cpus: 2,
     memoryMiB: 512,
     disks: [{ format: "raw" as const }],
     shares: [],
-    network: { mode: "tsi" as const },
+    cards: 0,
+    tsi: true,
   };
   checkKrunConfig(library, config);
   const refusal = (change: Partial<KrunConfig>) => {
@@ -229,5 +236,6 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     refusal({ disks: [{ format: "vmdk" }] }),
     /FEATURE_UNAVAILABLE: .*1\.12\.0.* This needs libkrun 1\.17/,
   );
-  assert.match(refusal({ network: { mode: "none" } }), /FEATURE_UNAVAILABLE: .*without network/);
+  assert.match(refusal({ tsi: false }), /FEATURE_UNAVAILABLE: .*without network/);
+  assert.match(refusal({ tsi: false, cards: 1 }), /FEATURE_UNAVAILABLE: .* networks This needs .*NET=1/);
 });

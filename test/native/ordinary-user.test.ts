@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import {
+  chmodSync,
   chownSync,
   copyFileSync,
   existsSync,
@@ -16,6 +17,7 @@ import { vmmPath } from "../../native/index.ts";
 import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 import { compiled } from "./compiled.ts";
+import { FakeNetwork } from "./fake-network.ts";
 import { isAlive, until, Vm } from "./vm.ts";
 
 const name = `mockertest${process.pid % 10_000}`;
@@ -91,6 +93,25 @@ for (const present of [true, false]) {
     assert.match(stdout, /^1000:1000\n1000:1000\n/);
     assert.match(stdout, /out\n$/);
     assert.equal(statSync(join(vm.dir, "upper/tmp/mine")).uid, present ? 900_999 : uid);
+  });
+
+  test(`an ordinary user ${situation}: a network card`, async () => {
+    subordinate(present);
+    const directory = tmpDir();
+    chownSync(directory, uid, uid);
+    const socketPath = join(directory, "web.sock");
+    const network = await FakeNetwork.listen(socketPath, { uid });
+    const mac = "02:42:c0:00:02:02";
+    const interfaces = [{ mac, address: "192.0.2.2/24", gateway: "192.0.2.1", mtu: 65_520 }];
+    vm = await Vm.configured({
+      uid,
+      cards: [{ socketPath, endpointId: "e2", mac }],
+      config: { interfaces },
+    });
+    const { stdout } = await vm.run(["sh", "-c", "ip addr show eth0; ping -c 1 -s 60000 192.0.2.1"]);
+    network.close();
+    assert.match(stdout, /inet 192\.0\.2\.2\/24 [\s\S]* 0% packet loss/);
+    assert.doesNotMatch(stdout, /inet6/);
   });
 
   test(`an ordinary user ${situation}: terminals, volumes, host network, execs, stop`, async () => {
@@ -236,4 +257,18 @@ test("a folder that others remove at the same time is removed, and nobody compla
     await Promise.all([1, 2, 3].map(() => promisify(execFile)(vmmPath(), ["--remove", folder])));
     assert.ok(!existsSync(folder));
   }
+});
+
+test("an ordinary user: another user's network is not trusted", async () => {
+  const directory = tmpDir();
+  chownSync(directory, uid, uid);
+  const socketPath = join(directory, "web.sock");
+  const network = await FakeNetwork.listen(socketPath);
+  chmodSync(socketPath, 0o777);
+  const card = { socketPath, endpointId: "e2", mac: "02:42:c0:00:02:02", networkName: "web" };
+  vm = new Vm({ uid, cards: [card] });
+  await vm.monitorExit;
+  network.close();
+  assert.equal(vm.exitRecord().message, `network web: its process belongs to another user (${socketPath})`);
+  assert.deepEqual(network.endpoints, []);
 });

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -16,6 +16,7 @@ import { connect, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FrameDecoder, FrameType, frameHeader } from "../../engine/protocol/stream.ts";
+import { stretched } from "../support/paths.ts";
 
 /** Where the binaries under test are. */
 export const nativeDir = resolve(process.env.MOCKER_NATIVE_DIR ?? "dist/native");
@@ -127,7 +128,7 @@ export class ProcessStream {
 
 export async function until(
   condition: () => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
   what?: () => string,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
@@ -137,16 +138,26 @@ export async function until(
   }
 }
 
+/** A network card, as the launch spec has it. */
+export interface Card {
+  socketPath: string;
+  endpointId: string;
+  mac: string;
+  networkName?: string;
+}
+
 export interface VmOptions {
   /** Run the monitor as this user instead of the current one (which must be root). */
   uid?: number;
   network?: "host" | "none";
+  cards?: Card[];
   logMaxBytes?: number;
   logMaxFiles?: number;
-  bootTimeoutMs?: number;
   agentPath?: string;
   /** Boot a VM of the krun runtime with this library instead of a simulated one. */
   libkrunPath?: string;
+  /** The same with this section of a launch spec. */
+  krun?: Json;
   /** Of that VM: paths below its own directory. */
   shares?: { path: string; readOnly?: boolean }[];
   /** Changes the lower tree before the start. */
@@ -202,14 +213,15 @@ export class Vm {
     const spec = {
       version: 1,
       vmId: "ab".repeat(32),
-      runtime: options.libkrunPath === undefined ? "simulation" : "krun",
+      runtime: (options.libkrunPath ?? options.krun) === undefined ? "simulation" : "krun",
       stateDir: this.stateDir,
       runDir: this.runDir,
       agentPath: options.agentPath ?? join(binaries, "mocker-agent"),
-      bootTimeoutMs: options.bootTimeoutMs ?? 20_000,
+      bootTimeoutMs: 60_000,
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
+      cards: options.cards ?? [],
       simulation: { network: options.network ?? "none", paths: [this.dir] },
-      krun: {
+      krun: options.krun ?? {
         libkrunPath: libkrunPath ?? null,
         kernelPath: libkrunPath ?? null,
         cpus: 1,
@@ -221,8 +233,7 @@ export class Vm {
           path: join(this.dir, path),
           readOnly,
         })),
-        network: "tsi",
-        portMap: [],
+        network: options.network === "none" ? "none" : "tsi",
         consolePath: join(this.stateDir, "console.log"),
       },
     };
@@ -235,6 +246,7 @@ export class Vm {
     const command = [join(this.#binaries, "mocker-vmm"), join(this.stateDir, "vmm.json")];
     const { uid } = this.options;
     if (uid !== undefined) command.unshift("setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups");
+    if (uid !== undefined && this.options.cards) command.unshift(...withTapsForAll(this.dir));
     const monitor = spawn(command[0] as string, command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -258,7 +270,7 @@ export class Vm {
 
   async #agentIsThere(): Promise<void> {
     const there = (): boolean => this.monitorEvents.some((event) => member(event, "agent"));
-    await until(there, 20_000, () => `the agent's hello; ${this.vmmLog}`);
+    await until(there, stretched(20_000), () => `the agent's hello; ${this.vmmLog}`);
   }
 
   /** What the monitor wrote for its own log. */
@@ -494,7 +506,7 @@ function processParams(argv: string[]): Json {
 }
 
 const applets =
-  "sh cat echo true false sleep id pwd env ls stat stty hostname head dd kill ps sha256sum touch readlink mount grep wc seq tr printf test mkdir chmod awk yes ulimit nproc whoami tty ip";
+  "sh cat echo true false sleep id pwd env ls stat stty hostname head dd kill ps sha256sum touch readlink mount grep wc seq tr printf test mkdir chmod awk yes ulimit nproc whoami tty ip ping nc";
 
 /** A root file system of a static busybox. */
 function makeRoot(root: string): void {
@@ -512,6 +524,16 @@ function makeRoot(root: string): void {
     join(root, "etc/group"),
     "root:x:0:\nalice:x:1000:\nwheel:x:10:root,alice\naudio:x:29:alice\nbob:x:1001:\n",
   );
+}
+
+/**
+ * Runs a command where every user may make taps, as udev lets them; a test machine's device may be for root
+ * alone.
+ */
+function withTapsForAll(directory: string): string[] {
+  const node = join(directory, "tun");
+  if (!existsSync(node)) execFileSync("mknod", ["-m", "0666", node, "c", "10", "200"]);
+  return ["unshare", "--mount", "sh", "-c", `mount --bind ${node} /dev/net/tun && exec "$@"`, "sh"];
 }
 
 function chownTree(path: string, uid: number): void {

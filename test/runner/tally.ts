@@ -1,16 +1,22 @@
 import { type Outcome, recordReader, type TestRecord } from "./test-record.ts";
 import { formatMs, Times } from "./times.ts";
 
-interface Failure {
+export interface Failure {
   title: string;
   detail: string;
+  /** Test file, relative to the checkout; undefined when something else failed. */
+  file?: string;
+  /** Name of the one test, without those of the suites around it. */
+  test?: string;
 }
 
 /** What all suites of a test run came to. */
 export class Tally {
   readonly times = new Times();
   passed = 0;
-  readonly failures: Failure[] = [];
+  failures: Failure[] = [];
+  /** What failed first and passed on a second try. */
+  readonly flaky: Failure[] = [];
   readonly skipped: { title: string; reason: string }[] = [];
 
   pass(title: string, durationMs?: number): void {
@@ -18,9 +24,21 @@ export class Tally {
     print("ok", title, durationMs);
   }
 
-  fail(title: string, detail: string, durationMs?: number): void {
-    this.failures.push({ title, detail });
+  fail(
+    title: string,
+    detail: string,
+    durationMs?: number,
+    where: { file?: string; test?: string } = {},
+  ): void {
+    this.failures.push({ title, detail, ...where });
     print("FAILED", title, durationMs);
+  }
+
+  /** Counts failures as passed, because the second try of their tests passed. */
+  forgive(failures: Failure[]): void {
+    this.failures = this.failures.filter((failure) => !failures.includes(failure));
+    this.flaky.push(...failures);
+    this.passed += failures.length;
   }
 
   skip(title: string, reason: string): void {
@@ -29,11 +47,16 @@ export class Tally {
   }
 
   /**
-   * Prints failures, reasons of skips, times and, as the very last line, the totals. Returns the exit code.
+   * Prints failures, those that a second try made good, reasons of skips, times and, as the very last line,
+   * the totals. Returns the exit code.
    */
   report(): number {
     for (const { title, detail } of this.failures) {
       process.stdout.write(`\n=== FAILED: ${title}\n${detail.trimEnd()}\n`);
+    }
+    if (this.flaky.length > 0) {
+      process.stdout.write("\nFlaky (failed beside other suites, passed alone):\n");
+      for (const { title, detail } of this.flaky) process.stdout.write(`  ${title}\n${indented(detail)}\n`);
     }
     if (this.skipped.length > 0) {
       process.stdout.write("\nSkipped:\n");
@@ -46,6 +69,10 @@ export class Tally {
     process.stdout.write(`\n${this.passed} passed, ${this.failures.length} failed${skipped}\n`);
     return ran === 0 || this.failures.length > 0 ? 1 : 0;
   }
+}
+
+function indented(text: string): string {
+  return text.trimEnd().replace(/^/gm, "    ");
 }
 
 function print(state: string, title: string, durationMs?: number): void {
@@ -100,14 +127,13 @@ export class SuiteTally {
     const reason = problem ?? "the test's process ended before it did";
     for (const { file, name } of this.#open.values()) {
       this.#filesWithTests.add(file);
-      this.#tally.fail(
-        `${this.#suite}: ${file} › ${name}`,
-        `did not finish: ${reason}\n${this.#outputOf(file)}`,
-      );
+      const detail = `did not finish: ${reason}\n${this.#outputOf(file)}`;
+      this.#tally.fail(`${this.#suite}: ${file} › ${name}`, detail, undefined, { file, test: name });
     }
     for (const file of new Set(this.#sources.values())) {
       if (this.#filesWithTests.has(file) || this.#filesDone.has(file)) continue;
-      this.#tally.fail(`${this.#suite}: ${file}`, `did not run: ${reason}\n${this.#outputOf(file)}`);
+      const detail = `did not run: ${reason}\n${this.#outputOf(file)}`;
+      this.#tally.fail(`${this.#suite}: ${file}`, detail, undefined, { file });
     }
     if (problem !== undefined && this.#tally.failures.length === before) {
       this.#tally.fail(`${this.#suite} as a whole`, `${problem}\n${this.#outputOf("")}`);
@@ -162,14 +188,11 @@ export class SuiteTally {
       if (record.failureType === "subtestsFailed") return;
       const hung = [...this.#open.values()].filter((test) => test.file === file).map(({ name }) => name);
       const during = hung.length === 0 ? "" : `\nunfinished: ${hung.join(", ")}`;
-      this.#tally.fail(
-        title,
-        `${record.error ?? "failed"}${during}\n${this.#outputOf(file)}`,
-        record.durationMs,
-      );
+      const detail = `${record.error ?? "failed"}${during}\n${this.#outputOf(file)}`;
+      this.#tally.fail(title, detail, record.durationMs, { file });
       for (const [key, test] of this.#open) if (test.file === file) this.#open.delete(key);
     } else if (!this.#filesWithTests.has(file) && !this.unfinished().some((name) => name.startsWith(file))) {
-      this.#tally.fail(title, `has no test\n${this.#outputOf(file)}`, record.durationMs);
+      this.#tally.fail(title, `has no test\n${this.#outputOf(file)}`, record.durationMs, { file });
     }
   }
 
@@ -186,7 +209,8 @@ export class SuiteTally {
     } else if (record.event === "fail") {
       // Its subtests have been counted.
       if (record.failureType === "subtestsFailed") return;
-      this.#tally.fail(title, `${record.error ?? "failed"}\n${this.#outputOf(file)}`, record.durationMs);
+      const detail = `${record.error ?? "failed"}\n${this.#outputOf(file)}`;
+      this.#tally.fail(title, detail, record.durationMs, { file, test: record.name });
     } else if (record.todo !== undefined && record.todo !== false) {
       this.#tally.skip(title, typeof record.todo === "string" ? `to do: ${record.todo}` : "to do");
     } else if (!record.suite) {

@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterFile } from "./after-file.ts";
 import { inLab, rootDir } from "./paths.ts";
-import { isAlive, killQuietly, monitorsOf, processesWithEnvironment } from "./processes.ts";
+import {
+  isAlive,
+  killQuietly,
+  monitorsOf,
+  networkProcessesOf,
+  processesWithEnvironment,
+} from "./processes.ts";
 import { RunningProcess } from "./running-process.ts";
 import { Terminal, type TerminalSize } from "./terminal.ts";
 import { removeTree, shortTmpDir } from "./tmp-dir.ts";
@@ -158,10 +164,10 @@ export class Mocker {
     }
   }
 
-  /** Processes that were started in this home and still run: clients, the engine, monitors of VMs. */
+  /** Processes that were started in this home and still run: clients, the engine, monitors, networks'. */
   processes(): number[] {
     const marked = processesWithEnvironment(`MOCKER_TEST_HOME=${this.dir}`);
-    return [...new Set([...marked, ...monitorsOf(this.dataDir)])];
+    return [...new Set([...marked, ...monitorsOf(this.dataDir), ...networkProcessesOf(this.runDir)])];
   }
 
   engineLog(): string {

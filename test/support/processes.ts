@@ -55,6 +55,21 @@ export function monitorsOf(dataDir: string): number[] {
   });
 }
 
+/** Processes of networks whose sockets are under `runDir`; they have no environment of ours either. */
+export function networkProcessesOf(runDir: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        const [program = "", config = ""] = readFileSync(`/proc/${name}/cmdline`, "latin1").split("\0");
+        return program.endsWith("/mocker-netd") && config.startsWith(join(runDir, "net/"));
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
 export function killQuietly(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
     process.kill(pid, signal);

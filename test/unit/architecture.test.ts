@@ -116,8 +116,16 @@ const allowed: Record<string, string[]> = {
     "engine/protocol",
   ],
   "engine/daemon/events": [],
+  "engine/daemon/networks": [
+    "engine/common",
+    "engine/daemon/events",
+    "engine/daemon/log",
+    "engine/docker",
+    "engine/protocol",
+    "native",
+  ],
   // The floors of VMs, likewise.
-  "engine/daemon/vms/records": ["engine/common", "engine/protocol"],
+  "engine/daemon/vms/records": ["engine/common", "engine/daemon/networks", "engine/protocol"],
   "engine/daemon/vms/logs": ["engine/common", "engine/daemon/log", "engine/protocol"],
   "engine/daemon/vms/machine": [
     "engine/common",
@@ -128,6 +136,7 @@ const allowed: Record<string, string[]> = {
   ],
   "engine/daemon/vms/runtimes": [
     "engine/common",
+    "engine/daemon/networks",
     "engine/daemon/vms/machine",
     "engine/daemon/vms/records",
     "engine/protocol",
@@ -141,6 +150,7 @@ const allowed: Record<string, string[]> = {
     "engine/common",
     "engine/daemon/events",
     "engine/daemon/log",
+    "engine/daemon/networks",
     "engine/docker",
     "engine/protocol",
     "native",
@@ -172,6 +182,7 @@ const allowed: Record<string, string[]> = {
     "engine/daemon/images/registry",
     "engine/daemon/images/sources",
     "engine/daemon/images/store",
+    "engine/daemon/networks",
     "engine/daemon/system",
     "engine/daemon/vms",
     "engine/daemon/vms/machine",

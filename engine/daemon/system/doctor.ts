@@ -2,17 +2,22 @@ import { readFileSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import * as native from "../../../native/index.ts";
 import { dataDir } from "../../common/paths.ts";
+import { portsColumn } from "../../docker/ports.ts";
 import type { DoctorCheck, DoctorReport } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
+import type { VmSummary } from "../../protocol/vm.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import { missingSubordinateIds } from "../vms/runtimes/subordinate-ids.ts";
 
 const lowSpaceMiB = 2048;
 /** What VMs of ours ask of libkrun; other features that it can be built with are nobody's loss. */
-const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "network-none"];
+const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "network-none", "network-cards"];
 
-/** Tests each thing that a microVM needs here, and says what to do about what is missing. */
-export function runDoctor(): DoctorReport {
+/**
+ * Tests each thing that a microVM needs here, and says what to do about what is missing. `vms`
+ * are those that run.
+ */
+export function runDoctor(vms: readonly Pick<VmSummary, "name" | "ports">[]): DoctorReport {
   const checks = [
     kvm(),
     libkrun(),
@@ -21,6 +26,7 @@ export function runDoctor(): DoctorReport {
     userNamespaces(),
     subordinateIds(),
     diskSpace(),
+    openPorts(vms),
   ].filter((check) => check !== undefined);
   const broken = checks.find((check) => check.status === "failed");
   return {
@@ -130,6 +136,23 @@ function diskSpace(): DoctorCheck {
     status: "warning",
     detail,
     hint: "Free some space, or set MOCKER_DATA_DIR to a larger disk.",
+  };
+}
+
+/** What other machines reach. */
+export function openPorts(vms: readonly Pick<VmSummary, "name" | "ports">[]): DoctorCheck {
+  const isLocal = (address: string): boolean => address.startsWith("127.") || address === "::1";
+  const open = vms.flatMap(({ name, ports }) => {
+    const reached = ports.filter(({ host }) => host && !isLocal(host.address));
+    return reached.length === 0 ? [] : [`${name} (${portsColumn(reached)})`];
+  });
+  if (open.length === 0)
+    return { name: "open ports", status: "ok", detail: "no VM is reached from other machines" };
+  return {
+    name: "open ports",
+    status: "warning",
+    detail: `other machines reach ${open.join("; ")}`,
+    hint: 'Publish at 127.0.0.1 what is for this machine alone: -p 127.0.0.1:8080:80, or "ip": "127.0.0.1" in engine.json.',
   };
 }
 

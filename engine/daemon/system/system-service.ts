@@ -65,8 +65,8 @@ export class SystemService {
   }
 
   /** Whether microVMs can run here, and what to do about it. */
-  doctor(): DoctorReport {
-    return runDoctor();
+  async doctor(): Promise<DoctorReport> {
+    return runDoctor(await this.#vms.list({}));
   }
 
   /** What images, VMs and volumes take of the disk. */

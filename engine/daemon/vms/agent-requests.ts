@@ -1,6 +1,7 @@
 /** Builds the guest agent's `configure`, `start` and `exec` requests. */
 import { randomBytes } from "node:crypto";
 import type { VmExecParams } from "../../protocol/vm.ts";
+import type { Connection } from "../networks/connection.ts";
 import type { GuestConfiguration, GuestProcess } from "./machine/agent-protocol.ts";
 import { guestDns } from "./machine/guest-dns.ts";
 import type { VmConfig } from "./records/vm-record.ts";
@@ -13,21 +14,37 @@ export interface TerminalSize {
 
 export const defaultTerminal: TerminalSize = { rows: 24, columns: 80 };
 
+/** What the guest is told of its networks. */
+export type GuestNetwork = Pick<GuestConfiguration, "domainname" | "interfaces" | "dns" | "hosts">;
+
+/** That of a VM, by its cards; without cards as the host's. */
+export function guestNetwork(config: VmConfig, connection: Connection): GuestNetwork {
+  const { dns, domainname, extraHosts } = config;
+  const host = guestDns();
+  const interfaces = connection.interfaces();
+  const search = dns.search ?? host.search;
+  return {
+    ...(domainname === "" ? {} : { domainname }),
+    interfaces,
+    dns: {
+      servers: interfaces.length > 0 ? connection.nameservers(dns) : (dns.servers ?? host.servers),
+      // Docker's word for no search domains at all.
+      search: search.filter((domain) => domain !== "."),
+      options: dns.options ?? host.options,
+    },
+    hosts: connection.hosts(extraHosts),
+  };
+}
+
+/** That of a helper machine. */
+export const noGuestNetwork: GuestNetwork = { dns: { servers: [], search: [], options: [] }, hosts: [] };
+
 /** `disposable`: nothing that is written in the guest, outside volumes, is wanted after its end. */
 export function guestConfiguration(
-  hostname: string,
-  prepared: PreparedVm,
-  disposable: boolean,
+  { rootfs, mounts }: PreparedVm,
+  guest: GuestNetwork & Pick<GuestConfiguration, "hostname" | "disposable">,
 ): GuestConfiguration {
-  return {
-    hostname,
-    rootfs: prepared.rootfs,
-    mounts: prepared.mounts,
-    dns: guestDns(),
-    hosts: [],
-    timeUnixNs: Date.now() * 1e6,
-    disposable,
-  };
+  return { ...guest, rootfs, mounts, timeUnixNs: Date.now() * 1e6 };
 }
 
 export function mainProcess(config: VmConfig, size: TerminalSize): GuestProcess {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { RuntimeName } from "../../protocol/engine.ts";
-import { guestConfiguration, idleProcess } from "./agent-requests.ts";
+import { guestConfiguration, idleProcess, noGuestNetwork } from "./agent-requests.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import type { StateDir } from "./records/state-dir.ts";
@@ -37,7 +37,8 @@ export class HelperMachine {
       const spec = { runtime: options.runtime, autoRemove: false, ...prepared.launch };
       machine = await Machine.launch(options.place(id, scratch), spec);
       await machine.connect();
-      await machine.start(guestConfiguration(id.slice(0, 12), prepared, false), idleProcess());
+      const guest = { ...noGuestNetwork, hostname: id.slice(0, 12), disposable: false };
+      await machine.start(guestConfiguration(prepared, guest), idleProcess());
       return new HelperMachine(machine, discard);
     } catch (error) {
       const failure = machine ? await machine.fail(error) : error;

@@ -4,7 +4,7 @@ import { signalNumber } from "../../docker/signals.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig } from "../../protocol/image.ts";
-import type { Mount, VmCreateParams } from "../../protocol/vm.ts";
+import type { Mount, Network, PortBinding, VmCreateParams } from "../../protocol/vm.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -17,6 +17,8 @@ export interface VmConfigOptions {
   runtime: RuntimeName;
   /** Those of the params that have been checked. */
   mounts: readonly Mount[];
+  network: Network;
+  ports: readonly PortBinding[];
   now: Date;
 }
 
@@ -26,7 +28,7 @@ export interface VmConfigOptions {
  */
 export function makeVmConfig(
   params: VmCreateParams,
-  { image, name, runtime, mounts, now }: VmConfigOptions,
+  { image, name, runtime, mounts, network, ports, now }: VmConfigOptions,
 ): VmConfig {
   const id = randomBytes(32).toString("hex");
   const command = resolveCommand(params, image.config);
@@ -40,7 +42,7 @@ export function makeVmConfig(
   const stopSignal = params.stopSignal ?? (image.config.stopSignal || "SIGTERM");
   signalNumber(stopSignal);
   return {
-    version: 2,
+    version: 3,
     id,
     name,
     image: params.image,
@@ -58,12 +60,27 @@ export function makeVmConfig(
     mounts: [...mounts],
     cpus: cpuCount(params.cpus),
     memoryMiB: memory(params.memoryMiB),
-    network: params.network ?? { mode: "tsi" },
-    ports: [],
+    network,
+    domainname: params.domainname ?? "",
+    dns: params.dns ?? {},
+    extraHosts: params.extraHosts ?? [],
+    exposedPorts: exposedPorts(image.config, params, ports),
+    publishAll: params.publishAll ?? false,
+    ports: [...ports],
     labels: { ...image.config.labels, ...params.labels },
     stopSignal,
     stopTimeoutSeconds: params.stopTimeoutSeconds ?? 10,
   };
+}
+
+/** As in Docker, a port that is published is exposed too. */
+function exposedPorts(
+  image: ImageRunConfig,
+  params: VmCreateParams,
+  published: readonly PortBinding[],
+): string[] {
+  const bound = published.map(({ guestPort, protocol }) => `${guestPort}/${protocol}`);
+  return [...new Set([...image.exposedPorts, ...(params.exposedPorts ?? []), ...bound])];
 }
 
 /**

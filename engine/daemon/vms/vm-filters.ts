@@ -1,5 +1,6 @@
 import { matchesLabel } from "../../docker/filters.ts";
 import { mountSource } from "../../docker/mount.ts";
+import { parseExpose } from "../../docker/ports.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmSummary } from "../../protocol/vm.ts";
 import { canonicalTarget } from "./runtimes/guest-mounts.ts";
@@ -8,9 +9,12 @@ const known = [
   "ancestor",
   "before",
   "exited",
+  "expose",
   "id",
   "label",
   "name",
+  "network",
+  "publish",
   "runtime",
   "since",
   "status",
@@ -26,6 +30,10 @@ export interface FilterContext {
   imageId(reference: string): Promise<string | undefined>;
   /** Finds a VM or throws VM_NOT_FOUND. */
   find(vm: string): VmSummary;
+  /** `80/tcp` of each port of the guest that is published, and that is exposed. */
+  portsOf(vm: VmSummary): { published: readonly string[]; exposed: readonly string[] };
+  /** Of the network with this name; empty where there is none. */
+  networkId(name: string): string;
 }
 
 /**
@@ -83,6 +91,17 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
         mounts.some((mount) => mountSource(mount) === value || canonicalTarget(mount.target) === value);
     case "runtime":
       return (vm) => vm.runtime === value;
+    case "publish":
+    case "expose": {
+      const wanted = portFilter(key, value);
+      return (vm) => {
+        const { published, exposed } = context.portsOf(vm);
+        return (key === "publish" ? published : exposed).some((port) => wanted.includes(port));
+      };
+    }
+    case "network":
+      return (vm) =>
+        vm.networks.some((name) => name === value || (value !== "" && context.networkId(name) === value));
     case "before":
     case "since": {
       const pivot = context.all.findIndex((vm) => vm.id === context.find(value).id);
@@ -91,6 +110,15 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
         return key === "before" ? index > pivot : index < pivot;
       };
     }
+  }
+}
+
+/** Docker's `80`, `80/udp` or `80-82`. @throws INVALID_ARGUMENT */
+function portFilter(key: string, value: string): string[] {
+  try {
+    return parseExpose(value);
+  } catch {
+    throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}=${value}'`);
   }
 }
 

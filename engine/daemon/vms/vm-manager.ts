@@ -7,7 +7,9 @@ import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
 
 import type {
-  PortBinding,
+  Network,
+  NetworkConnectParams,
+  NetworkDisconnectParams,
   VmAttachParams,
   VmChange,
   VmCreateParams,
@@ -25,6 +27,9 @@ import type {
 } from "../../protocol/vm.ts";
 import type { EngineEvent, EventLog } from "../events/event-log.ts";
 import type { Log } from "../log.ts";
+import { attachmentsOf } from "../networks/attachments.ts";
+import type { Member } from "../networks/endpoint.ts";
+import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { ExecTable } from "./exec-table.ts";
 import { HelperMachine } from "./helper-machine.ts";
@@ -44,6 +49,7 @@ import { missingSubordinateIds } from "./runtimes/subordinate-ids.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
+import { alreadyConnected, chooseNetwork, portsOf, withNetwork, withoutNetwork } from "./vm-network.ts";
 import { VmTable } from "./vm-table.ts";
 
 const maxReplayBytes = 64 * 1024;
@@ -58,6 +64,7 @@ export interface VmManagerOptions {
   volumes: VmVolumes;
   runtimes: Runtimes;
   launcher: Launcher;
+  networks: Networks;
   /** Gets what happens to VMs and execs. */
   events: EventLog;
   /** For the sockets of VMs that run: its path is short. */
@@ -72,6 +79,7 @@ export interface VmManagerOptions {
  */
 export class VmManager implements VmHost {
   readonly log: Log;
+  readonly networks: Networks;
   readonly volumes: VmVolumes;
   readonly #state: StateDir;
   readonly #images: Images;
@@ -86,6 +94,7 @@ export class VmManager implements VmHost {
 
   constructor(options: VmManagerOptions) {
     this.log = options.log;
+    this.networks = options.networks;
     this.volumes = options.volumes;
     this.#state = options.state;
     this.#images = options.images;
@@ -140,7 +149,7 @@ export class VmManager implements VmHost {
   async create(params: VmCreateParams): Promise<VmCreateResult> {
     // Before the image is asked for: a client would pull it first, and then hear of the mount.
     checkMounts(params.mounts ?? []);
-    refusePorts(params.ports ?? []);
+    const { network, ports, warnings } = await chooseNetwork(params, this.networks);
     const name = this.#vms.reserveName(params.name);
     try {
       const image = await this.#images.get(params.image);
@@ -154,6 +163,8 @@ export class VmManager implements VmHost {
           { mounts, volumesFrom, imageVolumes: image.config.volumes },
           (from) => this.find(from).config.mounts,
         ),
+        network,
+        ports,
         now: new Date(),
       });
       // Its image and its volumes must not be removed before the VM is known.
@@ -173,7 +184,7 @@ export class VmManager implements VmHost {
         id: config.id,
         name,
         runtime: choice.runtime.name,
-        warnings: [...ownershipWarning(config), ...simulationWarning(choice.simulationReason)],
+        warnings: [...warnings, ...ownershipWarning(config), ...simulationWarning(choice.simulationReason)],
       };
     } finally {
       this.#vms.releaseName(name);
@@ -219,7 +230,65 @@ export class VmManager implements VmHost {
   }
 
   inspect({ vm }: { vm: string }): VmDetails {
-    return this.find(vm).details();
+    const details = this.find(vm).details();
+    const endpoints = details.endpoints.map((endpoint) => ({
+      ...endpoint,
+      networkId: endpoint.networkId || this.networks.idOf(endpoint.network),
+    }));
+    return { ...details, endpoints };
+  }
+
+  /**
+   * Connects a VM to a network: from its next start on, or, where it has a card for it, at once.
+   * @throws VM_RUNNING for one that would need another card; what {@link Networks.choose} throws
+   */
+  async connect({ vm: name, ...attachment }: NetworkConnectParams): Promise<void> {
+    const vm = this.find(name);
+    const network = await this.networks.resolve(attachment.network);
+    network.check(attachment);
+    const isThere = attachmentsOf(vm.config.network).some((one) => one.network === network.name);
+    if (!vm.busy) {
+      if (isThere) throw alreadyConnected(vm, network.name);
+      await vm.changeNetwork((config) =>
+        withNetwork(config.network, { ...attachment, network: network.name }),
+      );
+      return;
+    }
+    const endpoint = vm.details().endpoints.find((one) => one.network === network.name);
+    if (endpoint && endpoint.problem === undefined) throw alreadyConnected(vm, network.name);
+    if (await vm.setUp(network, true)) return;
+    throw new MockerError(
+      "VM_RUNNING",
+      `cannot connect container ${vm.config.name} to network ${network.name}: a running VM gets no new network card`,
+      { hint: `Stop it, connect it, and start it again: mocker stop ${vm.config.name}` },
+    );
+  }
+
+  /**
+   * Disconnects a VM from a network; one that runs keeps a card that is unplugged until it ends, and is
+   * connected again at its next start.
+   * @throws INVALID_ARGUMENT in Docker's words when it is not connected
+   */
+  async disconnect({ vm: name, network: wanted, force }: NetworkDisconnectParams): Promise<void> {
+    const vm = this.find(name);
+    const attached = attachmentsOf(vm.config.network).map((one) => one.network);
+    // A network that is gone is still in the configurations of VMs, by its name.
+    const network = force && attached.includes(wanted) ? undefined : await this.networks.resolve(wanted);
+    const known = network?.name ?? wanted;
+    if (!attached.includes(known)) {
+      throw new MockerError("INVALID_ARGUMENT", `container ${vm.id} is not connected to network ${known}`);
+    }
+    if (!vm.busy) {
+      await vm.changeNetwork((config) => withoutNetwork(config.network, known));
+      return;
+    }
+    await vm.setUp(network ?? (await this.networks.resolve(known)), false);
+  }
+
+  /** What the VMs there are were made for. */
+  networkUsers(): { vm: Member; network: Network }[] {
+    const made = this.#vms.all().map(({ config }) => config);
+    return [...made, ...this.#making].map(({ id, name, network }) => ({ vm: { id, name }, network }));
   }
 
   async wait(params: VmWaitParams): Promise<VmWaitResult> {
@@ -248,6 +317,8 @@ export class VmManager implements VmHost {
       all,
       imageId: async (reference) => (await this.#images.get(reference).catch(() => undefined))?.id,
       find: (vm) => this.find(vm).summary(),
+      portsOf: ({ id }) => portsOf(this.find(id).config),
+      networkId: (name) => this.networks.idOf(name),
     });
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
   }
@@ -475,11 +546,6 @@ function attached(stream: Socket): Attachment {
   const attachment = new Attachment();
   attachment.connect(stream);
   return attachment;
-}
-
-function refusePorts(ports: readonly PortBinding[]): void {
-  if (ports.length === 0) return;
-  throw new MockerError("FEATURE_UNAVAILABLE", "ports cannot be published yet");
 }
 
 function anonymousVolumes({ mounts }: VmConfig): string[] {

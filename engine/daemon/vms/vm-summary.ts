@@ -1,5 +1,8 @@
 import { statusText } from "../../docker/status.ts";
+import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
 import type { Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import { attachmentsOf } from "../networks/attachments.ts";
+import type { Endpoint } from "../networks/endpoint.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
 
 /** What a VM is doing now, besides its configuration. */
@@ -13,6 +16,8 @@ export interface VmRuntimeState {
   pid: number;
   /** As far as its agent has told. */
   guestKernelVersion: string | undefined;
+  /** Its ends in its networks; undefined while it does not run. */
+  connection: { endpoints: readonly Endpoint[]; ports: readonly VmPort[] } | undefined;
 }
 
 /** A VM as lists show it. */
@@ -38,6 +43,8 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
     ...(exit === undefined || exit.message === "" ? {} : { reason: exit.message }),
     labels: config.labels,
     mounts: config.mounts,
+    networks: networkNames(config),
+    ports: [...(runtime.connection?.ports ?? [])],
   };
 }
 
@@ -65,15 +72,47 @@ export function detailsOf(
       cpus: config.cpus,
       memoryMiB: config.memoryMiB,
       network: config.network,
+      domainname: config.domainname,
+      dns: config.dns,
+      extraHosts: config.extraHosts,
+      exposedPorts: config.exposedPorts,
+      publishAll: config.publishAll,
       ports: config.ports,
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
     },
+    endpoints: endpointsOf(config, runtime.connection?.endpoints ?? []),
     pid: runtime.pid,
     ...(guestKernelVersion === undefined ? {} : { guestKernelVersion }),
     logPath: files.logPath,
     stateDir: files.dir,
   };
+}
+
+/** As Docker has them, where `none` is a network. */
+function networkNames({ network }: VmConfig): string[] {
+  return network.mode === "networks" ? network.attachments.map((one) => one.network) : [network.mode];
+}
+
+function endpointsOf({ network }: VmConfig, live: readonly Endpoint[]): VmEndpoint[] {
+  return attachmentsOf(network).map(({ network: name, aliases, links, address, mac }) => {
+    const endpoint = live.find((one) => one.network === name);
+    return {
+      network: name,
+      networkId: endpoint?.networkId ?? "",
+      aliases: aliases ?? [],
+      links: links ?? [],
+      ...(address === undefined ? {} : { wantedAddress: address }),
+      ...(mac === undefined ? {} : { wantedMac: mac }),
+      ...(endpoint && liveEndpoint(endpoint)),
+    };
+  });
+}
+
+function liveEndpoint(endpoint: Endpoint): Partial<VmEndpoint> {
+  const { endpointId, address, prefixLength, gateway, mac, names, problem } = endpoint;
+  const live = { endpointId, address, prefixLength, gateway, mac, names };
+  return problem === undefined ? live : { ...live, problem };
 }
 
 function withSource(mount: Mount, volumePath: (name: string) => string | undefined): Mount {

@@ -2,7 +2,11 @@ import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import type { Log } from "../log.ts";
-import { guestConfiguration, mainProcess, type TerminalSize } from "./agent-requests.ts";
+import type { Connection } from "../networks/connection.ts";
+import type { Member } from "../networks/endpoint.ts";
+import type { Network } from "../networks/network.ts";
+import type { Networks } from "../networks/networks.ts";
+import { guestConfiguration, guestNetwork, mainProcess, type TerminalSize } from "./agent-requests.ts";
 import type { Attachment } from "./machine/attachment.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
@@ -23,6 +27,7 @@ export type VmAction = "start" | "die" | "kill" | "stop";
 /** What a VM needs of the engine around it. */
 export interface VmHost {
   readonly log: Log;
+  readonly networks: Networks;
   readonly volumes: VmVolumes;
   place(id: string, files: VmFiles): MachinePlace;
   /** Called when the VM's state already tells of it. */
@@ -43,28 +48,33 @@ export interface VmHost {
  * VM that runs, and go to its machine directly.
  */
 export class Vm {
-  readonly config: VmConfig;
   readonly files: VmFiles;
   readonly runtime: Runtime;
   readonly #host: VmHost;
+  #config: VmConfig;
   #state: VmState = "created";
   #startedAt: string | undefined;
   #exit: VmExitRecord | undefined;
   /** From its monitor's start until its end is recorded, also while it boots. */
   #machine: Machine | undefined;
   #ended: Promise<void> = Promise.resolve();
+  /** As long as its machine, and a little before. */
+  #connection: Connection | undefined;
   /** Its starts are what can be cancelled. */
   readonly #turns = new TurnQueue();
   #removal: Promise<void> | undefined;
   readonly #mainStreams = new MainStreams();
 
   constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost) {
-    this.config = config;
+    this.#config = config;
     this.files = files;
     this.runtime = runtime;
     this.#host = host;
   }
 
+  get config(): VmConfig {
+    return this.#config;
+  }
   get id(): string {
     return this.config.id;
   }
@@ -199,6 +209,27 @@ export class Vm {
     return this.#machine;
   }
 
+  /**
+   * Connects a VM that does not run to networks, from its next start on. @throws VM_RUNNING
+   */
+  async changeNetwork(change: (config: VmConfig) => VmConfig["network"]): Promise<void> {
+    await this.turn(async () => {
+      if (this.#machine) throw new MockerError("VM_RUNNING", `container ${this.#config.name} is running`);
+      const changed = { ...this.#config, network: change(this.#config) };
+      this.files.writeConfig(changed);
+      this.#config = changed;
+    });
+  }
+
+  /**
+   * Unplugs a VM that runs from one of its networks, or plugs it in again.
+   * @returns false when it has no card there @throws NETWORK_FAILED
+   */
+  async setUp(network: Network, up: boolean): Promise<boolean> {
+    if (!this.#connection) return false;
+    return await this.#host.networks.setUp(this.#member, this.#connection, network, up);
+  }
+
   summary(): VmSummary {
     return summaryOf(this.config, this.#runtimeState());
   }
@@ -217,6 +248,10 @@ export class Vm {
       exit: this.#exit,
       pid: this.#machine?.pid ?? 0,
       guestKernelVersion: this.#machine?.agent?.kernel,
+      connection: this.#connection && {
+        endpoints: this.#connection.endpoints,
+        ports: this.#connection.ports(this.#config.exposedPorts),
+      },
     };
   }
 
@@ -229,12 +264,16 @@ export class Vm {
     this.#refuseRemoved();
     if (this.running) return;
     const mounts = await this.#openMounts(signal);
-    const { prepared, machine } = await this.#launch(mounts, signal);
+    const { prepared, machine, connection } = await this.#launch(mounts, signal);
     try {
       await machine.connect();
       await this.#mainStreams.connectTo(machine);
       await machine.start(
-        guestConfiguration(this.config.hostname, prepared, this.config.autoRemove),
+        guestConfiguration(prepared, {
+          hostname: this.config.hostname,
+          disposable: this.config.autoRemove,
+          ...guestNetwork(this.config, connection),
+        }),
         mainProcess(this.config, size),
         mounts.changesVolumes ? () => mounts.filled() : undefined,
       );
@@ -256,35 +295,52 @@ export class Vm {
     return OpenMounts.open(this.#host.volumes, request, signal);
   }
 
-  /** From here on the machine has the mounts: they are closed at its end. */
+  /** From here on the machine has the mounts and the networks: they are closed at its end. */
   async #launch(
     mounts: OpenMounts,
     signal: AbortSignal,
-  ): Promise<{ prepared: PreparedVm; machine: Machine }> {
+  ): Promise<{ prepared: PreparedVm; machine: Machine; connection: Connection }> {
+    const { networks } = this.#host;
     let followed = false;
+    let connection: Connection | undefined;
     try {
       const prepared = await this.runtime.prepare({ ...this.config, mounts: mounts.mounts }, this.files);
+      signal.throwIfAborted();
+      const joined = await networks.connect(this.#member, this.config);
+      connection = joined;
+      this.files.writeNetwork({ version: 1, endpoints: joined.records() });
+      const { runtime, autoRemove } = this.config;
       const machine = await Machine.launch(
         this.#host.place(this.id, this.files),
-        { runtime: this.config.runtime, autoRemove: this.config.autoRemove, ...prepared.launch },
+        { runtime, autoRemove, ...prepared.launch, cards: joined.cards() },
         {
           signal,
           onLaunch: (launched) => {
             followed = true;
-            this.#follow(launched, mounts);
+            this.#follow(launched, joined, mounts);
           },
         },
       );
-      return { prepared, machine };
+      return { prepared, machine, connection: joined };
     } catch (error) {
-      if (!followed) mounts.close();
+      if (!followed) {
+        mounts.close();
+        await connection?.close();
+        if (connection) networks.left(this.#member, connection);
+      }
       throw error;
     }
   }
 
   async #adopt(place: MachinePlace): Promise<void> {
+    const left = await this.files.readNetwork().catch((error) => {
+      this.#host.log.error("vm.network", error, { vm: this.id });
+      return undefined;
+    });
+    const connection = await this.#host.networks.adopt(this.#member, left?.endpoints ?? []);
     const machine = await Machine.adopt(place);
-    this.#follow(machine, OpenMounts.adopt(this.#host.volumes, this.id, this.config.mounts));
+    const mounts = OpenMounts.adopt(this.#host.volumes, this.id, this.config.mounts);
+    this.#follow(machine, connection, mounts);
     this.#state = "running";
     if (await machine.resume(resumeTimeoutMs)) {
       this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
@@ -295,16 +351,25 @@ export class Vm {
     await this.#ended;
   }
 
-  #follow(machine: Machine, mounts: OpenMounts): void {
+  get #member(): Member {
+    return { id: this.id, name: this.#config.name };
+  }
+
+  #follow(machine: Machine, connection: Connection, mounts: OpenMounts): void {
     this.#machine = machine;
+    this.#connection = connection;
     this.#startedAt = machine.startedAt;
-    this.#ended = machine.ended.then((exit) => {
+    this.#ended = machine.ended.then(async (exit) => {
+      // Before anybody is told: the next start may want the same ports.
+      await connection.close();
+      this.#connection = undefined;
       this.#exit = exit;
       this.#state = stateAfter(exit);
       this.#machine = undefined;
       mounts.close();
       this.#host.log.info("vm.ended", { vm: this.id, reason: exit.reason, exitCode: exit.exitCode });
       this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
+      this.#host.networks.left(this.#member, connection);
     });
   }
 

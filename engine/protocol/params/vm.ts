@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { Mount } from "./mount.ts";
-import { Network, PortBinding } from "./network.ts";
+import { Dns, Network, PortBinding } from "./network.ts";
 import { filters, finiteNumber, labels, strings } from "./schema.ts";
 
 /** What `vm/create` takes. Absent members come from the image, then from defaults. */
@@ -28,7 +28,16 @@ export const VmCreateParams = v.object({
   cpus: v.exactOptional(finiteNumber),
   memoryMiB: v.exactOptional(finiteNumber),
   runtime: v.exactOptional(v.picklist(["auto", "krun", "simulation"])),
+  /** Default: the network `bridge`. */
   network: v.exactOptional(Network),
+  domainname: v.exactOptional(v.string()),
+  dns: v.exactOptional(Dns),
+  /** `NAME:ADDRESS` or `NAME=ADDRESS`; the address may be `host-gateway`. */
+  extraHosts: v.exactOptional(strings),
+  /** `80/tcp`, beside the image's. */
+  exposedPorts: v.exactOptional(strings),
+  /** Publishes every exposed port. */
+  publishAll: v.exactOptional(v.boolean()),
   ports: v.exactOptional(v.array(PortBinding)),
   labels: v.exactOptional(labels),
   stopSignal: v.exactOptional(v.string()),
@@ -79,7 +88,8 @@ export const VmListParams = v.object({
   /** Newest n, whatever their state. */
   last: v.exactOptional(finiteNumber),
   /**
-   * Docker's filters: id, name, status, ancestor, label, exited, before, since, volume, and ours: runtime.
+   * Docker's filters: id, name, status, ancestor, label, exited, before, since, network, publish, expose,
+   * volume, and ours: runtime.
    */
   filters: v.exactOptional(filters),
 });

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -13,33 +14,66 @@
 
 namespace mocker {
 
+namespace {
+
+/** A socket's address for `path`; one that is too long for it goes through its directory's descriptor. */
+class UnixAddress {
+ public:
+  explicit UnixAddress(const std::string& path) {
+    std::string name = path;
+    if (name.size() >= sizeof address_.sun_path) {
+      const size_t slash = path.rfind('/');
+      const std::string directory = slash == 0 ? "/" : path.substr(0, slash);
+      directory_.reset(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (!directory_) throwErrno(directory);
+      name = "/proc/self/fd/" + std::to_string(directory_.get()) + path.substr(slash);
+      if (name.size() >= sizeof address_.sun_path) throwErrno(path, ENAMETOOLONG);
+    }
+    address_.sun_family = AF_UNIX;
+    std::memcpy(address_.sun_path, name.c_str(), name.size() + 1);
+  }
+
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
+  socklen_t size() const { return sizeof address_; }
+
+ private:
+  sockaddr_un address_{};
+  Fd directory_;
+};
+
+/** How long a call may wait to write; 0: as long as it takes. */
+void setSendTimeout(int fd, int64_t ms) {
+  const timeval time{static_cast<time_t>(ms / 1000), static_cast<suseconds_t>(ms % 1000 * 1000)};
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+}  // namespace
+
 Fd listenUnix(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) throwErrno("socket");
-  const size_t slash = path.rfind('/');
-  const std::string directory = slash == 0 ? "/" : path.substr(0, slash);
-  Fd directoryFd;
   // Bound beside its place and moved there when it listens: all who see the path can connect.
   const std::string temporary = path + "~";
-  std::string name = temporary;
-  sockaddr_un address{};
-  if (name.size() >= sizeof address.sun_path) {
-    // Too long for an address: go through the directory's descriptor.
-    directoryFd.reset(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!directoryFd) throwErrno(directory);
-    name = "/proc/self/fd/" + std::to_string(directoryFd.get()) + temporary.substr(slash);
-    if (name.size() >= sizeof address.sun_path) throwErrno(path, ENAMETOOLONG);
-  }
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
+  const UnixAddress address(temporary);
   if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) throwErrno(path);
   const mode_t mask = ::umask(0177);
-  const int bound = ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  const int bound = ::bind(socket.get(), address.get(), address.size());
   const int error = errno;
   ::umask(mask);
   if (bound != 0) throwErrno(path, error);
   if (::listen(socket.get(), 128) != 0) throwErrno(path);
   if (::rename(temporary.c_str(), path.c_str()) != 0) throwErrno(path);
+  return socket;
+}
+
+Fd connectUnix(const std::string& path, int64_t timeoutMs) {
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) throwErrno("socket");
+  const UnixAddress address(path);
+  // A listener whose queue is full makes the call wait, as for writing (unix(7), socket(7)).
+  setSendTimeout(socket.get(), timeoutMs);
+  if (::connect(socket.get(), address.get(), address.size()) != 0) throwErrno(path);
+  setSendTimeout(socket.get(), 0);
   return socket;
 }
 

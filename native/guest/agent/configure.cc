@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "common/sys-error.h"
+#include "net/interfaces.h"
 #include "rootfs/etc-files.h"
 #include "rootfs/kernel-file-systems.h"
 #include "rootfs/root-file-system.h"
@@ -52,6 +53,22 @@ void raiseOpenFiles() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/** The settings of this machine's own network namespace: the simulation's /proc is still the host's here. */
+Fd openNetworkSettings(const Machine& machine) {
+  if (machine.simulation) return Fd(::open("/proc/sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return Fd(::openat(machine.proc.get(), "sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+void configureNetwork(const Json& params, const Machine& machine) {
+  const auto found = params.find("interfaces");
+  const bool hasInterfaces = found != params.end() && found->is_array() && !found->empty();
+  // A simulation without interfaces may be in the host's network namespace.
+  if (machine.simulation && !hasInterfaces) return;
+  const Fd settings = openNetworkSettings(machine);
+  allowUnprivileged(settings);
+  if (hasInterfaces) setUpInterfaces(*found, settings);
+}
+
 }  // namespace
 
 void configure(const Json& params, Machine& machine) {
@@ -69,13 +86,18 @@ void configure(const Json& params, Machine& machine) {
     if (time != params.end() && time->is_string()) setClock(std::atoll(time->get<std::string>().c_str()));
     raiseOpenFiles();
   }
+  const auto domainname = stringOr(params, "domainname", "");
+  if (!domainname.empty() && ::setdomainname(domainname.data(), domainname.size()) != 0) {
+    throwErrno("cannot set the domain name \"" + domainname + "\"");
+  }
   loopbackUp();
 
   const std::string mountPoint = mountRoot(*rootfs, machine);
   const RootTree root(Fd(::open(mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
   if (root.fd() < 0) throwErrno(mountPoint);
   mountKernelFileSystems(root, machine);
-  writeEtcFiles(params, hostname, root);
+  configureNetwork(params, machine);
+  writeEtcFiles(params, hostname, domainname, root);
   const auto mounts = params.find("mounts");
   if (mounts != params.end() && mounts->is_array()) mountVolumes(*mounts, root);
   switchRoot(mountPoint);

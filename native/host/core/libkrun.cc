@@ -69,7 +69,6 @@ KrunApi bindAll(void* library) {
   bindNeeded(library, "krun_free_ctx", api.free_ctx);
   bindNeeded(library, "krun_set_vm_config", api.set_vm_config);
   bindNeeded(library, "krun_set_root", api.set_root);
-  bindNeeded(library, "krun_set_port_map", api.set_port_map);
   bindNeeded(library, "krun_set_exec", api.set_exec);
   bindNeeded(library, "krun_add_vsock_port", api.add_vsock_port);
   bindNeeded(library, "krun_set_console_output", api.set_console_output);
@@ -82,6 +81,7 @@ KrunApi bindAll(void* library) {
   bind(library, "krun_add_vsock_port2", api.add_vsock_port2);
   bind(library, "krun_disable_implicit_vsock", api.disable_implicit_vsock);
   bind(library, "krun_add_vsock", api.add_vsock);
+  bind(library, "krun_add_net_unixstream", api.add_net_unixstream);
   bind(library, "krun_disable_implicit_init", api.disable_implicit_init);
   bind(library, "krun_set_kernel", api.set_kernel);
   bind(library, "krun_has_feature", api.has_feature);
@@ -111,6 +111,9 @@ constexpr CallFeature callFeatures[] = {
     {"shares", "1.9", [](const KrunApi& a) { return a.add_virtiofs || a.add_virtiofs3; }},
     {"read-only-shares", "1.18", [](const KrunApi& a) { return a.add_virtiofs3 != nullptr; }},
     {"network-none", "1.17", [](const KrunApi& a) { return a.disable_implicit_vsock && a.add_vsock; }},
+    // Beside a card the implicit vsock device, which brings TSI along, must be left out.
+    {"network-cards", "1.17 built with NET=1",
+     [](const KrunApi& a) { return a.add_net_unixstream && a.disable_implicit_vsock && a.add_vsock; }},
     {"own-init", "1.19", [](const KrunApi& a) { return a.disable_implicit_init != nullptr; }},
     {"max-vcpus", "1.15", [](const KrunApi& a) { return a.get_max_vcpus != nullptr; }},
     {"feature-query", "1.17", [](const KrunApi& a) { return a.has_feature != nullptr; }},

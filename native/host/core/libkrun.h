@@ -18,7 +18,6 @@ struct KrunApi {
   int32_t (*free_ctx)(uint32_t ctx) = nullptr;
   int32_t (*set_vm_config)(uint32_t ctx, uint8_t cpus, uint32_t memoryMiB) = nullptr;
   int32_t (*set_root)(uint32_t ctx, const char* path) = nullptr;
-  int32_t (*set_port_map)(uint32_t ctx, const char* const map[]) = nullptr;
   int32_t (*set_exec)(uint32_t ctx, const char* path, const char* const argv[], const char* const envp[]) = nullptr;
   int32_t (*add_vsock_port)(uint32_t ctx, uint32_t port, const char* path) = nullptr;
   int32_t (*set_console_output)(uint32_t ctx, const char* path) = nullptr;
@@ -33,6 +32,8 @@ struct KrunApi {
   int32_t (*add_vsock_port2)(uint32_t ctx, uint32_t port, const char* path, bool listen) = nullptr;
   int32_t (*disable_implicit_vsock)(uint32_t ctx) = nullptr;
   int32_t (*add_vsock)(uint32_t ctx, uint32_t tsiFeatures) = nullptr;
+  int32_t (*add_net_unixstream)(uint32_t ctx, const char* path, int fd, const uint8_t* mac, uint32_t features,
+                                uint32_t flags) = nullptr;
   int32_t (*disable_implicit_init)(uint32_t ctx) = nullptr;
   int32_t (*set_kernel)(uint32_t ctx, const char* path, uint32_t format, const char* initramfs,
                         const char* commandLine) = nullptr;
@@ -78,7 +79,7 @@ class Libkrun {
    */
   std::string version() const;
 
-  /** Names of what this library can do: `net`, `blk`, `vmdk`, `network-none`, `read-only-shares`, … */
+  /** Names of what this library can do: `net`, `blk`, `vmdk`, `network-cards`, `read-only-shares`, … */
   std::vector<std::string> features() const;
 
   /** Features that this library lacks, each with what would give it: {"vmdk", "libkrun 1.17"}. */

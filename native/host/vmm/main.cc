@@ -11,7 +11,10 @@
 #include <cstring>
 #include <exception>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "cards/card-connection.h"
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/sys-error.h"
@@ -59,8 +62,10 @@ int watch(const mocker::VmSpec& spec) {
   ::unlink((spec.stateDir + "/exit.json").c_str());
   mocker::Monitor monitor(spec, startedAt);
   mocker::Child child;
+  std::vector<mocker::Fd> cards;
   try {
-    child = mocker::launchChild(spec, openFiles);
+    for (const auto& card : spec.cards) cards.push_back(mocker::connectCard(card));
+    child = mocker::launchChild(spec, openFiles, cards);
   } catch (const std::exception& error) {
     mocker::notice(error.what());
     mocker::writeRuntimeRecord(spec.stateDir, 0, startedAt);
@@ -69,7 +74,7 @@ int watch(const mocker::VmSpec& spec) {
   }
   mocker::writeRuntimeRecord(spec.stateDir, child.pid, startedAt);
   try {
-    monitor.run(std::move(child));
+    monitor.run(std::move(child), std::move(cards));
   } catch (const std::exception& error) {
     // Out of memory or of descriptors: the VM ends with this process.
     mocker::notice(error.what());

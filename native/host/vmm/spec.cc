@@ -1,5 +1,6 @@
 #include "spec.h"
 
+#include <cstdio>
 #include <limits>
 #include <set>
 #include <stdexcept>
@@ -95,6 +96,30 @@ class Reader {
   std::string path_;
 };
 
+std::array<uint8_t, 6> asMac(const std::string& text, const std::string& where) {
+  std::array<uint8_t, 6> mac{};
+  int end = 0;
+  const int fields = std::sscanf(text.c_str(), "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+                                 &mac[3], &mac[4], &mac[5], &end);
+  if (fields != 6 || end != 17 || text.size() != 17) fail(where, "must be an address such as \"02:42:ac:11:00:02\"");
+  if (mac[0] & 1) fail(where, "must not be a group's address");
+  return mac;
+}
+
+std::vector<CardSpec> readCards(const Reader& in) {
+  std::vector<CardSpec> cards;
+  std::set<std::array<uint8_t, 6>> addresses;
+  in.each("cards", [&](const json& item, const std::string& where) {
+    const Reader card(item, where);
+    CardSpec out{card.path("socketPath"), card.text("endpointId"), asMac(card.text("mac"), card.where("mac")),
+                 card.find("networkName") ? card.text("networkName") : ""};
+    if (!addresses.insert(out.mac).second) fail(card.where("mac"), "is used twice");
+    cards.push_back(std::move(out));
+  });
+  if (cards.size() > maxCards) fail("cards", "must be at most " + std::to_string(maxCards));
+  return cards;
+}
+
 KrunSpec readKrun(const json& value) {
   const Reader in(value, "krun");
   KrunSpec krun;
@@ -131,9 +156,6 @@ KrunSpec readKrun(const json& value) {
   } else if (network != "none") {
     fail("krun.network", "must be \"tsi\" or \"none\"");
   }
-  in.each("portMap", [&](const json& item, const std::string& where) {
-    krun.portMap.push_back(Reader::asText(item, where));
-  });
   krun.consolePath = in.optionalPath("consolePath");
   return krun;
 }
@@ -175,6 +197,7 @@ VmSpec parseVmSpec(const std::string& text) {
     spec.log.maxBytes = logIn.number("maxBytes", 4096, 1ull << 50, spec.log.maxBytes);
     spec.log.maxFiles = static_cast<uint32_t>(logIn.number("maxFiles", 1, 1000, spec.log.maxFiles));
   }
+  spec.cards = readCards(in);
   const auto runtime = in.text("runtime");
   if (runtime == "krun") {
     spec.runtime = Runtime::krun;

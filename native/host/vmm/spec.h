@@ -1,6 +1,7 @@
 // The launch specification of one VM: `vmm.json`, written by the engine, read once by mocker-vmm.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,20 @@ struct ShareSpec {
   bool readOnly = false;
 };
 
+/** A network card: a connection to the process of its network, which carries Ethernet frames. */
+struct CardSpec {
+  /** Where that process takes cards. */
+  std::string socketPath;
+  /** Which of the network's endpoints this card is. */
+  std::string endpointId;
+  std::array<uint8_t, 6> mac{};
+  /** What the network is called; for messages. */
+  std::string networkName;
+};
+
+/** A VM's cards are few: each has a device and a thread in the VMM. */
+constexpr size_t maxCards = 8;
+
 struct KrunSpec {
   enum class Network { tsi, none };
   std::optional<std::string> libkrunPath;
@@ -37,15 +52,15 @@ struct KrunSpec {
   /** Every extent file that the disks refer to (for the jail's allow list). */
   std::vector<std::string> diskFiles;
   std::vector<ShareSpec> shares;
+  /** What a VM without cards has. */
   Network network = Network::none;
-  /** `"hostPort:guestPort"`, as krun_set_port_map takes them. */
-  std::vector<std::string> portMap;
   /** Where the guest's kernel console goes; absent: nowhere. */
   std::optional<std::string> consolePath;
 };
 
 struct SimulationSpec {
   enum class Network { host, none };
+  /** What a VM without cards has. */
   Network network = Network::host;
   /** Directories that the agent will mount: root file system, upper, work, volume sources. */
   std::vector<std::string> paths;
@@ -67,8 +82,16 @@ struct VmSpec {
   /** The VM is removed when it has ended (`run --rm`). */
   bool autoRemove = false;
   LogSpec log;
+  /** In the order of the guest's eth0, eth1, … */
+  std::vector<CardSpec> cards;
   std::optional<KrunSpec> krun;
   std::optional<SimulationSpec> simulation;
+
+  /** Whether the workload's sockets are the host's: by TSI, or in the host's network namespace. */
+  bool hasHostNetwork() const {
+    if (!cards.empty()) return false;
+    return krun ? krun->network == KrunSpec::Network::tsi : simulation->network == SimulationSpec::Network::host;
+  }
 
   std::string agentSocketPath() const { return runDir + "/agent.sock"; }
   std::string monitorSocketPath() const { return runDir + "/monitor.sock"; }

@@ -7,7 +7,6 @@ int32_t krun_create_ctx(void) { return 0; }
 int32_t krun_free_ctx(uint32_t ctx) { return (int32_t)ctx; }
 int32_t krun_set_vm_config(uint32_t ctx, uint8_t cpus, uint32_t memory) { return (int32_t)(ctx * cpus * memory); }
 int32_t krun_set_root(uint32_t ctx, const char *path) { return path ? (int32_t)ctx : -22; }
-int32_t krun_set_port_map(uint32_t ctx, const char *const map[]) { return map ? (int32_t)ctx : -22; }
 int32_t krun_set_exec(uint32_t ctx, const char *path, const char *const argv[], const char *const envp[]) {
   return path && argv && envp ? (int32_t)ctx : -22;
 }
@@ -23,6 +22,9 @@ int32_t krun_add_disk2(uint32_t ctx, const char *id, const char *path, uint32_t 
 }
 int32_t krun_disable_implicit_vsock(uint32_t ctx) { return (int32_t)ctx; }
 int32_t krun_add_vsock(uint32_t ctx, uint32_t features) { return (int32_t)(ctx * features); }
+int32_t krun_add_net_unixstream(uint32_t ctx, const char *path, int fd, const uint8_t *mac, uint32_t features, uint32_t flags) {
+  return !path && fd >= 0 && mac ? (int32_t)(ctx * features * flags) : -22;
+}
 int32_t krun_set_kernel(uint32_t ctx, const char *path, uint32_t format, const char *initramfs, const char *line) {
   return path && line && !initramfs ? (int32_t)(ctx * format) : -22;
 }

@@ -224,7 +224,7 @@ const cases: Case[] = [
   {
     argv: ["inspect", "--type", "foo", "x"],
     code: 1,
-    stderr: 'unknown type: "foo": must be one of "container", "image", "vm", "volume"\n',
+    stderr: 'unknown type: "foo": must be one of "container", "image", "network", "vm", "volume"\n',
   },
 ];
 

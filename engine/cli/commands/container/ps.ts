@@ -1,4 +1,5 @@
 import { mountSource } from "../../../docker/mount.ts";
+import { portsColumn } from "../../../docker/ports.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
 import { type VmListParams, type VmSummary, vmList } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
@@ -61,7 +62,9 @@ function view(truncate: boolean): ListView<VmSummary> {
       get RunningFor() {
         return humanAge(vm.createdAt);
       },
-      Ports: "",
+      get Ports() {
+        return portsColumn(vm.ports);
+      },
       get State() {
         return vm.state;
       },
@@ -85,7 +88,9 @@ function view(truncate: boolean): ListView<VmSummary> {
       get LocalVolumes() {
         return String(vm.mounts.filter(({ type }) => type === "volume").length);
       },
-      Networks: "",
+      get Networks() {
+        return vm.networks.join(",");
+      },
       get Names() {
         return vm.name;
       },

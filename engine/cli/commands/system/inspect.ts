@@ -1,6 +1,14 @@
 import type { EngineClient } from "../../../client/engine-client.ts";
+import { networkObject } from "../../../docker/inspect-network.ts";
 import { imageObject, vmObject, volumeObject } from "../../../docker/inspect-object.ts";
-import { imageInspect, MockerError, systemUsage, vmInspect, volumeInspect } from "../../../protocol/index.ts";
+import {
+  imageInspect,
+  MockerError,
+  networkInspect,
+  systemUsage,
+  vmInspect,
+  volumeInspect,
+} from "../../../protocol/index.ts";
 import { type CommandContext, CommandFailure, defineCommand } from "../../command.ts";
 import { describeError } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -12,7 +20,10 @@ const formatFlag = stringFlag("f", objectFormatHelp);
 const flags = {
   format: formatFlag,
   size: booleanFlag("s", "Display total file sizes if the type is container"),
-  type: stringFlag(undefined, "Only inspect objects of the given type (container, vm, image, volume)"),
+  type: stringFlag(
+    undefined,
+    "Only inspect objects of the given type (container, vm, image, network, volume)",
+  ),
 } as const;
 
 type Inspector = (engine: EngineClient, name: string) => Promise<object>;
@@ -33,34 +44,43 @@ const inspectImage = async (engine: EngineClient, name: string, platform?: strin
     await engine.request(imageInspect, { image: name, ...(platform === undefined ? {} : { platform }) }),
   );
 
+const inspectNetwork: Inspector = async (engine, network) =>
+  networkObject(await engine.request(networkInspect, { network }));
+
 const inspectVolume: Inspector = async (engine, name) =>
   volumeObject(await engine.request(volumeInspect, { name }));
 
-/** `--size` is of VMs: of an image nothing is left out without it. */
+/** `--size` is of VMs: of the others nothing is left out without it. */
 function inspectors(
   size: boolean,
   io: Io,
-): Readonly<Record<"container" | "vm" | "image" | "volume", Inspector>> {
+): Readonly<Record<"container" | "vm" | "image" | "network" | "volume", Inspector>> {
   const vm = size ? inspectSizedVm : inspectVm;
   const image: Inspector = async (engine, name) => {
     const found = await inspectImage(engine, name);
     if (size) io.stderr.write("WARNING: --size ignored for image\n");
     return found;
   };
-  return { container: vm, vm, image, volume: inspectVolume };
+  return { container: vm, vm, image, network: inspectNetwork, volume: inspectVolume };
 }
 
 function isNotFound(error: unknown): boolean {
   return (
     error instanceof MockerError &&
-    ["VM_NOT_FOUND", "IMAGE_NOT_FOUND", "INVALID_REFERENCE", "VOLUME_NOT_FOUND"].includes(error.code)
+    [
+      "VM_NOT_FOUND",
+      "IMAGE_NOT_FOUND",
+      "INVALID_REFERENCE",
+      "NETWORK_NOT_FOUND",
+      "VOLUME_NOT_FOUND",
+    ].includes(error.code)
   );
 }
 
-/** A VM, or else an image, or else a volume of that name. */
-function inspectAny({ vm, image, volume }: ReturnType<typeof inspectors>): Inspector {
+/** A VM, else an image, a network or a volume of that name: in Docker's order. */
+function inspectAny({ vm, image, network, volume }: ReturnType<typeof inspectors>): Inspector {
   return async (engine, name) => {
-    for (const inspector of [vm, image, volume]) {
+    for (const inspector of [vm, image, network, volume]) {
       try {
         return await inspector(engine, name);
       } catch (error) {
@@ -72,7 +92,7 @@ function inspectAny({ vm, image, volume }: ReturnType<typeof inspectors>): Inspe
 }
 
 /** Prints what is found, then the errors about the rest. */
-async function inspectAll(
+export async function inspectAll(
   context: Pick<CommandContext<Record<string, never>>, "args" | "io" | "connect">,
   format: ObjectFormat,
   inspector: Inspector,
@@ -96,7 +116,7 @@ async function inspectAll(
 }
 
 export const inspect = defineCommand({
-  summary: "Return low-level information on VMs, images and volumes",
+  summary: "Return low-level information on VMs, images, networks and volumes",
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags,
@@ -105,7 +125,7 @@ export const inspect = defineCommand({
     const byType = inspectors(size, context.io);
     if (type !== undefined && !Object.hasOwn(byType, type)) {
       throw new CommandFailure(
-        `unknown type: "${type}": must be one of "container", "image", "vm", "volume"`,
+        `unknown type: "${type}": must be one of "container", "image", "network", "vm", "volume"`,
       );
     }
     const inspector = type === undefined ? inspectAny(byType) : byType[type as keyof typeof byType];

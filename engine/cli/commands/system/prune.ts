@@ -6,6 +6,7 @@ import {
   type ImagePruneResult,
   imagePrune,
   MockerError,
+  networkPrune,
   systemUsage,
   type VmSummary,
   vmList,
@@ -17,6 +18,7 @@ import { filtersOf, pruneFilterFlag } from "../../filters.ts";
 import { booleanFlag, type FlagValues } from "../../flags.ts";
 import { confirm } from "../../terminal/confirm.ts";
 import { listDeleted } from "../image/prune.ts";
+import { listDeletedNetworks } from "../network/prune.ts";
 import { listRemovedVolumes } from "../volume/prune.ts";
 
 const flags = {
@@ -47,6 +49,8 @@ export const systemPrune = defineCommand({
     const engine = await connect();
     const { removed, bytes } = await removeStopped(engine, isWanted);
     if (removed.length > 0) io.stdout.write(`Deleted Containers:\n${removed.join("\n")}\n\n`);
+    const networks = await engine.request(networkPrune, { filters });
+    listDeletedNetworks(io.stdout, networks.deleted);
     let reclaimed = bytes;
     if (flags.volumes) {
       const volumes = await engine.request(volumePrune, { filters });
@@ -69,6 +73,7 @@ function warning({ all, volumes, filter: filters }: FlagValues<typeof flags>): s
   const lines = [
     "WARNING! This will remove:",
     "  - all stopped containers",
+    "  - all networks not used by at least one container",
     ...(volumes ? ["  - all anonymous volumes not used by at least one container"] : []),
     `  - ${images}`,
     ...filtered,

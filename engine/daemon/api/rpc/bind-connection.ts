@@ -3,6 +3,7 @@ import { bindEngine, type EngineServices } from "./handlers/engine.ts";
 import { bindExecs, type ExecServices } from "./handlers/exec.ts";
 import { bindImages, type ImageServices } from "./handlers/image.ts";
 import { bindImageArchives, type ImageArchiveServices } from "./handlers/image-archive.ts";
+import { bindNetworks, type NetworkServices } from "./handlers/network.ts";
 import { bindRegistry, type RegistryServices } from "./handlers/registry.ts";
 import { bindSystem, type SystemServices } from "./handlers/system.ts";
 import { bindVms, type VmServices } from "./handlers/vm.ts";
@@ -15,6 +16,7 @@ export type RpcServices = CopyServices &
   ExecServices &
   ImageArchiveServices &
   ImageServices &
+  NetworkServices &
   RegistryServices &
   SystemServices &
   VmServices &
@@ -25,6 +27,7 @@ export function bindConnection(rpc: RpcConnection, services: RpcServices): void 
   bindEngine(rpc, services);
   bindImages(rpc, services);
   bindImageArchives(rpc, services);
+  bindNetworks(rpc, services);
   bindRegistry(rpc, services);
   bindVms(rpc, services);
   bindVolumes(rpc, services);

@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
 import { BlockList, isIP, isIPv6 } from "node:net";
-import { join } from "node:path";
-import { MockerError } from "../../../protocol/errors.ts";
+import { invalidSetting, readSettingsFile } from "../../../common/settings-file.ts";
 
 /** How registries are reached: the engine's configuration file, with the keys of Docker's daemon.json. */
 export interface RegistrySettings {
@@ -40,30 +38,14 @@ const maximumConcurrency = 64;
  */
 export function readSettings(directory: string | undefined): RegistrySettings {
   if (directory === undefined) return defaultSettings;
-  const path = join(directory, "engine.json");
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return defaultSettings;
-    throw invalid(path, `it cannot be read: ${(error as Error).message}`);
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw invalid(path, `it is not valid JSON: ${(error as Error).message}`);
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw invalid(path, "it is no JSON object");
-  const keys = json as Record<string, unknown>;
+  const { path, keys } = readSettingsFile(directory);
   const proxies = keys.proxies ?? {};
   if (typeof proxies !== "object" || Array.isArray(proxies))
-    throw invalid(path, '"proxies" must be an object');
+    throw invalidSetting(path, '"proxies" must be an object');
   const proxy = (key: string): string | undefined => {
     const value = (proxies as Record<string, unknown>)[key];
     if (value === undefined || typeof value === "string") return value;
-    throw invalid(path, `"proxies.${key}" must be a string`);
+    throw invalidSetting(path, `"proxies.${key}" must be a string`);
   };
   return {
     mirrors: texts(path, keys, "registry-mirrors").map((text) => mirror(path, text)),
@@ -75,16 +57,10 @@ export function readSettings(directory: string | undefined): RegistrySettings {
   };
 }
 
-function invalid(path: string, reason: string): MockerError {
-  return new MockerError("INVALID_ARGUMENT", `unable to configure the engine with file ${path}: ${reason}`, {
-    hint: "Correct the file: its keys are those of Docker's daemon.json.",
-  });
-}
-
 function texts(path: string, keys: Record<string, unknown>, key: string): string[] {
   const value = keys[key] ?? [];
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string"))
-    throw invalid(path, `"${key}" must be a list of strings`);
+    throw invalidSetting(path, `"${key}" must be a list of strings`);
   return value as string[];
 }
 
@@ -92,7 +68,7 @@ function count(path: string, keys: Record<string, unknown>, key: string): number
   const value = keys[key];
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > maximumConcurrency)
-    throw invalid(path, `"${key}" must be a whole number from 1 to ${maximumConcurrency}`);
+    throw invalidSetting(path, `"${key}" must be a whole number from 1 to ${maximumConcurrency}`);
   return value;
 }
 
@@ -102,14 +78,17 @@ function mirror(path: string, text: string): URL {
   try {
     url = new URL(text);
   } catch {
-    throw invalid(path, `invalid mirror "${text}": it is no URL`);
+    throw invalidSetting(path, `invalid mirror "${text}": it is no URL`);
   }
   if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw invalid(path, `invalid mirror "${text}": unsupported scheme "${url.protocol.slice(0, -1)}"`);
+    throw invalidSetting(path, `invalid mirror "${text}": unsupported scheme "${url.protocol.slice(0, -1)}"`);
   if (url.search !== "" || url.hash !== "")
-    throw invalid(path, `invalid mirror "${text}": query or fragment at end of the URI`);
+    throw invalidSetting(path, `invalid mirror "${text}": query or fragment at end of the URI`);
   if (url.username !== "" || url.password !== "")
-    throw invalid(path, `invalid mirror "${url.host}": username and password are not allowed in its URI`);
+    throw invalidSetting(
+      path,
+      `invalid mirror "${url.host}": username and password are not allowed in its URI`,
+    );
   if (!url.pathname.endsWith("/")) url.pathname += "/";
   return url;
 }

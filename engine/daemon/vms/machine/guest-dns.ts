@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * The host's resolver settings for the guest. Under TSI the guest's sockets are the host's, so that even a
- * resolver on the host's loopback is reached.
+ * The host's resolver settings for a guest. Under TSI the guest's sockets are the host's, so that even a
+ * resolver on the host's loopback is reached; a guest with cards asks the resolvers of its networks instead.
  */
 export function guestDns(): { servers: string[]; search: string[]; options: string[] } {
   const dns = { servers: [] as string[], search: [] as string[], options: [] as string[] };

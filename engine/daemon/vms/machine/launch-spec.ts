@@ -1,5 +1,3 @@
-import type { NetworkMode } from "../../../protocol/network.ts";
-
 /**
  * `vmm.json`: what `mocker-vmm` is told. Nothing of the workload's is in it: that goes to the agent as a
  * message.
@@ -29,6 +27,8 @@ export interface CardLaunch {
   endpointId: string;
   /** `02:42:ac:11:00:02`. */
   mac: string;
+  /** What its network is called: a start that fails because of it says so. */
+  networkName?: string;
 }
 
 export interface KrunDisk {
@@ -48,12 +48,13 @@ export interface KrunLaunch {
   /** Every host file that a disk refers to: the jail lets in nothing else. */
   diskFiles: string[];
   shares: { tag: string; path: string; readOnly: boolean }[];
-  network: NetworkMode;
-  portMap: string[];
+  /** Of a VM without cards. */
+  network: "tsi" | "none";
   consolePath: string;
 }
 
 export interface SimulationLaunch {
+  /** Of a VM without cards. */
   network: "host" | "none";
   /** Host directories that the agent mounts. */
   paths: string[];

@@ -41,7 +41,7 @@ export interface MachinePlace {
 }
 
 /** What is launched. */
-export type MachineSpec = Pick<LaunchSpec, "runtime" | "autoRemove" | "krun" | "simulation">;
+export type MachineSpec = Pick<LaunchSpec, "runtime" | "autoRemove" | "cards" | "krun" | "simulation">;
 
 /** What a guest uses at a moment, as its agent says. */
 export interface MachineStats {

@@ -1,11 +1,13 @@
 import { join } from "node:path";
+import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
-import type { Mount, Network, PortBinding } from "../../../protocol/vm.ts";
+import type { Dns, Mount, Network, PortBinding } from "../../../protocol/vm.ts";
+import type { EndpointRecord } from "../../networks/endpoint.ts";
 
-/** `config.json`: what a VM is. Written once, when it is created. */
+/** `config.json`: what a VM is. Written when it is created, and when its networks are changed. */
 export interface VmConfig {
-  version: 2;
+  version: 3;
   /** 64 hex digits. */
   id: string;
   name: string;
@@ -29,20 +31,37 @@ export interface VmConfig {
   cpus: number;
   memoryMiB: number;
   network: Network;
+  domainname: string;
+  dns: Dns;
+  /** `NAME:ADDRESS`; the address may be `host-gateway`. */
+  extraHosts: string[];
+  /** `80/tcp`, the image's and the user's. */
+  exposedPorts: string[];
+  publishAll: boolean;
   ports: PortBinding[];
   labels: Record<string, string>;
   stopSignal: string;
   stopTimeoutSeconds: number;
 }
 
-/** As it was before mounts had types and a network could be more than its mode. */
-interface VmConfigV1 extends Omit<VmConfig, "version" | "mounts" | "network" | "ports"> {
-  version: 1;
-  volumes: { source: string; target: string; readOnly: boolean }[];
-  network: Network["mode"];
+/** As it was before there were networks of ours. */
+interface VmConfigV2
+  extends Omit<
+    VmConfig,
+    "version" | "network" | "domainname" | "dns" | "extraHosts" | "exposedPorts" | "publishAll"
+  > {
+  version: 2;
+  network: { mode: "tsi" | "none" };
 }
 
-function fromV1({ volumes, network, ...config }: VmConfigV1): VmConfig {
+/** As it was before mounts had types and a network could be more than its mode. */
+interface VmConfigV1 extends Omit<VmConfigV2, "version" | "mounts" | "network" | "ports"> {
+  version: 1;
+  volumes: { source: string; target: string; readOnly: boolean }[];
+  network: VmConfigV2["network"]["mode"];
+}
+
+function fromV1({ volumes, network, ...config }: VmConfigV1): VmConfigV2 {
   return {
     ...config,
     version: 2,
@@ -50,6 +69,29 @@ function fromV1({ volumes, network, ...config }: VmConfigV1): VmConfig {
     network: { mode: network },
     ports: [],
   };
+}
+
+/**
+ * `tsi` was the only network there was, and what VMs had whose users had asked for none: they get what a VM
+ * gets today without being asked.
+ */
+function fromV2({ network, ...config }: VmConfigV2): VmConfig {
+  return {
+    ...config,
+    version: 3,
+    network: network.mode === "none" ? network : { mode: "networks", attachments: [{ network: "bridge" }] },
+    domainname: "",
+    dns: {},
+    extraHosts: [],
+    exposedPorts: [],
+    publishAll: false,
+  };
+}
+
+/** `network.json`: the VM's ends in its networks, of one start. */
+export interface VmNetworkRecord {
+  version: 1;
+  endpoints: EndpointRecord[];
 }
 
 /** `runtime.json`: the monitor process of a start. Written by the monitor. */
@@ -97,6 +139,9 @@ export class VmFiles {
   get runtimePath(): string {
     return join(this.dir, "runtime.json");
   }
+  get networkPath(): string {
+    return join(this.dir, "network.json");
+  }
   get exitPath(): string {
     return join(this.dir, "exit.json");
   }
@@ -122,11 +167,19 @@ export class VmFiles {
   }
 
   async readConfig(): Promise<VmConfig | undefined> {
-    const config = await readJsonFile<VmConfig | VmConfigV1>(this.configPath, 2);
-    return config?.version === 1 ? fromV1(config) : config;
+    const config = await readJsonFile<VmConfig | VmConfigV2 | VmConfigV1>(this.configPath, 3);
+    if (config?.version === 1) return fromV2(fromV1(config));
+    return config?.version === 2 ? fromV2(config) : config;
   }
   writeConfig(config: VmConfig): void {
     writeJsonFile(this.configPath, config);
+  }
+  readNetwork(): Promise<VmNetworkRecord | undefined> {
+    return readJsonFile<VmNetworkRecord>(this.networkPath, 1);
+  }
+  /** It counts for one start, and need not survive a loss of power. */
+  writeNetwork(record: VmNetworkRecord): void {
+    writeFileAtomic(this.networkPath, JSON.stringify(record), this.dir, "nothing");
   }
   readRuntime(): Promise<VmRuntimeRecord | undefined> {
     return readJsonFile<VmRuntimeRecord>(this.runtimePath, 1);

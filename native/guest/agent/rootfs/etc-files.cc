@@ -26,7 +26,8 @@ std::string joined(const Json& dns, const char* key, const char* prefix) {
 
 }  // namespace
 
-std::string hostsText(const Json& hosts, const std::string& hostname) {
+std::string hostsText(const Json& hosts, const Json& interfaces, const std::string& hostname,
+                      const std::string& domainname) {
   std::string text =
       "127.0.0.1\tlocalhost\n"
       "::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -45,6 +46,16 @@ std::string hostsText(const Json& hosts, const std::string& hostname) {
       hasHostname = hasHostname || name == hostname;
     }
   }
+  // Behind the extra ones: whose line is the first wins, and a user's own says what a name is to be.
+  const std::string names = domainname.empty() ? hostname : hostname + "." + domainname + " " + hostname;
+  if (interfaces.is_array() && !hostname.empty()) {
+    for (const auto& interface : interfaces) {
+      const auto address = interface.is_object() ? word(Json(stringOr(interface, "address", ""))) : std::string();
+      if (address.empty()) continue;
+      text += address.substr(0, address.find('/')) + "\t" + names + "\n";
+      hasHostname = true;
+    }
+  }
   if (!hasHostname) text += "127.0.1.1\t" + hostname + "\n";
   return text;
 }
@@ -61,9 +72,11 @@ std::string resolvConfText(const Json& dns) {
   return text + joined(dns, "search", "search") + joined(dns, "options", "options");
 }
 
-void writeEtcFiles(const Json& config, const std::string& hostname, const RootTree& root) {
+void writeEtcFiles(const Json& config, const std::string& hostname, const std::string& domainname,
+                   const RootTree& root) {
+  const auto member = [&](const char* key) { return config.contains(key) ? config[key] : Json(); };
   root.writeFile("/etc/hostname", hostname + "\n");
-  root.writeFile("/etc/hosts", hostsText(config.contains("hosts") ? config["hosts"] : Json(), hostname));
+  root.writeFile("/etc/hosts", hostsText(member("hosts"), member("interfaces"), hostname, domainname));
   if (const Json* dns = objectOrNull(config, "dns")) root.writeFile("/etc/resolv.conf", resolvConfText(*dns));
 }
 

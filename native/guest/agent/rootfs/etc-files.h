@@ -8,10 +8,16 @@
 
 namespace mocker {
 
-void writeEtcFiles(const Json& config, const std::string& hostname, const RootTree& root);
+/** `config` is configure's. */
+void writeEtcFiles(const Json& config, const std::string& hostname, const std::string& domainname,
+                   const RootTree& root);
 
-/** The texts, for configure's `hosts` ([[address, name]…]) and `dns` ({servers, search, options}). */
-std::string hostsText(const Json& hosts, const std::string& hostname);
+/**
+ * The texts, for configure's `hosts` ([[address, name]…]), `interfaces` ([{address: "172.18.0.2/16"}…]) and
+ * `dns` ({servers, search, options}).
+ */
+std::string hostsText(const Json& hosts, const Json& interfaces, const std::string& hostname,
+                      const std::string& domainname);
 std::string resolvConfText(const Json& dns);
 
 }  // namespace mocker

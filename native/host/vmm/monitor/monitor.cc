@@ -78,7 +78,7 @@ Monitor::~Monitor() {
   ::unlink(spec_.agentSocketPath().c_str());
 }
 
-void Monitor::run(Child child) {
+void Monitor::run(Child child, std::vector<Fd> cards) {
   child_ = child.pid;
   bootTimer_ = loop_.after(spec_.bootTimeoutMs, [this] {
     record({125, std::nullopt, "boot-failed",
@@ -87,6 +87,12 @@ void Monitor::run(Child child) {
   });
   followOutput(child);
   if (child.control) control_.takeGuest(std::move(child.control), nullptr, {});
+  for (size_t i = 0; i < child.taps.size(); ++i) {
+    cards_.push_back(std::make_unique<CardRelay>(loop_, std::move(child.taps[i]), std::move(cards[i]),
+                                                 spec_.cards[i].networkName));
+  }
+  // A krun VM has taken its own: with the last of a card's descriptors its network sees it go.
+  cards.clear();
   loop_.run();
 }
 
@@ -321,6 +327,7 @@ std::string Monitor::lastWords() const {
 void Monitor::onChildExited(int status) {
   childDead_ = true;
   child_ = -1;
+  cards_.clear();
   if (errors_) errors_->drain();
   if (console_) console_->drain();
   if (deathMessage_.empty() && errors_ && WIFEXITED(status) && WEXITSTATUS(status) == exitVmNotEntered) {

@@ -14,6 +14,7 @@
 #include "control-relay.h"
 #include "host/os/child.h"
 #include "host/os/signals.h"
+#include "host/vmm/cards/card-relay.h"
 #include "host/vmm/records/log-writer.h"
 #include "host/vmm/records/records.h"
 #include "host/vmm/spec.h"
@@ -33,8 +34,11 @@ class Monitor {
   Monitor(const VmSpec& spec, std::string startedAt);
   ~Monitor();
 
-  /** Follows `child` to its end. Returns when the exit is on record and everybody has been told. */
-  void run(Child child);
+  /**
+   * Follows `child` to its end, and joins its taps to `cards`, the connections of its cards. Returns when the
+   * exit is on record and everybody has been told.
+   */
+  void run(Child child, std::vector<Fd> cards);
 
   /** Records an end that came before there was a child, and tells who is attached already. */
   void runFailed(const std::string& message);
@@ -110,6 +114,7 @@ class Monitor {
   std::vector<std::unique_ptr<AttachClient>> clients_;
 
   StreamPairs execStreams_;
+  std::vector<std::unique_ptr<CardRelay>> cards_;
 
   /** Connections that ended within one of their own calls; destroyed when nobody is inside any more. */
   std::vector<std::shared_ptr<void>> pendingDelete_;

@@ -4,6 +4,7 @@ import {
   imageInspect,
   imageList,
   MockerError,
+  networkInspect,
   systemUsage,
   vmInspect,
   vmList,
@@ -20,7 +21,9 @@ import {
 } from "../fixtures.ts";
 import { Setup } from "../harness.ts";
 
-function notFound(code: "VM_NOT_FOUND" | "IMAGE_NOT_FOUND" | "VOLUME_NOT_FOUND", name: string): MockerError {
+type NotFound = "VM_NOT_FOUND" | "IMAGE_NOT_FOUND" | "NETWORK_NOT_FOUND" | "VOLUME_NOT_FOUND";
+
+function notFound(code: NotFound, name: string): MockerError {
   return new MockerError(code, `No such object: ${name}`);
 }
 
@@ -45,6 +48,9 @@ describe("lists", () => {
       .handle(vmInspect, ({ vm }) => {
         if (vm !== "web") throw notFound("VM_NOT_FOUND", vm);
         return vmDetails();
+      })
+      .handle(networkInspect, ({ network }) => {
+        throw notFound("NETWORK_NOT_FOUND", network);
       })
       .handle(imageInspect, ({ image }) => {
         if (image !== "alpine") throw notFound("IMAGE_NOT_FOUND", image);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EventLog } from "../../../../engine/daemon/events/event-log.ts";
 import { Log } from "../../../../engine/daemon/log.ts";
+import { Networks } from "../../../../engine/daemon/networks/networks.ts";
 import { StateDir } from "../../../../engine/daemon/vms/records/state-dir.ts";
 import type { VmFiles } from "../../../../engine/daemon/vms/records/vm-record.ts";
 import type {
@@ -20,6 +21,7 @@ import { MockerError } from "../../../../engine/protocol/errors.ts";
 import type { ImageDetails } from "../../../../engine/protocol/image.ts";
 import type { VmChange, VmCreateParams } from "../../../../engine/protocol/vm.ts";
 import { tmpDir } from "../../../support/tmp-dir.ts";
+import { FakeNetds } from "../networks/fake-netd.ts";
 import { FakeLauncher, type FakeMonitor } from "./machine/fake-monitor.ts";
 
 /** Of `box`; the image `data` is the same with a volume at /data. */
@@ -89,6 +91,8 @@ export class FakeRuntime implements Runtime {
 export class FakeVms {
   readonly dir = tmpDir();
   readonly launcher: FakeLauncher;
+  readonly netds: FakeNetds;
+  readonly networks: Networks;
   readonly runtime = new FakeRuntime();
   readonly events = new EventLog();
   readonly changes: VmChange[] = [];
@@ -101,8 +105,20 @@ export class FakeVms {
   /** `predecessor`: the engine that ended before; its monitors live on. */
   constructor(predecessor?: FakeVms) {
     this.launcher = predecessor?.launcher ?? new FakeLauncher();
+    this.netds = predecessor?.netds ?? new FakeNetds();
     this.log = new Log(join(this.dir, "engine.jsonl"), "debug");
     this.state = new StateDir(predecessor?.state.path ?? join(this.dir, "state"), async () => undefined);
+    const runDir = predecessor?.runDir ?? this.dir;
+    this.networks = new Networks({
+      dir: join(this.state.path, "..", "networks"),
+      runDir,
+      launcher: this.netds,
+      events: this.events,
+      log: this.log,
+      users: () => this.manager.networkUsers(),
+      defaultHostAddress: () => "",
+      routes: async () => [],
+    });
     this.volumes = new VolumeService({
       dir: new VolumeDir(predecessor?.volumesPath ?? join(this.dir, "volumes"), async () => undefined),
       events: this.events,
@@ -110,6 +126,7 @@ export class FakeVms {
       usersOf: (name) => this.manager.usersOfVolume(name),
     });
     this.manager = new VmManager({
+      networks: this.networks,
       volumes: this.volumes,
       state: this.state,
       images: {
@@ -122,7 +139,7 @@ export class FakeVms {
       runtimes: new Runtimes(this.runtime, this.runtime),
       launcher: this.launcher,
       events: this.events,
-      runDir: predecessor?.runDir ?? this.dir,
+      runDir,
       log: this.log,
     });
     this.manager.onDidChange((change) => this.changes.push(change));
@@ -137,6 +154,7 @@ export class FakeVms {
 
   /** As the engine does when it starts. */
   async recover(): Promise<void> {
+    await this.networks.recover();
     await this.volumes.recover();
     await this.manager.recover();
     await this.volumes.removeOrphans((id) => this.manager.has(id));
@@ -156,9 +174,9 @@ export class FakeVms {
     return { vm, monitor: this.launcher.last };
   }
 
-  /** What happened, by its actions. */
+  /** What happened to VMs, by its actions. */
   actions(): string[] {
-    return this.events.between().map(({ action }) => action);
+    return this.events.between().flatMap(({ type, action }) => (type === "container" ? [action] : []));
   }
 
   /** What the engine's log has of errors. */

@@ -31,7 +31,15 @@ const image: ImageDetails = {
 function config(params: Partial<VmCreateParams> = {}): ReturnType<typeof makeVmConfig> {
   return makeVmConfig(
     { image: "web", ...params },
-    { image, name: "name", runtime: "simulation", mounts: [], now: new Date(0) },
+    {
+      image,
+      name: "name",
+      runtime: "simulation",
+      mounts: [],
+      network: { mode: "none" },
+      ports: [],
+      now: new Date(0),
+    },
   );
 }
 

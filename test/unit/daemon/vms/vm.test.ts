@@ -290,7 +290,7 @@ test("a VM that a previous engine left running is taken up, and ended ones show 
   monitor.main = "running";
 
   const after = new FakeVms(before);
-  await after.manager.recover();
+  await after.recover();
   const vm = after.manager.find("box");
   assert.deepEqual([vm.state, vm.details().pid], ["running", 1]);
   assert.deepEqual(
@@ -314,7 +314,7 @@ test("a VM whose start the engine did not survive is ended, with the reason", as
   mock.timers.enable({ apis: ["setTimeout"] });
   try {
     const after = new FakeVms(before);
-    const recovered = after.manager.recover();
+    const recovered = after.recover();
     await monitor.until(() => monitor.controls === 2);
     while (!monitor.isOver) {
       mock.timers.tick(100);

@@ -25,6 +25,8 @@ function vm(id: string, more: Partial<VmSummary> = {}): VmSummary {
     runtime: "simulation",
     labels: {},
     mounts: [],
+    networks: ["bridge"],
+    ports: [],
     ...more,
   };
 }

@@ -13,7 +13,7 @@ import {
 } from "../../../../extension/run-configurations/run-plan.ts";
 
 const context = { workspaceFolder: "/ws/app", userHome: "/home/me" };
-const defaults: Defaults = { cpus: 0, memoryMiB: 0, runtime: "auto", network: "tsi", autoRemove: false };
+const defaults: Defaults = { cpus: 0, memoryMiB: 0, runtime: "auto", network: "bridge", autoRemove: false };
 
 const full: RunConfiguration = {
   name: "full",
@@ -68,7 +68,14 @@ test("a configuration becomes what the engine is asked for; later sources of a v
   );
   assert.deepEqual(
     createParams({ name: "a", image: "b" }, { context, defaults, fileEnv: [], secretEnv: [] }),
-    { image: "b", tty: true, openStdin: true, autoRemove: false, runtime: "auto", network: { mode: "tsi" } },
+    {
+      image: "b",
+      tty: true,
+      openStdin: true,
+      autoRemove: false,
+      runtime: "auto",
+      network: { mode: "networks", attachments: [{ network: "bridge" }] },
+    },
   );
 });
 

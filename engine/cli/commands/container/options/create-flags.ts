@@ -2,7 +2,7 @@
 
 import { parseMount, parseTmpfs, parseVolume, parseVolumesFrom } from "../../../../docker/mount.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
-import { type Mount, networkModes, type VmCreateParams } from "../../../../protocol/index.ts";
+import type { Mount, VmCreateParams } from "../../../../protocol/index.ts";
 import {
   booleanFlag,
   type FlagValues,
@@ -14,6 +14,7 @@ import {
 } from "../../../flags.ts";
 import type { Io } from "../../../io.ts";
 import { checkLabel, checkVariable, collectLabels, collectVariables } from "./env-file.ts";
+import { networkFlags, networkParams } from "./network-flags.ts";
 
 function parseCpus(text: string): number {
   const value = Number(text);
@@ -35,6 +36,7 @@ function oneOf<const T extends string>(what: string, values: readonly T[]): (tex
 }
 
 export const createFlags = {
+  ...networkFlags,
   attach: listFlag("a", "list", "Attach to STDIN, STDOUT or STDERR", (text) => {
     const name = text.toLowerCase();
     if (name !== "stdin" && name !== "stdout" && name !== "stderr") {
@@ -57,13 +59,6 @@ export const createFlags = {
     return text;
   }),
   name: stringFlag(undefined, "Assign a name to the container"),
-  network: valueFlag(
-    undefined,
-    "network",
-    'Network of the VM: "tsi" (the host\'s, through libkrun) or "none"',
-    oneOf("network", networkModes),
-    '"tsi"',
-  ),
   platform: stringFlag(undefined, "Set platform if server is multi-platform capable"),
   pull: stringFlag(undefined, 'Pull image before running ("always", "missing", "never")', "missing"),
   quiet: booleanFlag("q", "Suppress the pull output"),
@@ -154,7 +149,7 @@ export function createParams(
   }
   if (flags.memory !== undefined && flags.memory !== 0) params.memoryMiB = Math.ceil(flags.memory / mebibyte);
   if (flags.runtime !== undefined) params.runtime = flags.runtime;
-  if (flags.network !== undefined) params.network = { mode: flags.network };
+  Object.assign(params, networkParams(flags));
   if (given.has("label") || given.has("label-file")) {
     params.labels = collectLabels(flags["label-file"], flags.label);
   }

@@ -1,6 +1,5 @@
 import type { LibkrunInfo } from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
-import type { Network } from "../../../../protocol/vm.ts";
 
 /** The part of a VM's configuration that depends on what the loaded libkrun can do. */
 export interface KrunConfig {
@@ -8,7 +7,10 @@ export interface KrunConfig {
   memoryMiB: number;
   disks: { format: "raw" | "vmdk" }[];
   shares: { readOnly: boolean }[];
-  network: Network;
+  /** How many network cards it is to have. */
+  cards: number;
+  /** Without a card: the host's network. */
+  tsi: boolean;
 }
 
 /** libkrun takes the number of CPUs as one byte. */
@@ -35,7 +37,8 @@ export function checkKrunConfig(library: LibkrunInfo, config: KrunConfig): void 
   if (config.disks.some(({ format }) => format === "vmdk"))
     need(library, "vmdk", "disks joined from several files");
   if (config.shares.length > 0) need(library, "shares", "shared directories");
-  if (config.network.mode === "none") need(library, "network-none", "VMs without network");
+  if (config.cards > 0) need(library, "network-cards", "networks");
+  else if (!config.tsi) need(library, "network-none", "VMs without network");
 }
 
 function need(library: LibkrunInfo, feature: string, what: string): void {

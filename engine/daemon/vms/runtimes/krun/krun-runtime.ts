@@ -1,5 +1,6 @@
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
+import { attachmentsOf } from "../../../networks/attachments.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
 import { guestMounts, type HostShare, sharesOf } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
@@ -64,7 +65,8 @@ export class KrunRuntime implements Runtime {
       memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }],
       shares,
-      network: request.network,
+      cards: attachmentsOf(request.network).length,
+      tsi: request.network.mode === "tsi",
     });
     const [root] = await Promise.all([
       this.#images.rootDisk(request.imageId),
@@ -93,8 +95,7 @@ export class KrunRuntime implements Runtime {
             // The agent writes into it before it is read-only for the guest.
             readOnly: readOnly && !fill && !clear,
           })),
-          network: request.network.mode,
-          portMap: [],
+          network: request.network.mode === "tsi" ? "tsi" : "none",
           consolePath: files.consolePath,
         },
       },

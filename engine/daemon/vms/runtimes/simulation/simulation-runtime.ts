@@ -45,7 +45,7 @@ export class SimulationRuntime implements Runtime {
     return {
       launch: {
         simulation: {
-          network: request.network.mode === "none" ? "none" : "host",
+          network: request.network.mode === "tsi" ? "host" : "none",
           paths: [lower, upper, work, ...sharesOf(request.mounts).map(({ source }) => source)],
         },
       },

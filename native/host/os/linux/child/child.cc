@@ -28,7 +28,7 @@ Pipe makePipe() {
   return pipe;
 }
 
-Child launchKrun(const VmSpec& spec) {
+Child launchKrun(const VmSpec& spec, const std::vector<Fd>& cards) {
   const pid_t monitor = ::getpid();
   Pipe errors = makePipe();
   Pipe console;
@@ -42,7 +42,7 @@ Child launchKrun(const VmSpec& spec) {
     ::dup2(errors.writing.get(), STDOUT_FILENO);
     ::dup2(errors.writing.get(), STDERR_FILENO);
     // It closes what else it inherited: the lock above all must be free as soon as the monitor is gone.
-    enterKrun(spec, console.writing.get());
+    enterKrun(spec, console.writing.get(), cards);
   }
   child.errors = std::move(errors.reading);
   child.console = std::move(console.reading);
@@ -51,8 +51,8 @@ Child launchKrun(const VmSpec& spec) {
 
 }  // namespace
 
-Child launchChild(const VmSpec& spec, const rlimit& openFiles) {
-  return spec.runtime == Runtime::krun ? launchKrun(spec) : launchSimulation(spec, openFiles);
+Child launchChild(const VmSpec& spec, const rlimit& openFiles, const std::vector<Fd>& cards) {
+  return spec.runtime == Runtime::krun ? launchKrun(spec, cards) : launchSimulation(spec, openFiles);
 }
 
 }  // namespace mocker

@@ -52,7 +52,13 @@ const std::string ours = "/.mocker";
 const std::string bootInside = ours + "/boot";
 const std::string kernelInside = ours + "/kernel";
 
-constexpr int consoleTarget = 3;
+/** What the child keeps beside stdio has the numbers from here on: the console's first, then the cards'. */
+constexpr int firstKept = 3;
+
+// include/libkrun.h. Frames pass from VM to VM, so a guest fills its checksums in (no CSUM, no HOST_TSO);
+// without these two libkrun's receive buffers are too small for frames of 64 KiB.
+constexpr uint32_t guestChecksum = 1u << 1;
+constexpr uint32_t guestSegmentation = 1u << 7;
 
 /** Mount points of the guest's boot file system, which is read-only. */
 constexpr const char* bootDirectories[] = {"dev", "proc", "sys", "run", "tmp", "mnt", "newroot"};
@@ -73,8 +79,7 @@ JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   using Kind = JailEntry::Kind;
   JailPlan plan;
   plan.attachPoint = spec.runDir;
-  plan.withoutNetwork = spec.krun->network == KrunSpec::Network::none;
-  plan.withoutListening = spec.krun->portMap.empty();
+  plan.withoutNetwork = !spec.hasHostNetwork();
   for (const auto* directory : bootDirectories) plan.directories.push_back(bootInside + "/" + directory);
   // The kernel starts /init.krun; a libkrun whose own init cannot be left out starts /mocker-agent from
   // there.
@@ -164,8 +169,10 @@ class Vm {
     for (const auto& disk : krun.disks) addDisk(disk);
     for (size_t i = 0; i < krun.shares.size(); ++i) addShare(krun.shares[i], sharePath(spec_, i, jailed), jailed);
     addVsock();
+    int kept = firstKept + (console ? 1 : 0);
+    for (const auto& card : spec_.cards) addCard(card, kept++);
     // A path is the one way to redirect the console that every version has; it may be a pipe's.
-    const auto path = console ? "/proc/self/fd/" + std::to_string(consoleTarget) : std::string("/dev/null");
+    const auto path = console ? "/proc/self/fd/" + std::to_string(firstKept) : std::string("/dev/null");
     check("krun_set_console_output", krun_.set_console_output(context_, path.c_str()), path);
   }
 
@@ -237,31 +244,26 @@ class Vm {
   }
 
   void addVsock() {
-    const auto& krun = *spec_.krun;
-    if (krun.network == KrunSpec::Network::none) {
-      // The implicit device brings TSI along, which is the host's network.
-      if (!krun_.disable_implicit_vsock || !krun_.add_vsock) refuse("VMs without network", "1.17");
-      if (!krun.portMap.empty()) throw std::runtime_error("ports cannot be published by a VM without network");
+    const bool tsi = spec_.hasHostNetwork();
+    if (krun_.disable_implicit_vsock && krun_.add_vsock) {
       check("krun_disable_implicit_vsock", krun_.disable_implicit_vsock(context_), "");
-      check("krun_add_vsock", krun_.add_vsock(context_, 0), "");
-    } else {
-      if (krun_.disable_implicit_vsock && krun_.add_vsock) {
-        check("krun_disable_implicit_vsock", krun_.disable_implicit_vsock(context_), "");
-        check("krun_add_vsock", krun_.add_vsock(context_, tsiHijackInet), "");
-      }
-      // The map only renames ports: libkrun 1.19.7 binds and listens on what is not in it too
-      // (TsiStreamProxy::try_listen). That nothing appears on the host is the system call filter's doing: TSI
-      // keeps a listener inside the guest when the host answers EPERM.
-      std::vector<const char*> map;
-      for (const auto& port : krun.portMap) map.push_back(port.c_str());
-      map.push_back(nullptr);
-      check("krun_set_port_map", krun_.set_port_map(context_, map.data()), "");
+      check("krun_add_vsock", krun_.add_vsock(context_, tsi ? tsiHijackInet : 0), "");
+    } else if (!tsi) {
+      // The implicit device brings TSI along, which is the host's network.
+      refuse("VMs without the host's network", "1.17");
     }
     const auto socket = spec_.agentSocketPath();
     check("krun_add_vsock_port",
           krun_.add_vsock_port2 ? krun_.add_vsock_port2(context_, agentPort, socket.c_str(), false)
                                 : krun_.add_vsock_port(context_, agentPort, socket.c_str()),
           socket);
+  }
+
+  void addCard(const CardSpec& card, int fd) {
+    if (!krun_.add_net_unixstream) refuse("network cards", "1.17 built with NET=1");
+    check("krun_add_net_unixstream",
+          krun_.add_net_unixstream(context_, nullptr, fd, card.mac.data(), guestChecksum | guestSegmentation, 0),
+          card.networkName);
   }
 
   const VmSpec& spec_;
@@ -271,16 +273,22 @@ class Vm {
 };
 
 /**
- * Ours: stdio and the console. Everything else is the monitor's, its lock above all, and must not live on in
- * here.
+ * Gives `kept` the numbers from firstKept on, in their order, and closes all others but stdio: the rest is
+ * the monitor's, its lock above all, and must not live on in here.
  */
-void closeInherited(int consoleFd) {
-  int first = consoleTarget;
-  if (consoleFd >= 0) {
-    if (consoleFd != consoleTarget && dup2(consoleFd, consoleTarget) < 0) throwErrno("the console's descriptor");
-    ++first;
+void closeInherited(const std::vector<int>& kept) {
+  const int end = firstKept + static_cast<int>(kept.size());
+  std::vector<Fd> copies;
+  // Out of the way first: one may have another's number.
+  for (const int fd : kept) {
+    copies.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, end));
+    if (!copies.back()) throwErrno("the VM's descriptors");
   }
-  closeFrom(first);
+  for (size_t i = 0; i < copies.size(); ++i) {
+    if (dup2(copies[i].get(), firstKept + static_cast<int>(i)) < 0) throwErrno("the VM's descriptors");
+  }
+  copies.clear();
+  closeFrom(end);
 }
 
 void dieWith(pid_t monitor) {
@@ -307,11 +315,14 @@ void say(const std::string& text) {
 
 }  // namespace
 
-void enterKrun(const VmSpec& spec, int consoleFd) {
+void enterKrun(const VmSpec& spec, int consoleFd, const std::vector<Fd>& cards) {
   try {
     const pid_t monitor = getppid();
     dieWith(monitor);
-    closeInherited(consoleFd);
+    std::vector<int> kept;
+    if (consoleFd >= 0) kept.push_back(consoleFd);
+    for (const auto& card : cards) kept.push_back(card.get());
+    closeInherited(kept);
     resetSignals();
     const auto library = Libkrun::load(spec.krun->libkrunPath, spec.krun->kernelPath, ownDirectory());
 

@@ -18,6 +18,7 @@
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
 #include "host/os/linux/child/id-mapping.h"
+#include "host/os/tap.h"
 
 namespace mocker {
 namespace {
@@ -67,11 +68,31 @@ void resetSignalHandling() {
 
 struct Launch {
   const rlimit& openFiles;
+  const std::vector<CardSpec>& cards;
   bool ownUserNamespace;
   int agent;
   int control;
   int go;
+  /** A socket for the taps. */
+  int taps;
 };
+
+/** A byte with each descriptor. The few that there are fit into a socket that nobody reads yet. */
+void makeTaps(const std::vector<CardSpec>& cards, int socket) {
+  for (const auto& card : cards) {
+    const Fd tap = makeTap(card.mac);
+    if (!sendWithFd(socket, "t", tap.get())) throwErrno("the monitor does not take a tap");
+  }
+}
+
+std::vector<Fd> receiveTaps(int socket, size_t count) {
+  std::vector<Fd> taps;
+  char byte = 0;
+  while (taps.size() < count && receiveWithFds(socket, &byte, 1, taps) > 0) {
+  }
+  if (taps.size() < count) throw std::runtime_error("the simulation's first process gave no taps");
+  return taps;
+}
 
 /** Runs as PID 1 of the new namespaces up to the agent's execution. */
 [[noreturn]] void runAgent(const Launch& launch) {
@@ -88,6 +109,7 @@ struct Launch {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     throwErrno("the host refuses changes of mounts in the simulation's namespaces");
   }
+  makeTaps(launch.cards, launch.taps);
   ::setrlimit(RLIMIT_NOFILE, &launch.openFiles);
   resetSignalHandling();
   if (::dup2(launch.control, agentControlFd) < 0) throwErrno("dup2");
@@ -123,16 +145,16 @@ Child launchSimulation(const VmSpec& spec, const rlimit& openFiles) {
   auto [ours, theirs] = socketPair();
   Ends go = makePipe();
   Ends report = makePipe();
+  auto [tapsOut, tapsIn] = socketPair();
   const bool ownUserNamespace = ::geteuid() != 0;
-  const bool ownNetwork = spec.simulation->network == SimulationSpec::Network::none;
 
   Child child;
-  child.pid = cloneNamespaces(ownUserNamespace, ownNetwork);
+  child.pid = cloneNamespaces(ownUserNamespace, !spec.hasHostNetwork());
   if (child.pid == 0) {
     std::string failure;
     try {
       go.write.reset();
-      runAgent({openFiles, ownUserNamespace, agent.get(), theirs.get(), go.read.get()});
+      runAgent({openFiles, spec.cards, ownUserNamespace, agent.get(), theirs.get(), go.read.get(), tapsIn.get()});
     } catch (const std::exception& error) {
       failure = error.what();
     }
@@ -142,11 +164,13 @@ Child launchSimulation(const VmSpec& spec, const rlimit& openFiles) {
   go.read.reset();
   report.write.reset();
   theirs.reset();
+  tapsIn.reset();
   try {
     if (ownUserNamespace) writeIdMaps(child.pid);
     if (!writeFully(go.write.get(), "g")) throwErrno("the simulation's first process died");
     const std::string failure = readAll(report.read.get(), 4096);
     if (!failure.empty()) throw std::runtime_error(failure);
+    child.taps = receiveTaps(tapsOut.get(), spec.cards.size());
   } catch (const std::exception&) {
     ::kill(child.pid, SIGKILL);
     ::waitpid(child.pid, nullptr, 0);

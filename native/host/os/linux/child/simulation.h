@@ -6,7 +6,7 @@
 
 namespace mocker {
 
-/** See launchChild. */
+/** See launchChild; the VM's cards become taps in its own network namespace. */
 Child launchSimulation(const VmSpec& spec, const rlimit& openFiles);
 
 }  // namespace mocker

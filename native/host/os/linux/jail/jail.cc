@@ -267,8 +267,6 @@ void Jail::dropCapabilities() {
         keepOne(capability);
       }
     }
-    // TSI listens on the host for the guest.
-    if (!plan_.withoutNetwork) keepOne(CAP_NET_BIND_SERVICE);
   }
   for (unsigned capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
     if (!(keep >> capability & 1)) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
@@ -298,10 +296,13 @@ void Jail::enterLandlock(const std::string& boot) {
   // directory.
   const auto result = enterLandlockDomain(rules, plan_.withoutNetwork, hasKind(JailEntry::Kind::share) ? 2 : 1);
   (result.entered ? active_ : absent_).push_back(result.description);
+  if (!plan_.withoutNetwork && !result.scoped) {
+    absent_.push_back("scope of abstract unix sockets (needs Landlock 6)");
+  }
 }
 
 void Jail::enterSeccomp() {
-  const auto error = enterSyscallFilter({plan_.withoutNetwork, plan_.withoutListening});
+  const auto error = enterSyscallFilter(plan_.withoutNetwork);
   if (error == 0) {
     active_.emplace_back("seccomp");
   } else {

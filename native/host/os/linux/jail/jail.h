@@ -24,10 +24,8 @@ struct JailPlan {
   std::vector<std::string> directories;
   /** Any existing directory of ours: the new root is built over it, in our own mount namespace only. */
   std::string attachPoint;
-  /** The guest has no network: neither has this process. */
+  /** The guest does not use the host's network: neither does this process. */
   bool withoutNetwork = true;
-  /** Nothing of the guest's is published: no socket of this process may listen. */
-  bool withoutListening = true;
 };
 
 /**

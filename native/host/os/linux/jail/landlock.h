@@ -16,13 +16,16 @@ struct LandlockRule {
 
 struct LandlockResult {
   bool entered = false;
+  /** Abstract unix sockets of processes outside are out of reach (Linux 6.12). */
+  bool scoped = false;
   /** `Landlock 4`, or `Landlock (why not)`. */
   std::string description;
 };
 
 /**
  * Restricts this thread and its children for good; needs no_new_privs.
- * @param withoutNetwork  also forbids TCP and, where the kernel can (6.12), abstract unix sockets
+ * Where the kernel can, signals to processes outside and their abstract unix sockets are forbidden as well.
+ * @param withoutNetwork  also forbids TCP
  * @param leastVersion    with an older Landlock than this, none is better
  * @throws SysError if a path cannot be opened
  */

@@ -3,20 +3,14 @@
 
 namespace mocker {
 
-struct SyscallPolicy {
-  /** Only unix sockets can be made. */
-  bool withoutNetwork = true;
-  /** listen(2) fails with EPERM. */
-  bool withoutListening = true;
-};
-
 /**
  * Installs a seccomp filter for this thread and its children; needs no_new_privs. A list of what is forbidden
  * rather than of what is allowed: libkrun, its libraries and the C library differ between the versions that
  * must work. Programs cannot be started and other processes cannot be touched; nothing can be mounted, loaded
- * or traced.
+ * or traced; no socket can listen.
+ * @param withoutNetwork only unix sockets can be made
  * @returns 0, or the errno
  */
-int enterSyscallFilter(const SyscallPolicy& policy);
+int enterSyscallFilter(bool withoutNetwork);
 
 }  // namespace mocker

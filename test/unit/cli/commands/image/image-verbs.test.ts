@@ -11,6 +11,7 @@ import {
   imageSave,
   imageTag,
   MockerError,
+  networkPrune,
   streamUpload,
   systemCheck,
   systemUsage,
@@ -46,6 +47,7 @@ describe("verbs on images", () => {
         },
       ])
       .handle(imageTag, () => null)
+      .handle(networkPrune, ({ filters }) => ({ deleted: filters?.until ? ["old_net"] : [] }))
       .handle(imagePrune, ({ all }) => ({
         untagged: all ? ["a:1"] : [],
         deleted: all ? [imageId] : [],
@@ -160,7 +162,7 @@ Build Cache     0         0         0B        0B
     const filters = ["--filter", "until=48h", "--filter", "label!=keep"];
     assert.equal(
       (await run("system", "prune", "-af", ...filters)).stdout,
-      `Deleted Containers:\n${"1".repeat(64)}\n\nDeleted Images:\nuntagged: a:1\ndeleted: ${imageId}\n\nTotal reclaimed space: 2.982MB\n`,
+      `Deleted Containers:\n${"1".repeat(64)}\n\nDeleted Networks:\nold_net\n\nDeleted Images:\nuntagged: a:1\ndeleted: ${imageId}\n\nTotal reclaimed space: 2.982MB\n`,
     );
     assert.deepEqual(setup.engine.calls.at(-1)?.params, {
       all: true,

@@ -14,7 +14,7 @@ after(() => rmSync(dir, { recursive: true }));
 const unexpected = (path: string): Promise<void> =>
   Promise.reject(new Error(`nothing foreign is in ${path}`));
 
-const config = { version: 2, id: "ab".repeat(32), name: "x" } as VmConfig;
+const config = { version: 3, id: "ab".repeat(32), name: "x" } as VmConfig;
 
 test("a VM's folder appears and disappears whole", async () => {
   const state = new StateDir(join(dir, "whole"), unexpected);
@@ -61,16 +61,29 @@ test("an atomic write that fails leaves the old content and no temporary file", 
   assert.deepEqual(readdirSync(folder).sort(), ["directory", "file"]);
 });
 
+/** What a record says today of what earlier ones knew nothing of. */
+const added = { domainname: "", dns: {}, extraHosts: [], exposedPorts: [], publishAll: false };
+
 test("a record of an earlier version is read as today's", async () => {
   const files = new VmFiles(join(dir, "earlier"));
   mkdirSync(files.dir);
   const volumes = [{ source: "/a", target: "/b", readOnly: true }];
   writeFileSync(files.configPath, JSON.stringify({ version: 1, name: "x", volumes, network: "none" }));
   assert.deepEqual(await files.readConfig(), {
-    version: 2,
+    version: 3,
     name: "x",
     mounts: [{ type: "bind", source: "/a", target: "/b", readOnly: true }],
     network: { mode: "none" },
     ports: [],
+    ...added,
   });
+});
+
+test("a VM from before there were networks gets the default one, unless it wanted none", async () => {
+  const files = new VmFiles(join(dir, "before-networks"));
+  mkdirSync(files.dir);
+  const record = { version: 2, name: "x", mounts: [], ports: [] };
+  writeFileSync(files.configPath, JSON.stringify({ ...record, network: { mode: "tsi" } }));
+  const network = { mode: "networks", attachments: [{ network: "bridge" }] };
+  assert.deepEqual(await files.readConfig(), { ...record, version: 3, network, ...added });
 });

@@ -58,6 +58,7 @@ const streams = new Streams();
 const services: RpcServices = {
   engine: { version: "1.2.3", stop: () => undefined },
   images: failing(),
+  networks: failing(),
   registry: failing(),
   vms: failing(),
   volumes: failing(),
@@ -96,7 +97,7 @@ function entriesOf(schema: v.GenericSchema): [string, v.GenericSchema][] {
 /** A value that the schema takes, with every member that it may have. */
 function sampleOf(schema: v.GenericSchema): unknown {
   const { type } = bare(schema);
-  const samples = ["x", true, 1, [], {}, "auto", "tsi", "removed"];
+  const samples = ["x", true, 1, [], {}, "auto", "tcp", "removed", { mode: "none" }];
   if (type !== "object") return samples.find((value) => v.is(schema, value));
   return Object.fromEntries(entriesOf(bare(schema)).map(([key, entry]) => [key, sampleOf(entry)]));
 }

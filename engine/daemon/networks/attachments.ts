@@ -1,0 +1,6 @@
+import type { Network, NetworkAttachment } from "../../protocol/vm.ts";
+
+/** The networks of ours that a VM is made for. */
+export function attachmentsOf(network: Network): readonly NetworkAttachment[] {
+  return network.mode === "networks" ? network.attachments : [];
+}

@@ -1,0 +1,12 @@
+package main
+
+import (
+	"context"
+	"io"
+)
+
+// watchContext closes something when a context ends. The function that it returns ends that.
+func watchContext(ctx context.Context, closer io.Closer) func() {
+	stop := context.AfterFunc(ctx, func() { closer.Close() })
+	return func() { stop() }
+}

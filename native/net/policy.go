@@ -1,0 +1,51 @@
+package main
+
+import "net/netip"
+
+const dnsPort = 53
+
+var (
+	loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+	// Where no packet of a guest goes. The host's loopback is the host's own; link-local addresses have the
+	// metadata services of most clouds, the single ones are those of Alibaba, Azure and Oracle; multicast and
+	// the reserved block (with the broadcast address) have no place behind NAT.
+	forbidden = []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"),
+		netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("224.0.0.0/4"),
+		netip.MustParsePrefix("240.0.0.0/4"),
+		netip.MustParsePrefix("100.100.100.200/32"),
+		netip.MustParsePrefix("168.63.129.16/32"),
+		netip.MustParsePrefix("192.0.0.192/32"),
+	}
+)
+
+// policy decides where a guest's packets may go, before any socket of the host is opened.
+type policy struct {
+	subnet   netip.Prefix
+	gateway  netip.Addr
+	internal bool
+}
+
+// route returns the address to use on the host for a guest's destination, and whether there is one.
+// `hostGateway`: the guest may reach the host's loopback by the gateway's address.
+func (p policy) route(destination netip.AddrPort, hostGateway bool) (netip.AddrPort, bool) {
+	address := destination.Addr().Unmap()
+	if p.internal || !address.Is4() {
+		return netip.AddrPort{}, false
+	}
+	if address == p.gateway {
+		return netip.AddrPortFrom(loopback, destination.Port()), hostGateway
+	}
+	if p.subnet.Contains(address) {
+		return netip.AddrPort{}, false
+	}
+	for _, prefix := range forbidden {
+		if prefix.Contains(address) {
+			return netip.AddrPort{}, false
+		}
+	}
+	return netip.AddrPortFrom(address, destination.Port()), true
+}
