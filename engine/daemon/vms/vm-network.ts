@@ -63,6 +63,10 @@ function checkHost(text: string): void {
   }
 }
 
+export function isAttached(network: Network, name: string): boolean {
+  return attachmentsOf(network).some((one) => one.network === name);
+}
+
 /** A VM's network with one more. */
 export function withNetwork(network: Network, attachment: NetworkAttachment): Network {
   if (network.mode === "tsi") {
