@@ -3,6 +3,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { goForNetd } from "../native/tools/netd.mjs";
+import { outDir } from "../native/tools/paths.mjs";
 import { run } from "../native/tools/run.mjs";
 
 /**
@@ -18,7 +20,7 @@ const require = createRequire(import.meta.url);
 
 /** The text of ThirdPartyNotices.txt. Throws when a licence is unknown. */
 export function thirdPartyNotices() {
-  const components = [...nativeComponents(), ...npmComponents(), ...crates()];
+  const components = [...nativeComponents(), ...npmComponents(), ...crates(), ...goModules()];
   /**
    * Licence texts that are the same, apart from white space, are printed once.
    * @type {Map<string, { text: string, of: Component[] }>}
@@ -176,6 +178,48 @@ function cratesOf(/** @type {string} */ manifest) {
         texts: found.length > 0 ? found : standardTexts(/** @type {string} */ (name), license),
       };
     });
+}
+
+/**
+ * Go's own library and the modules that mocker-netd is linked from, as the program itself says.
+ * @returns {Component[]}
+ */
+function goModules() {
+  const information = goForNetd("version", "-m", join(outDir, "mocker-netd"));
+  const toolchain = /: go(\S+)/.exec(information)?.[1];
+  const linked = [...information.matchAll(/^\tdep\t(\S+)\t(\S+)/gm)];
+  if (toolchain === undefined || linked.length === 0) throw new Error("mocker-netd names no Go modules");
+  const modules = linked.map(([, name = "", version = ""]) => {
+    const texts = licenceFiles(goForNetd("list", "-m", "-f", "{{.Dir}}", name).trim());
+    return {
+      name: `${name} (Go module)`,
+      version,
+      license: licenceOfText(name, texts),
+      origin: `https://pkg.go.dev/${name}`,
+      texts,
+    };
+  });
+  const library = {
+    name: "Go standard library (in mocker-netd)",
+    version: toolchain,
+    license: "BSD-3-Clause",
+    origin: "https://go.googlesource.com/go",
+    texts: standardTexts("Go", "BSD-3-Clause"),
+  };
+  return [library, ...modules];
+}
+
+/** A Go module does not name its licence: it is known by its text. */
+function licenceOfText(/** @type {string} */ name, /** @type {string[]} */ texts) {
+  const text = texts.join("\n").replace(/\s+/g, " ");
+  const named = /SPDX-License-Identifier: ([\w.() -]+?) \*\//.exec(text)?.[1];
+  if (named !== undefined) return named;
+  if (/Apache License,? Version 2\.0/.test(text)) return "Apache-2.0";
+  if (/Permission is hereby granted, free of charge,/i.test(text)) return "MIT";
+  if (/Redistribution and use in source and binary forms/.test(text)) {
+    return /Neither the name/.test(text) ? "BSD-3-Clause" : "BSD-2-Clause";
+  }
+  throw new Error(`the Go module ${name} has no licence that is known`);
 }
 
 /** Texts beside a package's manifest. @returns {string[]} */

@@ -1,4 +1,7 @@
-/** The grammar of `--network` and what belongs to it (docker/cli, opts.NetworkOpt, and run's parseNetworkOpts). */
+/**
+ * The grammar of `--network` and what belongs to it (docker/cli, opts.NetworkOpt, and run's
+ * parseNetworkOpts).
+ */
 import { isIP } from "node:net";
 import { MockerError } from "../protocol/errors.ts";
 import type { NetworkMode } from "../protocol/network.ts";
@@ -112,7 +115,10 @@ function checkMac(mac: string): void {
   if (parseMac(mac) === undefined) throw invalid(`${mac} is not a valid mac address`);
 }
 
-/** `HOST:IP` or `HOST=IP`; IP may be `host-gateway`. @returns `HOST:IP` @throws Error with the reason alone */
+/**
+ * `HOST:IP` or `HOST=IP`; IP may be `host-gateway`.
+ * @returns `HOST:IP` @throws Error with the reason alone
+ */
 export function parseExtraHost(text: string): string {
   const separator = /^[^=]*=/.test(text) ? text.indexOf("=") : text.indexOf(":");
   const name = text.slice(0, Math.max(0, separator));

@@ -3,7 +3,7 @@ package main
 import "sync"
 
 // What one endpoint's connections may keep in buffers, each way, before they get the smallest ones.
-const bufferBudgetBytes = 48 << 20
+const bufferBudgetBytes = 32 << 20
 
 // bufferBudget shares an endpoint's memory among its connections: few get large buffers, many small ones, so
 // that no guest can fill the host's memory.

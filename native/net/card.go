@@ -71,6 +71,7 @@ func shakeHands(connection *net.UnixConn, network *network) (*endpoint, *card) {
 	endpoint, err := attachCard(made, network)
 	if err != nil {
 		answer, _ := json.Marshal(map[string]string{"error": err.Error()})
+		connection.SetDeadline(time.Now().Add(handshakeTime))
 		connection.Write(append(answer, '\n'))
 		connection.Close()
 		return nil, nil

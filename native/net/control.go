@@ -128,7 +128,10 @@ type addResult struct {
 	Ports []boundPort `json:"ports"`
 }
 
-func decodeParams(params json.RawMessage, target interface{ check(*settings) error }, settings *settings) *requestError {
+// checkedParams are parameters that know whether they are good.
+type checkedParams interface{ check(*settings) error }
+
+func decodeParams(params json.RawMessage, target checkedParams, settings *settings) *requestError {
 	err := decodeStrictly(params, target)
 	if err == nil {
 		err = target.check(settings)

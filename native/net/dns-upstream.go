@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,11 +83,17 @@ func (d *dnsServer) forward(ctx context.Context, request *dns.Msg, servers []net
 	for _, server := range servers {
 		response, err := d.ask(ctx, asked, server)
 		if err == nil && response.Rcode != dns.RcodeServerFailure && response.Rcode != dns.RcodeRefused {
+			if request.IsEdns0() == nil {
+				response.Extra = slices.DeleteFunc(response.Extra, isOptions)
+			}
 			return response
 		}
 	}
 	return failed(request, dns.RcodeServerFailure)
 }
+
+// isOptions: OPT is of one hop only, and for who asks with one (RFC 6891, 6.1.1).
+func isOptions(record dns.RR) bool { return record.Header().Rrtype == dns.TypeOPT }
 
 // ask asks over UDP, and over TCP what did not fit.
 func (d *dnsServer) ask(ctx context.Context, request *dns.Msg, server netip.Addr) (*dns.Msg, error) {
@@ -97,7 +104,9 @@ func (d *dnsServer) ask(ctx context.Context, request *dns.Msg, server netip.Addr
 	return response, err
 }
 
-func (d *dnsServer) exchange(ctx context.Context, network string, request *dns.Msg, server netip.Addr) (*dns.Msg, error) {
+func (d *dnsServer) exchange(
+	ctx context.Context, network string, request *dns.Msg, server netip.Addr,
+) (*dns.Msg, error) {
 	limited, cancel := context.WithTimeout(ctx, serverTime)
 	defer cancel()
 	connection, err := d.dial(limited, network, netip.AddrPortFrom(server, dnsPort))

@@ -8,7 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/buffer"
 )
 
-// endpoint is a VM's place in the network. What has no comment is fixed; the network's mutex guards the rest.
+// endpoint is a VM's place in the network. The network's mutex guards the names and the ports.
 type endpoint struct {
 	network     *network
 	id          string

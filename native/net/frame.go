@@ -59,8 +59,8 @@ type frameHeader struct {
 	target netip.Addr
 }
 
-// checkFrame reads a frame's headers. A frame is refused unless it is ARP or IPv4 and carries the addresses of
-// the endpoint that sent it: no endpoint can speak in the name of another.
+// checkFrame reads a frame's headers. A frame is refused unless it is ARP or IPv4 and carries the addresses
+// of the endpoint that sent it: no endpoint can speak in the name of another.
 func checkFrame(bytes []byte, mac macAddress, address netip.Addr) (frameHeader, bool) {
 	var none frameHeader
 	if len(bytes) < ethernetSize || macAddress(bytes[6:12]) != mac {

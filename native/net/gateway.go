@@ -21,7 +21,7 @@ const (
 	nicID      = 1
 	defaultTTL = 64
 	// Where buffers begin; connections get more by their endpoint's budget.
-	smallBuffer = 64 << 10
+	smallBuffer = 32 << 10
 	largeBuffer = 4 << 20
 )
 
@@ -60,7 +60,10 @@ func (g *gateway) configure() tcpip.Error {
 	// Keeps the windows' scale fit for the largest buffer; sizes are set by the budget.
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
 	timeWait := tcpip.TCPTimeWaitTimeoutOption(5 * time.Second)
-	for _, option := range []tcpip.SettableTransportProtocolOption{&send, &receive, &selective, &moderate, &timeWait} {
+	// Half a minute: so long a guest that does not finish its handshakes keeps them.
+	retries := tcpip.TCPSynRetriesOption(4)
+	options := []tcpip.SettableTransportProtocolOption{&send, &receive, &selective, &moderate, &timeWait, &retries}
+	for _, option := range options {
 		if err := g.stack.SetTransportProtocolOption(tcp.ProtocolNumber, option); err != nil {
 			return err
 		}

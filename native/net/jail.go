@@ -22,8 +22,8 @@ func raiseLimits() {
 	}
 }
 
-// enterJail gives up, for all threads and for good, what the network does not need: other files, capabilities,
-// and system calls. The sockets are open already.
+// enterJail gives up, for all threads and for good, what the network does not need: other files,
+// capabilities, and system calls. The sockets are open already.
 func enterJail(settings *settings, resolverPath string) error {
 	if err := everyThread(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1); err != nil {
 		return fmt.Errorf("no new privileges: %w", err)
@@ -40,12 +40,12 @@ func enterJail(settings *settings, resolverPath string) error {
 	return nil
 }
 
-// confineFiles leaves the host's resolver and hosts files to be read, and its own sockets to be removed; of other
-// processes, abstract sockets and signals are out of reach. Where the kernel has no Landlock, or an old one, what
-// it lacks is guarded by the other parts only.
+// confineFiles leaves the host's resolver and hosts files to be read, and its own sockets to be removed; of
+// other processes, abstract sockets and signals are out of reach. Where the kernel has no Landlock, or an old
+// one, what it lacks is guarded by the other parts only.
 func confineFiles(settings *settings, resolverPath string) error {
-	// A program that writes the resolver's file replaces it, so it is its directory that has to be allowed; but
-	// not root's view of /etc.
+	// A program that writes the resolver's file replaces it, so it is its directory that has to be allowed;
+	// but not root's view of /etc.
 	resolver, err := filepath.EvalSymlinks(resolverPath)
 	if err != nil {
 		resolver = resolverPath

@@ -28,7 +28,8 @@ func (l *link) SetOnCloseAction(func())                   {}
 func (l *link) ARPHardwareType() header.ARPHardwareType   { return header.ARPHardwareEther }
 func (l *link) ParseHeader(*stack.PacketBuffer) bool      { return true }
 
-// Capabilities: frames come over a socket of this host, which changes no bit, so that a checksum tells nothing.
+// Capabilities: frames come over a socket of this host, which changes no bit, so that a checksum tells
+// nothing.
 func (l *link) Capabilities() stack.LinkEndpointCapabilities {
 	return stack.CapabilityResolutionRequired | stack.CapabilityRXChecksumOffload
 }

@@ -95,5 +95,5 @@ func serve(settings *settings) error {
 // takes its buffers from pools.
 func limitMemory() {
 	debug.SetGCPercent(50)
-	debug.SetMemoryLimit(256 << 20)
+	debug.SetMemoryLimit(384 << 20)
 }

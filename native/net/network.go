@@ -13,11 +13,12 @@ import (
 )
 
 // How long an endpoint waits for its card.
-const cardTime = 120 * time.Second
+const defaultCardTime = 120 * time.Second
 
 // network has the endpoints, and what they share: the switch's table, names, the gateway.
 type network struct {
 	settings *settings
+	cardTime time.Duration
 	policy   policy
 	gateway  *gateway
 	dns      *dnsServer
@@ -42,6 +43,7 @@ type table struct {
 func newNetwork(settings *settings) (*network, error) {
 	made := &network{
 		settings:  settings,
+		cardTime:  defaultCardTime,
 		policy:    policy{subnet: settings.Subnet, gateway: settings.Gateway, internal: settings.Internal},
 		idle:      make(chan struct{}),
 		endpoints: map[string]*endpoint{},
@@ -103,7 +105,7 @@ func (n *network) add(request *addRequest) ([]boundPort, *requestError) {
 	n.endpoints[made.id] = made
 	n.gateway.learn(made)
 	n.rebuildTable()
-	made.cardTimer = time.AfterFunc(cardTime, func() { n.removeWithoutCard(made) })
+	made.cardTimer = time.AfterFunc(n.cardTime, func() { n.removeWithoutCard(made) })
 	return made.ports, nil
 }
 

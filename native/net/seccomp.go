@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a running network and Go's runtime need. No program can be executed, no process traced or signalled, no
-// namespace or mount made; io_uring, BPF and keys are out of reach.
+// What a running network and Go's runtime need. No program can be executed, no process traced or signalled,
+// no namespace or mount made; io_uring, BPF and keys are out of reach.
 var allowedCalls = []uint32{
 	// Files and descriptors.
 	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_PREAD64, unix.SYS_CLOSE,

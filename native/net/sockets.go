@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listenPrivately listens on a Unix socket that only this user may connect to. Whoever has the lock owns the
-// path, so a socket that is there was left by a process that has died.
+// listenPrivately listens on a Unix socket that only this user may connect to. The path belongs to the
+// holder of the lock, so a socket that is there was left by a process that has died.
 func listenPrivately(path string) (*net.UnixListener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

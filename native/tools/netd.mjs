@@ -8,18 +8,19 @@ import { run } from "./run.mjs";
 
 export const netdDir = join(nativeDir, "net");
 
-/** Of Go's, for each call: the modules are those of go.sum, and the program needs no C library. */
-export const netdEnvironment = {
-  ...process.env,
-  CGO_ENABLED: "0",
-  GOFLAGS: "-mod=readonly",
-  GOTOOLCHAIN: "local",
-};
+/**
+ * Runs `go` on the program's sources and returns its stdout: with the modules of go.sum, without a C library,
+ * and with flags by which all commands find the same compiled modules in Go's cache.
+ * @param {string[]} args
+ */
+export function goForNetd(...args) {
+  const env = { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly -trimpath", GOTOOLCHAIN: "local" };
+  return run(provideGo(), args, { cwd: netdDir, env });
+}
 
-/** Builds the program into dist/native. Go's own cache makes it quick when little has changed. */
+/** Builds the program into dist/native. */
 export function buildNetd() {
   const product = join(cacheDir, "netd", process.arch, "mocker-netd");
-  const flags = ["-trimpath", "-buildvcs=false", "-ldflags", "-s -w"];
-  run(provideGo(), ["build", ...flags, "-o", product, "."], { cwd: netdDir, env: netdEnvironment });
+  goForNetd("build", "-buildvcs=false", "-ldflags", "-s -w", "-o", product, ".");
   install(product, join(outDir, "mocker-netd"), 0o755);
 }

@@ -26,9 +26,15 @@ const required = [
     "extension.js",
     "ThirdPartyNotices.txt",
   ].map((name) => `dist/${name}`),
-  ...["mocker.node", "mocker-vmm", "mocker-agent", "mocker-hello", "libkrun.so.1", "vmlinux"].map(
-    (name) => `dist/native/${name}`,
-  ),
+  ...[
+    "mocker.node",
+    "mocker-vmm",
+    "mocker-agent",
+    "mocker-hello",
+    "mocker-netd",
+    "libkrun.so.1",
+    "vmlinux",
+  ].map((name) => `dist/native/${name}`),
   ...["versions.json", "ext4-template.bin.gz"].map((name) => `dist/native/${name}`),
 ].map((name) => `extension/${name}`);
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFileSync, readlinkSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
@@ -7,7 +8,8 @@ import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 import { compiled } from "./compiled.ts";
 import { FakeNetwork, type FakeNetworkOptions } from "./fake-network.ts";
-import { type Card, isAlive, until, Vm, type VmOptions } from "./vm.ts";
+import { endpointAt, Netd } from "./netd.ts";
+import { type Card, isAlive, nativeDir, until, Vm, type VmOptions } from "./vm.ts";
 
 // A simulated VM's network cards, beside networks that are played here.
 
@@ -162,6 +164,37 @@ test("a network whose process ends", async () => {
   assert.equal(await failedStart(card(path, 2)), "network web: its process ended the connection");
 });
 
+/** What the monitor says of a launch spec with these cards, before it does anything. */
+function refusalOf(cards: unknown[]): string {
+  const path = join(tmpDir(), "vmm.json");
+  const directories = { stateDir: "/nowhere", runDir: "/nowhere", agentPath: "/nowhere" };
+  const simulation = { network: "none" };
+  const spec = {
+    version: 1,
+    vmId: "ab".repeat(32),
+    runtime: "simulation",
+    ...directories,
+    simulation,
+    cards,
+  };
+  writeFileSync(path, JSON.stringify(spec));
+  return spawnSync(join(nativeDir, "mocker-vmm"), [path], { encoding: "utf8" }).stderr;
+}
+
+test("a launch spec's cards are checked", () => {
+  const good = card("/cards.sock", 2);
+  assert.match(
+    refusalOf([{ ...good, socketPath: "cards.sock" }]),
+    /cards\[0\]\.socketPath: must be an absolute/,
+  );
+  for (const mac of ["", "02:42:c0:00:02", "02:42:c0:00:02:02:02", "02-42-c0-00-02-02", "02:42:c0:00:02:0g"])
+    assert.match(refusalOf([{ ...good, mac }]), /cards\[0\]\.mac: must be an address such as "02:42:/);
+  assert.match(refusalOf([{ ...good, mac: "03:42:c0:00:02:02" }]), /cards\[0\]\.mac: must not be a group's/);
+  assert.match(refusalOf([good, good]), /cards\[1\]\.mac: is used twice/);
+  const many = Array.from({ length: 9 }, (_, host) => card("/cards.sock", host));
+  assert.match(refusalOf(many), /cards: must be at most 8/);
+});
+
 test("a card that is not there names its interface", async () => {
   const [, path] = await network("web");
   const vm = await Vm.boot({ cards: [card(path, 2)] });
@@ -190,12 +223,16 @@ test("a network that sends what is no frame is cut off", async () => {
   assert.equal(await sh(vm, "cat /sys/class/net/eth0/carrier"), "0\n");
 });
 
-test("a VM that ends gives its cards back", async () => {
-  const [, path] = await network("web");
+test("a VM that ends gives its card back, though a client has not read all yet", async () => {
+  const [web, path] = await network("web");
   const vm = await connected(path, 2);
-  await vm.run(["true"]);
-  await vm.monitorExit;
-  assert.equal(isAlive(vm.runtimeRecord().childPid), false);
+  const slow = vm.attach();
+  slow.socket.pause();
+  await vm.start(["sh", "-c", "yes | head -c 900000"]);
+  await until(() => web.connections === 0);
+  assert.equal(isAlive(vm.runtimeRecord().pid), true);
+  slow.socket.resume();
+  await slow.exit;
 });
 
 test("a krun VM's process has its cards, an empty network and no other socket than unix ones", async () => {
@@ -218,4 +255,37 @@ test("a krun VM's process has its cards, an empty network and no other socket th
     interfaces.match(/^ *\S+(?=:)/gm)?.map((name) => name.trim()),
     ["lo"],
   );
+});
+
+test("a krun VM on the host's network says whether abstract unix sockets are in its reach", async () => {
+  const source = join(rootDir(), "test", "native", "fake-libkrun.c");
+  const libkrunPath = await compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
+  const vm = new Vm({ libkrunPath });
+  closing.push(() => vm.dispose());
+  await until(() => /jail: .*\n/.test(vm.vmmLog));
+  const scoped = Number(/Landlock (\d+)/.exec(vm.vmmLog)?.[1] ?? 0) >= 6;
+  assert.equal(/NOT active: .*scope of abstract unix sockets/.test(vm.vmmLog), !scoped, vm.vmmLog);
+});
+
+test("VMs in a network of mocker-netd's know and reach each other", async () => {
+  const netd = new Netd();
+  closing.push(() => netd.stop());
+  const control = await netd.control();
+  const [one, two] = await Promise.all(
+    [2, 3].map(async (last) => {
+      const { endpointId, mac, address, names } = endpointAt(last, [`vm${last}`]);
+      await control.add({ endpointId, mac, address, names });
+      const interfaces = [{ mac, address: `${address}/16`, gateway: "172.18.0.1", mtu }];
+      const cards = [{ socketPath: netd.cardSocket, endpointId, mac }];
+      return await configured(
+        { cards },
+        { interfaces, dns: { servers: ["172.18.0.1"], search: [], options: [] } },
+      );
+    }),
+  );
+  assert.ok(one && two);
+  const pinged = two.run(["sh", "-c", "cat"]);
+  assert.match(await sh(one, "ping -c 1 -s 60000 vm3"), /PING vm3 \(172\.18\.0\.3\)[\s\S]* 0% packet loss/);
+  await two.request("stop", { signal: 9, graceMs: 0 });
+  await pinged;
 });

@@ -1,5 +1,6 @@
-// A libkrun whose guest is the test: it takes every call and then sleeps, while the test dials agent.sock. Where
-// the VM has cards it says first, on stderr, what its process can still reach, and sends a frame over each card.
+// A libkrun whose guest is the test: it takes every call and then sleeps, while the test dials agent.sock.
+// Where the VM has cards it says first, on stderr, what its process can still reach, and sends a frame over
+// each card.
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,4 +1,3 @@
-import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 
 const gatewayMac = Buffer.from("5a94efe40c01", "hex");
@@ -7,6 +6,8 @@ const lengthBytes = 4;
 export interface FakeNetworkOptions {
   /** Of whom ARP, ping and frames to the gateway are answered. */
   gateway?: string;
+  /** Whose process it seems to be, where this process is root's. */
+  uid?: number;
   /** What a card's first line is answered; absent: `{"ok":true}`. `null`: nothing. */
   answer?: string | null;
 }
@@ -34,9 +35,17 @@ export class FakeNetwork {
 
   static async listen(path: string, options: FakeNetworkOptions = {}): Promise<FakeNetwork> {
     const network = new FakeNetwork(options);
-    await new Promise<void>((done) => network.#server.listen(path, done));
-    chmodSync(path, 0o777);
+    // The kernel keeps for clients who called listen(2).
+    if (options.uid !== undefined) process.seteuid?.(options.uid);
+    const listening = new Promise<void>((done) => network.#server.listen(path, done));
+    if (options.uid !== undefined) process.seteuid?.(0);
+    await listening;
     return network;
+  }
+
+  /** How many cards are connected. */
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   /** Ends like a process that is killed. */

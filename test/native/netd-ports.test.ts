@@ -231,7 +231,9 @@ describe("a published port", () => {
   });
 });
 
-/** As `send`, by a published port: the server listens at the guest's port, the client connects to the host's. */
+/**
+ * As `send`, by a published port: the server listens at the guest's port, the client connects to the host's.
+ */
 async function sendThrough(
   from: Place,
   to: Place,

@@ -107,8 +107,16 @@ export class Netd {
   readonly settings: Record<string, unknown>;
   log = "";
 
-  /** @param host the place whose network is the host's; without, this machine's */
-  constructor(settings: Record<string, unknown> = {}, host?: Place, directory = tmpDir()) {
+  /**
+   * @param host the place whose network is the host's; without, this machine's
+   * @param inherited further descriptors that it is started with
+   */
+  constructor(
+    settings: Record<string, unknown> = {},
+    host?: Place,
+    directory = tmpDir(),
+    inherited: number[] = [],
+  ) {
     this.directory = directory;
     this.settings = {
       version: 1,
@@ -128,7 +136,7 @@ export class Netd {
     writeFileSync(file, JSON.stringify(this.settings), { mode: 0o600 });
     const enter = host === undefined ? [] : ["nsenter", `--target=${host.pid}`, "--net", "--mount"];
     const [name = "", ...args] = [...enter, join(nativeDir, "mocker-netd"), file];
-    this.process = spawn(name, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.process = spawn(name, args, { stdio: ["ignore", "pipe", "pipe", ...inherited] });
     started.add(this.process);
     for (const stream of [this.process.stdout, this.process.stderr])
       stream?.on("data", (data) => {
@@ -247,7 +255,9 @@ export const forbiddenAddresses = [
 export const lanAddress = "10.9.9.9";
 export const internetAddress = "198.51.100.7";
 
-/** A host with a network of its own, and what is outside of it: a LAN, the Internet, and metadata services. */
+/**
+ * A host with a network of its own, and what is outside of it: a LAN, the Internet, and metadata services.
+ */
 export class World {
   readonly host = new Place();
   readonly outside = new Place();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import {
+  chmodSync,
   chownSync,
   copyFileSync,
   existsSync,
@@ -9,11 +10,14 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { promisify } from "node:util";
 import { vmmPath } from "../../native/index.ts";
+import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
+import { compiled } from "./compiled.ts";
+import { FakeNetwork } from "./fake-network.ts";
 import { isAlive, until, Vm } from "./vm.ts";
 
 const name = `mockertest${process.pid % 10_000}`;
@@ -91,6 +95,25 @@ for (const present of [true, false]) {
     assert.equal(statSync(join(vm.dir, "upper/tmp/mine")).uid, present ? 900_999 : uid);
   });
 
+  test(`an ordinary user ${situation}: a network card`, async () => {
+    subordinate(present);
+    const directory = tmpDir();
+    chownSync(directory, uid, uid);
+    const socketPath = join(directory, "web.sock");
+    const network = await FakeNetwork.listen(socketPath, { uid });
+    const mac = "02:42:c0:00:02:02";
+    const interfaces = [{ mac, address: "192.0.2.2/24", gateway: "192.0.2.1", mtu: 65_520 }];
+    vm = await Vm.configured({
+      uid,
+      cards: [{ socketPath, endpointId: "e2", mac }],
+      config: { interfaces },
+    });
+    const { stdout } = await vm.run(["sh", "-c", "ip addr show eth0; ping -c 1 -s 60000 192.0.2.1"]);
+    network.close();
+    assert.match(stdout, /inet 192\.0\.2\.2\/24 [\s\S]* 0% packet loss/);
+    assert.doesNotMatch(stdout, /inet6/);
+  });
+
   test(`an ordinary user ${situation}: terminals, volumes, host network, execs, stop`, async () => {
     subordinate(present);
     vm = await Vm.boot({ uid, network: "host" });
@@ -118,6 +141,73 @@ for (const present of [true, false]) {
     assert.equal(readFileSync(join(vm.dir, "vol/f"), "utf8"), "kept\n");
   });
 }
+
+/** What the VM's process says of its shares: a directory, a file, and a file that is read-only. */
+async function shared(): Promise<Record<string, string>> {
+  const source = join(rootDir(), "test", "native", "sharing-libkrun.c");
+  const libkrunPath = await compiled("libkrun.so.1", "cc", ["-shared", "-fPIC", source], [source]);
+  vm = new Vm({
+    uid,
+    shares: [{ path: "vol" }, { path: "one/name with space" }, { path: "two", readOnly: true }],
+    prepare: (lower) => {
+      const dir = dirname(lower);
+      for (const name of ["vol", "one"]) mkdirSync(join(dir, name));
+      writeFileSync(join(dir, "one/name with space"), "first\n");
+      writeFileSync(join(dir, "two"), "two\n");
+    },
+    libkrunPath,
+  });
+  const box = vm;
+  await until(
+    () => box.vmmLog.includes("share: done"),
+    20_000,
+    () => box.vmmLog,
+  );
+  return Object.fromEntries(
+    [...box.vmmLog.matchAll(/share: (.*): (.*)$/gm)].map(([, what, how]) => [what, how]),
+  );
+}
+
+const refusals = {
+  "its share has another": "Read-only file system",
+  "the read-only file is written": "Read-only file system",
+};
+
+test("an ordinary user's microVM with subordinate ids: the guest's users own what is theirs", async () => {
+  subordinate(true);
+  const said = await shared();
+  assert.deepEqual(said, {
+    ...Object.fromEntries(Object.keys(said).map((what) => [what, "ok"])),
+    ...refusals,
+    "999 creates where it may not": "Permission denied",
+  });
+  const owners = (name: string): number[] => {
+    const { uid: owner, gid } = statSync(join((vm as Vm).dir, "vol", name));
+    return [owner, gid];
+  };
+  assert.deepEqual(owners("of-root"), [900_998, 900_998]);
+  assert.deepEqual(owners("data"), [900_998, 900_998]);
+  assert.deepEqual(owners("data/of-999"), [900_998, 900_998]);
+  assert.equal(readFileSync(join((vm as Vm).dir, "one/name with space"), "utf8"), "first\nmore\n");
+  assert.match((vm as Vm).vmmLog, /jail: user namespace with subordinate ids, /);
+  const status = readFileSync(`/proc/${(vm as Vm).runtimeRecord().childPid}/status`, "utf8");
+  // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETGID, SETUID, SETFCAP, and with TSI NET_BIND_SERVICE: of its own
+  // user namespace alone.
+  assert.match(status, /^CapPrm:\t00000000800004db$/m);
+});
+
+test("an ordinary user's microVM with one mapped user: what it makes is the user's", async () => {
+  subordinate(false);
+  const said = await shared();
+  assert.deepEqual(
+    [said["root creates"], said["root gives away"], said["becoming 999"], said["the file is written"]],
+    ["ok", "Invalid argument", "Invalid argument", "ok"],
+  );
+  assert.equal(statSync(join((vm as Vm).dir, "vol/of-root")).uid, uid);
+  const map = readFileSync(`/proc/${(vm as Vm).runtimeRecord().childPid}/uid_map`, "utf8");
+  assert.deepEqual(map.trim().split(/\s+/), [String(uid), String(uid), "1"]);
+  assert.match(readFileSync(`/proc/${(vm as Vm).runtimeRecord().childPid}/status`, "utf8"), /^CapPrm:\t0+$/m);
+});
 
 test("an ordinary user's VM dies with its monitor, too", async () => {
   vm = await Vm.configured({ uid });
@@ -167,4 +257,18 @@ test("a folder that others remove at the same time is removed, and nobody compla
     await Promise.all([1, 2, 3].map(() => promisify(execFile)(vmmPath(), ["--remove", folder])));
     assert.ok(!existsSync(folder));
   }
+});
+
+test("an ordinary user: another user's network is not trusted", async () => {
+  const directory = tmpDir();
+  chownSync(directory, uid, uid);
+  const socketPath = join(directory, "web.sock");
+  const network = await FakeNetwork.listen(socketPath);
+  chmodSync(socketPath, 0o777);
+  const card = { socketPath, endpointId: "e2", mac: "02:42:c0:00:02:02", networkName: "web" };
+  vm = new Vm({ uid, cards: [card] });
+  await vm.monitorExit;
+  network.close();
+  assert.equal(vm.exitRecord().message, `network web: its process belongs to another user (${socketPath})`);
+  assert.deepEqual(network.endpoints, []);
 });

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stretched } from "../support/paths.ts";
-import { type EndpointRequest, macOf } from "./netd.ts";
+import type { EndpointRequest } from "./netd.ts";
 
 /** A card of which a test sends and sees every frame. */
 export class RawCard {
@@ -165,5 +165,3 @@ export async function gatewayMac(card: RawCard, endpoint: EndpointRequest): Prom
     .toString("hex")
     .replace(/(..)(?=.)/g, "$1:");
 }
-
-export { macOf };

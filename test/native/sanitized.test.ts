@@ -48,10 +48,14 @@ describe("the monitor's parts under the sanitizers", () => {
       (name) => `common/${name}.cc`,
     );
     const parts = [
+      "os/linux/child/id-mapping",
       "os/linux/jail/jail",
       "os/linux/jail/landlock",
       "os/linux/jail/syscall-filter",
+      "os/linux/tap",
+      "vmm/cards/card-relay",
       "vmm/monitor/handshake",
+      "vmm/notice",
       "vmm/streams/child-output",
       "vmm/streams/framed-connection",
     ].map((name) => `host/${name}.cc`);

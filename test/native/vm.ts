@@ -16,6 +16,7 @@ import { connect, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FrameDecoder, FrameType, frameHeader } from "../../engine/protocol/stream.ts";
+import { stretched } from "../support/paths.ts";
 
 /** Where the binaries under test are. */
 export const nativeDir = resolve(process.env.MOCKER_NATIVE_DIR ?? "dist/native");
@@ -155,6 +156,10 @@ export interface VmOptions {
   agentPath?: string;
   /** Boot a VM of the krun runtime with this library instead of a simulated one. */
   libkrunPath?: string;
+  /** The same with this section of a launch spec. */
+  krun?: Json;
+  /** Of that VM: paths below its own directory. */
+  shares?: { path: string; readOnly?: boolean }[];
   /** Changes the lower tree before the start. */
   prepare?: (lower: string) => void;
 }
@@ -191,6 +196,7 @@ export class Vm {
     options.prepare?.(this.lower);
     // An ordinary user need not be able to see where the binaries were built.
     let binaries = nativeDir;
+    let { libkrunPath } = options;
     if (options.uid !== undefined) {
       binaries = join(this.dir, "native");
       mkdirSync(binaries);
@@ -198,12 +204,16 @@ export class Vm {
         copyFileSync(join(nativeDir, name), join(binaries, name));
         chmodSync(join(binaries, name), 0o755);
       }
+      if (libkrunPath !== undefined) {
+        copyFileSync(libkrunPath, join(binaries, "libkrun.so.1"));
+        libkrunPath = join(binaries, "libkrun.so.1");
+      }
       chownTree(this.dir, options.uid);
     }
     const spec = {
       version: 1,
       vmId: "ab".repeat(32),
-      runtime: options.libkrunPath === undefined ? "simulation" : "krun",
+      runtime: (options.libkrunPath ?? options.krun) === undefined ? "simulation" : "krun",
       stateDir: this.stateDir,
       runDir: this.runDir,
       agentPath: options.agentPath ?? join(binaries, "mocker-agent"),
@@ -211,14 +221,18 @@ export class Vm {
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
       cards: options.cards ?? [],
       simulation: { network: options.network ?? "none", paths: [this.dir] },
-      krun: {
-        libkrunPath: options.libkrunPath ?? null,
-        kernelPath: options.libkrunPath ?? null,
+      krun: options.krun ?? {
+        libkrunPath: libkrunPath ?? null,
+        kernelPath: libkrunPath ?? null,
         cpus: 1,
         memoryMiB: 128,
         disks: [],
         diskFiles: [],
-        shares: [],
+        shares: (options.shares ?? []).map(({ path, readOnly = false }, index) => ({
+          tag: `vol${index}`,
+          path: join(this.dir, path),
+          readOnly,
+        })),
         network: options.network === "none" ? "none" : "tsi",
         consolePath: join(this.stateDir, "console.log"),
       },
@@ -256,7 +270,7 @@ export class Vm {
 
   async #agentIsThere(): Promise<void> {
     const there = (): boolean => this.monitorEvents.some((event) => member(event, "agent"));
-    await until(there, 20_000, () => `the agent's hello; ${this.vmmLog}`);
+    await until(there, stretched(20_000), () => `the agent's hello; ${this.vmmLog}`);
   }
 
   /** What the monitor wrote for its own log. */

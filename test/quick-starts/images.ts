@@ -29,7 +29,10 @@ function image(name: string, { packages, files = [], config }: Contents): ImageR
   };
 }
 
-/** A container's first program, as the official images have one: it prepares the data, then becomes the server. */
+/**
+ * A container's first program, as the official images have one: it prepares the data, then becomes the
+ * server.
+ */
 function entryPoint(lines: string[]): TarEntry {
   return file(
     "usr/local/bin/docker-entrypoint.sh",

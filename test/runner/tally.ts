@@ -47,7 +47,8 @@ export class Tally {
   }
 
   /**
-   * Prints failures, those that a second try made good, reasons of skips, times and, as the very last line, the totals. Returns the exit code.
+   * Prints failures, those that a second try made good, reasons of skips, times and, as the very last line,
+   * the totals. Returns the exit code.
    */
   report(): number {
     for (const { title, detail } of this.failures) {

@@ -2,18 +2,18 @@ import { after, before, describe } from "node:test";
 import type { RuntimeName } from "../../engine/protocol/engine.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { Mocker } from "../support/mocker.ts";
-import { copyScenarios } from "./copy.ts";
+import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
-import { lifecycleScenarios } from "./lifecycle.ts";
+import { lifecycleScenarios, recordScenarios } from "./lifecycle.ts";
 import { networkScenarios } from "./network.ts";
 import { streamScenarios } from "./streams.ts";
 import type { Suite } from "./suite.ts";
 import { terminalScenarios } from "./terminal.ts";
 import { volumeScenarios } from "./volumes.ts";
 
-/** The whole list of what a VM must do, on one runtime. */
+/** The whole list of what a VM must do, on one runtime; on the simulation also what is the same on both. */
 export function allScenarios(runtime: RuntimeName): void {
   describe(`workloads on ${runtime}`, () => {
     let registry: Registry;
@@ -38,5 +38,9 @@ export function allScenarios(runtime: RuntimeName): void {
     copyScenarios(get);
     terminalScenarios(get);
     crashScenarios(get);
+    // The lab's time is dear: what cannot differ is shown once.
+    if (runtime === "krun") return;
+    recordScenarios(get);
+    imageCopyScenarios(get);
   });
 }

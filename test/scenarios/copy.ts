@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFi
 import { join } from "node:path";
 import { test } from "node:test";
 import { runTool } from "../support/host.ts";
+import { inLab } from "../support/paths.ts";
 import type { Suite } from "./suite.ts";
 
 export function copyScenarios(get: () => Suite): void {
@@ -22,13 +23,17 @@ export function copyScenarios(get: () => Suite): void {
       assert.deepEqual(readdirSync(target).sort(), ["d", "escape", "hard", "soft"]);
       assert.equal(readFileSync(join(target, "hard"), "utf8"), "hi\n");
       assert.equal(readlinkSync(join(target, "soft")), "d/f");
-      await mocker.ok(["cp", "source:link/.", join(folder, `${name}-contents`)]);
-      assert.ok(existsSync(join(folder, `${name}-contents`, "d", "f")));
-      await mocker.ok(["cp", "source:/new/soft", join(folder, `${name}-soft`)]);
-      assert.equal(readlinkSync(join(folder, `${name}-soft`)), "d/f");
+      // Out of a stopped VM each takes the start of a machine, for which the lab has not the time.
+      const isDear = inLab && name === "stopped";
+      if (!isDear) {
+        await mocker.ok(["cp", "source:link/.", join(folder, `${name}-contents`)]);
+        assert.ok(existsSync(join(folder, `${name}-contents`, "d", "f")));
+        await mocker.ok(["cp", "source:/new/soft", join(folder, `${name}-soft`)]);
+        assert.equal(readlinkSync(join(folder, `${name}-soft`)), "d/f");
+      }
       await mocker.ok(["cp", "-L", "source:/new/soft", join(folder, `${name}-file`)]);
       assert.equal(readFileSync(join(folder, `${name}-file`), "utf8"), "hi\n");
-      for (const path of ["/nope", "/new/nope", "/new/d/f/", "/new/escape/"]) {
+      for (const path of isDear ? ["/new/nope"] : ["/nope", "/new/nope", "/new/d/f/", "/new/escape/"]) {
         const { code, stderr } = await mocker.run(["cp", `source:${path}`, folder]);
         assert.equal(code, 1, path);
         assert.match(
@@ -47,7 +52,10 @@ export function copyScenarios(get: () => Suite): void {
     assert.equal(readFileSync(join(folder, "victim"), "utf8"), "untouched");
     await mocker.ok(["rm", "source"]);
   });
+}
 
+/** What no runtime has a part in. */
+export function imageCopyScenarios(get: () => Suite): void {
   test("cp: out of an image, by any of its names, without a VM; a VM of the name wins", async () => {
     const { mocker, images } = get();
     const folder = join(mocker.dir, "copied-image");

@@ -7,7 +7,9 @@ export async function hostRoutes(path = "/proc/net/route"): Promise<Subnet[]> {
   return parseRoutes(text);
 }
 
-/** Reads /proc/net/route: addresses are hexadecimal, in the byte order of the machine, which is little-endian. */
+/**
+ * Reads /proc/net/route: addresses are hexadecimal, in the byte order of the machine, which is little-endian.
+ */
 export function parseRoutes(text: string): Subnet[] {
   return text.split("\n").flatMap((line) => {
     const [, destination = "", , , , , , mask = ""] = line.split("\t");

@@ -240,7 +240,8 @@ export class VolumeService {
     const clear = record.filling === true && alone;
     const empty = isEmpty(path);
     const fill = fills && (clear || empty !== false);
-    // Marked only where there is certainly nothing that could be lost: with the mark what is there is removed.
+    // Marked only where there is certainly nothing that could be lost: with the mark what is there is
+    // removed.
     if (fill && empty === true && alone && boundDirectory(record.options) === undefined) {
       this.#update(volume, { ...record, filling: true });
     }

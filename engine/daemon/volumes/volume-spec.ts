@@ -57,8 +57,7 @@ export function checkDriverOptions(name: string, options: Readonly<Record<string
   }
   const flags = o.split(",").filter((flag) => flag !== "");
   const isBind = flags.some((flag) => flag === "bind" || flag === "rbind");
-  if (type === "" && device === "") throw invalid("missing device in volume options");
-  if (device === "") throw invalid(`missing device in volume options`);
+  if (device === "") throw invalid("missing device in volume options");
   if (!isBind || (type !== "none" && type !== "")) {
     throw new MockerError(
       "FEATURE_UNAVAILABLE",

@@ -24,14 +24,16 @@ struct Child {
    */
   Fd errors;
   Fd console;
-  /** The other ends of the simulation's cards, in their order: taps, which the monitor joins to the networks. */
+  /**
+   * The other ends of the simulation's cards, in their order: taps, which the monitor joins to the networks.
+   */
   std::vector<Fd> taps;
 };
 
 /**
  * Starts the runtime that `spec` asks for. The child dies with this process. `openFiles` is the limit on open
- * files that the workload gets. `cards` are the connections of the VM's cards, in their order; a krun VM takes
- * them with it. Throws std::runtime_error with what was refused.
+ * files that the workload gets. `cards` are the connections of the VM's cards, in their order; a krun VM
+ * takes them with it. Throws std::runtime_error with what was refused.
  */
 Child launchChild(const VmSpec& spec, const rlimit& openFiles, const std::vector<Fd>& cards);
 

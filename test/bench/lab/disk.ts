@@ -13,7 +13,9 @@ const run = promisify(execFile);
 const size = ["--cpus", "1", "--memory", "512M"];
 const limitMs = 30 * 60_000;
 
-/** Prints the hundredths of a second that `command` takes in the guest: clients' start-up is not the disk's. */
+/**
+ * Prints the hundredths of a second that `command` takes in the guest: clients' start-up is not the disk's.
+ */
 function timed(command: string): string[] {
   const now = "$(cut -d' ' -f1 /proc/uptime | tr -d .)";
   return ["sh", "-c", `set -e; a=${now}; ${command}; echo "TOOK $((${now} - a))"`];

@@ -8,6 +8,7 @@ import type * as vscode from "vscode";
 import { Mocker } from "../../support/mocker.ts";
 import { retry } from "../../support/retry.ts";
 import type { TestUser } from "../../support/test-user.ts";
+import { once } from "./once.ts";
 import { screenshotFolder } from "./screenshots.ts";
 import { quietSettings, type StockEditor, startEditor } from "./stock-editor.ts";
 import { packageExtension, packageHelper } from "./vsix.ts";
@@ -30,9 +31,6 @@ export interface OpenOptions {
 }
 
 const themes = { light: "Default Light Modern", dark: "Default Dark Modern" } as const;
-
-/** Both packages, made once per test run. */
-let packages: Promise<string[]> | undefined;
 
 /** A stock editor with the packaged extension, in a home of its own. */
 export class Editor {
@@ -60,7 +58,6 @@ export class Editor {
         mkdirSync(join(workspace, name, ".."), { recursive: true });
         writeFileSync(join(workspace, name), text);
       }
-      packages ??= makePackages();
       const socket = join(mocker.dir, "helper.sock");
       const stock = await startEditor({
         env: mocker.environment({
@@ -70,7 +67,7 @@ export class Editor {
         }),
         folder,
         workspace,
-        extensions: await packages,
+        extensions: await once("packages", makePackages),
         settings: { ...quietSettings, "workbench.colorTheme": themes.dark, ...options.settings },
         machineSettings: options.machineSettings ?? {},
         trusted,
@@ -360,6 +357,7 @@ export class Editor {
   }
 }
 
+/** Mocker's package and the helper's. */
 async function makePackages(): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "vsix-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));

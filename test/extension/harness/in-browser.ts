@@ -7,6 +7,7 @@ import { chromium } from "playwright-core";
 import { runTool, SetupError } from "../../support/host.ts";
 import { killQuietly } from "../../support/processes.ts";
 import { type CodeServer, provideCodeServer } from "./code-server.ts";
+import { once } from "./once.ts";
 import { cleanEnvironment, type EditorSetup, type StockEditor } from "./stock-editor.ts";
 
 /** For each part of the start, on a machine that runs other suites meanwhile. */
@@ -82,13 +83,10 @@ export async function startInBrowser(setup: EditorSetup): Promise<StockEditor> {
   }
 }
 
-const installations = new Map<string, Promise<string>>();
-
 /** A directory in which code-server has installed the set-up's extensions: made once, for editors to copy. */
-function installed(server: CodeServer, { extensions, env }: EditorSetup): Promise<string> {
-  const key = extensions.join();
-  const directory = installations.get(key) ?? install(server, extensions, cleanEnvironment(env));
-  installations.set(key, directory);
+async function installed(server: CodeServer, { extensions, env }: EditorSetup): Promise<string> {
+  const make = async () => [await install(server, extensions, cleanEnvironment(env))];
+  const [directory = ""] = await once(`installed ${extensions.join()}`, make);
   return directory;
 }
 

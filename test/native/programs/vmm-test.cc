@@ -17,12 +17,14 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "common/loop.h"
 #include "common/unix-socket.h"
+#include "host/vmm/cards/card-relay.h"
 #include "host/vmm/streams/child-output.h"
 #include "host/vmm/streams/framed-connection.h"
 #include "host/os/linux/jail/jail.h"
@@ -192,6 +194,75 @@ void farTimersWait() {
   expect(!early, "the last of all moments not to have come");
 }
 
+// --- network cards ---
+
+/** A relay between a tap, which a socket that keeps messages apart stands for, and a network. */
+struct Cable {
+  Loop loop;
+  Fd machine;
+  Fd network;
+  std::unique_ptr<CardRelay> relay;
+
+  Cable() {
+    int ends[2];
+    expect(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "a tap");
+    machine.reset(ends[0]);
+    auto [own, peer] = socketPair();
+    network = std::move(peer);
+    relay = std::make_unique<CardRelay>(loop, Fd(ends[1]), std::move(own), "web");
+  }
+
+  /** Lets the relay do what it can. */
+  void settle() {
+    loop.after(20, [this] { loop.stop(); });
+    loop.run();
+  }
+
+  std::string delivered() {
+    std::string got;
+    char bytes[70000];
+    for (ssize_t size = 0; (size = recv(machine.get(), bytes, sizeof bytes, MSG_DONTWAIT)) > 0;) {
+      got += std::to_string(size) + " ";
+    }
+    return got;
+  }
+};
+
+std::string wired(size_t bytes) {
+  std::string text{0, 0, 0, 0};
+  text[1] = static_cast<char>(bytes >> 16);
+  text[2] = static_cast<char>(bytes >> 8);
+  text[3] = static_cast<char>(bytes);
+  return text + std::string(bytes, 'x');
+}
+
+void framesArriveWhole() {
+  Cable cable;
+  const auto text = wired(14) + wired(65534) + wired(60);
+  // In pieces that are cut anywhere.
+  expect(writeFully(cable.network.get(), text.substr(0, 20) + text.substr(20, 40000)), "some of it");
+  expect(writeFully(cable.network.get(), text.substr(40020)), "the rest");
+  expect(writeFully(cable.machine.get(), std::string(42, 'y')), "a frame of the machine's");
+  cable.settle();
+  expectEqual(cable.delivered(), "14 65534 60 ");
+  char bytes[100];
+  expect(recv(cable.network.get(), bytes, sizeof bytes, MSG_DONTWAIT) == 46 && bytes[3] == 42, "its length first");
+}
+
+void badFrameIsTheEnd(const std::string& sent) {
+  Cable cable;
+  expect(writeFully(cable.network.get(), wired(20) + sent), "what a network may say");
+  cable.settle();
+  expectEqual(cable.delivered(), "20 ");
+  char byte = 0;
+  expect(recv(cable.network.get(), &byte, 1, MSG_DONTWAIT) == 0, "the end of the connection");
+  // The machine does not notice.
+  expect(send(cable.machine.get(), "frame", 5, MSG_NOSIGNAL | MSG_DONTWAIT) == 5, "a tap that stays");
+}
+
+void tooLongFrame() { badFrameIsTheEnd(wired(65551).substr(0, 100)); }
+void tooShortFrame() { badFrameIsTheEnd(wired(13)); }
+
 // --- the jail ---
 
 constexpr const char* outside = "/etc/passwd";
@@ -341,6 +412,9 @@ const std::map<std::string, void (*)()> tests = {
     {"a hello that comes with the end of its time is taken once", helloInTheLastMoment},
     {"a connection that closes with the end of its time ends once", closeInTheLastMoment},
     {"a timer for the end of all times waits", farTimersWait},
+    {"frames pass a card whole, however they come", framesArriveWhole},
+    {"a frame that is too long cuts a network off", tooLongFrame},
+    {"a frame that is too short cuts a network off", tooShortFrame},
     {"the jail shows what was planned and nothing else", jailContains},
     {"the jail names what does not exist", jailNamesWhatIsMissing},
     {"the jail's other layers hold without namespaces", jailWithoutNamespaces},

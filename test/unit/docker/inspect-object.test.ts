@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imageObject, vmObject } from "../../../engine/docker/inspect-object.ts";
-import { imageDetails, vmDetails } from "../cli/fixtures.ts";
+import { imageObject, vmObject, volumeObject } from "../../../engine/docker/inspect-object.ts";
+import { imageDetails, vmDetails, volumeSummary } from "../cli/fixtures.ts";
 
 test("a VM's object is a container's, with Mocker's own beside it", () => {
   const details = vmDetails(
@@ -48,6 +48,53 @@ test("a paused VM runs, and an entry point that is empty is null", () => {
   const { Status, Running, Paused } = object.State as Record<string, unknown>;
   assert.deepEqual([Status, Running, Paused], ["paused", true, true]);
   assert.equal((object.Config as Record<string, unknown>).Entrypoint, null);
+});
+
+test("a VM's mounts are where Docker shows them: volumes, anonymous ones, and --tmpfs apart", () => {
+  const object = vmObject(
+    vmDetails({
+      mounts: [
+        { type: "volume", name: "data", source: "/v/data/_data", target: "/d", readOnly: false },
+        { type: "volume", name: "f0", source: "/v/f0/_data", anonymous: true, target: "/a", readOnly: false },
+        { type: "tmpfs", target: "/run", options: ["exec", "size=1m"], readOnly: false },
+        { type: "tmpfs", target: "/tmp", readOnly: true },
+      ],
+    }),
+  );
+  const where = (target: string, mode = "") => ({
+    Destination: target,
+    Mode: mode,
+    RW: mode !== "ro",
+    Propagation: "",
+  });
+  const local = { Type: "volume", Driver: "local" };
+  assert.deepEqual(object.Mounts, [
+    { ...local, Name: "data", Source: "/v/data/_data", ...where("/d", "z") },
+    { ...local, Name: "f0", Source: "/v/f0/_data", ...where("/a") },
+    { Type: "tmpfs", Source: "", ...where("/tmp", "ro") },
+  ]);
+  const { Binds, Tmpfs } = object.HostConfig as Record<string, unknown>;
+  assert.deepEqual(Binds, ["data:/d"]);
+  assert.deepEqual(Tmpfs, new Map([["/run", "exec,size=1m"]]));
+  assert.deepEqual((object.Config as Record<string, unknown>).Volumes, new Map([["/a", {}]]));
+});
+
+test("a volume's object is Docker's, and says when its record is broken", () => {
+  const object = volumeObject(volumeSummary({ labels: { a: "1" } }));
+  assert.deepEqual(Object.keys(object), [
+    "CreatedAt",
+    "Driver",
+    "Labels",
+    "Mountpoint",
+    "Name",
+    "Options",
+    "Scope",
+  ]);
+  assert.deepEqual([object.Labels, object.Options], [new Map([["a", "1"]]), null]);
+  assert.deepEqual(
+    volumeObject(volumeSummary({ broken: "volume.json is missing" })).Status,
+    new Map([["broken", "volume.json is missing"]]),
+  );
 });
 
 test("an image's object has Go's maps, and its diff IDs as layers", () => {

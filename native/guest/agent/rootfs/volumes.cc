@@ -16,7 +16,10 @@
 namespace mocker {
 namespace {
 
-/** Where a share is attached while a part of it is looked for: of a share that is not attached none can be had. */
+/**
+ * Where a share is attached while a part of it is looked for: of a share that is not attached none can be
+ * had.
+ */
 constexpr const char* shareStage = "/mnt";
 
 /** The tree at `subpath` of the directory `top`, which no link leads out of. */

@@ -15,7 +15,7 @@ namespace mocker {
 
 Fd makeTap(const std::array<uint8_t, 6>& mac) {
   Fd tap(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  if (!tap) throwErrno("/dev/net/tun, which the simulation's networks need");
+  if (!tap) throwErrno("cannot open /dev/net/tun, which the simulation's networks need");
   ifreq request{};
   request.ifr_flags = IFF_TAP | IFF_NO_PI;
   if (::ioctl(tap.get(), TUNSETIFF, &request) != 0) throwErrno("cannot make a tap");

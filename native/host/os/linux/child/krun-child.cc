@@ -55,8 +55,8 @@ const std::string kernelInside = ours + "/kernel";
 /** What the child keeps beside stdio has the numbers from here on: the console's first, then the cards'. */
 constexpr int firstKept = 3;
 
-// include/libkrun.h. Frames pass from VM to VM, so a guest fills its checksums in (no CSUM, no HOST_TSO); without
-// these two libkrun's receive buffers are too small for frames of 64 KiB.
+// include/libkrun.h. Frames pass from VM to VM, so a guest fills its checksums in (no CSUM, no HOST_TSO);
+// without these two libkrun's receive buffers are too small for frames of 64 KiB.
 constexpr uint32_t guestChecksum = 1u << 1;
 constexpr uint32_t guestSegmentation = 1u << 7;
 
@@ -273,8 +273,8 @@ class Vm {
 };
 
 /**
- * Gives `kept` the numbers from firstKept on, in their order, and closes all others but stdio: the rest is the
- * monitor's, its lock above all, and must not live on in here.
+ * Gives `kept` the numbers from firstKept on, in their order, and closes all others but stdio: the rest is
+ * the monitor's, its lock above all, and must not live on in here.
  */
 void closeInherited(const std::vector<int>& kept) {
   const int end = firstKept + static_cast<int>(kept.size());

@@ -13,9 +13,9 @@ constexpr unsigned agentPort = 1024;
 
 /**
  * Turns the calling process, a fresh single-threaded child of the monitor, into the VM of `spec.krun`: closes
- * all inherited descriptors but stdio and the given ones, dies with the monitor, loads libkrun, enters the jail, then the guest.
- * The process ends when the guest powers off. On failure: one line on stderr, then exit status
- * exitVmNotEntered.
+ * all inherited descriptors but stdio and the given ones, dies with the monitor, loads libkrun, enters the
+ * jail, then the guest. The process ends when the guest powers off. On failure: one line on stderr, then exit
+ * status exitVmNotEntered.
  *
  * Both outputs are at the guest's mercy, so they should be pipes that the monitor reads and bounds: stderr,
  * for libkrun's messages, and `consoleFd`, for the guest kernel's console.

@@ -11,7 +11,7 @@ import { assertClean, filesIn, makeStore } from "../../../../fixtures/image-stor
 import { makeImage, makeTar, sha256 } from "../../../../fixtures/made-image.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 
-const instants = 50;
+const instants = 30;
 
 // This file is also the program that is killed: it pulls one image into a store and ends.
 const { MOCKER_PULL: pulled, MOCKER_PULL_INTO: into } = process.env;
@@ -27,7 +27,7 @@ if (pulled !== undefined && into !== undefined) {
     );
 } else {
   test(
-    "kill -9 at 50 instants of a pull: the next one goes on, fetches nothing twice, and the store is whole",
+    "kill -9 at 30 instants of a pull: the next one goes on, fetches nothing twice, and the store is whole",
     killing,
   );
 }

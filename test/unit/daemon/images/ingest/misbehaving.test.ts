@@ -59,8 +59,8 @@ function survives(
 }
 
 /**
- * The pull fails, says why and what to do, and an honest registry is pulled from afterwards. At most one limit
- * is short: the one that ends the pull.
+ * The pull fails, says why and what to do, and an honest registry is pulled from afterwards. At most one
+ * limit is short: the one that ends the pull.
  */
 function refuses(
   what: string,

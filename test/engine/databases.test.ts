@@ -1,0 +1,3 @@
+import { databaseScenarios } from "../scenarios/databases.ts";
+
+databaseScenarios("simulation");
