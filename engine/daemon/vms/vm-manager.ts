@@ -155,11 +155,12 @@ export class VmManager implements VmHost {
   async create(params: VmCreateParams): Promise<VmCreateResult> {
     // Before the image is asked for: a client would pull it first, and then hear of the mount.
     checkMounts(params.mounts ?? []);
-    const { network, ports, warnings } = await chooseNetwork(params, this.networks);
+    const choice = this.#runtimes.choose(params.runtime ?? "auto");
+    const cardsProblem = choice.runtime.cardsProblem();
+    const { network, ports, warnings } = await chooseNetwork(params, this.networks, cardsProblem);
     const name = this.#vms.reserveName(params.name);
     try {
       const image = await this.#images.get(params.image);
-      const choice = this.#runtimes.choose(params.runtime ?? "auto");
       const { mounts = [], volumesFrom = [] } = params;
       const config = makeVmConfig(params, {
         image,

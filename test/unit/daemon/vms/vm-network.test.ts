@@ -204,6 +204,17 @@ test("a network is removed although a VM that runs was in it, with the unplugged
   assert.deepEqual([vms.netds.last.endpoints.size, vm.state], [0, "running"]);
 });
 
+test("where a VM can have no card it has none unless it needs one, and that is said", async () => {
+  const vms = new FakeVms();
+  await vms.recover();
+  vms.runtime.problem = "there is no /dev/net/tun";
+  const { id, warnings } = await vms.manager.create({ image: "box", name: "box" });
+  assert.deepEqual(vms.manager.find(id).config.network, { mode: "none" });
+  assert.deepEqual(warnings, ["no network: there is no /dev/net/tun (see: mocker doctor)"]);
+  const asked = await vms.create({ name: "asked", publishAll: true });
+  assert.deepEqual(asked.config.network, onBridge);
+});
+
 test("ports that nobody can reach are left out, and that is said", async () => {
   const vms = new FakeVms();
   await vms.recover();
