@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { matchesLabel, parseFilterBoolean, pruneCondition } from "../../docker/filters.ts";
 import {
@@ -36,6 +37,7 @@ import type { EndpointRecord, Member } from "./endpoint.ts";
 import { hostRoutes } from "./host-routes.ts";
 import type { NetdLauncher } from "./netd-launcher.ts";
 import { isDisconnected, Network, type NetworkHost } from "./network.ts";
+import { lockPathIn } from "./network-process.ts";
 import { type BrokenRecord, type NetworkRecord, NetworkRecords } from "./network-record.ts";
 import { type HostPort, isSamePort } from "./port-conflict.ts";
 
@@ -96,6 +98,18 @@ export class Networks implements NetworkHost {
       } else {
         this.#networks.set(record.id, new Network(record, this));
       }
+    }
+    await this.#sweep();
+  }
+
+  /** Removes the directories of networks that are gone, whose processes were still there when they went. */
+  async #sweep(): Promise<void> {
+    const known = new Set([...this.#networks.keys()].map((id) => this.#runDirOf(id)));
+    const names = await readdir(join(this.runDir, "net")).catch(() => []);
+    for (const name of names) {
+      const path = this.#runDirOf(name);
+      const isHeld = existsSync(lockPathIn(path)) && this.launcher.isLocked(lockPathIn(path));
+      if (!known.has(path) && !isHeld) await rm(path, { recursive: true, force: true });
     }
   }
 
