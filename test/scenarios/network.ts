@@ -428,6 +428,7 @@ function serving(words: string): string[] {
 
 /** A command that prints what a web server answers, which may not listen yet; fails after some tries. */
 function getting(host: string): string[] {
-  const wget = `wget -q -T 3 -O - http://${host}/ 2>/dev/null`;
+  // BusyBox 1.35 has a wget whose own time limit crashes it.
+  const wget = `timeout 3 wget -q -O - http://${host}/ 2>/dev/null`;
   return ["sh", "-c", `n=0; until ${wget}; do n=$((n+1)); [ $n -lt 5 ] || exit 1; sleep 0.2; done`];
 }

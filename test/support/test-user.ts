@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { needPrograms, runTool } from "./host.ts";
 
 export interface TestUser {
@@ -8,12 +8,15 @@ export interface TestUser {
   remove(): Promise<void>;
 }
 
+const tapDevice = "/dev/net/tun";
 const prefix = "mocker-test-";
 
 /** Makes an ordinary user with ranges of subordinate ids, for as long as this process runs. Needs root. */
 export async function makeTestUser(home: string): Promise<TestUser> {
   await needPrograms({ useradd: "passwd", newuidmap: "uidmap" });
   await removeStaleUsers();
+  // As udev has it: every user may make taps in a network namespace of theirs.
+  if (existsSync(tapDevice)) chmodSync(tapDevice, 0o666);
   const name = `${prefix}${process.pid}`;
   await runTool("useradd", ["--no-create-home", "--home-dir", home, "--shell", "/bin/sh", name]);
   const [uid = "", gid = ""] = (await runTool("sh", ["-c", `id -u ${name}; id -g ${name}`]))

@@ -235,8 +235,13 @@ export class NetworkProcess {
     return join(this.#dir, "netd.sock");
   }
   get #lockPath(): string {
-    return join(this.#dir, "netd.lock");
+    return lockPathIn(this.#dir);
   }
+}
+
+/** Held by the process whose directory this is. */
+export function lockPathIn(directory: string): string {
+  return join(directory, "netd.lock");
 }
 
 /** Of the network's cards: its driver option, or the largest that libkrun's cards take. */

@@ -164,12 +164,20 @@ export class Network {
     await this.process.removeEndpoint(endpointId);
   }
 
-  /** Unplugs the card of a VM that runs, or plugs it in again. @throws NETWORK_FAILED */
-  async setUp(endpoint: Endpoint, up: boolean): Promise<void> {
-    await this.process.updateEndpoint(endpoint.endpointId, { up });
-    endpoint.problem = up ? undefined : disconnected;
-    const status = up ? await this.process.status() : undefined;
+  /** Plugs an unplugged card in again, with the names that it is to have now. @throws NETWORK_FAILED */
+  async plugIn(endpoint: Endpoint, attachment: NetworkAttachment): Promise<void> {
+    endpoint.names = this.isDefault ? [] : namesOf(endpoint.vm, attachment);
+    await this.process.updateEndpoint(endpoint.endpointId, { up: true, names: endpoint.names });
+    endpoint.problem = undefined;
+    const status = await this.process.status();
     endpoint.ports = status?.find(({ endpointId }) => endpointId === endpoint.endpointId)?.ports ?? [];
+  }
+
+  /** No frames, no names, no ports, until it is plugged in again. @throws NETWORK_FAILED */
+  async unplug(endpoint: Endpoint): Promise<void> {
+    await this.process.updateEndpoint(endpoint.endpointId, { up: false });
+    endpoint.problem = disconnected;
+    endpoint.ports = [];
   }
 
   details(): NetworkDetails {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { matchesLabel, parseFilterBoolean, pruneCondition } from "../../docker/filters.ts";
 import {
@@ -36,6 +37,7 @@ import type { EndpointRecord, Member } from "./endpoint.ts";
 import { hostRoutes } from "./host-routes.ts";
 import type { NetdLauncher } from "./netd-launcher.ts";
 import { isDisconnected, Network, type NetworkHost } from "./network.ts";
+import { lockPathIn } from "./network-process.ts";
 import { type BrokenRecord, type NetworkRecord, NetworkRecords } from "./network-record.ts";
 import { type HostPort, isSamePort } from "./port-conflict.ts";
 
@@ -96,6 +98,18 @@ export class Networks implements NetworkHost {
       } else {
         this.#networks.set(record.id, new Network(record, this));
       }
+    }
+    await this.#sweep();
+  }
+
+  /** Removes the directories of networks that are gone, whose processes were still there when they went. */
+  async #sweep(): Promise<void> {
+    const known = new Set([...this.#networks.keys()].map((id) => this.#runDirOf(id)));
+    const names = await readdir(join(this.runDir, "net")).catch(() => []);
+    for (const name of names) {
+      const path = this.#runDirOf(name);
+      const isHeld = existsSync(lockPathIn(path)) && this.launcher.isLocked(lockPathIn(path));
+      if (!known.has(path) && !isHeld) await rm(path, { recursive: true, force: true });
     }
   }
 
@@ -200,7 +214,7 @@ export class Networks implements NetworkHost {
     const { id, name } = await this.inspect({ network: wanted });
     if (isPredefinedNetwork(name)) throw invalid(`${name} is a pre-defined network and cannot be removed`);
     const network = this.#networks.get(id);
-    const [endpoint] = network?.endpoints ?? [];
+    const endpoint = network?.endpoints.find((one) => !isDisconnected(one));
     if (endpoint) {
       throw new MockerError(
         "NETWORK_IN_USE",
@@ -210,6 +224,7 @@ export class Networks implements NetworkHost {
     }
     this.#networks.delete(id);
     this.#broken.delete(id);
+    for (const unplugged of network?.endpoints ?? []) await network?.leave(unplugged);
     await this.#records.remove(id);
     if (network) {
       if (!network.process.runs) await rm(this.#runDirOf(id), { recursive: true, force: true });
@@ -286,16 +301,29 @@ export class Networks implements NetworkHost {
   }
 
   /**
-   * Unplugs a VM that runs from one of its networks, or plugs it in again.
-   * @returns false when it has no card there @throws NETWORK_FAILED
+   * Plugs a card of a VM that runs in again. @returns false when it has none there, or one with another
+   * address @throws NETWORK_FAILED
    */
-  async setUp(vm: Member, connection: Connection, network: Network, up: boolean): Promise<boolean> {
+  async plugIn(
+    vm: Member,
+    connection: Connection,
+    network: Network,
+    attachment: NetworkAttachment,
+  ): Promise<boolean> {
     const endpoint = connection.find(network);
-    if (!endpoint) return false;
-    if (isDisconnected(endpoint) !== up) return true;
-    await network.setUp(endpoint, up);
-    this.#publish(network, up ? "connect" : "disconnect", vm);
+    const { address = endpoint?.address } = attachment;
+    if (!endpoint || !isDisconnected(endpoint) || address !== endpoint.address) return false;
+    await network.plugIn(endpoint, attachment);
+    this.#publish(network, "connect", vm);
     return true;
+  }
+
+  /** Unplugs a card of a VM that runs, if it has one there. @throws NETWORK_FAILED */
+  async unplug(vm: Member, connection: Connection, network: Network): Promise<void> {
+    const endpoint = connection.find(network);
+    if (!endpoint || isDisconnected(endpoint)) return;
+    await network.unplug(endpoint);
+    this.#publish(network, "disconnect", vm);
   }
 
   /** The ID of a network with this name; empty where there is none. */

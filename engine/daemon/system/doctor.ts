@@ -7,6 +7,7 @@ import type { DoctorCheck, DoctorReport } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmSummary } from "../../protocol/vm.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
+import { tapProblem } from "../vms/runtimes/simulation/simulation-runtime.ts";
 import { missingSubordinateIds } from "../vms/runtimes/subordinate-ids.ts";
 
 const lowSpaceMiB = 2048;
@@ -26,6 +27,7 @@ export function runDoctor(vms: readonly Pick<VmSummary, "name" | "ports">[]): Do
     userNamespaces(),
     subordinateIds(),
     diskSpace(),
+    simulatedCards(),
     openPorts(vms),
   ].filter((check) => check !== undefined);
   const broken = checks.find((check) => check.status === "failed");
@@ -117,6 +119,18 @@ function subordinateIds(): DoctorCheck | undefined {
     status: "warning",
     detail: `volumes belong to one user only, so that most databases cannot use them: ${missing}`,
     hint: "As root: install newuidmap (package uidmap), then: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 YOU",
+  };
+}
+
+/** Of no interest where VMs can run. */
+function simulatedCards(): DoctorCheck | undefined {
+  const problem = tapProblem();
+  if (problem === undefined || native.kvmStatus().usable) return undefined;
+  return {
+    name: "networks",
+    status: "warning",
+    detail: `the simulation can give no network card: ${problem}`,
+    hint: "As root: modprobe tun && chmod 0666 /dev/net/tun; in a container, give it that device.",
   };
 }
 

@@ -16,7 +16,14 @@ export interface VmVolumes {
     removedWith?: string | undefined;
   }): void;
   open(
-    opening: { name: string; vmId: string; target: string; readOnly: boolean; fills: boolean },
+    opening: {
+      name: string;
+      vmId: string;
+      target: string;
+      readOnly: boolean;
+      copies: boolean;
+      neverRan: boolean;
+    },
     signal: AbortSignal,
   ): Promise<VolumeLease>;
   adopt(name: string, vmId: string): () => void;
@@ -47,12 +54,12 @@ export class OpenMounts {
   }
 
   /**
-   * @param fills the VM has never run: a volume that is empty gets what the image has
+   * @param neverRan a volume that is empty gets what the image has
    * @throws MOUNT_INVALID; what opening a volume throws; the signal's reason
    */
   static async open(
     volumes: VmVolumes,
-    { vmId, mounts, fills }: { vmId: string; mounts: readonly Mount[]; fills: boolean },
+    { vmId, mounts, neverRan }: { vmId: string; mounts: readonly Mount[]; neverRan: boolean },
     signal: AbortSignal,
   ): Promise<OpenMounts> {
     const leases = new Map<string, VolumeLease>();
@@ -68,8 +75,9 @@ export class OpenMounts {
         const first = firsts.get(name);
         if (!first) continue;
         const { target, readOnly, noCopy = false, subpath } = first;
-        const wantsContent = fills && !noCopy && subpath === undefined;
-        leases.set(name, await volumes.open({ name, vmId, target, readOnly, fills: wantsContent }, signal));
+        const copies = !noCopy && subpath === undefined;
+        const opening = { name, vmId, target, readOnly, copies, neverRan };
+        leases.set(name, await volumes.open(opening, signal));
       }
       const filled = new Set<string>();
       const open: HostMount[] = [];

@@ -27,7 +27,6 @@ import type {
 } from "../../protocol/vm.ts";
 import type { EngineEvent, EventLog } from "../events/event-log.ts";
 import type { Log } from "../log.ts";
-import { attachmentsOf } from "../networks/attachments.ts";
 import type { Member } from "../networks/endpoint.ts";
 import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
@@ -49,7 +48,14 @@ import { missingSubordinateIds } from "./runtimes/subordinate-ids.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
-import { alreadyConnected, chooseNetwork, portsOf, withNetwork, withoutNetwork } from "./vm-network.ts";
+import {
+  alreadyConnected,
+  chooseNetwork,
+  isAttached,
+  portsOf,
+  withNetwork,
+  withoutNetwork,
+} from "./vm-network.ts";
 import { VmTable } from "./vm-table.ts";
 
 const maxReplayBytes = 64 * 1024;
@@ -149,11 +155,12 @@ export class VmManager implements VmHost {
   async create(params: VmCreateParams): Promise<VmCreateResult> {
     // Before the image is asked for: a client would pull it first, and then hear of the mount.
     checkMounts(params.mounts ?? []);
-    const { network, ports, warnings } = await chooseNetwork(params, this.networks);
+    const choice = this.#runtimes.choose(params.runtime ?? "auto");
+    const cardsProblem = choice.runtime.cardsProblem();
+    const { network, ports, warnings } = await chooseNetwork(params, this.networks, cardsProblem);
     const name = this.#vms.reserveName(params.name);
     try {
       const image = await this.#images.get(params.image);
-      const choice = this.#runtimes.choose(params.runtime ?? "auto");
       const { mounts = [], volumesFrom = [] } = params;
       const config = makeVmConfig(params, {
         image,
@@ -239,50 +246,41 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * Connects a VM to a network: from its next start on, or, where it has a card for it, at once.
-   * @throws VM_RUNNING for one that would need another card; what {@link Networks.choose} throws
+   * Connects a VM to a network from its next start on, and at once where it has a card for it.
+   * @throws VM_RUNNING for one that would need another card now; what {@link Networks.choose} throws
    */
   async connect({ vm: name, ...attachment }: NetworkConnectParams): Promise<void> {
     const vm = this.find(name);
     const network = await this.networks.resolve(attachment.network);
     network.check(attachment);
-    const isThere = attachmentsOf(vm.config.network).some((one) => one.network === network.name);
-    if (!vm.busy) {
-      if (isThere) throw alreadyConnected(vm, network.name);
-      await vm.changeNetwork((config) =>
-        withNetwork(config.network, { ...attachment, network: network.name }),
+    const whole = { ...attachment, network: network.name };
+    if (isAttached(vm.config.network, network.name)) throw alreadyConnected(vm, network.name);
+    const changed = withNetwork(vm.config.network, whole);
+    if (vm.busy && !(await vm.plugIn(network, whole))) {
+      throw new MockerError(
+        "VM_RUNNING",
+        `cannot connect container ${vm.config.name} to network ${network.name}: a running VM gets no new network card`,
+        { hint: `Stop it, connect it, and start it again: mocker stop ${vm.config.name}` },
       );
-      return;
     }
-    const endpoint = vm.details().endpoints.find((one) => one.network === network.name);
-    if (endpoint && endpoint.problem === undefined) throw alreadyConnected(vm, network.name);
-    if (await vm.setUp(network, true)) return;
-    throw new MockerError(
-      "VM_RUNNING",
-      `cannot connect container ${vm.config.name} to network ${network.name}: a running VM gets no new network card`,
-      { hint: `Stop it, connect it, and start it again: mocker stop ${vm.config.name}` },
-    );
+    await vm.changeNetwork(changed);
   }
 
   /**
-   * Disconnects a VM from a network; one that runs keeps a card that is unplugged until it ends, and is
-   * connected again at its next start.
+   * Disconnects a VM from a network; one that runs keeps a card that is unplugged until it ends.
    * @throws INVALID_ARGUMENT in Docker's words when it is not connected
    */
   async disconnect({ vm: name, network: wanted, force }: NetworkDisconnectParams): Promise<void> {
     const vm = this.find(name);
-    const attached = attachmentsOf(vm.config.network).map((one) => one.network);
     // A network that is gone is still in the configurations of VMs, by its name.
-    const network = force && attached.includes(wanted) ? undefined : await this.networks.resolve(wanted);
+    const isGone = force === true && isAttached(vm.config.network, wanted);
+    const network = isGone ? undefined : await this.networks.resolve(wanted);
     const known = network?.name ?? wanted;
-    if (!attached.includes(known)) {
+    if (!isAttached(vm.config.network, known)) {
       throw new MockerError("INVALID_ARGUMENT", `container ${vm.id} is not connected to network ${known}`);
     }
-    if (!vm.busy) {
-      await vm.changeNetwork((config) => withoutNetwork(config.network, known));
-      return;
-    }
-    await vm.setUp(network ?? (await this.networks.resolve(known)), false);
+    if (vm.busy) await vm.unplug(network ?? (await this.networks.resolve(known)));
+    await vm.changeNetwork(withoutNetwork(vm.config.network, known));
   }
 
   /** What the VMs there are were made for. */

@@ -14,20 +14,26 @@ const maxCards = 8;
 
 /**
  * The network and ports of a VM that is to be created. Ports of one that has no way in are left out, with a
- * warning. @throws NETWORK_NOT_FOUND, INVALID_ARGUMENT
+ * warning; a VM that nobody asked a network for has none where it can have no card (`cardsProblem` says why).
+ * @throws NETWORK_NOT_FOUND, INVALID_ARGUMENT
  */
 export async function chooseNetwork(
   params: VmCreateParams,
   networks: Networks,
+  cardsProblem: string | undefined,
 ): Promise<{ network: Network; ports: PortBinding[]; warnings: string[] }> {
   const ports = params.ports ?? [];
   for (const port of ports) checkPort(port);
   for (const host of params.extraHosts ?? []) checkHost(host);
+  const isPublishing = ports.length > 0 || params.publishAll === true;
+  if (cardsProblem !== undefined && params.network === undefined && !isPublishing) {
+    const warning = `no network: ${cardsProblem} (see: mocker doctor)`;
+    return { network: { mode: "none" }, ports, warnings: [warning] };
+  }
   const { network, warnings } = await networks.choose(params.network);
   const attachments = attachmentsOf(network);
   if (attachments.length > maxCards)
     throw invalid(`a VM can be in at most ${maxCards} networks, not ${attachments.length}`);
-  const isPublishing = ports.length > 0 || params.publishAll === true;
   if (network.mode === "tsi" && isPublishing) {
     throw invalid(
       "ports cannot be published with --network tsi",
@@ -61,6 +67,10 @@ function checkHost(text: string): void {
   } catch (error) {
     throw invalid(error instanceof Error ? error.message : String(error));
   }
+}
+
+export function isAttached(network: Network, name: string): boolean {
+  return attachmentsOf(network).some((one) => one.network === name);
 }
 
 /** A VM's network with one more. */

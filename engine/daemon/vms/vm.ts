@@ -1,6 +1,6 @@
 import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
-import type { VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import type { NetworkAttachment, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import type { Log } from "../log.ts";
 import type { Connection } from "../networks/connection.ts";
 import type { Member } from "../networks/endpoint.ts";
@@ -209,25 +209,27 @@ export class Vm {
     return this.#machine;
   }
 
-  /**
-   * Connects a VM that does not run to networks, from its next start on. @throws VM_RUNNING
-   */
-  async changeNetwork(change: (config: VmConfig) => VmConfig["network"]): Promise<void> {
+  /** Changes which networks it is in from its next start on. */
+  async changeNetwork(network: VmConfig["network"]): Promise<void> {
     await this.turn(async () => {
-      if (this.#machine) throw new MockerError("VM_RUNNING", `container ${this.#config.name} is running`);
-      const changed = { ...this.#config, network: change(this.#config) };
+      const changed = { ...this.#config, network };
       this.files.writeConfig(changed);
       this.#config = changed;
     });
   }
 
   /**
-   * Unplugs a VM that runs from one of its networks, or plugs it in again.
-   * @returns false when it has no card there @throws NETWORK_FAILED
+   * Plugs the card that it has in a network in again. @returns false when it has none there
+   * @throws NETWORK_FAILED
    */
-  async setUp(network: Network, up: boolean): Promise<boolean> {
+  async plugIn(network: Network, attachment: NetworkAttachment): Promise<boolean> {
     if (!this.#connection) return false;
-    return await this.#host.networks.setUp(this.#member, this.#connection, network, up);
+    return await this.#host.networks.plugIn(this.#member, this.#connection, network, attachment);
+  }
+
+  /** Unplugs the card that it has in a network, if it has one. @throws NETWORK_FAILED */
+  async unplug(network: Network): Promise<void> {
+    if (this.#connection) await this.#host.networks.unplug(this.#member, this.#connection, network);
   }
 
   summary(): VmSummary {
@@ -291,7 +293,7 @@ export class Vm {
 
   #openMounts(signal: AbortSignal): Promise<OpenMounts> {
     const neverRan = this.#exit === undefined || this.#exit.startedAt === null;
-    const request = { vmId: this.id, mounts: this.config.mounts, fills: neverRan };
+    const request = { vmId: this.id, mounts: this.config.mounts, neverRan };
     return OpenMounts.open(this.#host.volumes, request, signal);
   }
 

@@ -41,8 +41,10 @@ export interface VolumeOpening {
   vmId: string;
   target: string;
   readOnly: boolean;
-  /** The VM has never run, and wants the image's content in a volume that is empty. */
-  fills: boolean;
+  /** The VM wants the image's content in a volume that is new. */
+  copies: boolean;
+  /** The VM has never run: for it an empty volume is new, too. */
+  neverRan: boolean;
 }
 
 /** A volume that a VM has, from before its start to its end. */
@@ -230,7 +232,7 @@ export class VolumeService {
    * @throws the signal's reason; VOLUME_NOT_FOUND, STATE_CORRUPT, MOUNT_INVALID
    */
   async open(opening: VolumeOpening, signal: AbortSignal): Promise<VolumeLease> {
-    const { name, vmId, fills } = opening;
+    const { name, vmId, copies, neverRan } = opening;
     const volume = this.#get(name);
     while (volume.filling) await unlessAborted(volume.filling, signal);
     const { record } = volume;
@@ -239,7 +241,7 @@ export class VolumeService {
     const alone = volume.opened.size === 0;
     const clear = record.filling === true && alone;
     const empty = isEmpty(path);
-    const fill = fills && (clear || empty !== false);
+    const fill = copies && (clear || (neverRan && empty !== false));
     // Marked only where there is certainly nothing that could be lost: with the mark what is there is
     // removed.
     if (fill && empty === true && alone && boundDirectory(record.options) === undefined) {

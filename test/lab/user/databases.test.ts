@@ -1,3 +1,6 @@
 import { databaseScenarios } from "../../scenarios/databases.ts";
+import { inLab } from "../../support/paths.ts";
 
-databaseScenarios("krun");
+// On the lab's emulated CPU they take a quarter of an hour, most of it initdb's; owners.test.ts has what they
+// need.
+if (!inLab) databaseScenarios("krun");

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ownersExpected } from "../../fixtures/owners.ts";
 import { type Registry, startRegistry } from "../../fixtures/registry.ts";
@@ -49,5 +51,20 @@ describe("an ordinary user's microVM", () => {
     const run = await mocker.run(["run", "--rm", image, "sh", "-c", script]);
     assert.equal(run.stdout.toString(), "1234:5678 600\n", run.stderr);
     assert.match(run.stderr, /Permission denied/);
+  });
+
+  test("a program that runs as another user owns what it was given of a volume, and writes nothing else", async () => {
+    const volume = ["-v", "owned:/data", image, "sh", "-c"];
+    const give =
+      "mkdir /data/db && chown 999:999 /data/db && chmod 700 /data/db && stat -c '%u:%g %a' /data/db /data/app.txt";
+    assert.equal(await mocker.ok(["run", "--rm", ...volume, give]), "999:999 700\n1000:1000 600\n");
+    const use =
+      "echo row > /data/db/rows && stat -c %u:%g /data/db/rows && cat /data/db/rows; touch /data/mine";
+    const run = await mocker.run(["run", "--rm", "-u", "999:999", ...volume, use]);
+    assert.equal(run.stdout.toString(), "999:999\nrow\n", run.stderr);
+    assert.match(run.stderr, /\/data\/mine: Permission denied/);
+    // The user alone could not remove what is another's.
+    assert.equal(await mocker.ok(["volume", "rm", "owned"]), "owned\n");
+    assert.deepEqual(readdirSync(join(mocker.dataDir, "volumes")), []);
   });
 });

@@ -26,6 +26,8 @@ export interface Runtime {
   readonly name: RuntimeName;
   /** Tested afresh at every call: devices and libraries come and go. */
   availability(): Availability;
+  /** Why VMs can have no network card here; undefined where they can. */
+  cardsProblem(): string | undefined;
   /** Makes what a start needs on disk. May be called for a VM that has run before: it keeps its files. */
   prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm>;
   /**

@@ -9,16 +9,18 @@ const helperDirectories = ["/usr/bin", "/bin", "/usr/local/bin"];
  * Why the users of a guest cannot have users of the host of their own; undefined if they can: for root, and
  * where newuidmap and newgidmap map a range of subordinate ids for the user.
  */
-export function missingSubordinateIds(): string | undefined {
-  const { uid, username } = userInfo();
+export function missingSubordinateIds(
+  { uid, username }: { uid: number; username: string } = userInfo(),
+  root = "/",
+): string | undefined {
   if (uid === 0) return undefined;
   for (const helper of ["newuidmap", "newgidmap"]) {
-    if (!helperDirectories.some((directory) => existsSync(join(directory, helper)))) {
+    if (!helperDirectories.some((directory) => existsSync(join(root, directory, helper)))) {
       return `${helper} is not installed`;
     }
   }
   for (const path of ["/etc/subuid", "/etc/subgid"]) {
-    if (!hasRange(path, [username, String(uid)])) return `${path} has no range for ${username}`;
+    if (!hasRange(join(root, path), [username, String(uid)])) return `${path} has no range for ${username}`;
   }
   return undefined;
 }

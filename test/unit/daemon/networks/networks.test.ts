@@ -174,6 +174,21 @@ test("a record that cannot be read blocks nothing, is shown, and can be removed"
   await assert.rejects(after.networks.inspect({ network: broken }), { code: "NETWORK_NOT_FOUND" });
 });
 
+test("the directory of a network goes with it, or with the next engine when its process was still there", async () => {
+  const setup = await Setup.create();
+  const { id } = await setup.networks.create({ name: "web" });
+  const connection = await setup.networks.connect(setup.vm("db"), { ...config, network: inNetwork("web") });
+  await connection.close();
+  await setup.networks.remove({ network: "web" });
+  const left = (): string[] => readdirSync(join(setup.dir, "net"));
+  assert.deepEqual(left(), [id.slice(0, 12)]);
+  await new Setup(setup).networks.recover();
+  assert.deepEqual(left(), [id.slice(0, 12)], "its process lives");
+  setup.netds.last.die();
+  await new Setup(setup).networks.recover();
+  assert.deepEqual(left(), []);
+});
+
 test("a prune leaves what a VM is made for, runs in, or a filter spares", async () => {
   const setup = await Setup.create();
   for (const name of ["used", "running", "kept", "old"])

@@ -68,6 +68,13 @@ export class FakeRuntime implements Runtime {
     return { usable: true };
   }
 
+  /** What keeps its VMs from having network cards. */
+  problem: string | undefined;
+
+  cardsProblem(): string | undefined {
+    return this.problem;
+  }
+
   async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     this.#begin();
     this.requests.push(request);

@@ -10,16 +10,16 @@ import { tmpDir } from "../../../support/tmp-dir.ts";
 
 /** Volumes that say what is asked of them. */
 class Recorder implements VmVolumes {
-  readonly opened: { name: string; fills: boolean }[] = [];
+  readonly opened: { name: string; copies: boolean; neverRan: boolean }[] = [];
   readonly closed: string[] = [];
   failing: string | undefined;
 
   ensure(): void {}
-  async open({ name, fills }: { name: string; fills: boolean }): ReturnType<VmVolumes["open"]> {
+  async open({ name, copies, neverRan }: Recorder["opened"][0]): ReturnType<VmVolumes["open"]> {
     if (name === this.failing) throw new Error(`no ${name}`);
-    this.opened.push({ name, fills });
+    this.opened.push({ name, copies, neverRan });
     const close = (): void => void this.closed.push(name);
-    return { path: `/v/${name}`, fill: fills, clear: false, filled: () => undefined, close };
+    return { path: `/v/${name}`, fill: copies && neverRan, clear: false, filled: () => undefined, close };
   }
   adopt(name: string): () => void {
     return () => void this.closed.push(name);
@@ -31,8 +31,8 @@ class Recorder implements VmVolumes {
 }
 
 const never = new AbortController().signal;
-const open = (mounts: Mount[], volumes = new Recorder(), fills = true): Promise<OpenMounts> =>
-  OpenMounts.open(volumes, { vmId: "vm", mounts, fills }, never);
+const open = (mounts: Mount[], volumes = new Recorder(), neverRan = true): Promise<OpenMounts> =>
+  OpenMounts.open(volumes, { vmId: "vm", mounts, neverRan }, never);
 const bind = (source: string): Mount & { type: "bind" } => ({
   type: "bind",
   source,
@@ -90,8 +90,8 @@ test("volumes are opened in the order of their names, each once, and filled at i
   const volumes = new Recorder();
   const opened = await open([volume("zz", "/z"), volume("aa", "/a"), volume("zz", "/again")], volumes);
   assert.deepEqual(volumes.opened, [
-    { name: "aa", fills: true },
-    { name: "zz", fills: true },
+    { name: "aa", copies: true, neverRan: true },
+    { name: "zz", copies: true, neverRan: true },
   ]);
   assert.deepEqual(
     opened.mounts.map((mount) => mount.type === "share" && [mount.source, mount.target, mount.fill]),

@@ -149,10 +149,12 @@ test("a VM that runs is unplugged and plugged in within the cards it has", async
   const { vm } = await vms.run({ ports: [{ protocol: "tcp", guestPort: 80 }] });
   await vms.networks.create({ name: "web" });
   await vms.manager.disconnect({ network: "bridge", vm: "box" });
-  assert.deepEqual([vm.summary().ports, vm.details().endpoints[0]?.problem], [[exposed], "disconnected"]);
+  assert.deepEqual([vm.summary().ports, vm.details().endpoints], [[exposed], []]);
+  assert.deepEqual((await vm.files.readConfig())?.network, { mode: "none" });
   assert.deepEqual((await vms.networks.inspect({ network: "bridge" })).endpoints, []);
   await vms.manager.connect({ network: "bridge", vm: "box" });
   assert.deepEqual([vm.summary().ports.length, vm.details().endpoints[0]?.problem], [2, undefined]);
+  assert.deepEqual((await vm.files.readConfig())?.network, onBridge);
   await assert.rejects(vms.manager.connect({ network: "web", vm: "box" }), {
     code: "VM_RUNNING",
     message: "cannot connect container box to network web: a running VM gets no new network card",
@@ -190,6 +192,28 @@ for (const [what, params, message] of [
     assert.deepEqual(await vms.manager.list({ all: true }), []);
   });
 }
+
+test("a network is removed although a VM that runs was in it, with the unplugged card", async () => {
+  const vms = new FakeVms();
+  await vms.recover();
+  await vms.networks.create({ name: "web" });
+  const { vm } = await vms.run({ network: { mode: "networks", attachments: [{ network: "web" }] } });
+  await assert.rejects(vms.networks.remove({ network: "web" }), { code: "NETWORK_IN_USE" });
+  await vms.manager.disconnect({ network: "web", vm: "box" });
+  await vms.networks.remove({ network: "web" });
+  assert.deepEqual([vms.netds.last.endpoints.size, vm.state], [0, "running"]);
+});
+
+test("where a VM can have no card it has none unless it needs one, and that is said", async () => {
+  const vms = new FakeVms();
+  await vms.recover();
+  vms.runtime.problem = "there is no /dev/net/tun";
+  const { id, warnings } = await vms.manager.create({ image: "box", name: "box" });
+  assert.deepEqual(vms.manager.find(id).config.network, { mode: "none" });
+  assert.deepEqual(warnings, ["no network: there is no /dev/net/tun (see: mocker doctor)"]);
+  const asked = await vms.create({ name: "asked", publishAll: true });
+  assert.deepEqual(asked.config.network, onBridge);
+});
 
 test("ports that nobody can reach are left out, and that is said", async () => {
   const vms = new FakeVms();

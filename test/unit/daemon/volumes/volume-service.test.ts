@@ -42,8 +42,12 @@ class Volumes {
     return JSON.parse(readFileSync(join(this.path, name, "volume.json"), "utf8"));
   }
 
-  open(name: string, vmId: string, fills = true, signal = never): Promise<VolumeLease> {
-    return this.service.open({ name, vmId, target: "/data", readOnly: false, fills }, signal);
+  open(
+    name: string,
+    vmId: string,
+    { copies = true, neverRan = true, signal = never } = {},
+  ): Promise<VolumeLease> {
+    return this.service.open({ name, vmId, target: "/data", readOnly: false, copies, neverRan }, signal);
   }
 
   happened(): string[] {
@@ -202,6 +206,13 @@ test("an empty volume is filled, with a mark until that is done; one that is not
   second.close();
 });
 
+test("an empty volume of a VM that has run before stays as the workload has left it", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "data" });
+  const lease = await volumes.open("data", "vm1", { neverRan: false });
+  assert.deepEqual([lease.fill, lease.clear], [false, false]);
+});
+
 test("a fill that was cut off starts over; nothing else is ever removed", async () => {
   const volumes = await Volumes.recovered();
   volumes.service.create({ name: "data" });
@@ -209,10 +220,10 @@ test("a fill that was cut off starts over; nothing else is ever removed", async 
   writeFileSync(join(cut.path, "a-part"), "");
   // The engine and the VM are killed.
   const next = await Volumes.recovered(volumes.path);
-  const again = await next.open("data", "vm1", false);
+  const again = await next.open("data", "vm1", { copies: false });
   assert.deepEqual([again.fill, again.clear], [false, true], "a VM that wants no copy gets it empty");
   again.close();
-  const whole = await next.open("data", "vm1");
+  const whole = await next.open("data", "vm1", { neverRan: false });
   assert.deepEqual([whole.fill, whole.clear], [true, true]);
   whole.filled();
   writeFileSync(join(whole.path, "workload's"), "");
@@ -224,7 +235,7 @@ test("a fill that was cut off starts over; nothing else is ever removed", async 
 test("of a volume that another VM runs with nothing is marked, and so nothing removed", async () => {
   const volumes = await Volumes.recovered();
   volumes.service.create({ name: "data" });
-  await volumes.open("data", "vm1", false);
+  await volumes.open("data", "vm1", { copies: false });
   const lease = await volumes.open("data", "vm2");
   assert.deepEqual([lease.fill, volumes.record("data").filling], [true, undefined]);
 });
@@ -239,7 +250,7 @@ test("one VM fills a volume, and others wait until it has, or until they are can
     order.push("second");
     return lease;
   });
-  const third = volumes.open("data", "vm3", false, cancellation.signal);
+  const third = volumes.open("data", "vm3", { copies: false, signal: cancellation.signal });
   cancellation.abort(new Error("stopped"));
   await assert.rejects(third, /stopped/);
   writeFileSync(join(first.path, "from-image"), "");
@@ -265,7 +276,7 @@ test("clients are told of volumes that come, go, and are mounted", async () => {
   const changes: unknown[] = [];
   const subscription = volumes.service.onDidChange((change) => changes.push(change));
   volumes.service.create({ name: "data" });
-  const lease = await volumes.open("data", "vm1", false);
+  const lease = await volumes.open("data", "vm1", { copies: false });
   lease.close();
   lease.close();
   await volumes.service.remove({ name: "data" });

@@ -45,6 +45,10 @@ export class KrunRuntime implements Runtime {
     return { usable: true };
   }
 
+  cardsProblem(): undefined {
+    return undefined;
+  }
+
   async prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
     await copyWritableDisk(files.diskPath, scratch.diskPath);
     return await this.prepare(request, scratch);

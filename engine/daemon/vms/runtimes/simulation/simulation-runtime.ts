@@ -1,9 +1,22 @@
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { VmFiles } from "../../records/vm-record.ts";
 import { guestMounts, sharesOf } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
+
+const tapDevice = "/dev/net/tun";
+
+/** Why no tap can be made here, which is a simulated VM's network card; undefined where one can. */
+export function tapProblem(): string | undefined {
+  try {
+    accessSync(tapDevice, constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    return isMissing ? `there is no ${tapDevice}` : `${tapDevice} may not be opened by this user`;
+  }
+}
 
 /**
  * The runtime for machines where no VM can boot: the same agent as the init of Linux namespaces. Not
@@ -19,6 +32,10 @@ export class SimulationRuntime implements Runtime {
 
   availability(): Availability {
     return { usable: true };
+  }
+
+  cardsProblem(): string | undefined {
+    return tapProblem();
   }
 
   async prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
