@@ -35,7 +35,12 @@ describe("networks, ports and volumes", () => {
     const mocker = new Mocker();
     await importImage(mocker, "busybox", "busybox:1.36");
     await importImage(mocker, "configured", "configured:1.0");
-    editor = await Editor.open({ mocker, files: { "index.html": page } });
+    editor = await Editor.open({
+      mocker,
+      files: { "index.html": page },
+      // The editor offers a browser by itself for ports that it finds, whenever it does.
+      settings: { "remote.otherPortsAttributes": { onAutoForward: "silent" } },
+    });
     await editor.showViews();
     await editor.row("Images", "busybox:1.36").waitFor();
   });
