@@ -45,17 +45,17 @@ export async function networkPart(rounds: number): Promise<Row[]> {
     const out = await interleaved(
       rounds,
       () => transfer(ours.vm.place, internetAddress, port),
-      () => transfer(peer.vm.place, internetAddress, port),
+      () => again(() => transfer(peer.vm.place, internetAddress, port)),
     );
     const into = await interleaved(
       rounds,
       () => transfer(world.host, "127.0.0.1", ours.hostPort),
-      () => transfer(world.host, "127.0.0.1", peer.hostPort),
+      () => again(() => transfer(world.host, "127.0.0.1", peer.hostPort)),
     );
     const connecting = await interleaved(
       rounds,
       () => connect(world.host, "127.0.0.1", ours.hostPort, 100),
-      () => connect(world.host, "127.0.0.1", peer.hostPort, 100),
+      () => again(() => connect(world.host, "127.0.0.1", peer.hostPort, 100)),
     );
     const busy = { ours: [residentMiB(ours.pid)], peer: [residentMiB(peer.pid)] };
     const common = { peerName: "passt", bar: bars.networkAgainstPasst };
@@ -102,6 +102,11 @@ async function startPasst(host: Place): Promise<Side> {
     child.kill();
   };
   return { pid: child.pid ?? 0, vm, hostPort, close };
+}
+
+/** passt of 2023 resets a connection now and then. */
+function again(measure: () => Promise<number>): Promise<number> {
+  return retry(measure, { what: "passt" });
 }
 
 /** A server that takes all it gets, and closes when the client has. */
