@@ -7,6 +7,7 @@ export const bars = {
   memory: 1.5,
   disk: 1,
   network: 1,
+  networkAgainstPasst: 2,
   /** TSI has no network card at all: a guest's system calls are the host's. */
   networkAgainstTsi: 5,
   pull: 0.8,

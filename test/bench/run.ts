@@ -13,18 +13,19 @@ import { bars } from "./bars.ts";
 import { imagesPart } from "./images.ts";
 import { interleaved, median, type Row, residentMiB, time } from "./measure.ts";
 import { msbProgram } from "./msb.ts";
+import { networkPart } from "./network.ts";
 import { withFolder } from "./with-folder.ts";
 
 const usage = `Usage: npm run bench [-- [PART…] [--rounds N]]
   run     in the lab: run, exec and memory of a VM against a minimal program on the same libkrun
   disk    in the lab: what a guest writes and reads, against microsandbox
-  network in the lab: a guest's connections, against TSI and microsandbox
+  network a network's process against passt (root); in the lab, a guest's connections against TSI and microsandbox
   images  pull of a large image against microsandbox, and against skopeo and umoci
   cli     ps, and the engine's memory
 Medians of N (default 5) interleaved rounds. The exit code says whether every bar is met.
 `;
 
-const parts = { run: runPart, disk: diskPart, network: networkPart, images: imagesPart, cli: cliPart };
+const parts = { run: runPart, disk: diskPart, network: networkParts, images: imagesPart, cli: cliPart };
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
@@ -110,8 +111,8 @@ function diskPart(rounds: number): Promise<Row[]> {
   return besideMicrosandbox("disk", rounds);
 }
 
-function networkPart(rounds: number): Promise<Row[]> {
-  return besideMicrosandbox("network", rounds);
+async function networkParts(rounds: number): Promise<Row[]> {
+  return [...(await networkPart(rounds)), ...(await besideMicrosandbox("network", rounds))];
 }
 
 async function besideMicrosandbox(part: string, rounds: number): Promise<Row[]> {

@@ -205,12 +205,17 @@ export class FakeVm {
 
   /** @param endpoint one that was added */
   static async join(netd: Netd, endpoint: EndpointRequest, prefix = 16): Promise<FakeVm> {
+    const { gateway, mtu } = netd.settings;
+    const card = [netd.cardSocket, endpoint.endpointId];
+    return await FakeVm.start([...card, endpoint.mac, endpoint.address, prefix, gateway, mtu].map(String));
+  }
+
+  /** @param args as fake-vm.c takes them */
+  static async start(args: string[]): Promise<FakeVm> {
     const source = join(rootDir(), "test", "native", "programs", "fake-vm.c");
     const flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE", source];
     const program = await compiled("fake-vm", "gcc", flags, [source]);
-    const { gateway, mtu } = netd.settings;
-    const args = [netd.cardSocket, endpoint.endpointId, endpoint.mac, endpoint.address, prefix, gateway, mtu];
-    const child = spawn(program, args.map(String), { stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     started.add(child);
     await new Promise<void>((resolve, reject) => {
       child.stdout.once("data", () => resolve());
