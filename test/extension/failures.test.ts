@@ -94,6 +94,7 @@ describe("when something is wrong", () => {
     await editor.begin("mocker.run");
     await editor.pick("hello:latest");
     await editor.answer("Name of the VM", "");
+    await editor.passNetwork();
     await editor.pick("Continue without volumes");
     await editor.pick("Continue without variables");
     await editor.pick("Default");
