@@ -27,7 +27,7 @@ import { ImageTree } from "./views/image-tree.ts";
 import { NetworkTree } from "./views/network-tree.ts";
 import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
-import { VmTree } from "./views/vm-tree.ts";
+import { VmTree } from "./views/vms/vm-tree.ts";
 import { VolumeTree } from "./views/volume-tree.ts";
 
 /**

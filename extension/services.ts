@@ -7,9 +7,9 @@ import type { Documents } from "./views/documents.ts";
 import type { ImageItem, PullItem } from "./views/image-item.ts";
 import type { NetworkItem } from "./views/network-item.ts";
 import type { RunConfigurationItem } from "./views/run-configuration-tree.ts";
-import type { VmRow } from "./views/vm-tree.ts";
+import type { VmRow } from "./views/vms/vm-tree.ts";
 import type { VolumeItem } from "./views/volume-item.ts";
-import type { WizardServices } from "./wizard/run-wizard.ts";
+import type { WizardServices } from "./wizard/wizard-services.ts";
 
 /** What commands work with. */
 export interface Services extends WizardServices {

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { CommandHandler } from "../services.ts";
-import { MountItem } from "../views/mount-item.ts";
+import { MountItem } from "../views/vms/mount-item.ts";
 
 export function mountCommands() {
   return {

@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import type { CommandHandler, Services } from "../services.ts";
-import { type PortRow, portAddress, portUrl } from "../views/port-row.ts";
 import { choosePorts } from "../views/selection.ts";
+import { type PortRow, portAddress, portUrl } from "../views/vms/port-row.ts";
 
 const { l10n } = vscode;
 

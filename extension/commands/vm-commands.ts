@@ -5,7 +5,7 @@ import { isRunning } from "../engine/store.ts";
 import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
 import { chooseVms } from "../views/selection.ts";
-import { clicked } from "../views/vm-item.ts";
+import { clicked } from "../views/vms/vm-item.ts";
 import { runWizard } from "../wizard/run-wizard.ts";
 
 const { l10n } = vscode;

@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import { showError } from "../engine/errors.ts";
 import type { Model } from "../engine/model.ts";
 import { isRunning, sortedVms } from "../engine/store.ts";
-import { vmIcon } from "../views/vm-item.ts";
+import { vmIcon } from "../views/vms/vm-item.ts";
 import type { Terminals } from "./terminals.ts";
 
 /** "Mocker VM…" among the terminal's profiles: a shell in a running VM, or its console. */

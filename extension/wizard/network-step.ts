@@ -3,7 +3,7 @@ import { createNetwork } from "../commands/create-network.ts";
 import { setting } from "../settings.ts";
 import type { Draft } from "./draft.ts";
 import { type PickItem, pickStep, type Step, separator } from "./quick-input.ts";
-import type { WizardServices } from "./run-wizard.ts";
+import type { WizardServices } from "./wizard-services.ts";
 
 const { l10n } = vscode;
 

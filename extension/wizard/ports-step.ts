@@ -23,7 +23,7 @@ import {
   type StepPlace,
   separator,
 } from "./quick-input.ts";
-import type { WizardServices } from "./run-wizard.ts";
+import type { WizardServices } from "./wizard-services.ts";
 
 const { l10n } = vscode;
 

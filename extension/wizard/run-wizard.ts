@@ -1,14 +1,8 @@
 import * as vscode from "vscode";
 import { imageInspect } from "../../engine/protocol/index.ts";
-import type { Pulls } from "../commands/pulls.ts";
-import type { Connection } from "../engine/connection.ts";
 import { showError } from "../engine/errors.ts";
-import type { Model } from "../engine/model.ts";
 import { saveConfiguration } from "../run-configurations/run-configuration-file.ts";
-import type { RunConfigurations } from "../run-configurations/run-configurations.ts";
 import { commandLine, quote, splitWords } from "../run-configurations/run-plan.ts";
-import type { Runner } from "../run-configurations/runner.ts";
-import type { Secrets } from "../run-configurations/secrets.ts";
 import { planContext, runDefaults, workspaceFolder } from "../workspace.ts";
 import { configurationOf, type Draft, emptyDraft } from "./draft.ts";
 import { envStep } from "./env-step.ts";
@@ -19,18 +13,9 @@ import { portsStep } from "./ports-step.ts";
 import { askText, type PickItem, pickStep, runSteps, type Step, separator } from "./quick-input.ts";
 import { resourcesStep } from "./resources-step.ts";
 import { volumesStep } from "./volumes-step.ts";
+import type { WizardServices } from "./wizard-services.ts";
 
 const { l10n } = vscode;
-
-export interface WizardServices {
-  connection: Connection;
-  model: Model;
-  pulls: Pulls;
-  runner: Runner;
-  configurations: RunConfigurations;
-  secrets: Secrets;
-  log: vscode.LogOutputChannel;
-}
 
 /** From an image to a running VM, a saved run configuration or a command line. `image`: that step is done. */
 export async function runWizard(services: WizardServices, image?: string): Promise<void> {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { VmPort } from "../../../../engine/protocol/index.ts";
+import type { VmPort } from "../../../../../engine/protocol/index.ts";
 import {
   openAddresses,
   portAddress,
   portLabel,
   portRows,
   portUrl,
-} from "../../../../extension/views/port-row.ts";
+} from "../../../../../extension/views/vms/port-row.ts";
 
 const published = (address: string, port: number, guestPort = 80, protocol: VmPort["protocol"] = "tcp") => ({
   protocol,

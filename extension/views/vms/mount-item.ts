@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
-import type { Mount } from "../../engine/protocol/index.ts";
-import { formatBytes } from "./format.ts";
-import { volumeLabel } from "./volume-item.ts";
+import type { Mount } from "../../../engine/protocol/index.ts";
+import { formatBytes } from "../format.ts";
+import { volumeLabel } from "../volume-item.ts";
 
 const { l10n } = vscode;
 

@@ -1,13 +1,13 @@
 import type * as vscode from "vscode";
-import { type VmSummary, vmInspect } from "../../engine/protocol/index.ts";
-import type { Connection } from "../engine/connection.ts";
-import type { Model } from "../engine/model.ts";
-import { sortedVms } from "../engine/store.ts";
+import { type VmSummary, vmInspect } from "../../../engine/protocol/index.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { Model } from "../../engine/model.ts";
+import { sortedVms } from "../../engine/store.ts";
+import { RowTree } from "../row-tree.ts";
 import { EndpointItem } from "./endpoint-item.ts";
 import { MountItem } from "./mount-item.ts";
 import { PortItem } from "./port-item.ts";
 import { portRows } from "./port-row.ts";
-import { RowTree } from "./row-tree.ts";
 import { VmEndpoints } from "./vm-endpoints.ts";
 import { VmItem, type VmPart, vmTooltip } from "./vm-item.ts";
 

@@ -1,13 +1,13 @@
 import * as vscode from "vscode";
-import { mountSource } from "../../engine/docker/mount.ts";
-import type { VmDetails, VmSummary } from "../../engine/protocol/index.ts";
-import { isRunning } from "../engine/store.ts";
+import { mountSource } from "../../../engine/docker/mount.ts";
+import type { VmDetails, VmSummary } from "../../../engine/protocol/index.ts";
+import { isRunning } from "../../engine/store.ts";
+import { formatAge, formatDuration, shortId } from "../format.ts";
+import { rowsOf } from "../tooltip-rows.ts";
 import type { EndpointItem } from "./endpoint-item.ts";
-import { formatAge, formatDuration, shortId } from "./format.ts";
 import type { MountItem } from "./mount-item.ts";
 import { PortItem, portReach } from "./port-item.ts";
 import { portLabel, portRows } from "./port-row.ts";
-import { rowsOf } from "./tooltip-rows.ts";
 
 /** Second argument of the command of a click, which leaves the focus in the tree. */
 export const clicked = "click";

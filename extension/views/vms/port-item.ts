@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { isAllAddresses } from "../run-configurations/published-port.ts";
+import { isAllAddresses } from "../../run-configurations/published-port.ts";
 import { openAddresses, type PortRow, portLabel } from "./port-row.ts";
 
 const { l10n } = vscode;

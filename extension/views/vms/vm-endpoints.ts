@@ -1,8 +1,8 @@
 import * as vscode from "vscode";
-import { type VmEndpoint, type VmSummary, vmInspect } from "../../engine/protocol/index.ts";
-import type { Connection } from "../engine/connection.ts";
-import type { Model } from "../engine/model.ts";
-import { isRunning, type Snapshot } from "../engine/store.ts";
+import { type VmEndpoint, type VmSummary, vmInspect } from "../../../engine/protocol/index.ts";
+import type { Connection } from "../../engine/connection.ts";
+import type { Model } from "../../engine/model.ts";
+import { isRunning, type Snapshot } from "../../engine/store.ts";
 
 /** What was known when a VM's endpoints were asked for. */
 interface Known {

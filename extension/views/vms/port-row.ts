@@ -1,7 +1,7 @@
 /** Ports of a VM as rows: the same port on `0.0.0.0` and on `::` is one. */
-import { comparePorts, hostAndPort } from "../../engine/docker/ports.ts";
-import type { VmPort } from "../../engine/protocol/index.ts";
-import { isAllAddresses, isOpenToOthers } from "../run-configurations/published-port.ts";
+import { comparePorts, hostAndPort } from "../../../engine/docker/ports.ts";
+import type { VmPort } from "../../../engine/protocol/index.ts";
+import { isAllAddresses, isOpenToOthers } from "../../run-configurations/published-port.ts";
 
 export interface PortRow {
   protocol: VmPort["protocol"];

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
-import type { VmEndpoint } from "../../engine/protocol/index.ts";
-import { warningIcon } from "./warning-icon.ts";
+import type { VmEndpoint } from "../../../engine/protocol/index.ts";
+import { warningIcon } from "../warning-icon.ts";
 
 const { l10n } = vscode;
 
