@@ -4,12 +4,12 @@ import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
-import { rootDir } from "../support/paths.ts";
-import { tmpDir } from "../support/tmp-dir.ts";
-import { compiled } from "./compiled.ts";
+import { rootDir } from "../../support/paths.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
+import { compiled } from "../compiled.ts";
+import { endpointAt, Netd } from "../net/netd.ts";
+import { type Card, isAlive, nativeDir, until, Vm, type VmOptions } from "../vm.ts";
 import { FakeNetwork, type FakeNetworkOptions } from "./fake-network.ts";
-import { endpointAt, Netd } from "./netd.ts";
-import { type Card, isAlive, nativeDir, until, Vm, type VmOptions } from "./vm.ts";
 
 // A simulated VM's network cards, beside networks that are played here.
 

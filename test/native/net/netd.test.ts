@@ -5,11 +5,11 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isAlive } from "../support/processes.ts";
-import { tmpDir } from "../support/tmp-dir.ts";
+import { isAlive } from "../../support/processes.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
+import { nativeDir } from "../vm.ts";
 import { type Control, endpointAt, macOf, Netd, NetdError, networkDirectory } from "./netd.ts";
 import { RawCard } from "./raw-card.ts";
-import { nativeDir } from "./vm.ts";
 
 // The life of a mocker-netd, its two sockets, and what it may do on the host.
 

@@ -5,13 +5,13 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterFile } from "../support/after-file.ts";
-import { rootDir } from "../support/paths.ts";
-import { killQuietly } from "../support/processes.ts";
-import { tmpDir } from "../support/tmp-dir.ts";
-import { compiled } from "./compiled.ts";
+import { afterFile } from "../../support/after-file.ts";
+import { rootDir } from "../../support/paths.ts";
+import { killQuietly } from "../../support/processes.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
+import { compiled } from "../compiled.ts";
+import { nativeDir } from "../vm.ts";
 import { Place } from "./place.ts";
-import { nativeDir } from "./vm.ts";
 
 export interface PortRequest {
   protocol: string;

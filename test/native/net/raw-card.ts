@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { stretched } from "../support/paths.ts";
+import { stretched } from "../../support/paths.ts";
 import type { EndpointRequest } from "./netd.ts";
 
 /** A card of which a test sends and sees every frame. */

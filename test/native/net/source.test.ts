@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
-import { rootDir } from "../support/paths.ts";
+import { rootDir } from "../../support/paths.ts";
 
 // What Go itself says of native/net.
 
