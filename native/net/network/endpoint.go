@@ -37,7 +37,7 @@ func newEndpoint(network *Network, add *request.Add) *endpoint {
 		mac:         add.HardwareAddress,
 		address:     add.IP,
 		hostGateway: add.HostGateway,
-		resolving:   resolver.Client{Servers: add.Servers},
+		resolving:   resolver.Client{Servers: add.Servers, OtherResolvers: add.OtherResolvers},
 		names:       canonicalNames(add.Names),
 		requests:    add.Ports,
 	}

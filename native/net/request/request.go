@@ -33,7 +33,9 @@ type Add struct {
 	Names       []string `json:"names"`
 	HostGateway bool     `json:"hostGateway"`
 	Upstream    []string `json:"upstream"`
-	Ports       []Port   `json:"ports"`
+	// The guest asks the resolvers of other networks, too.
+	OtherResolvers bool   `json:"otherResolvers"`
+	Ports          []Port `json:"ports"`
 
 	// What Check has read in the texts above.
 	HardwareAddress frame.MAC    `json:"-"`

@@ -47,6 +47,10 @@ type Server struct {
 type Client struct {
 	// Those to ask in the place of the host's.
 	Servers []netip.Addr
+	// It asks those of other networks, too. They must have their turn for the names that only they know: a C
+	// library goes on to the next server, or waits for it, after REFUSED, but takes NXDOMAIN or no records as
+	// the answer. What an internal network refuses, the network that is the guest's way out answers.
+	OtherResolvers bool
 }
 
 // New makes the server of a network.
@@ -94,6 +98,9 @@ func (s *Server) respond(ctx context.Context, client Client, request *dns.Msg) *
 	if question.Qclass == dns.ClassINET {
 		if found := s.find(question); found != nil {
 			return local(request, found)
+		}
+		if client.OtherResolvers && (s.settings.Internal || dns.CountLabel(question.Name) == 1) {
+			return failed(request, dns.RcodeRefused)
 		}
 		// There is no route for IPv6: who got such an address would wait for nothing.
 		if question.Qtype == dns.TypeAAAA {

@@ -176,6 +176,25 @@ describe("mocker-netd's DNS", () => {
     }
   });
 
+  test("refuses a name without a dot to an endpoint that asks other networks, too", async () => {
+    const endpoint = { ...endpointAt(6, ["both"]), otherResolvers: true };
+    await control.add(endpoint);
+    const other = await FakeVm.join(netd, endpoint);
+    try {
+      await asked(world.outside, "192.0.2.2");
+      assert.deepEqual(await resolve(other.place, "web"), ["172.18.0.2"]);
+      assert.equal(await resolve(other.place, "web", "AAAA"), "ENODATA");
+      for (const kind of ["A", "AAAA", "MX"] as const)
+        assert.equal(await resolve(other.place, "elsewhere", kind), "EREFUSED");
+      assert.deepEqual(await asked(world.outside, "192.0.2.2"), []);
+      assert.deepEqual(await resolve(other.place, "one.example"), ["203.0.113.7"]);
+      assert.equal(await resolve(other.place, "one.example", "AAAA"), "ENODATA");
+      assert.equal(await resolve(other.place, "unknown.invalid"), "ENOTFOUND");
+    } finally {
+      await other.close();
+    }
+  });
+
   test("answers others while one server is silent", async () => {
     const waiting = resolve(vm.place, "1.silent.example");
     assert.deepEqual(await resolve(vm.place, "one.example"), ["203.0.113.7"]);
@@ -229,20 +248,28 @@ describe("mocker-netd's DNS", () => {
 });
 
 describe("the DNS of an internal network", () => {
-  test("knows its own names and asks nobody", async () => {
+  test("knows its own names and asks nobody, and refuses what the way out is to answer", async () => {
     const world = await World.make();
     await serveNames(world.outside, "192.0.2.2", "203.0.113.7");
     const netd = new Netd({ internal: true }, world.host);
     const control = await netd.control();
     const endpoint = endpointAt(2, ["web"]);
     await control.add(endpoint);
+    const inOthers = { ...endpointAt(3), otherResolvers: true };
+    await control.add(inOthers);
     const vm = await FakeVm.join(netd, endpoint);
+    const both = await FakeVm.join(netd, inOthers);
     try {
       assert.deepEqual(await resolve(vm.place, "web"), ["172.18.0.2"]);
       assert.equal(await resolve(vm.place, "one.example"), "ENOTFOUND");
+      assert.deepEqual(await resolve(both.place, "web"), ["172.18.0.2"]);
+      for (const name of ["one.example", "elsewhere"])
+        assert.equal(await resolve(both.place, name), "EREFUSED");
+      assert.equal(await resolve(both.place, "one.example", "AAAA"), "EREFUSED");
       assert.deepEqual(await asked(world.outside, "192.0.2.2"), []);
     } finally {
       await vm.close();
+      await both.close();
       await netd.stop();
       await world.close();
     }

@@ -27,6 +27,7 @@ export interface EndpointRequest {
   names: string[];
   hostGateway?: boolean;
   upstream?: string[];
+  otherResolvers?: boolean;
   ports?: PortRequest[];
 }
 
@@ -110,12 +111,14 @@ export class Netd {
   /**
    * @param host the place whose network is the host's; without, this machine's
    * @param inherited further descriptors that it is started with
+   * @param by a command that starts it
    */
   constructor(
     settings: Record<string, unknown> = {},
     host?: Place,
     directory = tmpDir(),
     inherited: number[] = [],
+    by: string[] = [],
   ) {
     this.directory = directory;
     this.settings = {
@@ -135,7 +138,7 @@ export class Netd {
     const file = join(directory, "netd.json");
     writeFileSync(file, JSON.stringify(this.settings), { mode: 0o600 });
     const enter = host === undefined ? [] : ["nsenter", `--target=${host.pid}`, "--net", "--mount"];
-    const [name = "", ...args] = [...enter, join(nativeDir, "mocker-netd"), file];
+    const [name = "", ...args] = [...enter, ...by, join(nativeDir, "mocker-netd"), file];
     this.process = spawn(name, args, { stdio: ["ignore", "pipe", "pipe", ...inherited] });
     started.add(this.process);
     for (const stream of [this.process.stdout, this.process.stderr])
