@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"gvisor.dev/gvisor/pkg/buffer"
@@ -61,29 +62,38 @@ func (g *Gateway) send(from, to netip.Addr, protocol tcpip.TransportProtocolNumb
 	route.WritePacket(stack.NetworkHeaderParams{Protocol: protocol, TTL: defaultTTL}, packet)
 }
 
-// SendUnreachable tells a guest that a datagram that it sent did not arrive.
-func (g *Gateway) SendUnreachable(code header.ICMPv4Code, guest, destination netip.AddrPort) {
-	packet := make([]byte, header.IPv4MinimumSize+header.UDPMinimumSize)
+// SendUnreachable tells a guest that a packet that it sent did not arrive. The guest knows it by the ports, and
+// one of TCP by the sequence number, too.
+func (g *Gateway) SendUnreachable(
+	code header.ICMPv4Code, protocol tcpip.TransportProtocolNumber, guest, destination netip.AddrPort, sequence uint32,
+) {
+	packet := make([]byte, header.IPv4MinimumSize+quotedSize)
 	ip := header.IPv4(packet)
 	ip.Encode(&header.IPv4Fields{
 		TotalLength: uint16(len(packet)),
 		TTL:         defaultTTL,
-		Protocol:    uint8(header.UDPProtocolNumber),
+		Protocol:    uint8(protocol),
 		SrcAddr:     tcpipAddress(guest.Addr()),
 		DstAddr:     tcpipAddress(destination.Addr()),
 	})
 	ip.SetChecksum(^ip.CalculateChecksum())
-	header.UDP(ip.Payload()).Encode(&header.UDPFields{
-		SrcPort: guest.Port(),
-		DstPort: destination.Port(),
-		Length:  header.UDPMinimumSize,
-	})
+	quoted := ip.Payload()
+	binary.BigEndian.PutUint16(quoted, guest.Port())
+	binary.BigEndian.PutUint16(quoted[2:], destination.Port())
+	if protocol == header.TCPProtocolNumber {
+		binary.BigEndian.PutUint32(quoted[4:], sequence)
+	} else {
+		binary.BigEndian.PutUint16(quoted[4:], quotedSize)
+	}
 	g.SendICMP(destination.Addr(), guest.Addr(), Unreachable(code, packet))
 }
 
-// Unreachable is the message about a packet, of which it has the header and eight bytes (RFC 792).
+// What a message quotes of a packet beside its header (RFC 792).
+const quotedSize = 8
+
+// Unreachable is the message about a packet, whose beginning it has.
 func Unreachable(code header.ICMPv4Code, packet []byte) []byte {
-	quoted := min(len(packet), int(header.IPv4(packet).HeaderLength())+8)
+	quoted := min(len(packet), int(header.IPv4(packet).HeaderLength())+quotedSize)
 	message := header.ICMPv4(make([]byte, header.ICMPv4MinimumSize+quoted))
 	message.SetType(header.ICMPv4DstUnreachable)
 	message.SetCode(code)

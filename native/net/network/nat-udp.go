@@ -122,7 +122,8 @@ func (s *session) serveFlow(flow *udpFlow) {
 			s.gateway.SendUDP(flow.key.destination, guest, buffer[:count])
 			host.Buffers.Put(buffer)
 		case errors.Is(err, unix.ECONNREFUSED):
-			s.gateway.SendUnreachable(header.ICMPv4PortUnreachable, guest, flow.key.destination)
+			s.gateway.SendUnreachable(
+				header.ICMPv4PortUnreachable, header.UDPProtocolNumber, guest, flow.key.destination, 0)
 		case isTimeout(err) && time.Now().Before(flow.idleAt()):
 		default:
 			return

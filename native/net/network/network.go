@@ -272,7 +272,7 @@ func (n *Network) Deliver(destination frame.MAC, packet *stack.PacketBuffer) {
 // HandleTCP passes a SYN to the endpoint that it comes from.
 func (n *Network) HandleTCP(id stack.TransportEndpointID, packet *stack.PacketBuffer) bool {
 	if session := n.sessionOf(gateway.AddrPort(id.RemoteAddress, id.RemotePort).Addr()); session != nil {
-		return session.tcp.HandlePacket(id, packet)
+		return session.handleTCP(id, packet)
 	}
 	return false
 }

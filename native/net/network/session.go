@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 
 	"mocker/netd/gateway"
@@ -28,7 +29,9 @@ type session struct {
 	// The listeners and sockets of the published ports.
 	published []io.Closer
 
-	tcp         *tcp.Forwarder
+	tcp *tcp.Forwarder
+	// The sequence numbers of the SYNs that it has.
+	sequences   map[stack.TransportEndpointID]uint32
 	connections slots
 	// TCP connections to the DNS server.
 	resolvers slots
@@ -49,6 +52,7 @@ func newSession(e *endpoint) *session {
 		resolvers:   newSlots(maximumResolvers),
 		queries:     newSlots(maximumQueries),
 		buffers:     bufferBudget{left: bufferBudgetBytes},
+		sequences:   map[stack.TransportEndpointID]uint32{},
 		flows:       map[flowKey]*udpFlow{},
 		echoes:      map[echoKey]*echoFlow{},
 	}

@@ -16,19 +16,25 @@ import (
 const maximumUDPClients = 1024
 
 // udpPort is a published UDP port. Each client has a port of the gateway's, so that the guest's answers find
-// their way back.
+// their way back, from the address that the client asked.
 type udpPort struct {
 	session   *session
-	socket    *net.UDPConn
+	socket    *host.UDPSocket
 	guestPort uint16
 
 	mutex   sync.Mutex
-	clients map[netip.AddrPort]*udpClient
+	clients map[udpPeers]*udpClient
+}
+
+// udpPeers are a client and the address of the host's that it asked.
+type udpPeers struct {
+	client netip.AddrPort
+	asked  host.LocalAddress
 }
 
 // udpClient is one client's way to the guest and back.
 type udpClient struct {
-	address  netip.AddrPort
+	peers    udpPeers
 	guest    *gateway.Connection
 	context  context.Context
 	end      context.CancelFunc
@@ -37,14 +43,19 @@ type udpClient struct {
 }
 
 func newUDPPort(session *session, socket *net.UDPConn, guestPort uint16) *udpPort {
-	return &udpPort{session: session, socket: socket, guestPort: guestPort, clients: map[netip.AddrPort]*udpClient{}}
+	return &udpPort{
+		session:   session,
+		socket:    host.NewUDPSocket(socket),
+		guestPort: guestPort,
+		clients:   map[udpPeers]*udpClient{},
+	}
 }
 
 // serve passes the clients' datagrams on until the session ends.
 func (p *udpPort) serve() {
 	buffer := make([]byte, len(host.Buffer{}))
 	for {
-		count, from, err := p.socket.ReadFromUDPAddrPort(buffer)
+		count, from, asked, err := p.socket.Read(buffer)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -52,17 +63,17 @@ func (p *udpPort) serve() {
 			// An earlier answer's ICMP error.
 			continue
 		}
-		if client := p.clientAt(from); client != nil {
+		if client := p.clientAt(udpPeers{from, asked}); client != nil {
 			client.touch()
 			client.guest.WriteDatagram(buffer[:count])
 		}
 	}
 }
 
-func (p *udpPort) clientAt(address netip.AddrPort) *udpClient {
+func (p *udpPort) clientAt(peers udpPeers) *udpClient {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if client := p.clients[address]; client != nil {
+	if client := p.clients[peers]; client != nil {
 		return client
 	}
 	if len(p.clients) >= maximumUDPClients {
@@ -72,11 +83,11 @@ func (p *udpPort) clientAt(address netip.AddrPort) *udpClient {
 	if err != nil {
 		return nil
 	}
-	client := &udpClient{address: address, guest: guest}
+	client := &udpClient{peers: peers, guest: guest}
 	client.context, client.end = context.WithCancel(p.session.context)
 	client.idle = time.AfterFunc(flowIdleTime, client.end)
 	client.touch()
-	p.clients[address] = client
+	p.clients[peers] = client
 	go p.serveClient(client)
 	return client
 }
@@ -88,7 +99,7 @@ func (p *udpPort) endOldestClient() {
 			oldest = client
 		}
 	}
-	delete(p.clients, oldest.address)
+	delete(p.clients, oldest.peers)
 	oldest.end()
 }
 
@@ -97,7 +108,7 @@ func (p *udpPort) serveClient(client *udpClient) {
 	client.guest.CopyTo(client.context, writerFunc(func(answer []byte) (int, error) {
 		client.touch()
 		// A client that does not take it loses it.
-		p.socket.WriteToUDPAddrPort(answer, client.address)
+		p.socket.Write(answer, client.peers.client, client.peers.asked)
 		return len(answer), nil
 	}))
 	client.end()
@@ -105,8 +116,8 @@ func (p *udpPort) serveClient(client *udpClient) {
 	client.guest.Close()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.clients[client.address] == client {
-		delete(p.clients, client.address)
+	if p.clients[client.peers] == client {
+		delete(p.clients, client.peers)
 	}
 }
 

@@ -96,6 +96,17 @@ describe("mocker-netd's NAT", () => {
     assert.equal(await askUdp(vm.place, lanAddress, 7999), "ECONNREFUSED");
   });
 
+  test("says that a destination is not to be reached as the host does", async () => {
+    inNamespace(world.host, "ip route add unreachable 203.0.113.0/24; ip route add throw 203.0.112.0/24");
+    for (const [address, code] of [
+      ["203.0.113.1", "EHOSTUNREACH"],
+      ["203.0.112.1", "ENETUNREACH"],
+    ] as const) {
+      assert.equal(await ask(world.host, address, 7000), code);
+      assert.equal(await ask(vm.place, address, 7000), code);
+    }
+  });
+
   test("closes each direction by itself", async () => {
     // `listen` answers at the end of the question only, and ends then.
     assert.equal(await ask(vm.place, internetAddress, 7000), "echo of question");

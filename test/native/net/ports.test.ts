@@ -72,6 +72,18 @@ describe("a published port", () => {
     assert.equal(await askUdp(world.outside, lan, 8080, 60_000), `echo of ${"x".repeat(60_000)}`);
   });
 
+  test("answers by UDP from the address that was asked", async () => {
+    const others = ["192.0.2.50", "192.0.2.51", "fd00::50", "fd00::51"];
+    for (const address of others) {
+      const prefix = address.includes(":") ? "/64 nodad" : "/24";
+      inNamespace(world.host, `ip address add ${address}${prefix} dev h0`);
+    }
+    inNamespace(world.outside, "ip address add fd00::2/64 dev o0 nodad");
+    // A socket that is connected takes answers from no other address.
+    for (const address of [lan, ...others])
+      assert.equal(await askUdp(world.outside, address, 8080), "echo of question", address);
+  });
+
   test("on 127.0.0.1 is not reached from outside", async () => {
     assert.equal(await ask(world.host, "127.0.0.1", 8081), "echo of question");
     assert.equal(await askUdp(world.host, "127.0.0.1", 8081), "echo of question");
@@ -190,6 +202,27 @@ describe("a published port", () => {
   test("on an address that the host has not is refused", async () => {
     for (const address of ["203.0.113.9", "2001:db8::9", "web", "127.0.0.1:80", "fe80::1%nowhere"])
       assert.equal((await refused([port(address, 8090)])).code, "PORT_INVALID_ADDRESS");
+  });
+
+  test("that only privileged users may open is refused to others", async () => {
+    inNamespace(world.host, "sysctl -qw net.ipv4.ip_unprivileged_port_start=1024");
+    const drop = ["setpriv", "--bounding-set=-net_bind_service"];
+    const ordinary = new Netd({}, world.host, undefined, [], drop);
+    try {
+      const other = await ordinary.control();
+      for (const protocol of ["tcp", "udp"]) {
+        const wanted = port("127.0.0.1", 80, 80, protocol);
+        await assert.rejects(other.add(endpointAt(2, [], [wanted])), {
+          code: "PORT_DENIED",
+          details: { protocol, hostAddress: "127.0.0.1", hostPort: 80 },
+        });
+      }
+      await other.add(endpointAt(2, [], [port("127.0.0.1", 1024)]));
+    } finally {
+      await ordinary.stop();
+    }
+    await control.add(endpointAt(53, [], [port("127.0.0.1", 80)]));
+    await control.request("endpoint.remove", { endpointId: "endpoint-53" });
   });
 
   test("is opened with all others of its endpoint or not at all", async () => {

@@ -55,7 +55,7 @@ export function askUdp(place: Place, address: string, port: number, size?: numbe
   return place.run(
     ({ dgram }, host, number, length) =>
       new Promise<string>((resolve) => {
-        const socket = dgram.createSocket("udp4");
+        const socket = dgram.createSocket(host.includes(":") ? "udp6" : "udp4");
         const finish = (answer: string) => {
           clearTimeout(timer);
           resolve(answer);
