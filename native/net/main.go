@@ -11,6 +11,13 @@ import (
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
+
+	"mocker/netd/control"
+	"mocker/netd/jail"
+	"mocker/netd/network"
+	"mocker/netd/resolver"
+	"mocker/netd/settings"
+	"mocker/netd/sockets"
 )
 
 // Exit statuses as in sysexits.h.
@@ -23,7 +30,7 @@ const (
 
 func main() {
 	log.SetFlags(log.LstdFlags | log.LUTC)
-	closeInheritedDescriptors()
+	jail.CloseInheritedDescriptors()
 	os.Exit(run())
 }
 
@@ -32,14 +39,14 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "usage: mocker-netd /path/of/netd.json")
 		return exitUsage
 	}
-	settings, err := readSettings(os.Args[1])
+	read, err := settings.Read(os.Args[1])
 	if err != nil {
 		log.Printf("%s: %v", os.Args[1], err)
 		return exitSettings
 	}
 	unix.Umask(0o077)
-	lock, err := takeLock(settings.LockPath)
-	if errors.Is(err, errLocked) {
+	lock, err := sockets.TakeLock(read.LockPath)
+	if errors.Is(err, sockets.ErrLocked) {
 		return exitLocked
 	}
 	if err != nil {
@@ -47,7 +54,7 @@ func run() int {
 		return exitFailed
 	}
 	defer lock.Close()
-	if err := serve(settings); err != nil {
+	if err := serve(read); err != nil {
 		log.Print(err)
 		return exitFailed
 	}
@@ -55,39 +62,39 @@ func run() int {
 }
 
 // serve runs the network until it is idle or told to end.
-func serve(settings *settings) error {
+func serve(settings *settings.Settings) error {
 	limitMemory()
-	raiseLimits()
+	jail.RaiseLimits()
 	// A log's reader that has gone must not end the network.
 	signal.Ignore(unix.SIGPIPE, unix.SIGHUP, unix.SIGINT)
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, unix.SIGTERM)
 
-	network, err := newNetwork(settings)
+	served, err := network.New(settings)
 	if err != nil {
 		return err
 	}
-	controls, err := listenPrivately(settings.SocketPath)
+	controls, err := sockets.Listen(settings.SocketPath)
 	if err != nil {
 		return err
 	}
 	defer controls.Close()
-	cards, err := listenPrivately(settings.CardSocketPath)
+	cards, err := sockets.Listen(settings.CardSocketPath)
 	if err != nil {
 		return err
 	}
 	defer cards.Close()
-	if err := enterJail(settings, hostResolverPath); err != nil {
+	if err := jail.Enter(resolver.HostPath, settings.SocketPath, settings.CardSocketPath); err != nil {
 		return fmt.Errorf("the jail cannot be entered: %w", err)
 	}
-	go serveControls(controls, network)
-	go serveCards(cards, network)
+	go control.Serve(controls, served)
+	go served.ServeCards(cards)
 
 	select {
 	case <-terminated:
-	case <-network.idle:
+	case <-served.Idle:
 	}
-	network.close()
+	served.Close()
 	return nil
 }
 

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
-import { endpointAt, Netd } from "../native/netd.ts";
+import { endpointAt, Netd } from "../native/net/netd.ts";
 import { type Json, until, Vm } from "../native/vm.ts";
 import { Mocker } from "../support/mocker.ts";
 import { stretched } from "../support/paths.ts";

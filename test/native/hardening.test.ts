@@ -24,6 +24,20 @@ for (const name of programs) {
   });
 }
 
+describe("mocker-netd", () => {
+  // Go's position-independent programs ask for glibc's loader, which not every host has.
+  test("needs no loader and no library", () => {
+    assert.doesNotMatch(readelf("-l", "mocker-netd"), /INTERP|DYNAMIC/);
+  });
+
+  test("has no executable stack, and no memory that is writable and executable", () => {
+    const headers = readelf("-l", "mocker-netd");
+    assert.match(headers, /^ *GNU_STACK .* RW +0x/m);
+    assert.match(headers, /^ *LOAD .* R E 0x/m);
+    assert.doesNotMatch(headers, /^ *LOAD .* RWE 0x/m);
+  });
+});
+
 for (const name of ["mocker-vmm", "mocker.node"]) {
   describe(name, () => {
     test("is bound before it runs", () => {

@@ -16,8 +16,8 @@ import { promisify } from "node:util";
 import { vmmPath } from "../../native/index.ts";
 import { rootDir } from "../support/paths.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
+import { FakeNetwork } from "./cards/fake-network.ts";
 import { compiled } from "./compiled.ts";
-import { FakeNetwork } from "./fake-network.ts";
 import { isAlive, until, Vm } from "./vm.ts";
 
 const name = `mockertest${process.pid % 10_000}`;

@@ -13,7 +13,7 @@ export interface Selection {
 export const usage = `Usage: npm test [-- [SUITE…] [PATTERN] [--lab]]
   check    types, lint, unused code, width of comments
   unit     test/unit
-  native   test/native: the addon, the monitor and the guest agent, as programs and under the sanitizers
+  native   test/native: the addon, the monitor, the guest agent and networks, as programs and under the sanitizers
   engine   test/engine: the built product on the simulation runtime, as this user and (when root) as an ordinary one
   extension  test/extension: the packaged extension in a real VS Code, on the simulation runtime; leaves screenshots
   lab      test/lab: the built product on real microVMs; in the lab where this machine's KVM cannot run them

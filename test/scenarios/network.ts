@@ -108,6 +108,34 @@ export function networkScenarios(get: () => Suite): void {
     assert.equal(await mocker.ok(["network", "rm", "front", "back"]), "front\nback\n");
   });
 
+  test("a VM in several networks finds the names of all of them, in any order", async () => {
+    const { mocker, images } = get();
+    await mocker.ok(["network", "create", "one"]);
+    await mocker.ok(["network", "create", "two"]);
+    await mocker.ok(["network", "create", "--internal", "three"]);
+    const all = ["one", "two", "three"];
+    const addresses = new Map<string, string>();
+    for (const network of all) {
+      const name = `in-${network}`;
+      await mocker.ok([
+        ...["run", "-d", "--name", name, "--network", network, images.busybox, ...serving(name)],
+      ]);
+      const [{ NetworkSettings: settings }] = JSON.parse(await mocker.ok(["inspect", name]));
+      addresses.set(name, settings.Networks[network].IPAddress);
+    }
+    for (const order of [all, [...all].reverse()]) {
+      const inAll = ["run", "--rm", ...order.flatMap((network) => ["--network", network])];
+      for (const [name, address] of addresses) {
+        assert.equal(await mocker.ok([...inAll, images.busybox, ...getting(name)]), `${name}\n`);
+        const found = await mocker.ok([...inAll, images.debian, "getent", "ahosts", name]);
+        assert.match(found, new RegExp(`^${address.replaceAll(".", "\\.")} +STREAM ${name}$`, "m"));
+      }
+    }
+    const names = [...addresses.keys()];
+    await mocker.ok(["rm", "-f", ...names]);
+    await mocker.ok(["network", "rm", ...all]);
+  });
+
   test("an internal network has no way out, but its VMs have each other", async () => {
     const { mocker, images } = get();
     await mocker.ok(["network", "create", "--internal", "inner"]);

@@ -68,6 +68,7 @@ export class Connection {
         hint: "An internal network has no way to the host.",
       });
     }
+    const onDefaultOnly = attached.every(({ network }) => network.isDefault);
     const links = attached.flatMap(({ network, attachment }) =>
       (attachment.links ?? []).flatMap((link) => linkedNames(network, vm, link)),
     );
@@ -80,7 +81,8 @@ export class Connection {
           ports: isDefaultRoute ? portsOf(config) : [],
           isDefaultRoute,
           hostGateway: wantsHost && isDefaultRoute,
-          upstream: network.isDefault ? [] : (config.dns.servers ?? []),
+          upstream: onDefaultOnly ? [] : (config.dns.servers ?? []),
+          otherResolvers: attached.length > 1,
         });
         places.push({ network, endpoint });
       }

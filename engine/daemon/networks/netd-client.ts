@@ -21,6 +21,8 @@ export interface EndpointRequest {
   names: string[];
   hostGateway?: boolean;
   upstream?: string[];
+  /** The guest asks other networks, too: a name that is not this one's is to be looked for there. */
+  otherResolvers?: boolean;
   ports?: PortRequest[];
 }
 

@@ -46,6 +46,8 @@ export interface JoinOptions {
   hostGateway: boolean;
   /** Resolvers that the network's asks for this VM; empty: the host's. */
   upstream: readonly string[];
+  /** The guest asks the resolvers of other networks, too. */
+  otherResolvers: boolean;
 }
 
 /** One network: its record, its process, and the VMs that are in it now. */
@@ -220,6 +222,7 @@ export class Network {
           names: endpoint.names,
           ...(options.hostGateway ? { hostGateway: true } : {}),
           ...(options.upstream.length > 0 ? { upstream: [...options.upstream] } : {}),
+          ...(options.otherResolvers ? { otherResolvers: true } : {}),
           ...(ports.length > 0 ? { ports } : {}),
         });
       } catch (error) {

@@ -343,6 +343,26 @@ test("ports go to the way out, with -P all that are exposed, where the settings 
   assert.equal(local.ports([])[0]?.host?.address, "127.0.0.5");
 });
 
+test("a VM in several networks has the resolvers of all, which know that and whom the user wants asked", async () => {
+  const setup = await Setup.create();
+  await setup.networks.create({ name: "web" });
+  const dns = { servers: ["9.9.9.9"] };
+  const connection = await setup.networks.connect(setup.vm("app"), {
+    ...config,
+    network: { mode: "networks", attachments: [{ network: "bridge" }, { network: "web" }] },
+    dns,
+  });
+  assert.equal(connection.nameservers(dns).length, 2);
+  const added = setup.netds.netds.flatMap(({ endpoints }) => [...endpoints.values()]);
+  assert.deepEqual(
+    added.map(({ upstream, otherResolvers }) => [upstream, otherResolvers]),
+    [
+      [["9.9.9.9"], true],
+      [["9.9.9.9"], true],
+    ],
+  );
+});
+
 test("what goes into the guest's files: resolvers, hosts, links", async () => {
   const setup = await Setup.create();
   await setup.networks.create({ name: "web", subnet: "10.9.0.0/24" });
@@ -355,7 +375,10 @@ test("what goes into the guest's files: resolvers, hosts, links", async () => {
   });
   assert.deepEqual(connection.nameservers({ servers: ["9.9.9.9"] }), ["10.9.0.1"]);
   const [added] = [...setup.netds.last.endpoints.values()].slice(-1);
-  assert.deepEqual([added?.upstream, added?.hostGateway], [["9.9.9.9"], true]);
+  assert.deepEqual(
+    [added?.upstream, added?.hostGateway, added?.otherResolvers],
+    [["9.9.9.9"], true, undefined],
+  );
   assert.deepEqual(connection.hosts(["host.docker.internal:host-gateway", "other:10.0.0.9"]), [
     ["10.9.0.1", "host.docker.internal"],
     ["10.0.0.9", "other"],
