@@ -80,6 +80,7 @@ export class Engine {
       events,
       log,
       usersOf: (name) => vms.usersOfVolume(name),
+      nameOf: (vmId) => vms.nameOf(vmId),
     });
     const vms = new VmManager({
       launcher: new NativeLauncher(),

@@ -237,5 +237,10 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     /FEATURE_UNAVAILABLE: .*1\.12\.0.* This needs libkrun 1\.17/,
   );
   assert.match(refusal({ tsi: false }), /FEATURE_UNAVAILABLE: .*without network/);
+  const share = { readOnly: false };
+  assert.match(
+    refusal({ shares: Array.from({ length: 30 }, () => share) }),
+    /INVALID_ARGUMENT: a microVM has room for \d+ networks, shared directories and block volumes, not 29/,
+  );
   assert.match(refusal({ tsi: false, cards: 1 }), /FEATURE_UNAVAILABLE: .* networks This needs .*NET=1/);
 });

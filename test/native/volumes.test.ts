@@ -16,10 +16,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, before, test } from "node:test";
-import { needPrograms } from "../support/host.ts";
+import { createExt4Image } from "../../engine/daemon/volumes/ext4-image.ts";
+import { needPrograms, runTool } from "../support/host.ts";
+import { tmpDir } from "../support/tmp-dir.ts";
 import { type Json, Vm } from "./vm.ts";
 
-before(() => needPrograms({ getfattr: "attr" }));
+before(() => needPrograms({ getfattr: "attr", losetup: "mount" }));
 
 let vm: Vm | undefined;
 afterEach(async () => {
@@ -283,4 +285,43 @@ test("a tmpfs with words of mount(8)", async () => {
   const box = await withMounts(() => [{ kind: "tmpfs", target: "/scratch", options }]);
   const { stdout } = await box.run(["sh", "-c", "stat -c '%a %u' /scratch; grep ' /scratch ' /proc/mounts"]);
   assert.match(stdout, /^1750 5\ntmpfs \/scratch tmpfs rw,nodev,.*size=1024k,mode=1750,uid=5/);
+});
+
+/** `use` gets a loop device, which a microVM's disk is for the agent, with a new image of a block volume. */
+async function withDisk(
+  dir: string,
+  readOnly: boolean,
+  use: (device: string) => Promise<void>,
+): Promise<void> {
+  const image = join(dir, "block.img");
+  if (!existsSync(image)) createExt4Image(image, 64 << 20);
+  const options = readOnly ? ["--read-only"] : [];
+  const device = (await runTool("losetup", [...options, "--find", "--show", image])).trim();
+  try {
+    await use(device);
+  } finally {
+    await runTool("losetup", ["--detach", device]);
+  }
+}
+
+test("a block volume is an empty directory that is filled, and is there for another machine that only reads", async () => {
+  const dir = tmpDir();
+  const disk = (source: string): Json => ({ kind: "disk", source, target: "/data", readOnly: false });
+  await withDisk(dir, false, async (device) => {
+    const box = await withMounts(() => [{ ...disk(device), fill: true }], sampleTree);
+    const seen = await box.run(["sh", "-c", `cd /data && ${listing}; echo more > inner/more`]);
+    const image = execFileSync("sh", ["-c", `cd "$1" && ${listing}`, "sh", join(box.dir, "lower/data")]);
+    assert.equal(seen.stdout, image.toString());
+    await box.dispose();
+  });
+  await withDisk(dir, true, async (device) => {
+    const box = await withMounts(() => [
+      { ...disk(device), readOnly: true },
+      { ...disk(device), target: "/part", subpath: "inner" },
+    ]);
+    const script = "stat -c '%u %g %a' /data; cat /data/inner/private /part/more; touch /part/x 2>&1";
+    const { stdout } = await box.run(["sh", "-c", script]);
+    assert.match(stdout, /^999 999 2750\nsecret\nmore\n.*Read-only file system\n$/);
+    await box.dispose();
+  });
 });

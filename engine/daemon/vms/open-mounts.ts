@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { MockerError } from "../../protocol/errors.ts";
 import type { Mount } from "../../protocol/vm.ts";
 import { noSource } from "./mounts.ts";
-import type { HostMount, HostShare } from "./runtimes/guest-mounts.ts";
+import type { HostDisk, HostMount, HostShare } from "./runtimes/guest-mounts.ts";
 
 /** What VMs need of volumes; see VolumeService. */
 export interface VmVolumes {
@@ -33,13 +33,15 @@ export interface VmVolumes {
 
 interface VolumeLease {
   path: string;
+  kind: "directory" | "block";
+  writes: boolean;
   fill: boolean;
   clear: boolean;
   filled(): void;
   close(): void;
 }
 
-type OpenVolume = Omit<VolumeLease, "path">;
+type OpenVolume = Pick<VolumeLease, "fill" | "clear" | "filled" | "close">;
 
 type VolumeMount = Mount & { type: "volume"; name: string };
 
@@ -74,7 +76,10 @@ export class OpenMounts {
       for (const name of [...firsts.keys()].sort()) {
         const first = firsts.get(name);
         if (!first) continue;
-        const { target, readOnly, noCopy = false, subpath } = first;
+        const { target, noCopy = false, subpath } = first;
+        const readOnly = mounts.every(
+          (mount) => mount.type !== "volume" || mount.name !== name || mount.readOnly,
+        );
         const copies = !noCopy && subpath === undefined;
         const opening = { name, vmId, target, readOnly, copies, neverRan };
         leases.set(name, await volumes.open(opening, signal));
@@ -87,14 +92,10 @@ export class OpenMounts {
         else if (isVolume(mount)) {
           const lease = leases.get(mount.name);
           if (!lease) continue;
-          const { target, readOnly, subpath } = mount;
           // Several mounts of one volume: the agent fills it at the first one's target.
           const { fill, clear } = filled.has(mount.name) ? { fill: false, clear: false } : lease;
           filled.add(mount.name);
-          open.push({
-            ...{ type: "share", source: lease.path, sourceKind: "directory", target, readOnly, fill, clear },
-            ...(subpath === undefined ? {} : { subpath: checkedSubpath(subpath) }),
-          });
+          open.push(volumeMount(mount, { ...lease, fill, clear }));
         }
       }
       return new OpenMounts(open, [...leases.values()]);
@@ -133,6 +134,17 @@ export class OpenMounts {
 
 export function isVolume(mount: Mount): mount is VolumeMount {
   return mount.type === "volume" && mount.name !== undefined;
+}
+
+function volumeMount(
+  { name, target, readOnly, subpath }: VolumeMount,
+  { path: source, kind, writes, fill, clear }: VolumeLease,
+): HostShare | HostDisk {
+  const place = { source, target, readOnly, fill, clear };
+  const part = subpath === undefined ? {} : { subpath: checkedSubpath(subpath) };
+  return kind === "block"
+    ? { type: "disk", volume: name, writes, ...place, ...part }
+    : { type: "share", sourceKind: "directory", ...place, ...part };
 }
 
 async function openBind({

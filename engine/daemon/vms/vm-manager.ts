@@ -447,6 +447,11 @@ export class VmManager implements VmHost {
       .map(({ id }) => id);
   }
 
+  /** What the user calls a VM of which only the id is known. */
+  nameOf(id: string): string {
+    return this.#vms.all().find((vm) => vm.id === id)?.config.name ?? id.slice(0, 12);
+  }
+
   /**
    * A VM that runs writes it itself; for one that does not, a helper machine does, which is gone with the
    * stream.

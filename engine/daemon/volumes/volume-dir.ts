@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory, temporaryName } from "../../common/atomic-file.ts";
+import { createExt4Image } from "./ext4-image.ts";
 import { VolumeFiles, type VolumeRecord } from "./volume-record.ts";
 
 /**
@@ -22,13 +23,21 @@ export class VolumeDir {
     return new VolumeFiles(join(this.path, name));
   }
 
-  /** Makes a volume's directory, in one turn of the event loop. */
-  create(record: VolumeRecord): VolumeFiles {
+  /**
+   * Makes a volume's directory, in one turn of the event loop.
+   * @param imageBytes the size of a block volume
+   */
+  create(record: VolumeRecord, imageBytes?: number): VolumeFiles {
     const staged = new VolumeFiles(join(this.path, temporaryName(".creating")));
     try {
-      mkdirSync(staged.dataPath, { recursive: true, mode: 0o700 });
-      // The guest's: the image's directory gives it another mode when it is filled.
-      chmodSync(staged.dataPath, 0o755);
+      mkdirSync(staged.dir, { recursive: true, mode: 0o700 });
+      if (imageBytes === undefined) {
+        mkdirSync(staged.dataPath);
+        // The guest's: the image's directory gives it another mode when it is filled.
+        chmodSync(staged.dataPath, 0o755);
+      } else {
+        createExt4Image(staged.imagePath, imageBytes);
+      }
       staged.write(record);
       const files = this.files(record.name);
       renameSync(staged.dir, files.dir);

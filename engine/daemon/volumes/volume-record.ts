@@ -19,6 +19,8 @@ export interface VolumeRecord {
    * may be a part only.
    */
   filling?: true;
+  /** Of a block volume: the VM that could write to it last; absent until there was one. */
+  writer?: string;
 }
 
 /** The directory of one volume. */
@@ -32,9 +34,14 @@ export class VolumeFiles {
   get recordPath(): string {
     return join(this.dir, "volume.json");
   }
-  /** What VMs see. */
+  /** What VMs see of a volume that is a directory. */
   get dataPath(): string {
     return join(this.dir, "_data");
+  }
+
+  /** The disk of a block volume. */
+  get imagePath(): string {
+    return join(this.dir, "block.img");
   }
 
   async read(): Promise<VolumeRecord | undefined> {

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { unlessAborted } from "../../common/abort.ts";
 import { diskBytes } from "../../common/disk-bytes.ts";
+import { binarySize } from "../../docker/sizes.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
   VolumeChange,
@@ -16,10 +17,18 @@ import type {
 } from "../../protocol/volume.ts";
 import type { EngineEvent, EventLog } from "../events/event-log.ts";
 import type { Log } from "../log.ts";
+import { needsRecovery } from "./ext4-image.ts";
 import type { VolumeDir } from "./volume-dir.ts";
 import { filterVolumes, pruneFilter } from "./volume-filters.ts";
 import type { VolumeFiles, VolumeRecord } from "./volume-record.ts";
-import { boundDirectory, checkDriver, checkDriverOptions, checkVolumeName } from "./volume-spec.ts";
+import {
+  blockBytes,
+  boundDirectory,
+  checkDriver,
+  checkDriverOptions,
+  checkVolumeName,
+  isBlock,
+} from "./volume-spec.ts";
 
 /** Docker's mark of a volume that was made without a name. */
 const anonymousLabel = "com.docker.volume.anonymous";
@@ -40,6 +49,7 @@ export interface VolumeOpening {
   name: string;
   vmId: string;
   target: string;
+  /** In all places where the VM has it. */
   readOnly: boolean;
   /** The VM wants the image's content in a volume that is new. */
   copies: boolean;
@@ -49,8 +59,11 @@ export interface VolumeOpening {
 
 /** A volume that a VM has, from before its start to its end. */
 export interface VolumeLease {
-  /** Directory of the host. */
+  /** Directory of the host, or the image file of a block volume. */
   path: string;
+  kind: "directory" | "block";
+  /** The VM, or its guest agent, writes into it. */
+  writes: boolean;
   /** The guest agent is to copy the image's content into it, if it is empty. */
   fill: boolean;
   /** The guest agent is to empty it before: a fill was cut off. */
@@ -66,8 +79,8 @@ interface Volume {
   files: VolumeFiles;
   /** The reason for which it cannot be read. */
   record: VolumeRecord | MockerError;
-  /** The VMs that run with it, or start. */
-  readonly opened: Set<string>;
+  /** The VMs that run with it, or start, and whether they may write. */
+  readonly opened: Map<string, boolean>;
   /** Resolves when the VM that fills it has done so, or has failed. */
   filling: Promise<void> | undefined;
 }
@@ -78,6 +91,8 @@ interface VolumeServiceOptions {
   log: Log;
   /** IDs of the VMs that have a volume, run or not, are being made or not. */
   usersOf(name: string): string[];
+  /** What the user calls a VM. */
+  nameOf(vmId: string): string;
 }
 
 /** All volumes, and what can be asked of them. */
@@ -86,13 +101,15 @@ export class VolumeService {
   readonly #events: EventLog;
   readonly #log: Log;
   readonly #usersOf: (name: string) => string[];
+  readonly #nameOf: (vmId: string) => string;
   readonly #volumes = new Map<string, Volume>();
 
-  constructor({ dir, events, log, usersOf }: VolumeServiceOptions) {
+  constructor({ dir, events, log, usersOf, nameOf }: VolumeServiceOptions) {
     this.#dir = dir;
     this.#events = events;
     this.#log = log;
     this.#usersOf = usersOf;
+    this.#nameOf = nameOf;
   }
 
   /** Reads every record. One that is broken hides no other. */
@@ -102,7 +119,7 @@ export class VolumeService {
       this.#volumes.set(name, {
         files,
         record: await readRecord(files, name),
-        opened: new Set(),
+        opened: new Map(),
         filling: undefined,
       });
     }
@@ -134,7 +151,10 @@ export class VolumeService {
     return this.#summary(this.#get(wanted), wanted);
   }
 
-  /** Makes a volume unless there is one of its name, in one turn of the event loop. */
+  /**
+   * Makes a volume unless there is one of its name, in one turn of the event loop.
+   * @throws INVALID_ARGUMENT, FEATURE_UNAVAILABLE
+   */
   ensure({
     name,
     anonymous = false,
@@ -147,6 +167,7 @@ export class VolumeService {
     checkDriver(name, driver);
     if (this.#volumes.has(name)) return;
     checkDriverOptions(name, options);
+    const bytes = blockBytes(name, options);
     const record: VolumeRecord = {
       version: 1,
       name,
@@ -157,8 +178,8 @@ export class VolumeService {
       anonymous,
       ...(removedWith === undefined ? {} : { removedWith }),
     };
-    const files = this.#dir.create(record);
-    this.#volumes.set(name, { files, record, opened: new Set(), filling: undefined });
+    const files = this.#create(record, bytes);
+    this.#volumes.set(name, { files, record, opened: new Map(), filling: undefined });
     this.#publish(name, "create", {});
   }
 
@@ -227,27 +248,40 @@ export class VolumeService {
   }
 
   /**
-   * Gives a volume to a VM that starts. Waits while another VM fills it. Several volumes are to be opened in
-   * the order of their names, each once.
-   * @throws the signal's reason; VOLUME_NOT_FOUND, STATE_CORRUPT, MOUNT_INVALID
+   * Gives a volume to a VM that starts. Waits while another VM fills it, unless that has it for itself.
+   * Several volumes are to be opened in the order of their names, each once.
+   * @throws the signal's reason; VOLUME_NOT_FOUND, VOLUME_IN_USE, STATE_CORRUPT, MOUNT_INVALID
    */
   async open(opening: VolumeOpening, signal: AbortSignal): Promise<VolumeLease> {
-    const { name, vmId, copies, neverRan } = opening;
+    const { name, vmId, copies, neverRan, readOnly } = opening;
     const volume = this.#get(name);
-    while (volume.filling) await unlessAborted(volume.filling, signal);
+    const kind = kindOf(volume);
+    while (volume.filling && kind === "directory") await unlessAborted(volume.filling, signal);
     const { record } = volume;
     if (record instanceof MockerError) throw record;
     const path = pathOf(volume);
     const alone = volume.opened.size === 0;
     const clear = record.filling === true && alone;
-    const empty = isEmpty(path);
+    const empty = kind === "block" ? isEmptyBlock(record, readOnly) : isEmpty(path);
     const fill = copies && (clear || (neverRan && empty !== false));
+    let writes = !readOnly || fill || clear;
+    if (kind === "block") {
+      // To play the journal is to write.
+      writes ||= isDirty(path);
+      this.#refuseSecondWriter(volume, name, { vmId, writes });
+    }
     // Marked only where there is certainly nothing that could be lost: with the mark what is there is
     // removed.
-    if (fill && empty === true && alone && boundDirectory(record.options) === undefined) {
-      this.#update(volume, { ...record, filling: true });
+    const marks = fill && empty === true && alone && boundDirectory(record.options) === undefined;
+    const isNewWriter = kind === "block" && writes && record.writer !== vmId;
+    if (marks || isNewWriter) {
+      this.#update(volume, {
+        ...record,
+        ...(marks ? { filling: true } : {}),
+        ...(isNewWriter ? { writer: vmId } : {}),
+      });
     }
-    volume.opened.add(vmId);
+    volume.opened.set(vmId, writes);
     let done = (): void => undefined;
     if (fill || clear) {
       volume.filling = new Promise((resolve) => {
@@ -259,7 +293,7 @@ export class VolumeService {
       });
     }
     try {
-      await checkDirectory(name, path);
+      await checkSource(name, path, kind);
       signal.throwIfAborted();
     } catch (error) {
       volume.opened.delete(vmId);
@@ -274,6 +308,8 @@ export class VolumeService {
     });
     return {
       path,
+      kind,
+      writes,
       fill,
       clear,
       filled: () => {
@@ -295,8 +331,43 @@ export class VolumeService {
   adopt(name: string, vmId: string): () => void {
     const volume = this.#volumes.get(name);
     if (!volume) return () => undefined;
-    volume.opened.add(vmId);
+    const { record } = volume;
+    const mayWrite = record instanceof MockerError || record.writer === vmId;
+    volume.opened.set(vmId, mayWrite);
     return () => this.#close(volume, name, vmId);
+  }
+
+  /** Two kernels with one file system destroy it, and one that reads while another writes reads nonsense. */
+  #refuseSecondWriter(
+    volume: Volume,
+    name: string,
+    { vmId, writes }: { vmId: string; writes: boolean },
+  ): void {
+    for (const [other, otherWrites] of volume.opened) {
+      if (other === vmId || (!writes && !otherWrites)) continue;
+      throw new MockerError(
+        "VOLUME_IN_USE",
+        `volume ${name} is in use by the VM ${this.#nameOf(other)}: a block volume has one writer`,
+        {
+          hint: "Stop that VM first. Several VMs can have it at once only when all mount it read-only (:ro).",
+          details: { users: [other] },
+        },
+      );
+    }
+  }
+
+  /** @throws INVALID_ARGUMENT for a size that the host's file system cannot have */
+  #create(record: VolumeRecord, imageBytes: number | undefined): VolumeFiles {
+    try {
+      return this.#dir.create(record, imageBytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EFBIG" || imageBytes === undefined) throw error;
+      throw new MockerError(
+        "INVALID_ARGUMENT",
+        `create ${record.name}: the file system of ${this.#dir.path} has no files of ${binarySize(imageBytes)}`,
+        { hint: "Make it smaller with --opt size=…", cause: error },
+      );
+    }
   }
 
   #close(volume: Volume, name: string, vmId: string): void {
@@ -361,9 +432,15 @@ async function readRecord(files: VolumeFiles, name: string): Promise<VolumeRecor
 }
 
 /** A bound directory's data stays where it is. */
-function pathOf({ record, files }: Volume): string {
+function pathOf(volume: Volume): string {
+  const { record, files } = volume;
+  if (kindOf(volume) === "block") return files.imagePath;
   const bound = record instanceof MockerError ? undefined : boundDirectory(record.options);
   return bound ?? files.dataPath;
+}
+
+function kindOf({ record }: Volume): "directory" | "block" {
+  return !(record instanceof MockerError) && isBlock(record.options) ? "block" : "directory";
 }
 
 function noSuchVolume(name: string): MockerError {
@@ -377,11 +454,12 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** @throws MOUNT_INVALID in Docker's words for a bound directory that is not there */
-async function checkDirectory(name: string, path: string): Promise<void> {
+/** @throws MOUNT_INVALID in Docker's words for a bound directory, or a disk, that is not there */
+async function checkSource(name: string, path: string, kind: "directory" | "block"): Promise<void> {
   const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return;
-  const why = found ? "not a directory" : "no such file or directory";
+  if (kind === "block" ? found?.isFile() : found?.isDirectory()) return;
+  const wanted = kind === "block" ? "not a file" : "not a directory";
+  const why = found ? wanted : "no such file or directory";
   throw new MockerError("MOUNT_INVALID", `error while mounting volume '${name}': ${path}: ${why}`);
 }
 
@@ -391,6 +469,24 @@ function isEmpty(path: string): boolean | undefined {
     return readdirSync(path).length === 0;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * What is in a disk nobody looks at here. It is empty while no VM has written to it; afterwards the guest
+ * agent finds out, where the VM may write.
+ */
+function isEmptyBlock(record: VolumeRecord, readOnly: boolean): boolean | undefined {
+  if (record.writer === undefined) return true;
+  return readOnly ? false : undefined;
+}
+
+/** False where there is no disk to read: that is said later. */
+function isDirty(path: string): boolean {
+  try {
+    return needsRecovery(path);
+  } catch {
+    return false;
   }
 }
 

@@ -1,4 +1,5 @@
 import { isAbsolute } from "node:path";
+import { binarySize, parseMemory } from "../../docker/sizes.ts";
 import { MockerError } from "../../protocol/errors.ts";
 
 /** Docker's rule for names of local volumes. @throws INVALID_ARGUMENT in its words */
@@ -35,8 +36,40 @@ export function boundDirectory(options: Readonly<Record<string, string>>): strin
   return options.device;
 }
 
+/** Of a block volume: as much as a VM's writable disk. */
+const defaultBlockBytes = 16 * 2 ** 30;
+const leastBlockBytes = 64 * 2 ** 20;
+const mostBlockBytes = 16 * 2 ** 40;
+
+/** The volume is a disk with a file system of its own. */
+export function isBlock(options: Readonly<Record<string, string>>): boolean {
+  return options.type === "block";
+}
+
+/** What a block volume is to hold; undefined for a volume that is a directory. @throws INVALID_ARGUMENT */
+export function blockBytes(name: string, options: Readonly<Record<string, string>>): number | undefined {
+  if (!isBlock(options)) return undefined;
+  if (options.size === undefined) return defaultBlockBytes;
+  let bytes: number;
+  try {
+    bytes = parseMemory(options.size);
+  } catch (error) {
+    throw new MockerError("INVALID_ARGUMENT", `create ${name}: invalid size: '${options.size}'`, {
+      hint: "Sizes are written so: 512m, 10G.",
+      cause: error,
+    });
+  }
+  if (bytes >= leastBlockBytes && bytes <= mostBlockBytes) return bytes;
+  throw new MockerError(
+    "INVALID_ARGUMENT",
+    `create ${name}: a block volume has ${binarySize(leastBlockBytes)} to ${binarySize(mostBlockBytes)}, not ` +
+      binarySize(bytes),
+  );
+}
+
 /**
- * The options of the driver `local`: none, or those of a directory of the host under a name.
+ * The options of the driver `local`: none, those of a block volume, or those of a directory of the host under
+ * a name.
  * @throws INVALID_ARGUMENT, FEATURE_UNAVAILABLE
  */
 export function checkDriverOptions(name: string, options: Readonly<Record<string, string>>): void {
@@ -46,15 +79,13 @@ export function checkDriverOptions(name: string, options: Readonly<Record<string
   if (unknown !== undefined) throw invalid(`invalid option: ${JSON.stringify(unknown)}`);
   if (Object.keys(options).length === 0) return;
   const { type = "", o = "", device = "", size } = options;
-  if (type === "block" || size !== undefined) {
-    throw new MockerError(
-      "FEATURE_UNAVAILABLE",
-      `create ${name}: volumes of the type block are not supported`,
-      {
-        hint: "Leave out the options: the volume is then a directory, which grows as needed.",
-      },
-    );
+  if (isBlock(options)) {
+    const other = ["o", "device"].find((option) => options[option] !== undefined);
+    if (other !== undefined)
+      throw invalid(`a volume of the type block has no option ${JSON.stringify(other)}`);
+    return;
   }
+  if (size !== undefined) throw invalid("only volumes of the type block have a size: --opt type=block");
   const flags = o.split(",").filter((flag) => flag !== "");
   const isBind = flags.some((flag) => flag === "bind" || flag === "rbind");
   if (device === "") throw invalid("missing device in volume options");

@@ -6,7 +6,7 @@ export const VolumeCreateParams = v.object({
   name: v.exactOptional(v.string()),
   /** Only `local` is known. */
   driver: v.exactOptional(v.string()),
-  /** Of the driver: `type`, `device` and `o` of a bind, or `type=block` and `size`. */
+  /** Of the driver: `type`, `device` and `o` of a bind, or `type=block` and `size` (`10G`). */
   options: v.exactOptional(labels),
   labels: v.exactOptional(labels),
 });

@@ -99,7 +99,7 @@ void configure(const Json& params, Machine& machine) {
   configureNetwork(params, machine);
   writeEtcFiles(params, hostname, domainname, root);
   const auto mounts = params.find("mounts");
-  if (mounts != params.end() && mounts->is_array()) mountVolumes(*mounts, root);
+  if (mounts != params.end() && mounts->is_array()) mountVolumes(*mounts, root, machine);
   switchRoot(mountPoint);
   const bool hasVolumes = mounts != params.end() && !mounts->empty();
   machine.disposable = flagOr(params, "disposable", false) && !hasVolumes;

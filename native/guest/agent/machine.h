@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common/fd.h"
 #include "process/id-map.h"
@@ -17,8 +18,8 @@ struct Machine {
   Fd proc;
   Fd devPts;
   Fd devNull;
-  /** krun: the mounted writable disk; to be made read-only before power goes. */
-  Fd upperDisk;
+  /** krun: the mounted disks that can be written; to be made read-only before power goes. */
+  std::vector<Fd> writableDisks;
   /** simulation: which users and groups exist in our user namespace. */
   IdMap uids = IdMap::all();
   IdMap gids = IdMap::all();

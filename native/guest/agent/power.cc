@@ -11,13 +11,15 @@ void settleFileSystems(const Machine& machine) {
   if (machine.simulation) return;
   ::sync();
   ::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
-  if (!machine.upperDisk) return;
-  // The disk's mount was detached with the old root; its super block can still be reconfigured through the
-  // descriptor. Read-only means: journal written and empty, the disk clean for its next boot.
-  Fd context(::fspick(machine.upperDisk.get(), "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
-  if (!context) return;
-  ::fsconfig(context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0);
-  ::fsconfig(context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0);
+  // A disk's mount may be detached, as the writable disk's was with the old root; its super block can still
+  // be reconfigured through the descriptor. Read-only means: journal written and empty, the disk clean for
+  // its next boot.
+  for (const auto& disk : machine.writableDisks) {
+    Fd context(::fspick(disk.get(), "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH));
+    if (!context) continue;
+    ::fsconfig(context.get(), FSCONFIG_SET_FLAG, "ro", nullptr, 0);
+    ::fsconfig(context.get(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0);
+  }
 }
 
 void powerOff(const Machine& machine) {

@@ -36,7 +36,8 @@ export type GuestRootfs =
 
 export type GuestMount =
   | {
-      kind: "virtiofs" | "bind";
+      kind: "virtiofs" | "bind" | "disk";
+      /** The share's tag, the path of a directory or file, or the device of a block volume. */
       source: string;
       target: string;
       readOnly: boolean;

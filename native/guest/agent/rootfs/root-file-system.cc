@@ -85,7 +85,7 @@ std::string mountDisks(const Json& rootfs, Machine& machine) {
   } else if (errno != EEXIST) {
     throwErrno(upper);
   }
-  machine.upperDisk.reset(::open(disk.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  machine.writableDisks.emplace_back(::open(disk.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   mountAt("overlay", root, "overlay", 0, "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work);
   return root;
 }

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <stdexcept>
+#include <utility>
 
 #include "common/sys-error.h"
 #include "mount.h"
@@ -17,10 +19,13 @@ namespace mocker {
 namespace {
 
 /**
- * Where a share is attached while a part of it is looked for: of a share that is not attached none can be
- * had.
+ * Where a share or a disk is attached while a part of it is looked for: of a mount that is not attached none
+ * can be had.
  */
-constexpr const char* shareStage = "/mnt";
+constexpr const char* partStage = "/mnt";
+
+/** The directory of a block volume's file system that is the volume: without its `lost+found`. */
+constexpr const char* diskDirectory = "data";
 
 /** The tree at `subpath` of the directory `top`, which no link leads out of. */
 Fd treeWithin(int top, const std::string& subpath) {
@@ -34,21 +39,38 @@ Fd treeWithin(int top, const std::string& subpath) {
   return tree;
 }
 
-Fd openShare(const std::string& tag, const std::string& subpath) {
-  Fd share = newMount("virtiofs", {{"source", tag}}, 0);
-  if (subpath.empty()) return share;
-  const Fd stage(::open(shareStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!stage) throwErrno(shareStage);
-  attachMount(share, stage, shareStage);
+/** The tree at `subpath` of a detached mount. */
+Fd partOf(const Fd& mount, const std::string& subpath) {
+  const Fd stage(::open(partStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!stage) throwErrno(partStage);
+  attachMount(mount, stage, partStage);
   try {
-    const Fd top(::open(shareStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const Fd top(::open(partStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
     Fd tree = treeWithin(top.get(), subpath);
-    ::umount2(shareStage, MNT_DETACH);
+    ::umount2(partStage, MNT_DETACH);
     return tree;
   } catch (...) {
-    ::umount2(shareStage, MNT_DETACH);
+    ::umount2(partStage, MNT_DETACH);
     throw;
   }
+}
+
+Fd openShare(const std::string& tag, const std::string& subpath) {
+  Fd share = newMount("virtiofs", {{"source", tag}}, 0);
+  return subpath.empty() ? std::move(share) : partOf(share, subpath);
+}
+
+/** A block volume. What the VM may only read is mounted read-only as a whole: ext4 refuses anything else. */
+Fd openDisk(const std::string& device, const std::string& subpath, Machine& machine) {
+  const Fd node(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
+  int readOnly = 0;
+  if (!node || ::ioctl(node.get(), BLKROGET, &readOnly) != 0) throwErrno(device);
+  MountOptions options{{"source", device}};
+  if (readOnly != 0) options.emplace_back("ro", "");
+  Fd disk = newMount("ext4", options, 0);
+  Fd part = partOf(disk, subpath.empty() ? diskDirectory : diskDirectory + ("/" + subpath));
+  if (readOnly == 0) machine.writableDisks.push_back(std::move(disk));
+  return part;
 }
 
 Fd openDirectory(const std::string& path, const std::string& subpath) {
@@ -83,10 +105,11 @@ Fd newTmpfs(const Json& mount) {
   return newMount("tmpfs", options, attributes);
 }
 
-Fd openVolume(const Json& mount, const std::string& kind) {
+Fd openVolume(const Json& mount, const std::string& kind, Machine& machine) {
   const auto subpath = stringOr(mount, "subpath", "");
   if (kind == "virtiofs") return openShare(stringOr(mount, "source", ""), subpath);
   if (kind == "bind") return openDirectory(stringOr(mount, "source", ""), subpath);
+  if (kind == "disk") return openDisk(stringOr(mount, "source", ""), subpath, machine);
   if (kind == "tmpfs") return newTmpfs(mount);
   throw std::runtime_error("kind \"" + kind + "\" is not known");
 }
@@ -117,12 +140,12 @@ void fill(const Json& mount, const Fd& volume, const Fd& target) {
   }
 }
 
-void mountVolume(const Json& mount, const RootTree& root) {
+void mountVolume(const Json& mount, const RootTree& root, Machine& machine) {
   const auto target = stringOr(mount, "target", "");
   if (target.empty() || target[0] != '/') throw std::runtime_error("mounts: target: must be an absolute path");
   if (target.find_first_not_of("/.") == std::string::npos) throw std::runtime_error("mounts: target: must not be /");
   try {
-    const Fd volume = openVolume(mount, stringOr(mount, "kind", ""));
+    const Fd volume = openVolume(mount, stringOr(mount, "kind", ""), machine);
     struct stat status {};
     if (::fstat(volume.get(), &status) != 0) throwErrno("stat");
     const auto kind = S_ISDIR(status.st_mode) ? RootTree::Kind::directory : RootTree::Kind::file;
@@ -137,10 +160,10 @@ void mountVolume(const Json& mount, const RootTree& root) {
 
 }  // namespace
 
-void mountVolumes(const Json& mounts, const RootTree& root) {
+void mountVolumes(const Json& mounts, const RootTree& root, Machine& machine) {
   for (const auto& mount : mounts) {
     if (!mount.is_object()) throw std::runtime_error("mounts: must be an array of objects");
-    mountVolume(mount, root);
+    mountVolume(mount, root, machine);
   }
 }
 

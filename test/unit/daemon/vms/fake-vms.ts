@@ -131,6 +131,7 @@ export class FakeVms {
       events: this.events,
       log: this.log,
       usersOf: (name) => this.manager.usersOfVolume(name),
+      nameOf: (vmId) => this.manager.nameOf(vmId),
     });
     this.manager = new VmManager({
       networks: this.networks,

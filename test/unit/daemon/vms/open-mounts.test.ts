@@ -11,15 +11,30 @@ import { tmpDir } from "../../../support/tmp-dir.ts";
 /** Volumes that say what is asked of them. */
 class Recorder implements VmVolumes {
   readonly opened: { name: string; copies: boolean; neverRan: boolean }[] = [];
+  /** Of those that were opened: whether all places of the VM are read-only. */
+  readonly readOnly: boolean[] = [];
+  kind: "directory" | "block" = "directory";
   readonly closed: string[] = [];
   failing: string | undefined;
 
   ensure(): void {}
-  async open({ name, copies, neverRan }: Recorder["opened"][0]): ReturnType<VmVolumes["open"]> {
+  async open(opening: Parameters<VmVolumes["open"]>[0]): ReturnType<VmVolumes["open"]> {
+    const { name, copies, neverRan, readOnly } = opening;
     if (name === this.failing) throw new Error(`no ${name}`);
     this.opened.push({ name, copies, neverRan });
+    this.readOnly.push(readOnly);
+    const fill = copies && neverRan;
     const close = (): void => void this.closed.push(name);
-    return { path: `/v/${name}`, fill: copies && neverRan, clear: false, filled: () => undefined, close };
+    const { kind } = this;
+    return {
+      path: `/v/${name}`,
+      kind,
+      writes: !readOnly,
+      fill,
+      clear: false,
+      filled: () => undefined,
+      close,
+    };
   }
   adopt(name: string): () => void {
     return () => void this.closed.push(name);
@@ -134,4 +149,18 @@ test("when one cannot be had the others are given back", async () => {
   volumes.failing = "bb";
   await assert.rejects(open([volume("bb", "/b"), volume("aa", "/a")], volumes), /no bb/);
   assert.deepEqual(volumes.closed, ["aa"]);
+});
+
+test("a block volume is one disk in all its places, and written to if one of them is not read-only", async () => {
+  const volumes = new Recorder();
+  volumes.kind = "block";
+  const readOnly = { ...volume("db", "/ro"), readOnly: true };
+  const { mounts } = await open([readOnly, { ...volume("db", "/rw"), subpath: "part" }], volumes);
+  const disk = { type: "disk", volume: "db", source: "/v/db", writes: true, clear: false };
+  assert.deepEqual(mounts, [
+    { ...disk, target: "/ro", readOnly: true, fill: true },
+    { ...disk, target: "/rw", readOnly: false, fill: false, subpath: "part" },
+  ]);
+  await open([readOnly], volumes);
+  assert.deepEqual(volumes.readOnly, [false, true]);
 });

@@ -1,5 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { EventLog } from "../../../../engine/daemon/events/event-log.ts";
@@ -24,6 +36,7 @@ class Volumes {
       events: this.events,
       log: new Log(join(tmpDir(), "engine.jsonl"), "debug"),
       usersOf: (name) => this.users.get(name) ?? [],
+      nameOf: (vmId) => `the-${vmId}`,
     });
   }
 
@@ -45,9 +58,9 @@ class Volumes {
   open(
     name: string,
     vmId: string,
-    { copies = true, neverRan = true, signal = never } = {},
+    { copies = true, neverRan = true, readOnly = false, signal = never } = {},
   ): Promise<VolumeLease> {
-    return this.service.open({ name, vmId, target: "/data", readOnly: false, copies, neverRan }, signal);
+    return this.service.open({ name, vmId, target: "/data", readOnly, copies, neverRan }, signal);
   }
 
   happened(): string[] {
@@ -90,6 +103,17 @@ test("what cannot be is refused in Docker's words", async () => {
     [
       { name: "data", options: { type: "nfs", device: ":/x" } },
       /^create data: volumes of the type "nfs" are not/,
+    ],
+    [{ name: "data", options: { size: "1g" } }, /^create data: only volumes of the type block have a size/],
+    [{ name: "data", options: { type: "block", size: "much" } }, /^create data: invalid size: 'much'$/],
+    [
+      { name: "data", options: { type: "block", size: "63m" } },
+      /^create data: a block volume has 64MiB to 16TiB, not 63MiB$/,
+    ],
+    [{ name: "data", options: { type: "block", size: "17t" } }, /to 16TiB, not 17TiB$/],
+    [
+      { name: "data", options: { type: "block", device: "/dev/sda" } },
+      /^create data: a volume of the type block has no option "device"$/,
     ],
     [
       { name: "data", options: { type: "none", o: "bind" } },
@@ -298,3 +322,118 @@ test("clients are told of volumes that come, go, and are mounted", async () => {
   });
   assert.deepEqual(unmount?.actor.attributes, { driver: "local", container: "vm1" });
 });
+
+const block = { type: "block", size: "64m" };
+
+test("a block volume is a sparse image file, for this engine and the next", async () => {
+  const volumes = await Volumes.recovered();
+  const { mountpoint, options } = volumes.service.create({
+    name: "big",
+    options: { type: "block", size: "2G" },
+  });
+  assert.deepEqual([mountpoint, options.size], [join(volumes.path, "big", "block.img"), "2G"]);
+  assert.deepEqual([statSync(mountpoint).size, statSync(mountpoint).mode & 0o777], [2 * 2 ** 30, 0o600]);
+  const diskBytes = await volumes.service.diskBytesOf("big");
+  assert.ok(diskBytes > 0 && diskBytes < 2 ** 20, `${diskBytes}`);
+  const plain = volumes.service.create({ name: "plain", options: { type: "block" } });
+  assert.equal(statSync(plain.mountpoint).size, 16 * 2 ** 30);
+  const next = await Volumes.recovered(volumes.path);
+  assert.equal(next.service.pathOf("big"), mountpoint);
+  await next.service.remove({ name: "big" });
+  assert.deepEqual(readdirSync(volumes.path), ["plain"]);
+});
+
+test("a block volume has one writer, or readers only", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "big", options: block });
+  const writer = await volumes.open("big", "db");
+  assert.deepEqual([writer.kind, writer.writes], ["block", true]);
+  const refused = {
+    code: "VOLUME_IN_USE",
+    message: "volume big is in use by the VM the-db: a block volume has one writer",
+  };
+  // At once, also while the first VM fills it.
+  await assert.rejects(volumes.open("big", "vm2"), refused);
+  await assert.rejects(volumes.open("big", "vm2", { readOnly: true }), refused);
+  writer.filled();
+  await assert.rejects(volumes.open("big", "vm2", { readOnly: true }), refused);
+  writer.close();
+  const readers = [
+    await volumes.open("big", "vm2", { readOnly: true }),
+    await volumes.open("big", "vm3", { readOnly: true }),
+  ];
+  assert.deepEqual(
+    readers.map(({ writes, fill }) => [writes, fill]),
+    [
+      [false, false],
+      [false, false],
+    ],
+  );
+  await assert.rejects(volumes.open("big", "db"), { message: /in use by the VM the-vm2: / });
+  for (const reader of readers) reader.close();
+  (await volumes.open("big", "db")).close();
+});
+
+test("VMs that outlived an engine count: who wrote still does, readers may have others beside them", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "big", options: block });
+  (await volumes.open("big", "db")).filled();
+  const next = await Volumes.recovered(volumes.path);
+  const ended = next.service.adopt("big", "db");
+  await assert.rejects(next.open("big", "vm2", { readOnly: true }), { message: /in use by the VM the-db: / });
+  ended();
+  await next.open("big", "vm2", { readOnly: true });
+  const last = await Volumes.recovered(volumes.path);
+  last.service.adopt("big", "vm2");
+  await last.open("big", "vm3", { readOnly: true });
+  await assert.rejects(last.open("big", "db"), { message: /in use by the VM the-vm2: / });
+});
+
+test("a new block volume is filled once, a fill that was cut off starts over", async () => {
+  const volumes = await Volumes.recovered();
+  volumes.service.create({ name: "big", options: block });
+  const first = await volumes.open("big", "vm1", { readOnly: true });
+  assert.deepEqual([first.fill, first.clear, first.writes], [true, false, true], "the agent writes");
+  assert.equal(volumes.record("big").filling, true);
+  const next = await Volumes.recovered(volumes.path);
+  const again = await next.open("big", "vm2", { neverRan: false });
+  assert.deepEqual([again.fill, again.clear], [true, true]);
+  again.filled();
+  again.close();
+  const later = await next.open("big", "vm3");
+  // It may be empty, which only the agent can see; no mark, as there may be data.
+  assert.deepEqual([later.fill, later.clear, next.record("big").filling], [true, false, undefined]);
+});
+
+test("a block volume that was not unmounted is not for readers only: its journal is to be played", async () => {
+  const volumes = await Volumes.recovered();
+  const { mountpoint } = volumes.service.create({ name: "big", options: block });
+  (await volumes.open("big", "vm1", { copies: false })).close();
+  setIncompatibleFlags(mountpoint, 0x4);
+  const reader = await volumes.open("big", "vm2", { readOnly: true });
+  assert.equal(reader.writes, true);
+  await assert.rejects(volumes.open("big", "vm3", { readOnly: true }), { code: "VOLUME_IN_USE" });
+});
+
+test("a block volume whose disk is gone is said to be so, and can be removed", async () => {
+  const volumes = await Volumes.recovered();
+  const { mountpoint } = volumes.service.create({ name: "big", options: block });
+  rmSync(mountpoint);
+  await assert.rejects(volumes.open("big", "vm1"), {
+    code: "MOUNT_INVALID",
+    message: `error while mounting volume 'big': ${mountpoint}: no such file or directory`,
+  });
+  await volumes.service.remove({ name: "big" });
+  assert.deepEqual(volumes.names(), []);
+});
+
+/** In the superblock, as a kernel that has it mounted does. */
+function setIncompatibleFlags(path: string, flags: number): void {
+  const fd = openSync(path, "r+");
+  const at = 1024 + 0x60;
+  const bytes = Buffer.alloc(4);
+  readSync(fd, bytes, 0, 4, at);
+  bytes.writeUInt32LE(bytes.readUInt32LE(0) | flags);
+  writeSync(fd, bytes, 0, 4, at);
+  closeSync(fd);
+}

@@ -15,6 +15,14 @@ export interface KrunConfig {
 
 /** libkrun takes the number of CPUs as one byte. */
 const cpusOfApi = 255;
+/**
+ * How many disks, shares and cards there can be. libkrun gives each device an interrupt of its own: on x86_64
+ * those from 5 to 15 (krun-arch, layout.rs), of which balloon, random numbers, console, boot share and vsock
+ * take five. On aarch64 the letters of /dev/vdX end first.
+ */
+const deviceRoom = process.arch === "x64" ? 6 : 24;
+/** The image's and the VM's own. */
+const ownDisks = 2;
 
 /**
  * Refuses a VM that this libkrun cannot run, in the user's terms, before anything is started.
@@ -30,6 +38,17 @@ export function checkKrunConfig(library: LibkrunInfo, config: KrunConfig): void 
     throw new MockerError(
       "INVALID_ARGUMENT",
       `a VM needs 64 MiB to 16 TiB of memory, not ${config.memoryMiB} MiB`,
+    );
+  }
+  const devices = config.disks.length + config.shares.length + config.cards;
+  if (devices > deviceRoom) {
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `a microVM has room for ${deviceRoom - ownDisks} networks, shared directories and block volumes, not ` +
+        `${devices - ownDisks}`,
+      {
+        hint: "Share one directory that has the others in it, or take parts of one volume (volume-subpath).",
+      },
     );
   }
   if (config.disks.length > 0) need(library, "disks", "block devices");

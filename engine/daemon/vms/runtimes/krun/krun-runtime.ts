@@ -1,8 +1,9 @@
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
 import { attachmentsOf } from "../../../networks/attachments.ts";
+import type { KrunDisk } from "../../machine/launch-spec.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
-import { guestMounts, type HostShare, sharesOf } from "../guest-mounts.ts";
+import { disksOf, guestMounts, type HostShare, sharesOf } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 import { checkKrunConfig } from "./krun-config.ts";
 import { findKrunLibrary, krunLibrary } from "./krun-library.ts";
@@ -11,14 +12,16 @@ import { copyWritableDisk, ensureWritableDisk } from "./writable-disk.ts";
 const seeDoctor = "See: mocker doctor";
 /** What the share of a single file calls it (krun-child.cc). */
 const onlyFileName = "file";
+/** After vda, the image, and vdb, the VM's own files. */
+const firstVolumeLetter = "c".charCodeAt(0);
 
 interface Images {
   rootDisk(imageId: string): Promise<{ path: string; files: string[] }>;
 }
 
 /**
- * MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, volumes over
- * virtio-fs.
+ * MicroVMs through libkrun: the image as a read-only disk, the VM's own files on a second one, block volumes
+ * on further ones, other volumes over virtio-fs.
  */
 export class KrunRuntime implements Runtime {
   readonly name = "krun";
@@ -63,11 +66,12 @@ export class KrunRuntime implements Runtime {
     }
     const library = krunLibrary();
     const shares = sharesOf(request.mounts);
+    const blockVolumes = disksOf(request.mounts);
     refuseSpecialFiles(shares);
     checkKrunConfig(library, {
       cpus: request.cpus,
       memoryMiB: request.memoryMiB,
-      disks: [{ format: "vmdk" }, { format: "raw" }],
+      disks: [{ format: "vmdk" }, { format: "raw" }, ...blockVolumes.map(() => ({ format: "raw" as const }))],
       shares,
       cards: attachmentsOf(request.network).length,
       tsi: request.network.mode === "tsi",
@@ -76,11 +80,15 @@ export class KrunRuntime implements Runtime {
       this.#images.rootDisk(request.imageId),
       ensureWritableDisk(files.diskPath),
     ]);
-    const mounts = guestMounts(request.mounts, ({ sourceKind }, index) => ({
-      kind: "virtiofs",
-      source: `vol${index}`,
-      ...(sourceKind === "file" ? { subpath: onlyFileName } : {}),
-    }));
+    const mounts = guestMounts(
+      request.mounts,
+      ({ sourceKind }, index) => ({
+        kind: "virtiofs",
+        source: `vol${index}`,
+        ...(sourceKind === "file" ? { subpath: onlyFileName } : {}),
+      }),
+      (_, index) => `/dev/vd${String.fromCharCode(firstVolumeLetter + index)}`,
+    );
     return {
       launch: {
         krun: {
@@ -91,8 +99,20 @@ export class KrunRuntime implements Runtime {
           disks: [
             { id: "root", path: root.path, format: "vmdk", readOnly: true },
             { id: "data", path: files.diskPath, format: "raw", readOnly: false },
+            // Raw and never probed: a guest that writes another format's header gets no further.
+            ...blockVolumes.map(
+              ({ source: path, writes }, index): KrunDisk => ({
+                id: `block${index}`,
+                path,
+                format: "raw",
+                readOnly: !writes,
+              }),
+            ),
           ],
-          diskFiles: [root.path, ...root.files, files.diskPath],
+          diskFiles: [
+            ...[root.path, ...root.files, files.diskPath],
+            ...blockVolumes.map(({ source }) => source),
+          ],
           shares: shares.map(({ source, readOnly, fill, clear }, index) => ({
             tag: `vol${index}`,
             path: source,

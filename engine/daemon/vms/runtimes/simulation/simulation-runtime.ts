@@ -1,8 +1,9 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { MockerError } from "../../../../protocol/errors.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
-import { guestMounts, sharesOf } from "../guest-mounts.ts";
+import { guestMounts, type HostDisk, sharesOf } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
 
 const tapDevice = "/dev/net/tun";
@@ -51,6 +52,7 @@ export class SimulationRuntime implements Runtime {
   }
 
   async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
+    const mounts = guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }), refuseDisk);
     const lower = await this.#images.rootDirectory(request.imageId);
     const upper = join(files.dir, "upper");
     const work = join(files.dir, "work");
@@ -58,7 +60,6 @@ export class SimulationRuntime implements Runtime {
     await mkdir(work, { recursive: true });
     // The root directory that the workload sees has the attributes of the upper one.
     await chmod(upper, (await stat(lower)).mode & 0o7777);
-    const mounts = guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }));
     return {
       launch: {
         simulation: {
@@ -70,4 +71,17 @@ export class SimulationRuntime implements Runtime {
       mounts,
     };
   }
+}
+
+/**
+ * Only root could mount it, and a disk that a guest has written is nothing for the host's kernel to parse.
+ */
+function refuseDisk({ volume }: HostDisk): never {
+  throw new MockerError(
+    "FEATURE_UNAVAILABLE",
+    `block volumes need a microVM: the simulation cannot mount ${volume}`,
+    {
+      hint: "A volume without options is a directory, which the simulation can mount.",
+    },
+  );
 }
