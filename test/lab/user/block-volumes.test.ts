@@ -3,8 +3,8 @@ import { after, before, describe, test } from "node:test";
 import { type Registry, startRegistry } from "../../fixtures/registry.ts";
 import { Mocker } from "../../support/mocker.ts";
 
-// As an ordinary user, whom it makes the greatest difference: a guest's file system of its own has owners that
-// the user need not have.
+// As an ordinary user, whom it makes the greatest difference: a guest's file system of its own has owners
+// that the user need not have.
 
 describe("a block volume", () => {
   const mocker = new Mocker();

@@ -1,6 +1,6 @@
 // What a VM's card is to mocker-netd, without a VM: a tap in a network namespace of its own, joined to the
-// card socket. fake-vm SOCKET ENDPOINT MAC ADDRESS PREFIX GATEWAY MTU (ENDPOINT "": passt's socket). It says "ready" when the namespace can
-// be used; it ends with its stdin.
+// card socket. fake-vm SOCKET ENDPOINT MAC ADDRESS PREFIX GATEWAY MTU (ENDPOINT "": passt's socket). It says
+// "ready" when the namespace can be used; it ends with its stdin.
 
 #include <arpa/inet.h>
 #include <errno.h>
