@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { endpointAt, FakeVm, internetAddress, Netd, World } from "../native/netd.ts";
-import type { Place } from "../native/place.ts";
+import { endpointAt, FakeVm, internetAddress, Netd, World } from "../native/net/netd.ts";
+import type { Place } from "../native/net/place.ts";
 import { needPrograms } from "../support/host.ts";
 import { retry } from "../support/retry.ts";
 import { tmpDir } from "../support/tmp-dir.ts";

@@ -16,7 +16,7 @@ const portable = ["common", "host/vmm", "host/os"].flatMap((room) =>
 
 /** Those of POSIX.1-2008 and of the BSDs that Linux and macOS both have. */
 const systemHeaders =
-  "fcntl.h poll.h sys/file.h sys/resource.h sys/socket.h sys/stat.h sys/types.h sys/uio.h sys/wait.h unistd.h";
+  "arpa/inet.h fcntl.h poll.h sys/file.h sys/resource.h sys/socket.h sys/stat.h sys/types.h sys/uio.h sys/wait.h unistd.h";
 
 /** Calls, flags and files of Linux's own that hide in such headers. */
 const linuxOnly =
