@@ -120,6 +120,8 @@ async function soak(minutes: number): Promise<void> {
           `${((done.MiB - before.MiB) / 60).toFixed(0)} MiB/s, ${done.connections - before.connections} connections, ` +
           `${done.datagrams - before.datagrams} datagrams, ${done.queries - before.queries} queries\n`,
       );
+      for (const name of ["MiB", "connections", "datagrams", "queries"] as const)
+        if (done[name] === before[name]) throw new Error(`a minute without ${name}`);
       if (minute === warmUpMinutes) first = size;
       if (first === undefined) continue;
       for (const name of ["residentKiB", "descriptors", "threads"] as const)
