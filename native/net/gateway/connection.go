@@ -22,7 +22,8 @@ import (
 const (
 	dialTime = 10 * time.Second
 	// How long a connection that both sides have closed may still deliver what it has.
-	lingerTime = 60 * time.Second
+	lingerTime   = 60 * time.Second
+	longestPause = 200 * time.Millisecond
 )
 
 // Connection is the guest's side of a connection, whose other end is in the guest.
@@ -199,14 +200,27 @@ func (c *Connection) Abort() { c.endpoint.Abort() }
 // Drain closes a connection that has ended both ways, and waits until what it still has was delivered: a
 // guest that does not read it must not keep it in memory for ever.
 func (c *Connection) Drain(ctx context.Context) {
-	stop := context.AfterFunc(ctx, c.Abort)
-	timer := time.AfterFunc(lingerTime, c.Abort)
+	limited, cancel := context.WithTimeout(ctx, lingerTime)
+	defer cancel()
 	c.endpoint.Close()
-	if waiting, ok := c.endpoint.(interface{ Wait() }); ok {
-		waiting.Wait()
+	// gvisor tells nobody that it is done: it waits for late segments first (TIME-WAIT), for which a new
+	// connection must not wait, too.
+	for pause := time.Millisecond; !c.isDelivered(); pause = min(2*pause, longestPause) {
+		select {
+		case <-time.After(pause):
+		case <-limited.Done():
+			c.Abort()
+			return
+		}
 	}
-	timer.Stop()
-	stop()
+}
+
+func (c *Connection) isDelivered() bool {
+	switch tcp.EndpointState(c.endpoint.State()) {
+	case tcp.StateTimeWait, tcp.StateClose, tcp.StateError:
+		return true
+	}
+	return false
 }
 
 // OnReset calls `reset` when the guest has reset the connection, which nobody who waits for the host would

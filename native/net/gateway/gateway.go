@@ -86,7 +86,7 @@ func (g *Gateway) configure() tcpip.Error {
 	selective := tcpip.TCPSACKEnabled(true)
 	// Keeps the windows' scale fit for the largest buffer; sizes are set by the budget.
 	moderate := tcpip.TCPModerateReceiveBufferOption(true)
-	timeWait := tcpip.TCPTimeWaitTimeoutOption(5 * time.Second)
+	timeWait := tcpip.TCPTimeWaitTimeoutOption(time.Second)
 	// Half a minute: so long a guest that does not finish its handshakes keeps them.
 	retries := tcpip.TCPSynRetriesOption(4)
 	options := []tcpip.SettableTransportProtocolOption{&send, &receive, &selective, &moderate, &timeWait, &retries}
