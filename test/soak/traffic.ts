@@ -10,8 +10,8 @@ export const ports = { echo: 7000, sink: 7010, source: 7011, flood: 7012 };
 const block = 1 << 20;
 
 /**
- * Servers of a place. "echo" answers a question, by TCP and UDP; "sink" the SHA-256 of what it reads; "source"
- * sends as many bytes as the question says; "flood" sends for ever.
+ * Servers of a place. "echo" answers a question, by TCP and UDP; "sink" the SHA-256 of what it reads;
+ * "source" sends as many bytes as the question says; "flood" sends for ever.
  */
 export function serve(place: Place, address: string): Promise<void> {
   return place.run(
