@@ -92,11 +92,12 @@ func (s *session) serveTCPPort(listener *net.TCPListener, guestPort uint16) {
 	for {
 		client, err := listener.AcceptTCP()
 		if err != nil {
-			if host.IsOutOfResources(err) && s.context.Err() == nil {
-				host.WaitForResources()
-				continue
+			if errors.Is(err, net.ErrClosed) || s.context.Err() != nil {
+				return
 			}
-			return
+			// Want of descriptors or memory, or what befell this one client (accept(2)): both pass.
+			host.WaitForResources()
+			continue
 		}
 		if s.endpoint.card.Load() == nil || !s.connections.take() {
 			host.Abort(client)

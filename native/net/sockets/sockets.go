@@ -33,11 +33,11 @@ func Accept(listener *net.UnixListener) (*net.UnixConn, error) {
 	for {
 		connection, err := listener.AcceptUnix()
 		if err != nil {
-			if host.IsOutOfResources(err) {
-				host.WaitForResources()
-				continue
+			if errors.Is(err, net.ErrClosed) {
+				return nil, err
 			}
-			return nil, err
+			host.WaitForResources()
+			continue
 		}
 		uid, err := peerUID(connection)
 		if err == nil && uid == os.Geteuid() {

@@ -162,12 +162,13 @@ export function openMany(place: Place, address: string, port: number, count: num
         sockets.map(
           (socket, i) =>
             new Promise<boolean>((resolve) => {
+              if (socket === undefined) return resolve(false);
               let got = "";
-              socket?.on("data", (data) => {
+              socket.on("data", (data) => {
                 got += data;
               });
-              socket?.on("close", () => resolve(got === `echo of ${i}`));
-              socket?.end(`${i}`);
+              socket.on("close", () => resolve(got === `echo of ${i}`));
+              socket.end(`${i}`);
             }),
         ),
       );
