@@ -41,21 +41,20 @@ export function volumeCommands(services: Services) {
     },
 
     async pruneVolumes() {
-      const snapshot = await model.whenLoaded();
-      const unused = [...snapshot.volumes.values()].filter(
-        ({ name, broken }) => broken === undefined && volumeUsers(snapshot, name).length === 0,
+      // Not the model's: what was made a moment ago is to be there.
+      const usage = await connection.request0(systemUsage);
+      const unused = usage.volumes.filter(
+        ({ volume: { broken, users } }) => broken === undefined && users.length === 0,
       );
       if (unused.length === 0) {
         vscode.window.showInformationMessage(l10n.t("Every volume is used by a VM."));
         return;
       }
-      const usage = await connection.request0(systemUsage);
-      const sizes = new Map(usage.volumes.map(({ volume, diskBytes }) => [volume.name, diskBytes]));
-      const total = unused.reduce((sum, { name }) => sum + (sizes.get(name) ?? 0), 0);
+      const total = unused.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
       const picked = await vscode.window.showQuickPick(
-        unused.map((volume) => ({
+        unused.map(({ volume, diskBytes }) => ({
           label: volumeLabel(volume),
-          description: [formatBytes(sizes.get(volume.name) ?? 0), volume.anonymous ? l10n.t("anonymous") : ""]
+          description: [formatBytes(diskBytes), volume.anonymous ? l10n.t("anonymous") : ""]
             .filter((part) => part !== "")
             .join(" · "),
           // As `volume prune` does: what has a name is somebody's.
