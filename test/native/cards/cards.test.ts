@@ -243,8 +243,8 @@ test("a krun VM's process has its cards, an empty network and no other socket th
   const vm = new Vm({ libkrunPath, cards: [card(webPath, 2), card(dbPath, 3, "db")] });
   closing.push(() => vm.dispose());
   await until(
-    () => web.sources.size === 1 && db.sources.size === 1,
-    10_000,
+    () => web.sources.size === 1 && db.sources.size === 1 && /reach: .*\n/.test(vm.vmmLog),
+    60_000,
     () => vm.vmmLog,
   );
   assert.deepEqual([...web.sources, ...db.sources], ["02:42:c0:00:02:02", "02:42:c0:00:02:03"]);
