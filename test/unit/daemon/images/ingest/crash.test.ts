@@ -85,9 +85,9 @@ async function killing(): Promise<void> {
   const clean = await makeStore();
   await clean.store.pull({ reference });
   // One run to its end tells how long there is to kill it.
-  const begun = performance.now();
+  let begun = performance.now();
   assert.equal(await pull(reference, join(tmpDir(), "images")), 0);
-  const wholeMs = performance.now() - begun;
+  let wholeMs = performance.now() - begun;
 
   let state = 7;
   let killed = 0;
@@ -102,7 +102,10 @@ async function killing(): Promise<void> {
       const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
       return bytes > 0 && bytes < (image.blobs.get(digest)?.length ?? 0);
     };
+    begun = performance.now();
     if ((await pull(reference, dir, ((state >>> 16) / 65536) * wholeMs)) === null) killed++;
+    // What else the machine does changes the pace.
+    else wholeMs = Math.min(wholeMs, performance.now() - begun);
     const finished = image.layers.filter(stored);
     const begunOnes = image.layers.filter(partial);
     if (finished.length > 0 && finished.length < image.layers.length) inTheMiddle++;
