@@ -22,7 +22,7 @@ export function networkStep(draft: Draft, services: WizardServices): Step {
       items: async () => {
         const { networks } = await model.whenLoaded().catch(() => model.snapshot);
         const standard = setting("run.network");
-        // The default stays what the settings say, for whoever shares the configuration.
+        // The default stays what the settings say, for those who share the configuration.
         const choose = (name: string) => () => {
           draft.network = name === standard ? undefined : name;
           return "next" as const;

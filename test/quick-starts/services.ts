@@ -50,7 +50,7 @@ export const quickStarts: Record<ServiceName, QuickStart> = {
   redis: {
     command: ["run", "-d", "--name", "redis", "-p", "6379:6379", "-v", "redis:/data", "redis"],
     port: 6379,
-    ask: async (port) => (await talk(port, "SET greeting hello\r\nGET greeting\r\n")).toString(),
+    ask: async (port) => (await talk(port, "SET key hello\r\nGET key\r\n")).toString(),
     answer: /^\+OK\r\n\$5\r\nhello/,
   },
   mariadb: {
