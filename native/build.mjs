@@ -20,6 +20,9 @@ const known = ["--no-libkrun", "--strict", "--force"];
 const options = new Set(process.argv.slice(2));
 let toolsAreThere = false;
 
+const apparmorProfile = join(nativeDir, "apparmor", "mocker-vmm");
+const apparmorName = "mocker-vmm.apparmor";
+
 /** Program of binding.gyp → file mode. */
 const products = { "mocker.node": 0o644, "mocker-vmm": 0o755, "mocker-agent": 0o755, "mocker-hello": 0o755 };
 
@@ -40,7 +43,7 @@ function build() {
   );
   provideLibraries();
   step("netd", netdSources(), ["mocker-netd"], buildNetd);
-  step("programs", programSources(), Object.keys(products), buildPrograms);
+  step("programs", programSources(), [...Object.keys(products), apparmorName], buildPrograms);
 }
 
 /** libkrun and its guest kernel. */
@@ -90,7 +93,7 @@ function step(
 function programSources() {
   const directories = ["codec", "common", "guest", "host", "third_party"];
   const files = directories.flatMap((dir) => filesBelow(join(nativeDir, dir), ["target"]));
-  return [...files, join(nativeDir, "binding.gyp")];
+  return [...files, join(nativeDir, "binding.gyp"), apparmorProfile];
 }
 
 /** Not its tests. */
@@ -127,6 +130,8 @@ function buildPrograms() {
   const directory = kept(what, compile, options.has("--force") || options.has("--strict"));
   for (const [name, mode] of Object.entries(products))
     install(join(directory, name), join(outDir, name), mode);
+  // `mocker doctor` says where it belongs.
+  install(apparmorProfile, join(outDir, apparmorName), 0o644);
 }
 
 /** Of all that the programs depend on, but for the checkout's own place. */

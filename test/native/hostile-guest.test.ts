@@ -56,11 +56,13 @@ async function booted(): Promise<{ box: Vm; control: Socket }> {
   const box = boot();
   await box.connect();
   const control = await dial(box, controlHello);
-  await until(
-    () => box.monitorEvents.some((event) => member(event, "agent")),
-    10_000,
-    () => box.vmmLog,
-  );
+  for (const told of ["jail", "agent"]) {
+    await until(
+      () => box.monitorEvents.some((event) => member(event, told)),
+      10_000,
+      () => box.vmmLog,
+    );
+  }
   return { box, control };
 }
 

@@ -48,8 +48,8 @@ describe("the monitor's parts under the sanitizers", () => {
       (name) => `common/${name}.cc`,
     );
     const parts = [
-      "os/linux/child/id-mapping",
       "os/linux/jail/jail",
+      "os/linux/jail/jail-report",
       "os/linux/jail/landlock",
       "os/linux/jail/syscall-filter",
       "os/linux/tap",

@@ -160,6 +160,12 @@ export interface VmOptions {
   krun?: Json;
   /** Of that VM: paths below its own directory. */
   shares?: { path: string; readOnly?: boolean }[];
+  /** A library that the monitor loads first: see jail/without-namespaces.ts. */
+  preload?: string;
+  /** Root's workload may have the host's ids. */
+  hostIds?: boolean;
+  /** Of the krun VM: it runs even where its process gets no root of its own. */
+  weakJail?: boolean;
   /** Changes the lower tree before the start. */
   prepare?: (lower: string) => void;
 }
@@ -220,7 +226,11 @@ export class Vm {
       bootTimeoutMs: 60_000,
       log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
       cards: options.cards ?? [],
-      simulation: { network: options.network ?? "none", paths: [this.dir] },
+      simulation: {
+        network: options.network ?? "none",
+        hostIds: options.hostIds ?? false,
+        paths: [this.dir],
+      },
       krun: options.krun ?? {
         libkrunPath: libkrunPath ?? null,
         kernelPath: libkrunPath ?? null,
@@ -234,6 +244,7 @@ export class Vm {
           readOnly,
         })),
         network: options.network === "none" ? "none" : "tsi",
+        weakJail: options.weakJail ?? false,
         consolePath: join(this.stateDir, "console.log"),
       },
     };
@@ -244,12 +255,13 @@ export class Vm {
 
   #launch(): [ChildProcess, Promise<number | null>] {
     const command = [join(this.#binaries, "mocker-vmm"), join(this.stateDir, "vmm.json")];
-    const { uid } = this.options;
+    const { uid, preload } = this.options;
     if (uid !== undefined) command.unshift("setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups");
     if (uid !== undefined && this.options.cards) command.unshift(...withTapsForAll(this.dir));
     const monitor = spawn(command[0] as string, command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
+      env: { ...process.env, ...(preload === undefined ? {} : { LD_PRELOAD: preload }) },
     });
     for (const stream of [monitor.stdout, monitor.stderr]) {
       stream.on("data", (chunk: Buffer) => {

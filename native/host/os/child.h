@@ -14,6 +14,9 @@ namespace mocker {
 /** The exit status of a child that could not enter its VM; the reason is on stderr. */
 constexpr int exitVmNotEntered = 70;
 
+/** The same, because the host would not let it be jailed. */
+constexpr int exitJailRefused = 71;
+
 struct Child {
   pid_t pid = -1;
   /** The simulation's control connection; a guest dials in by itself. */
@@ -24,6 +27,11 @@ struct Child {
    */
   Fd errors;
   Fd console;
+  /**
+   * The read end of a pipe, non-blocking, that brings the layers of the VM's jail (jail-report.h) as JSON and
+   * ends then.
+   */
+  Fd jail;
   /**
    * The other ends of the simulation's cards, in their order: taps, which the monitor joins to the networks.
    */

@@ -1,5 +1,6 @@
 // mocker-vmm: the monitor of one VM. `mocker-vmm <absolute path of vmm.json>`; see spec.h.
 // `mocker-vmm --remove <absolute path>` removes a VM's directory; see remove-tree.h.
+// `mocker-vmm --probe <absolute path>` tells, as JSON, what jails VMs here; see jail-probe.h.
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include "common/file.h"
 #include "common/sys-error.h"
 #include "host/os/child.h"
+#include "host/os/jail-probe.h"
 #include "host/os/process.h"
 #include "host/os/remove-tree.h"
 #include "monitor/monitor.h"
@@ -89,10 +91,16 @@ int watch(const mocker::VmSpec& spec) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "--remove") == 0 && argv[2][0] == '/') {
+  if (argc == 3 && argv[2][0] == '/') {
     try {
-      mocker::removeTree(argv[2]);
-      return 0;
+      if (std::strcmp(argv[1], "--remove") == 0) {
+        mocker::removeTree(argv[2]);
+        return 0;
+      }
+      if (std::strcmp(argv[1], "--probe") == 0) {
+        std::puts(mocker::toText(mocker::probeJail(argv[2])).c_str());
+        return 0;
+      }
     } catch (const std::exception& error) {
       mocker::notice(error.what());
       return 1;

@@ -156,6 +156,7 @@ KrunSpec readKrun(const json& value) {
   } else if (network != "none") {
     fail("krun.network", "must be \"tsi\" or \"none\"");
   }
+  krun.weakJail = in.flag("weakJail", false);
   krun.consolePath = in.optionalPath("consolePath");
   return krun;
 }
@@ -169,6 +170,7 @@ SimulationSpec readSimulation(const json& value) {
   } else if (network != "host") {
     fail("simulation.network", "must be \"host\" or \"none\"");
   }
+  simulation.hostIds = in.flag("hostIds", false);
   in.each("paths", [&](const json& item, const std::string& where) {
     simulation.paths.push_back(Reader::asPath(item, where));
   });

@@ -54,6 +54,8 @@ struct KrunSpec {
   std::vector<ShareSpec> shares;
   /** What a VM without cards has. */
   Network network = Network::none;
+  /** The VM runs even where the host lets its process have no root of its own. */
+  bool weakJail = false;
   /** Where the guest's kernel console goes; absent: nowhere. */
   std::optional<std::string> consolePath;
 };
@@ -62,6 +64,8 @@ struct SimulationSpec {
   enum class Network { host, none };
   /** What a VM without cards has. */
   Network network = Network::host;
+  /** Root's workloads may have the host's ids where they can have none of their own. */
+  bool hostIds = false;
   /** Directories that the agent will mount: root file system, upper, work, volume sources. */
   std::vector<std::string> paths;
 };

@@ -295,10 +295,10 @@ void jailContains() {
   const auto plan = somePlan();
   expectExit(inChild([&] {
                Jail jail(plan);
-               expect(jail.enterNamespaces(), "namespaces: " + jail.summary());
+               expect(jail.enterNamespaces() == 0, "namespaces: " + jail.report().summary());
                jail.restrict("/boot");
-               expectContains(jail.summary(), "own root");
-               expectContains(jail.summary(), "seccomp");
+               expectContains(jail.report().summary(), "own root");
+               expectContains(jail.report().summary(), "seccomp");
 
                expect(opening(outside, O_RDONLY) != 0, "the host's files to be out of reach");
                expect(opening("/boot/init", O_RDONLY) == 0, "the program to be there");
@@ -342,7 +342,7 @@ void jailWithoutNamespaces() {
                // As on a host that allows none: the layers that need no namespace still hold.
                Jail jail(plan);
                jail.restrict(boot);
-               const bool landlocked = jail.summary().find("NOT active: Landlock") == std::string::npos;
+               const bool landlocked = jail.report().isOn("Landlock");
                if (landlocked) {
                  expect(opening(outside, O_RDONLY) == EACCES, "Landlock to keep the host's files out of reach");
                  expect(creating(scratch + "/readonly/new2") == EACCES, "the read-only share to be so");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -102,6 +103,10 @@ void Monitor::followOutput(Child& child) {
     errors_ = std::make_unique<ChildOutput>(loop_, std::move(child.errors), std::move(log), maxErrorBytes,
                                             ChildOutput::WhenFull::stop);
   }
+  if (child.jail) {
+    jailPipe_ = std::move(child.jail);
+    loop_.add(jailPipe_.get(), event::readable, [this](uint32_t) { readJail(); });
+  }
   if (child.console) {
     const auto path = spec_.krun->consolePath.value_or("/dev/null");
     Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -109,6 +114,20 @@ void Monitor::followOutput(Child& child) {
     console_ = std::make_unique<ChildOutput>(loop_, std::move(child.console), std::move(file), maxConsoleBytes,
                                              ChildOutput::WhenFull::restart, "Kernel panic");
   }
+}
+
+void Monitor::readJail() {
+  char bytes[4096];
+  const ssize_t size = ::read(jailPipe_.get(), bytes, sizeof bytes);
+  if (size < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (size > 0) {
+    jailText_.append(bytes, static_cast<size_t>(size));
+    return;
+  }
+  loop_.remove(jailPipe_.get());
+  jailPipe_.reset();
+  jail_ = Json::parse(jailText_, nullptr, false);
+  if (jail_.is_array()) announce();
 }
 
 void Monitor::runFailed(const std::string& message) {
@@ -165,7 +184,9 @@ ControlRelay::Events Monitor::controlEvents() {
 
 void Monitor::announce() {
   const char* main = main_ == Main::none ? "none" : main_ == Main::running ? "running" : "exited";
-  control_.tellEngine({{"event", "monitor"}, {"params", {{"agent", control_.agentHello()}, {"main", main}}}});
+  Json params{{"agent", control_.agentHello()}, {"main", main}};
+  if (jail_.is_array()) params["jail"] = jail_;
+  control_.tellEngine({{"event", "monitor"}, {"params", params}});
 }
 
 void Monitor::requestStop() {
@@ -330,12 +351,14 @@ void Monitor::onChildExited(int status) {
   cards_.clear();
   if (errors_) errors_->drain();
   if (console_) console_->drain();
-  if (deathMessage_.empty() && errors_ && WIFEXITED(status) && WEXITSTATUS(status) == exitVmNotEntered) {
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  if (deathMessage_.empty() && errors_ && (code == exitVmNotEntered || code == exitJailRefused)) {
     deathMessage_ = errors_->lastLine();
     // Its own words say what it was; that it did not get far is no news then.
     const std::string_view prefix = "mocker-vmm: ";
     if (deathMessage_.starts_with(prefix)) deathMessage_.erase(0, prefix.size());
-    if (!exit_ && !deathMessage_.empty()) record({125, std::nullopt, "boot-failed", deathMessage_});
+    const char* const reason = code == exitJailRefused ? "jail-refused" : "boot-failed";
+    if (!exit_ && !deathMessage_.empty()) record({125, std::nullopt, reason, deathMessage_});
   }
   if (deathMessage_.empty()) {
     deathMessage_ = "the VM's process " + deathOf(status);

@@ -87,10 +87,15 @@ class Monitor {
   Signals signals_{SIGCHLD, SIGTERM, SIGINT};
 
   void followOutput(Child& child);
+  void readJail();
 
   pid_t child_ = -1;
   std::unique_ptr<ChildOutput> errors_;
   std::unique_ptr<ChildOutput> console_;
+  Fd jailPipe_;
+  std::string jailText_;
+  /** The layers of the VM's jail (jail-report.h); null as long as it has not told of them. */
+  Json jail_;
   bool childDead_ = false;
   std::string deathMessage_;
   Main main_ = Main::none;

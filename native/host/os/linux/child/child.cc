@@ -1,14 +1,14 @@
 #include "host/os/child.h"
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <utility>
 
+#include "common/file.h"
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
+#include "jailed-process.h"
 #include "krun-child.h"
 #include "simulation.h"
 
@@ -24,28 +24,36 @@ Pipe makePipe() {
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC) != 0) throwErrno("pipe");
   Pipe pipe{Fd(fds[0]), Fd(fds[1])};
-  setNonBlocking(pipe.reading.get());
   return pipe;
 }
 
 Child launchKrun(const VmSpec& spec, const std::vector<Fd>& cards) {
-  const pid_t monitor = ::getpid();
   Pipe errors = makePipe();
+  Pipe jail = makePipe();
+  Pipe ids = makePipe();
   Pipe console;
   if (spec.krun->consolePath) console = makePipe();
   Child child;
-  child.pid = ::fork();
+  GivenNamespaces given;
+  child.pid = forkNamespaced(given);
   if (child.pid < 0) throwErrno("fork");
   if (child.pid == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != monitor) ::_exit(exitVmNotEntered);
     ::dup2(errors.writing.get(), STDOUT_FILENO);
     ::dup2(errors.writing.get(), STDERR_FILENO);
+    // These would hide the monitor's death.
+    jail.reading.reset();
+    ids.writing.reset();
     // It closes what else it inherited: the lock above all must be free as soon as the monitor is gone.
-    enterKrun(spec, console.writing.get(), cards);
+    enterKrun(spec, {given, ids.reading.get(), jail.writing.get(), console.writing.get(), cards});
+  }
+  const char source = static_cast<char>(giveIds(child.pid, given));
+  writeFully(ids.writing.get(), {&source, 1});
+  for (const Fd* end : {&errors.reading, &console.reading, &jail.reading}) {
+    if (*end) setNonBlocking(end->get());
   }
   child.errors = std::move(errors.reading);
   child.console = std::move(console.reading);
+  child.jail = std::move(jail.reading);
   return child;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <sstream>
 
 #include "common/fd.h"
 #include "common/file.h"
@@ -89,6 +90,14 @@ bool isMapped(pid_t child, const char* name) {
   return !readOrEmpty(("/proc/" + std::to_string(child) + "/" + name).c_str()).empty();
 }
 
+/** Gives the calling user and group a number in `child`'s user namespace, unless a helper program did. */
+void mapOne(pid_t child, const std::string& uid, const std::string& gid) {
+  if (!isMapped(child, "uid_map")) writeProc(child, "uid_map", uid + " " + std::to_string(::geteuid()) + " 1");
+  if (isMapped(child, "gid_map")) return;
+  writeProc(child, "setgroups", "deny");
+  writeProc(child, "gid_map", gid + " " + std::to_string(::getegid()) + " 1");
+}
+
 }  // namespace
 
 std::optional<std::pair<unsigned, unsigned>> subordinateRange(const std::string& text, const std::string& name, uid_t uid) {
@@ -121,19 +130,24 @@ bool mapSubordinateIds(pid_t child) {
   return false;
 }
 
-MissingMaps missingMaps(pid_t process) {
-  return {!isMapped(process, "uid_map"), !isMapped(process, "gid_map")};
+void mapOwnIds(pid_t child) {
+  mapOne(child, std::to_string(::geteuid()), std::to_string(::getegid()));
+}
+
+void mapHostIds(pid_t child) {
+  for (const std::string map : {"uid_map", "gid_map"}) {
+    // In a container these are fewer than all.
+    std::istringstream ours(readOrEmpty(("/proc/self/" + map).c_str()));
+    std::string lines;
+    for (unsigned long inside = 0, outside = 0, count = 0; ours >> inside >> outside >> count;) {
+      lines += std::to_string(inside) + " " + std::to_string(inside) + " " + std::to_string(count) + "\n";
+    }
+    writeProc(child, map.c_str(), lines);
+  }
 }
 
 void writeIdMaps(pid_t child) {
-  if (mapSubordinateIds(child)) return;
-  const uid_t uid = ::geteuid();
-  const gid_t gid = ::getegid();
-  const auto missing = missingMaps(child);
-  if (missing.users) writeProc(child, "uid_map", "0 " + std::to_string(uid) + " 1");
-  if (!missing.groups) return;
-  writeProc(child, "setgroups", "deny");
-  writeProc(child, "gid_map", "0 " + std::to_string(gid) + " 1");
+  if (!mapSubordinateIds(child)) mapOne(child, "0", "0");
 }
 
 }  // namespace mocker

@@ -18,12 +18,11 @@ std::optional<std::pair<unsigned, unsigned>> subordinateRange(const std::string&
  */
 bool mapSubordinateIds(pid_t child);
 
-/** Whether the maps of a process's user namespace are still to be written. */
-struct MissingMaps {
-  bool users;
-  bool groups;
-};
-MissingMaps missingMaps(pid_t process);
+/** Maps the calling user and group to themselves, and nobody else. Throws SysError. */
+void mapOwnIds(pid_t child);
+
+/** For root: maps every user and group of ours to itself. Throws SysError. */
+void mapHostIds(pid_t child);
 
 /**
  * Fills the maps of `child`'s user namespace: 0 is the calling user, 1… are the user's subordinate ids when

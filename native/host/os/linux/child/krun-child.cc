@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -9,12 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <stdexcept>
 
 #include "common/fd.h"
 #include "common/file.h"
+#include "common/json.h"
 #include "common/sys-error.h"
 #include "host/core/krun-error.h"
 #include "host/core/libkrun.h"
@@ -52,7 +55,10 @@ const std::string ours = "/.mocker";
 const std::string bootInside = ours + "/boot";
 const std::string kernelInside = ours + "/kernel";
 
-/** What the child keeps beside stdio has the numbers from here on: the console's first, then the cards'. */
+/**
+ * What the child keeps beside stdio has the numbers from here on: the console's first, then the cards', then,
+ * up to the guest, the handover's pipes.
+ */
 constexpr int firstKept = 3;
 
 // include/libkrun.h. Frames pass from VM to VM, so a guest fills its checksums in (no CSUM, no HOST_TSO);
@@ -73,6 +79,27 @@ bool isRegularFile(const std::string& path) {
 
 std::string sharePath(const VmSpec& spec, size_t index, bool jailed) {
   return jailed ? ours + "/share/" + std::to_string(index) : spec.krun->shares[index].path;
+}
+
+/**
+ * virtio-fs holds a descriptor for every inode that the guest knows, and an honest guest has some two KiB of
+ * its memory for each. Without shares the descriptors are the disks' and the guest's connections. A share's
+ * files may grow as they like, disks have their size from the beginning.
+ */
+void limitFiles(JailPlan& plan, const KrunSpec& krun) {
+  constexpr uint64_t withoutShares = 16384, fewest = 65536, most = 1u << 20, inodesPerMiB = 512;
+  if (krun.shares.empty()) {
+    plan.openFiles = withoutShares;
+    // The kernel counts memory without a name as a file, too.
+    uint64_t largest = uint64_t{krun.memoryMiB} << 20;
+    for (const auto& file : krun.diskFiles) {
+      struct stat status {};
+      if (stat(file.c_str(), &status) == 0) largest = std::max(largest, static_cast<uint64_t>(status.st_size));
+    }
+    plan.fileBytes = largest;
+    return;
+  }
+  plan.openFiles = std::clamp(krun.memoryMiB * inodesPerMiB, fewest, most);
 }
 
 JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
@@ -103,6 +130,7 @@ JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   plan.entries.push_back({"/dev/null", "/dev/null", Kind::device, false});
   plan.entries.push_back({"/dev/urandom", "/dev/urandom", Kind::device, true});
   plan.entries.push_back({spec.agentSocketPath(), spec.agentSocketPath(), Kind::socket, false});
+  limitFiles(plan, *spec.krun);
   return plan;
 }
 
@@ -291,9 +319,11 @@ void closeInherited(const std::vector<int>& kept) {
   closeFrom(end);
 }
 
-void dieWith(pid_t monitor) {
+/** `jail`: see KrunHandover. The monitor's pid tells nothing in a PID namespace. */
+void dieWithMonitor(int jail) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != monitor) raise(SIGKILL);
+  pollfd monitor{jail, 0, 0};
+  if (poll(&monitor, 1, 0) > 0 && (monitor.revents & POLLERR)) _exit(exitVmNotEntered);
 }
 
 void resetSignals() {
@@ -315,23 +345,37 @@ void say(const std::string& text) {
 
 }  // namespace
 
-void enterKrun(const VmSpec& spec, int consoleFd, const std::vector<Fd>& cards) {
+void enterKrun(const VmSpec& spec, const KrunHandover& handover) {
   try {
-    const pid_t monitor = getppid();
-    dieWith(monitor);
+    dieWithMonitor(handover.jail);
     std::vector<int> kept;
-    if (consoleFd >= 0) kept.push_back(consoleFd);
-    for (const auto& card : cards) kept.push_back(card.get());
+    if (handover.console >= 0) kept.push_back(handover.console);
+    for (const auto& card : handover.cards) kept.push_back(card.get());
+    const int ids = firstKept + static_cast<int>(kept.size());
+    kept.insert(kept.end(), {handover.ids, handover.jail});
     closeInherited(kept);
+    const Fd idPipe(ids);
+    Fd jailPipe(ids + 1);
     resetSignals();
     const auto library = Libkrun::load(spec.krun->libkrunPath, spec.krun->kernelPath, ownDirectory());
 
-    Jail jail(planJail(spec, library));
-    const bool jailed = jail.enterNamespaces();
+    char source = 0;
+    if (read(idPipe.get(), &source, 1) != 1) _exit(exitVmNotEntered);  // the monitor is gone
+    JailReport namespaces;
+    reportNamespaces(namespaces, handover.given, static_cast<IdSource>(source));
+    Jail jail(planJail(spec, library), std::move(namespaces));
+    const int refused = jail.enterNamespaces();
+    if (refused != 0 && !spec.krun->weakJail) {
+      say("the host does not let a microVM's process have a root of its own: " + namespacesProblem(refused));
+      _exit(exitJailRefused);
+    }
+    const bool jailed = refused == 0;
     const auto boot = jailed ? bootInside : makeBootDirectory(spec);
     jail.restrict(boot);
-    say(jail.summary());
-    dieWith(monitor);  // again: a change of credentials clears it
+    say(jail.report().summary());
+    dieWithMonitor(jailPipe.get());  // again: a change of credentials clears it
+    writeFully(jailPipe.get(), toText(jail.report().json()));
+    jailPipe.reset();
 
     if (library.api().init_log) {
       library.api().init_log(STDERR_FILENO, logError, logStyleNever, logWithoutEnvironment);
@@ -339,7 +383,7 @@ void enterKrun(const VmSpec& spec, int consoleFd, const std::vector<Fd>& cards) 
       library.api().set_log_level(logError);
     }
     Vm vm(spec, library);
-    vm.configure(boot, jailed, consoleFd >= 0);
+    vm.configure(boot, jailed, handover.console >= 0);
     vm.enter();
   } catch (const std::exception& error) {
     say(error.what());

@@ -7,20 +7,19 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "common/fd.h"
 #include "common/file.h"
 #include "common/sys-error.h"
-#include "host/os/linux/child/id-mapping.h"
 #include "landlock.h"
 #include "syscall-filter.h"
 
@@ -69,54 +68,14 @@ void tighten(const std::string& path, uint64_t attributes) {
   if (mount(nullptr, path.c_str(), nullptr, flags, nullptr) != 0) throwErrno("restrict mount " + path);
 }
 
-/**
- * A process that stays in the user namespace we leave: only from there can newuidmap map more than one id.
- */
-class IdMapper {
- public:
-  IdMapper() {
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) throwErrno("socketpair");
-    ours_.reset(fds[0]);
-    Fd theirs(fds[1]);
-    const pid_t process = getpid();
-    pid_ = fork();
-    if (pid_ < 0) throwErrno("fork");
-    if (pid_ > 0) return;
-    ours_.reset();
-    char go = 0;
-    bool mapped = false;
-    try {
-      mapped = read(theirs.get(), &go, 1) == 1 && mapSubordinateIds(process);
-    } catch (const std::exception&) {
-      // Then only one id is mapped, which is said.
-    }
-    writeFully(theirs.get(), mapped ? "y" : "n");
-    _exit(0);
-  }
-  IdMapper(const IdMapper&) = delete;
-  IdMapper& operator=(const IdMapper&) = delete;
-  ~IdMapper() {
-    ours_.reset();  // ends it, if it still waits
-    while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
-  }
-
-  /** After we have entered the new namespace. */
-  bool map() {
-    char answer = 0;
-    return writeFully(ours_.get(), "g") && read(ours_.get(), &answer, 1) == 1 && answer == 'y';
-  }
-
- private:
-  Fd ours_;
-  pid_t pid_ = -1;
+/** For the engine, which shows them; in the order of their numbers. */
+constexpr struct {
+  unsigned number;
+  const char* name;
+} shareCapabilities[] = {
+    {CAP_CHOWN, "CHOWN"},   {CAP_DAC_OVERRIDE, "DAC_OVERRIDE"}, {CAP_FOWNER, "FOWNER"},   {CAP_FSETID, "FSETID"},
+    {CAP_SETGID, "SETGID"}, {CAP_SETUID, "SETUID"},             {CAP_SETFCAP, "SETFCAP"},
 };
-
-void writeTo(const char* path, const std::string& text) {
-  const Fd fd(open(path, O_WRONLY | O_CLOEXEC));
-  if (!fd || !writeFully(fd.get(), text)) throwErrno(path);
-}
 
 }  // namespace
 
@@ -127,63 +86,35 @@ bool Jail::hasKind(JailEntry::Kind kind) const {
   return false;
 }
 
-bool Jail::enterUserNamespace() {
-  const uid_t uid = geteuid();
-  const gid_t gid = getegid();
-  if (uid == 0) return true;
-  IdMapper mapper;
-  if (unshare(CLONE_NEWUSER) != 0) {
-    absent_.push_back("namespaces (" + errnoWords(errno) +
-                      "; unprivileged user namespaces seem to be off: sysctl kernel.unprivileged_userns_clone, "
-                      "user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)");
-    return false;
+int Jail::enterNamespaces() {
+  // Without the right to mount, as AppArmor may leave a user namespace, the mount namespace is of no use.
+  if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    const int error = errno;
+    report_.off("own root", errnoWords(error));
+    return error;
   }
-  if (mapper.map()) {
-    // As in rootless Docker: the guest's root is the user, its other users are the user's subordinate ids.
-    active_.emplace_back("user namespace with subordinate ids");
-    return true;
-  }
-  try {
-    // Ourselves only, under our own numbers: a shared directory shows its files' owners as Docker does.
-    const auto missing = missingMaps(getpid());
-    if (missing.users) writeTo("/proc/self/uid_map", std::to_string(uid) + " " + std::to_string(uid) + " 1");
-    if (missing.groups) {
-      writeTo("/proc/self/setgroups", "deny");
-      writeTo("/proc/self/gid_map", std::to_string(gid) + " " + std::to_string(gid) + " 1");
-    }
-  } catch (const SysError& error) {
-    absent_.push_back(std::string("namespaces (") + error.what() + ")");
-    return false;
-  }
-  active_.emplace_back("user namespace");
-  return true;
-}
-
-bool Jail::enterNamespaces() {
-  if (!enterUserNamespace()) return false;
-  if (unshare(CLONE_NEWNS) != 0) {
-    absent_.push_back("mount namespace (" + errnoWords(errno) + ")");
-    return false;
-  }
+  report_.on("mount namespace");
   const auto also = [&](int flag, const char* name) {
     if (unshare(flag) == 0) {
-      active_.emplace_back(name);
+      report_.on(name);
     } else {
-      absent_.push_back(std::string(name) + " (" + errnoWords(errno) + ")");
+      report_.off(name, errnoWords(errno));
     }
   };
   also(CLONE_NEWIPC, "IPC namespace");
   also(CLONE_NEWUTS, "UTS namespace");
-  if (plan_.withoutNetwork) also(CLONE_NEWNET, "network namespace");
+  if (plan_.withoutNetwork) {
+    also(CLONE_NEWNET, "network namespace");
+  } else {
+    report_.off("network namespace", "the VM has the host's network");
+  }
   buildRoot();
   pivoted_ = true;
-  active_.emplace_back("own root");
-  return true;
+  report_.on("own root");
+  return 0;
 }
 
 void Jail::buildRoot() {
-  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throwErrno("make mounts private");
-
   // Opened before the new root covers anything, after the namespace was made: only its own mounts can be
   // bound.
   std::vector<Fd> sources;
@@ -238,7 +169,7 @@ void Jail::buildRoot() {
 void Jail::restrict(const std::string& boot) {
   setLimits();
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throwErrno("no_new_privs");
-  active_.emplace_back("no new privileges");
+  report_.on("no new privileges");
   dropCapabilities();
   enterLandlock(boot);
   enterSeccomp();
@@ -247,25 +178,31 @@ void Jail::restrict(const std::string& boot) {
 void Jail::setLimits() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
-  // virtio-fs holds a descriptor for every inode that the guest knows.
   rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) throwErrno("the limit on open files");
+  files.rlim_max = std::min<rlim_t>(files.rlim_max, plan_.openFiles);
+  files.rlim_cur = files.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &files) != 0) throwErrno("the limit on open files");
+  std::string said = std::to_string(files.rlim_max) + " files";
+  if (plan_.fileBytes) {
+    // Too much is an error for the guest, not the VM's death.
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit size{*plan_.fileBytes, *plan_.fileBytes};
+    if (setrlimit(RLIMIT_FSIZE, &size) != 0) throwErrno("the limit on a file's size");
+    said += " of " + std::to_string(*plan_.fileBytes >> 20) + " MiB";
   }
+  report_.on("limits", said);
 }
 
 void Jail::dropCapabilities() {
   uint64_t keep = 0;
-  const auto keepOne = [&](unsigned capability) { keep |= uint64_t{1} << capability; };
-  if (geteuid() == 0) {
-    // Owners and modes of files in shared directories. Not CAP_MKNOD: no device may appear on the host
-    // through a share; not CAP_DAC_READ_SEARCH: it opens files by handle, outside any root.
-    if (hasKind(JailEntry::Kind::share)) {
-      for (const unsigned capability : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SETUID, CAP_SETGID,
-                                        CAP_SETFCAP}) {
-        keepOne(capability);
-      }
+  std::string names;
+  // Owners and modes of files in shared directories. Not CAP_MKNOD: no device may appear on the host through
+  // a share; not CAP_DAC_READ_SEARCH: it opens files by handle, outside any root.
+  if (geteuid() == 0 && hasKind(JailEntry::Kind::share)) {
+    for (const auto& [number, name] : shareCapabilities) {
+      keep |= uint64_t{1} << number;
+      names += (names.empty() ? "" : " ") + std::string(name);
     }
   }
   for (unsigned capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
@@ -278,7 +215,7 @@ void Jail::dropCapabilities() {
     data[i].effective = data[i].permitted = static_cast<uint32_t>(keep >> (32 * i));
   }
   if (syscall(SYS_capset, &header, data) != 0) throwErrno("drop capabilities");
-  active_.emplace_back(keep == 0 ? "no capabilities" : "few capabilities");
+  report_.on("capabilities", names.empty() ? "none" : names);
 }
 
 void Jail::enterLandlock(const std::string& boot) {
@@ -295,28 +232,21 @@ void Jail::enterLandlock(const std::string& boot) {
   // Before version 2, Landlock forbids every rename between directories: worse than useless for a shared
   // directory.
   const auto result = enterLandlockDomain(rules, plan_.withoutNetwork, hasKind(JailEntry::Kind::share) ? 2 : 1);
-  (result.entered ? active_ : absent_).push_back(result.description);
-  if (!plan_.withoutNetwork && !result.scoped) {
-    absent_.push_back("scope of abstract unix sockets (needs Landlock 6)");
+  if (!result.entered) {
+    report_.off("Landlock", result.description);
+    return;
   }
+  report_.on("Landlock", result.description);
+  if (!plan_.withoutNetwork && !result.scoped) report_.off("scope of abstract unix sockets", "needs Landlock 6");
 }
 
 void Jail::enterSeccomp() {
   const auto error = enterSyscallFilter(plan_.withoutNetwork);
   if (error == 0) {
-    active_.emplace_back("seccomp");
+    report_.on("seccomp", "deny list");
   } else {
-    absent_.push_back("seccomp (" + errnoWords(error) + ")");
+    report_.off("seccomp", errnoWords(error));
   }
-}
-
-std::string Jail::summary() const {
-  const auto join = [](const std::vector<std::string>& names) {
-    std::string text;
-    for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text;
-  };
-  return "jail: " + join(active_) + (absent_.empty() ? "" : "; NOT active: " + join(absent_));
 }
 
 }  // namespace mocker

@@ -2,8 +2,14 @@
 // guest kernel whatever the process can open, and a hole in any device is a hole into this process.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "jail-report.h"
 
 namespace mocker {
 
@@ -26,48 +32,50 @@ struct JailPlan {
   std::string attachPoint;
   /** The guest does not use the host's network: neither does this process. */
   bool withoutNetwork = true;
+  /** The most descriptors that this process may have. */
+  uint64_t openFiles = 65536;
+  /** The largest that a file may grow; nothing: any size, as on a share. */
+  std::optional<uint64_t> fileBytes;
 };
 
 /**
- * Enters the jail, from the outside in: user namespace (unless root), mount, IPC, UTS and maybe network
- * namespaces, a root of nothing but the plan's entries, no capabilities but those that virtio-fs needs, no
- * new privileges, Landlock, seccomp. What the host does not allow is left out and said: every layer is of use
- * without the others.
+ * Enters the jail, from the outside in: mount, IPC, UTS and maybe network namespaces, a root of nothing but
+ * the plan's entries, limits, no new privileges, no capabilities but those that virtio-fs needs, Landlock,
+ * seccomp. The user and the PID namespace are entered before, by the fork. What the host does not allow is
+ * left out and reported: every layer is of use without the others, and it is the caller's to judge.
  */
 class Jail {
  public:
-  explicit Jail(JailPlan plan) : plan_(std::move(plan)) {}
+  explicit Jail(JailPlan plan, JailReport report = {}) : plan_(std::move(plan)), report_(std::move(report)) {}
 
   /**
    * Namespaces and the new root. Libraries must be loaded and descriptors opened before.
-   * @returns false if the host allows no mount namespace: then paths are still the host's
+   * @returns 0, or the errno where the host allows no mount namespace: then paths are still the host's
    * @throws SysError if an entry does not exist, or the root cannot be built half way
    */
-  bool enterNamespaces();
+  int enterNamespaces();
 
   /**
-   * Everything that cannot be undone: capabilities, limits, Landlock, seccomp. Before any thread is started.
+   * Everything that cannot be undone: limits, capabilities, Landlock, seccomp. Before any thread is started.
    * @param boot the directory of the guest's boot file system, as this process now sees it
    */
   void restrict(const std::string& boot);
 
-  /** One line for the log: which layers are active and which are not, with the reason. */
-  std::string summary() const;
+  /** Which layers are active and which are not, with the reason. */
+  const JailReport& report() const { return report_; }
 
  private:
-  bool enterUserNamespace();
   void buildRoot();
-  void dropCapabilities();
   void setLimits();
+  void dropCapabilities();
   void enterLandlock(const std::string& boot);
   void enterSeccomp();
   bool hasKind(JailEntry::Kind kind) const;
   std::string pathOf(const JailEntry& entry) const { return pivoted_ ? entry.inside : entry.source; }
 
   JailPlan plan_;
+  JailReport report_;
   bool pivoted_ = false;
-  std::vector<std::string> active_;
-  std::vector<std::string> absent_;
 };
 
 }  // namespace mocker

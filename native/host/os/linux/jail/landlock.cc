@@ -43,8 +43,8 @@ constexpr uint64_t fileRights = execute | writeFile | readFile | truncate | ioct
 LandlockResult enterLandlockDomain(const std::vector<LandlockRule>& rules, bool withoutNetwork, int leastVersion) {
   const auto version =
       static_cast<int>(syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
-  if (version < 0) return {false, false, "Landlock (" + errnoWords(errno) + ")"};
-  if (version < leastVersion) return {false, false, "Landlock (version " + std::to_string(version) + " is too old)"};
+  if (version < 0) return {false, false, errnoWords(errno)};
+  if (version < leastVersion) return {false, false, "version " + std::to_string(version) + " is too old"};
 
   uint64_t handled = firstVersion;
   if (version >= 2) handled |= refer;
@@ -61,7 +61,7 @@ LandlockResult enterLandlockDomain(const std::vector<LandlockRule>& rules, bool 
     attributes.scoped = scopeSignals | scopeAbstractSockets;
   }
   const Fd ruleset(static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, size, 0)));
-  if (!ruleset) return {false, false, "Landlock (" + errnoWords(errno) + ")"};
+  if (!ruleset) return {false, false, errnoWords(errno)};
 
   for (const auto& rule : rules) {
     const Fd path(open(rule.path.c_str(), O_PATH | O_CLOEXEC));
@@ -78,9 +78,9 @@ LandlockResult enterLandlockDomain(const std::vector<LandlockRule>& rules, bool 
     }
   }
   if (syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
-    return {false, false, "Landlock (" + errnoWords(errno) + ")"};
+    return {false, false, errnoWords(errno)};
   }
-  return {true, version >= 6, "Landlock " + std::to_string(version)};
+  return {true, version >= 6, "version " + std::to_string(version)};
 }
 
 }  // namespace mocker

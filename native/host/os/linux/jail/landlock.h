@@ -18,7 +18,7 @@ struct LandlockResult {
   bool entered = false;
   /** Abstract unix sockets of processes outside are out of reach (Linux 6.12). */
   bool scoped = false;
-  /** `Landlock 4`, or `Landlock (why not)`. */
+  /** `version 4`, or why not. */
   std::string description;
 };
 
