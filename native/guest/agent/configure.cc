@@ -65,7 +65,7 @@ void configureNetwork(const Json& params, const Machine& machine) {
   // A simulation without interfaces may be in the host's network namespace.
   if (machine.simulation && !hasInterfaces) return;
   const Fd settings = openNetworkSettings(machine);
-  allowUnprivileged(settings);
+  allowUnprivileged(settings, machine.gids.last());
   if (hasInterfaces) setUpInterfaces(*found, settings);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
@@ -183,9 +184,10 @@ void setUpInterfaces(const Json& interfaces, const Fd& settings) {
   }
 }
 
-void allowUnprivileged(const Fd& settings) {
+void allowUnprivileged(const Fd& settings, uint32_t lastGroup) {
   writeSetting(settings, "ipv4/ip_unprivileged_port_start", "0");
-  writeSetting(settings, "ipv4/ping_group_range", "0 2147483647");
+  const auto groups = "0 " + std::to_string(std::min(lastGroup, 2147483647u));
+  writeSetting(settings, "ipv4/ping_group_range", groups.c_str());
 }
 
 }  // namespace mocker

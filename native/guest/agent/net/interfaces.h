@@ -1,6 +1,8 @@
 // The machine's network cards as Docker sets a container's up.
 #pragma once
 
+#include <cstdint>
+
 #include "common/fd.h"
 #include "common/json.h"
 
@@ -16,8 +18,9 @@ void setUpInterfaces(const Json& interfaces, const Fd& settings);
 
 /**
  * Lets every user of the machine listen on ports below 1024 and ping, as Docker does. A kernel without these
- * settings, or a user namespace that has not all groups, leaves things as they are.
+ * settings leaves things as they are.
+ * @param lastGroup the highest that exists in the machine
  */
-void allowUnprivileged(const Fd& settings);
+void allowUnprivileged(const Fd& settings, uint32_t lastGroup);
 
 }  // namespace mocker

@@ -1,5 +1,6 @@
 #include "id-map.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace mocker {
@@ -24,6 +25,20 @@ IdMap IdMap::parse(const std::string& text) {
     at = end + 1;
   }
   return map;
+}
+
+uint32_t IdMap::last() const {
+  uint32_t last = 0;
+  while (last < UINT32_MAX) {
+    uint64_t next = last;
+    for (const auto& [first, count] : ranges_) {
+      const uint64_t end = uint64_t{first} + count;
+      if (first <= last + uint64_t{1} && end > next + 1) next = end - 1;
+    }
+    if (next == last) break;
+    last = static_cast<uint32_t>(std::min<uint64_t>(next, UINT32_MAX));
+  }
+  return last;
 }
 
 bool IdMap::contains(uint32_t id) const {

@@ -16,6 +16,8 @@ class IdMap {
   static IdMap parse(const std::string& text);
 
   bool contains(uint32_t id) const;
+  /** The last of those that follow each other from 0 on. */
+  uint32_t last() const;
 
  private:
   std::vector<std::pair<uint32_t, uint64_t>> ranges_;

@@ -17,6 +17,7 @@
 #include "common/file.h"
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
+#include "confinement.h"
 #include "executable.h"
 #include "guest/agent/rootfs/tree-archive.h"
 #include "user.h"
@@ -153,10 +154,16 @@ void takeStdio(const Stdio& stdio) {
   if (request.createCwd) makeDirectories(request.cwd);
   // Once as root and once as the user: either of them may be the only one that is let in.
   const bool entered = ::chdir(request.cwd.c_str()) == 0;
+  // Before and after: a nested user namespace begins with all capabilities again.
+  if (machine.simulation) limitCapabilities();
   become(identity, machine);
+  if (machine.simulation) limitCapabilities();
   if (!entered && ::chdir(request.cwd.c_str()) != 0) {
     throw SpawnError("BAD_CWD", "chdir to cwd (\"" + request.cwd + "\") set in config.json failed: " + errnoWords(errno));
   }
+
+  if (machine.simulation || request.noNewPrivileges) forbidNewPrivileges();
+  if (machine.simulation) filterSystemCalls();
 
   std::vector<std::string> env = request.env;
   bool hasHome = false;

@@ -37,6 +37,8 @@ struct SpawnRequest {
    * link there points to.
    */
   bool archive = false;
+  /** No program may give it, or what it starts, more rights than it has. */
+  bool noNewPrivileges = false;
   std::vector<ResourceLimit> rlimits;
 };
 

@@ -49,13 +49,33 @@ void makeReadOnly(const Fd& at, const std::string& name) {
   attachMount(tree, at, name);
 }
 
+/** Puts an empty directory, or /dev/null, in the place of what `at` refers to. */
+void mask(const Fd& at, const std::string& name) {
+  struct stat status {};
+  if (::fstat(at.get(), &status) != 0) throwErrno(name);
+  if (!S_ISDIR(status.st_mode)) return attachMount(cloneTree("/dev/null", false), at, name);
+  attachMount(newMount("tmpfs", {{"size", "0"}}, inert | MOUNT_ATTR_RDONLY), at, name);
+}
+
+void maskSys(const Fd& sys) {
+  for (const char* name : {"firmware", "devices/virtual/powercap"}) {
+    const Fd at(::openat(sys.get(), name, O_PATH | O_CLOEXEC));
+    if (at) mask(at, std::string("/sys/") + name);
+  }
+}
+
 void mountProc(const RootTree& root, Machine& machine) {
   machine.proc = mountDirectory(root, newMount("proc", {}, inert), "/proc");
-  if (!machine.simulation || !machine.uids.contains(1u << 31)) return;
-  // Root without a user namespace: its /proc/sys would be the host's own.
-  for (const char* name : {"sys", "irq", "bus", "sysrq-trigger"}) {
-    Fd at(::openat(machine.proc.get(), name, O_PATH | O_CLOEXEC));
+  if (!machine.simulation) return;
+  // The kernel is the host's: what Docker shows of it to no container, or lets none write.
+  for (const char* name : {"bus", "fs", "irq", "sys", "sysrq-trigger"}) {
+    const Fd at(::openat(machine.proc.get(), name, O_PATH | O_CLOEXEC));
     if (at) makeReadOnly(at, std::string("/proc/") + name);
+  }
+  for (const char* name : {"acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "sched_debug", "scsi",
+                           "timer_list", "timer_stats"}) {
+    const Fd at(::openat(machine.proc.get(), name, O_PATH | O_CLOEXEC));
+    if (at) mask(at, std::string("/proc/") + name);
   }
 }
 
@@ -70,10 +90,10 @@ void mountSys(const RootTree& root, const Machine& machine) {
     sys = newMount("sysfs", {}, inert | MOUNT_ATTR_RDONLY);
   } catch (const SysError&) {
     // A user namespace that shares the host's network may not mount sysfs.
-    mountDirectory(root, cloneTree("/sys", true), "/sys");
+    maskSys(mountDirectory(root, cloneTree("/sys", true), "/sys"));
     return;
   }
-  mountDirectory(root, sys, "/sys");
+  maskSys(mountDirectory(root, sys, "/sys"));
   mountIfOffered(root, "cgroup2", "/sys/fs/cgroup", inert | MOUNT_ATTR_RDONLY);
 }
 

@@ -7,13 +7,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <stdexcept>
 
 #include "common/sys-error.h"
 
 namespace mocker {
 namespace {
+
+/** PROC_USER_INIT_INO of the kernel's include/linux/proc_ns.h, which is part of its interface. */
+constexpr ino_t initialUserNamespace = 0xEFFFFFFDu;
 
 void mountAt(const std::string& source, const std::string& target, const char* type, unsigned long flags,
              const std::string& options) {
@@ -99,17 +101,8 @@ std::string mountDirectories(const Json& rootfs) {
   const std::string lowers = (middle.empty() ? "" : escaped(need(rootfs, "middle")) + ":") + escaped(lower);
   std::string options = "lowerdir=" + lowers + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(work);
   // In a user namespace overlayfs may keep its marks only in user.* attributes (Linux 5.11+).
-  if (::access("/proc/self/uid_map", R_OK) == 0) {
-    Fd map(::open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC));
-    char text[64] = {};
-    unsigned inside = 0, outside = 0;
-    unsigned long count = 0;
-    if (map && ::read(map.get(), text, sizeof text - 1) > 0 &&
-        std::sscanf(text, "%u %u %lu", &inside, &outside, &count) == 3 &&
-        !(inside == 0 && outside == 0 && count == 4294967295ul)) {
-      options += ",userxattr";
-    }
-  }
+  struct stat space {};
+  if (::stat("/proc/self/ns/user", &space) == 0 && space.st_ino != initialUserNamespace) options += ",userxattr";
   // On the upper directory itself, which the overlay holds on its own: no further mount point is needed.
   if (::mount("overlay", upper.c_str(), "overlay", 0, options.c_str()) != 0) {
     const int error = errno;
