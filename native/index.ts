@@ -7,6 +7,7 @@ import { createRequire } from "node:module";
 import { dirname, isAbsolute, join } from "node:path";
 import { getSystemErrorName, promisify } from "node:util";
 import { MockerError } from "../engine/protocol/errors.ts";
+import type { JailLayer } from "../engine/protocol/vm.ts";
 
 /** What addon.cc exports. */
 interface Addon {
@@ -201,6 +202,26 @@ export async function removeTree(path: string): Promise<void> {
   // Clients load this module too, and start no process.
   const { execFile } = await import("node:child_process");
   await promisify(execFile)(vmmPath(), ["--remove", absolute(path)]);
+}
+
+/** What `mocker-vmm --probe` tells. */
+export interface JailProbe {
+  layers: JailLayer[];
+  /** Why VMs are refused here; absent where they are not. */
+  problem?: string;
+  /** Why the users of root's simulated VMs can have no ids of their own; absent where they can. */
+  ownIdsProblem?: string;
+}
+
+/**
+ * Tries what contains a VM's process, in a process of its own, over a directory, which stays as it is.
+ * @throws Error with what mocker-vmm said
+ */
+export async function probeJail(directory: string): Promise<JailProbe> {
+  // Clients load this module too, and start no process.
+  const { execFile } = await import("node:child_process");
+  const { stdout } = await promisify(execFile)(vmmPath(), ["--probe", absolute(directory)]);
+  return JSON.parse(stdout) as JailProbe;
 }
 
 /**

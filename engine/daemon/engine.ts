@@ -22,12 +22,17 @@ import { StateDir } from "./vms/records/state-dir.ts";
 import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
 import { Runtimes } from "./vms/runtimes/runtimes.ts";
 import { SimulationRuntime } from "./vms/runtimes/simulation/simulation-runtime.ts";
+import { warnsOfSimulation } from "./vms/runtimes/simulation/simulation-settings.ts";
 import { VmManager } from "./vms/vm-manager.ts";
 import { VolumeDir } from "./volumes/volume-dir.ts";
 import { VolumeService } from "./volumes/volume-service.ts";
 
 const defaultIdleSeconds = 120;
 const socketCheckMs = 2000;
+
+async function ownIdsProblem(): Promise<string | undefined> {
+  return (await native.probeJail(dataDir())).ownIdsProblem;
+}
 
 export interface EngineOptions {
   version: string;
@@ -64,7 +69,7 @@ export class Engine {
       log,
       usersOf: (imageId) => vms.usersOf(imageId),
     });
-    const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images));
+    const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images, ownIdsProblem));
     const events = new EventLog();
     const networks = new Networks({
       dir: join(dataDir(), "networks"),
@@ -90,6 +95,7 @@ export class Engine {
       images,
       volumes,
       runtimes,
+      warnsOfSimulation: () => warnsOfSimulation(registry.configDir),
       runDir: runDir(),
       log,
     });

@@ -52,6 +52,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
       ),
       ...hostConfigNetwork(config),
       AutoRemove: config.autoRemove,
+      SecurityOpt: config.securityOpt.length === 0 ? null : config.securityOpt,
       Runtime: vm.runtime,
       Memory: config.memoryMiB * 1024 * 1024,
       NanoCpus: config.cpus * 1_000_000_000,

@@ -41,7 +41,8 @@ export interface EngineInfo {
   guestKernelVersion: string | null;
   dataDir: string;
   socketPath: string;
-  vms: { total: number; running: number };
+  /** `weaklyJailed`: of those that run. */
+  vms: { total: number; running: number; weaklyJailed: number };
   images: number;
   nodeVersion: string;
   hostKernelVersion: string;

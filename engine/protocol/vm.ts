@@ -28,6 +28,15 @@ export type * from "./params/vm.ts";
 
 export type VmState = "created" | "running" | "paused" | "exited" | "failed";
 
+/** One of the things that contain a VM's process on the host. */
+export interface JailLayer {
+  /** `own root`, `user namespace`, `PID namespace`, `Landlock`, `seccomp`, … */
+  name: string;
+  on: boolean;
+  /** What it is exactly, or why it is not on. */
+  detail?: string;
+}
+
 export interface VmSummary {
   /** 64 hex digits. */
   id: string;
@@ -41,7 +50,8 @@ export interface VmSummary {
   createdAt: string;
   state: VmState;
   /**
-   * Docker's words: `Up 3 seconds`, `Exited (0) 2 minutes ago`; `(simulation)` is added for simulated VMs.
+   * Docker's words: `Up 3 seconds`, `Exited (0) 2 minutes ago`; `(simulation)` is added for simulated VMs,
+   * `(weak jail)` for those that may run without a root of their own on the host, unless they have one.
    */
   status: string;
   runtime: RuntimeName;
@@ -80,6 +90,7 @@ export interface VmDetails extends VmSummary {
     exposedPorts: string[];
     publishAll: boolean;
     ports: PortBinding[];
+    securityOpt: string[];
     stopSignal: string;
     stopTimeoutSeconds: number;
   };
@@ -88,6 +99,8 @@ export interface VmDetails extends VmSummary {
   /** Process of the VM's monitor on the host; 0 when not running. */
   pid: number;
   guestKernelVersion?: string;
+  /** What contains the process of a VM that runs, as that process told. */
+  jail?: JailLayer[];
   logPath: string;
   stateDir: string;
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import * as native from "../../../native/index.ts";
 import { dataDir } from "../../common/paths.ts";
@@ -9,6 +9,7 @@ import type { VmSummary } from "../../protocol/vm.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import { tapProblem } from "../vms/runtimes/simulation/simulation-runtime.ts";
 import { missingSubordinateIds } from "../vms/runtimes/subordinate-ids.ts";
+import { jailCheck, simulatedRoot } from "./jail-check.ts";
 
 const lowSpaceMiB = 2048;
 /** What VMs of ours ask of libkrun; other features that it can be built with are nobody's loss. */
@@ -18,13 +19,13 @@ const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "net
  * Tests each thing that a microVM needs here, and says what to do about what is missing. `vms`
  * are those that run.
  */
-export function runDoctor(vms: readonly Pick<VmSummary, "name" | "ports">[]): DoctorReport {
+export async function runDoctor(vms: readonly Pick<VmSummary, "name" | "ports">[]): Promise<DoctorReport> {
   const checks = [
     kvm(),
     libkrun(),
     tsiUploads(),
     guestKernel(),
-    userNamespaces(),
+    ...(await jail()),
     subordinateIds(),
     diskSpace(),
     simulatedCards(),
@@ -91,20 +92,15 @@ function guestKernel(): DoctorCheck | undefined {
   };
 }
 
-function userNamespaces(): DoctorCheck {
-  const limit = readNumber("/proc/sys/user/max_user_namespaces");
-  const allowed = readNumber("/proc/sys/kernel/unprivileged_userns_clone") ?? 1;
-  if (process.getuid?.() === 0)
-    return { name: "namespaces", status: "ok", detail: "root needs no user namespace" };
-  if (limit === 0 || allowed === 0) {
-    return {
-      name: "namespaces",
-      status: "warning",
-      detail: "user namespaces are switched off: the simulation cannot run and VMs are jailed less strictly",
-      hint: "As root: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000",
-    };
+async function jail(): Promise<(DoctorCheck | undefined)[]> {
+  try {
+    const probe = await native.probeJail(dataDir());
+    const simulated = process.getuid?.() === 0 && !native.kvmStatus().usable;
+    return [jailCheck(probe, native.nativeDir()), simulated ? simulatedRoot(probe) : undefined];
+  } catch (error) {
+    const detail = `it could not be tried: ${error instanceof Error ? error.message : error}`;
+    return [{ name: "jail", status: "failed", detail, hint: "Install the package for this platform again." }];
   }
-  return { name: "namespaces", status: "ok", detail: "user namespaces are allowed" };
 }
 
 /** Without them a program that runs as another user than root cannot own files on a volume. */
@@ -168,14 +164,6 @@ export function openPorts(vms: readonly Pick<VmSummary, "name" | "ports">[]): Do
     detail: `other machines reach ${open.join("; ")}`,
     hint: 'Publish at 127.0.0.1 what is for this machine alone: -p 127.0.0.1:8080:80, or "ip": "127.0.0.1" in engine.json.',
   };
-}
-
-function readNumber(path: string): number | undefined {
-  try {
-    return Number(readFileSync(path, "utf8"));
-  } catch {
-    return undefined;
-  }
 }
 
 function olderThan(version: string, than: number[]): boolean {

@@ -39,7 +39,7 @@ export class SystemService {
 
   info(): EngineInfo {
     const library = findKrunLibrary();
-    const choice = this.#runtimes.choose("auto");
+    const choice = this.#runtimes.automatic();
     const found = library instanceof MockerError ? undefined : library;
     return {
       version: this.#version,
@@ -66,7 +66,7 @@ export class SystemService {
 
   /** Whether microVMs can run here, and what to do about it. */
   async doctor(): Promise<DoctorReport> {
-    return runDoctor(await this.#vms.list({}));
+    return await runDoctor(await this.#vms.list({}));
   }
 
   /** What images, VMs and volumes take of the disk. */

@@ -1,5 +1,6 @@
 /** Builds the guest agent's `configure`, `start` and `exec` requests. */
 import { randomBytes } from "node:crypto";
+import { securityOptions } from "../../docker/security-options.ts";
 import type { VmExecParams } from "../../protocol/vm.ts";
 import type { Connection } from "../networks/connection.ts";
 import type { GuestConfiguration, GuestProcess } from "./machine/agent-protocol.ts";
@@ -58,7 +59,12 @@ export function mainProcess(config: VmConfig, size: TerminalSize): GuestProcess 
     rows: size.rows,
     cols: size.columns,
     stdin: config.openStdin,
+    ...privileges(config),
   };
+}
+
+function privileges({ securityOpt = [] }: VmConfig): Pick<GuestProcess, "noNewPrivileges"> {
+  return securityOptions(securityOpt).noNewPrivileges ? { noNewPrivileges: true } : {};
 }
 
 /** The main process of a helper machine, which does nothing until it is ended. */
@@ -91,5 +97,6 @@ export function execProcess(config: VmConfig, params: VmExecParams): GuestProces
     cols: params.columns ?? defaultTerminal.columns,
     stdin: params.openStdin ?? false,
     detach: params.detach ?? false,
+    ...privileges(config),
   };
 }

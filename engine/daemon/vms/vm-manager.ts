@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { securityOptions } from "../../docker/security-options.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { parseTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
@@ -30,6 +31,7 @@ import type { Log } from "../log.ts";
 import type { Member } from "../networks/endpoint.ts";
 import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
+import { bootRequest } from "./boot-request.ts";
 import { ExecTable } from "./exec-table.ts";
 import { HelperMachine } from "./helper-machine.ts";
 import { LogStream } from "./logs/log-stream.ts";
@@ -42,7 +44,6 @@ import { checkMounts, completeMounts } from "./mounts.ts";
 import { isVolume, type VmVolumes } from "./open-mounts.ts";
 import type { StateDir } from "./records/state-dir.ts";
 import type { VmConfig, VmFiles } from "./records/vm-record.ts";
-import type { BootRequest } from "./runtimes/runtime.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
 import { missingSubordinateIds } from "./runtimes/subordinate-ids.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
@@ -71,6 +72,8 @@ export interface VmManagerOptions {
   runtimes: Runtimes;
   launcher: Launcher;
   networks: Networks;
+  /** Whether who gets a simulation without asking for it is told so. */
+  warnsOfSimulation: () => boolean;
   /** Gets what happens to VMs and execs. */
   events: EventLog;
   /** For the sockets of VMs that run: its path is short. */
@@ -91,6 +94,7 @@ export class VmManager implements VmHost {
   readonly #images: Images;
   readonly #runtimes: Runtimes;
   readonly #launcher: Launcher;
+  readonly #warnsOfSimulation: () => boolean;
   readonly #events: EventLog;
   readonly #runDir: string;
   readonly #vms = new VmTable();
@@ -106,6 +110,7 @@ export class VmManager implements VmHost {
     this.#images = options.images;
     this.#runtimes = options.runtimes;
     this.#launcher = options.launcher;
+    this.#warnsOfSimulation = options.warnsOfSimulation;
     this.#events = options.events;
     this.#runDir = options.runDir;
   }
@@ -155,7 +160,8 @@ export class VmManager implements VmHost {
   async create(params: VmCreateParams): Promise<VmCreateResult> {
     // Before the image is asked for: a client would pull it first, and then hear of the mount.
     checkMounts(params.mounts ?? []);
-    const choice = this.#runtimes.choose(params.runtime ?? "auto");
+    const security = securityOptions(params.securityOpt ?? []);
+    const choice = await this.#runtimes.choose(params.runtime ?? "auto");
     const cardsProblem = choice.runtime.cardsProblem();
     const { network, ports, warnings } = await chooseNetwork(params, this.networks, cardsProblem);
     const name = this.#vms.reserveName(params.name);
@@ -191,7 +197,12 @@ export class VmManager implements VmHost {
         id: config.id,
         name,
         runtime: choice.runtime.name,
-        warnings: [...warnings, ...ownershipWarning(config), ...simulationWarning(choice.simulationReason)],
+        warnings: [
+          ...warnings,
+          ...security.warnings,
+          ...ownershipWarning(config),
+          ...(this.#warnsOfSimulation() ? simulationWarning(choice.simulationReason) : []),
+        ],
       };
     } finally {
       this.#vms.releaseName(name);
@@ -426,9 +437,13 @@ export class VmManager implements VmHost {
   }
 
   /** `running`: also those that boot. */
-  counts(): { total: number; running: number } {
+  counts(): { total: number; running: number; weaklyJailed: number } {
     const vms = this.#vms.all();
-    return { total: vms.length, running: vms.filter((vm) => vm.busy).length };
+    return {
+      total: vms.length,
+      running: vms.filter((vm) => vm.busy).length,
+      weaklyJailed: vms.filter((vm) => vm.weaklyJailed).length,
+    };
   }
 
   /** The VMs that were made from an image. */
@@ -474,8 +489,7 @@ export class VmManager implements VmHost {
   }
 
   #bootHelper(vm: Vm): Promise<HelperMachine> {
-    const { imageId, cpus, memoryMiB } = vm.config;
-    const request: BootRequest = { imageId, cpus, memoryMiB, mounts: [], network: { mode: "none" } };
+    const request = bootRequest({ ...vm.config, network: { mode: "none" } }, []);
     return HelperMachine.boot({
       state: this.#state,
       runtime: vm.runtime.name,

@@ -1,6 +1,7 @@
+import { securityOptions } from "../../docker/security-options.ts";
 import { statusText } from "../../docker/status.ts";
 import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
-import type { Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import type { JailLayer, Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import { attachmentsOf } from "../networks/attachments.ts";
 import type { Endpoint } from "../networks/endpoint.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
@@ -16,6 +17,8 @@ export interface VmRuntimeState {
   pid: number;
   /** As far as its agent has told. */
   guestKernelVersion: string | undefined;
+  /** What contains its process, as far as that has told. */
+  jail: readonly JailLayer[] | undefined;
   /** Its ends in its networks; undefined while it does not run. */
   connection: { endpoints: readonly Endpoint[]; ports: readonly VmPort[] } | undefined;
 }
@@ -36,7 +39,7 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
     command: [...config.entrypoint, ...config.cmd],
     createdAt: config.createdAt,
     state,
-    status: config.runtime === "simulation" ? `${status} (simulation)` : status,
+    status: `${status}${mark(config, runtime)}`,
     runtime: config.runtime,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(exit === undefined ? {} : { finishedAt: exit.finishedAt, exitCode: exit.exitCode }),
@@ -55,7 +58,7 @@ export function detailsOf(
   runtime: VmRuntimeState,
   volumePath: (name: string) => string | undefined,
 ): VmDetails {
-  const { guestKernelVersion } = runtime;
+  const { guestKernelVersion, jail } = runtime;
   return {
     ...summaryOf(config, runtime),
     mounts: config.mounts.map((mount) => withSource(mount, volumePath)),
@@ -78,15 +81,29 @@ export function detailsOf(
       exposedPorts: config.exposedPorts,
       publishAll: config.publishAll,
       ports: config.ports,
+      securityOpt: config.securityOpt ?? [],
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
     },
     endpoints: endpointsOf(config, runtime.connection?.endpoints ?? []),
     pid: runtime.pid,
     ...(guestKernelVersion === undefined ? {} : { guestKernelVersion }),
+    ...(jail === undefined ? {} : { jail: [...jail] }),
     logPath: files.logPath,
     stateDir: files.dir,
   };
+}
+
+/** What a list says of a VM that is contained by less than others. */
+function mark(config: VmConfig, runtime: VmRuntimeState): string {
+  if (config.runtime === "simulation") return " (simulation)";
+  return isWeaklyJailed(config, runtime) ? " (weak jail)" : "";
+}
+
+/** Whether a VM may run, or runs, without a root of its own on the host. */
+export function isWeaklyJailed(config: VmConfig, { jail }: Pick<VmRuntimeState, "jail">): boolean {
+  if (config.runtime === "simulation" || !securityOptions(config.securityOpt ?? []).weakJail) return false;
+  return !jail?.some(({ name, on }) => name === "own root" && on);
 }
 
 /** As Docker has them, where `none` is a network. */

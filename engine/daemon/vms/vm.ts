@@ -7,6 +7,7 @@ import type { Member } from "../networks/endpoint.ts";
 import type { Network } from "../networks/network.ts";
 import type { Networks } from "../networks/networks.ts";
 import { guestConfiguration, guestNetwork, mainProcess, type TerminalSize } from "./agent-requests.ts";
+import { bootRequest } from "./boot-request.ts";
 import type { Attachment } from "./machine/attachment.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
@@ -15,7 +16,7 @@ import { cancelledStart, killedMonitor, stateAfter } from "./records/exit-record
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
 import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
 import { TurnQueue } from "./turn-queue.ts";
-import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
+import { detailsOf, isWeaklyJailed, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
 
 /** How long a monitor that was taken over may need to say whether the main process was started. */
 const resumeTimeoutMs = 2000;
@@ -232,6 +233,11 @@ export class Vm {
     if (this.#connection) await this.#host.networks.unplug(this.#member, this.#connection, network);
   }
 
+  /** It runs, and its process has no root of its own on the host. */
+  get weaklyJailed(): boolean {
+    return this.running && isWeaklyJailed(this.config, this.#runtimeState());
+  }
+
   summary(): VmSummary {
     return summaryOf(this.config, this.#runtimeState());
   }
@@ -250,6 +256,7 @@ export class Vm {
       exit: this.#exit,
       pid: this.#machine?.pid ?? 0,
       guestKernelVersion: this.#machine?.agent?.kernel,
+      jail: this.#machine?.jail,
       connection: this.#connection && {
         endpoints: this.#connection.endpoints,
         ports: this.#connection.ports(this.#config.exposedPorts),
@@ -306,7 +313,7 @@ export class Vm {
     let followed = false;
     let connection: Connection | undefined;
     try {
-      const prepared = await this.runtime.prepare({ ...this.config, mounts: mounts.mounts }, this.files);
+      const prepared = await this.runtime.prepare(bootRequest(this.config, mounts.mounts), this.files);
       signal.throwIfAborted();
       const joined = await networks.connect(this.#member, this.config);
       connection = joined;

@@ -40,6 +40,8 @@ export const VmCreateParams = v.object({
   publishAll: v.exactOptional(v.boolean()),
   ports: v.exactOptional(v.array(PortBinding)),
   labels: v.exactOptional(labels),
+  /** Docker's, and `jail=weak`. */
+  securityOpt: v.exactOptional(strings),
   stopSignal: v.exactOptional(v.string()),
   stopTimeoutSeconds: v.exactOptional(finiteNumber),
 });

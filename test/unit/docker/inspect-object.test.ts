@@ -6,7 +6,7 @@ import { imageDetails, vmDetails, volumeSummary } from "../cli/fixtures.ts";
 test("a VM's object is a container's, with Mocker's own beside it", () => {
   const details = vmDetails(
     { state: "failed", exitCode: 137, reason: "killed", pid: 0 },
-    { entrypoint: ["/e"] },
+    { entrypoint: ["/e"], securityOpt: ["jail=weak"] },
   );
   const object = vmObject(details);
   assert.equal(object.Path, "/docker-entrypoint.sh");
@@ -35,7 +35,8 @@ test("a VM's object is a container's, with Mocker's own beside it", () => {
       Propagation: "rprivate",
     },
   ]);
-  const { Binds, Memory, NanoCpus } = object.HostConfig as Record<string, unknown>;
+  const { Binds, Memory, NanoCpus, SecurityOpt } = object.HostConfig as Record<string, unknown>;
+  assert.deepEqual(SecurityOpt, ["jail=weak"]);
   assert.deepEqual([Binds, Memory, NanoCpus], [["/home/user/a/long/path:/data:ro"], 512 * 2 ** 20, 2e9]);
   const { Entrypoint, Labels } = object.Config as Record<string, unknown>;
   assert.deepEqual(Entrypoint, ["/e"]);
@@ -47,6 +48,7 @@ test("a paused VM runs, and an entry point that is empty is null", () => {
   const object = vmObject(vmDetails({ state: "paused" }));
   const { Status, Running, Paused } = object.State as Record<string, unknown>;
   assert.deepEqual([Status, Running, Paused], ["paused", true, true]);
+  assert.equal((object.HostConfig as Record<string, unknown>).SecurityOpt, null);
   assert.equal((object.Config as Record<string, unknown>).Entrypoint, null);
 });
 

@@ -15,6 +15,7 @@ function engineText(info: EngineInfo): string {
  VMs: ${info.vms.total}
   Running: ${info.vms.running}
   Stopped: ${info.vms.total - info.vms.running}
+  Weakly Jailed: ${info.vms.weaklyJailed}
  Images: ${info.images}
  Engine Version: ${info.version}
  Engine Process: ${info.enginePid} (up ${humanDuration(info.uptimeSeconds * 1000)}, ${info.engineRssMiB}MiB)

@@ -27,6 +27,8 @@ export interface GuestProcess {
   idle?: boolean;
   /** Instead of `argv`: the root file system as a tar archive on stdout. Not of main processes. */
   archive?: boolean;
+  /** No program may give it, or what it starts, more rights than it has. */
+  noNewPrivileges?: boolean;
 }
 
 export type GuestRootfs =

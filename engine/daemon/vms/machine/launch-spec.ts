@@ -50,12 +50,16 @@ export interface KrunLaunch {
   shares: { tag: string; path: string; readOnly: boolean }[];
   /** Of a VM without cards. */
   network: "tsi" | "none";
+  /** The VM runs even where its process gets no root of its own; else its monitor refuses. */
+  weakJail: boolean;
   consolePath: string;
 }
 
 export interface SimulationLaunch {
   /** Of a VM without cards. */
   network: "host" | "none";
+  /** Root's workload may have the host's ids where it can have none of its own. */
+  hostIds: boolean;
   /** Host directories that the agent mounts. */
   paths: string[];
 }

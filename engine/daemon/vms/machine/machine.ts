@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MockerError } from "../../../protocol/errors.ts";
+import type { JailLayer } from "../../../protocol/vm.ts";
 import type { Log } from "../../log.ts";
 import { failedStart, killedMonitor, startExitCode } from "../records/exit-record.ts";
 import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
@@ -27,6 +28,9 @@ const haltTimeoutMs = 20_000;
  * About 68 years: what is longer is no number of milliseconds that every reader of JSON takes for an integer.
  */
 const longestGraceMs = 2 ** 31 * 1000;
+
+const jailHint =
+  "See: mocker doctor. To run it all the same, with less between a hostile guest and your files: --security-opt jail=weak";
 
 /** Where a machine lives. */
 export interface MachinePlace {
@@ -140,6 +144,10 @@ export class Machine {
   get agent(): AgentHello | undefined {
     return this.#client?.agent;
   }
+  /** What contains its process on the host, as far as that has told. */
+  get jail(): readonly JailLayer[] | undefined {
+    return this.#client?.jail;
+  }
 
   /** Connects to the monitor of a machine that was just launched. @throws AGENT_UNREACHABLE */
   connect(): Promise<void> {
@@ -198,6 +206,9 @@ export class Machine {
     else await this.endWithin(lastWordsTimeoutMs);
     const exit = await this.ended;
     if (!isUnanswered) return failure;
+    if (exit.reason === "jail-refused") {
+      return new MockerError("FEATURE_UNAVAILABLE", exit.message, { hint: jailHint, cause: error });
+    }
     const hint = (await this.#lastMonitorLine()) ?? `See ${this.#place.files.vmmLogPath}.`;
     return new MockerError("VM_FAILED", exit.message || failure.message, { hint, cause: error });
   }

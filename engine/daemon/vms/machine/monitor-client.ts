@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MockerError } from "../../../protocol/errors.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../protocol/stream.ts";
+import type { JailLayer } from "../../../protocol/vm.ts";
 import { type AgentHello, type AgentRequests, agentErrorCodes } from "./agent-protocol.ts";
 
 export type MainState = "none" | "running" | "exited";
@@ -39,6 +40,7 @@ export class MonitorClient {
   #nextId = 0;
   #agent: AgentHello | undefined;
   #main: MainState = "none";
+  #jail: JailLayer[] | undefined;
   readonly #stateListeners = new Set<() => void>();
   /** Resolves when the connection has ended and everything that came over it was handled. */
   readonly closed: Promise<void>;
@@ -84,6 +86,11 @@ export class MonitorClient {
   /** What the agent has told of itself, once it has dialled in. */
   get agent(): AgentHello | undefined {
     return this.#agent;
+  }
+
+  /** What contains the VM's process, once that has told. */
+  get jail(): readonly JailLayer[] | undefined {
+    return this.#jail;
   }
 
   /** The main process, as far as the monitor has told. */
@@ -149,7 +156,8 @@ export class MonitorClient {
 
   #announced(params: unknown): void {
     if (!isFields(params)) return;
-    const { agent, main } = params;
+    const { agent, main, jail } = params;
+    if (Array.isArray(jail)) this.#jail = jail.flatMap(jailLayer);
     if (main === "none" || main === "running" || main === "exited") this.#main = main;
     if (isFields(agent) && typeof agent.kernel === "string") {
       this.#agent = {
@@ -188,6 +196,12 @@ export class MonitorClient {
 /** A member of an answer as a number; `fallback` where it is none. */
 export function numberOr(value: unknown, fallback: number): number {
   return typeof value === "number" && Number.isFinite(value) ? value : fallback;
+}
+
+function jailLayer(layer: unknown): JailLayer[] {
+  if (!isFields(layer) || typeof layer.name !== "string" || typeof layer.on !== "boolean") return [];
+  const { name, on, detail } = layer;
+  return [{ name, on, ...(typeof detail === "string" ? { detail } : {}) }];
 }
 
 function isFields(value: unknown): value is Fields {

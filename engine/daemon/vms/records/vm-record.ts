@@ -17,6 +17,11 @@ export interface VmConfig {
   /** RFC 3339. */
   createdAt: string;
   runtime: RuntimeName;
+  /**
+   * The simulation was asked for by name: root's workload may have the host's ids where it can have none of
+   * its own.
+   */
+  hostIds?: boolean;
   entrypoint: string[];
   cmd: string[];
   /** `KEY=value`, the image's and the user's merged. */
@@ -39,6 +44,8 @@ export interface VmConfig {
   exposedPorts: string[];
   publishAll: boolean;
   ports: PortBinding[];
+  /** As the user gave them; absent in records of older engines. */
+  securityOpt?: string[];
   labels: Record<string, string>;
   stopSignal: string;
   stopTimeoutSeconds: number;
@@ -105,7 +112,14 @@ export interface VmRuntimeRecord {
   startedAt: string;
 }
 
-export type ExitReason = "exited" | "vm-died" | "boot-failed" | "start-failed" | "vmm-killed";
+export type ExitReason =
+  | "exited"
+  | "vm-died"
+  | "boot-failed"
+  | "start-failed"
+  | "vmm-killed"
+  /** The host does not let the VM's process have a root of its own. */
+  | "jail-refused";
 
 /**
  * `exit.json`: how the last start ended. Written by the monitor; by the engine where the monitor was killed.

@@ -11,6 +11,10 @@ export type Availability =
 
 /** What is to be booted, and what it needs of the host. */
 export interface BootRequest extends Pick<VmConfig, "imageId" | "cpus" | "memoryMiB" | "network"> {
+  /** See VmConfig. */
+  hostIds?: boolean;
+  /** Of a microVM: it runs even where the host lets its process have no root of its own. */
+  weakJail?: boolean;
   mounts: readonly HostMount[];
 }
 
@@ -26,6 +30,8 @@ export interface Runtime {
   readonly name: RuntimeName;
   /** Tested afresh at every call: devices and libraries come and go. */
   availability(): Availability;
+  /** Why nobody may get this runtime without asking for it by name; undefined where one may. */
+  unaskedProblem(): Promise<string | undefined>;
   /** Why VMs can have no network card here; undefined where they can. */
   cardsProblem(): string | undefined;
   /** Makes what a start needs on disk. May be called for a VM that has run before: it keeps its files. */

@@ -22,19 +22,35 @@ export class Runtimes {
     return name === "krun" ? this.#krun : this.#simulation;
   }
 
-  /**
-   * `auto` takes krun where a VM can boot, else the simulation with the reason. A runtime asked for by name
-   * fails closed: nobody who wanted a VM gets a simulation.
-   */
-  choose(wanted: "auto" | RuntimeName): RuntimeChoice {
-    if (wanted === "simulation") return { runtime: this.#simulation };
+  /** What `auto` takes: krun where a VM can boot, else the simulation with the reason. */
+  automatic(): RuntimeChoice {
     const krun = this.#krun.availability();
     if (krun.usable) return { runtime: this.#krun };
-    if (wanted === "krun") {
+    return { runtime: this.#simulation, simulationReason: krun.reason };
+  }
+
+  /**
+   * A runtime asked for by name fails closed: nobody who wanted a VM gets a simulation. And nobody gets
+   * unasked a simulation that may be root on the host.
+   * @throws KVM_UNAVAILABLE, LIBKRUN_UNAVAILABLE, FEATURE_UNAVAILABLE
+   */
+  async choose(wanted: "auto" | RuntimeName): Promise<RuntimeChoice> {
+    if (wanted === "simulation") return { runtime: this.#simulation };
+    const krun = this.#krun.availability();
+    if (wanted === "krun" && !krun.usable) {
       throw new MockerError(krun.code, `the krun runtime cannot run here: ${krun.reason}`, {
         hint: krun.hint,
       });
     }
-    return { runtime: this.#simulation, simulationReason: krun.reason };
+    const choice = this.automatic();
+    const problem = await choice.runtime.unaskedProblem();
+    if (problem === undefined) return choice;
+    throw new MockerError(
+      "FEATURE_UNAVAILABLE",
+      `no microVM can run here (${choice.simulationReason}), and a simulated one would be root on this host: ${problem}`,
+      {
+        hint: "See: mocker doctor. Run Mocker as an ordinary user, or, for images that you trust: --runtime simulation",
+      },
+    );
   }
 }

@@ -194,7 +194,7 @@ describe("verbs", () => {
     guestKernelVersion: null,
     dataDir: "/d",
     socketPath: "/s",
-    vms: { total: 3, running: 1 },
+    vms: { total: 3, running: 1, weaklyJailed: 1 },
     images: 2,
     nodeVersion: "v20.0.0",
     hostKernelVersion: "6.1.0",
@@ -209,7 +209,7 @@ describe("verbs", () => {
     setup.engine.handle0(engineInfo, () => info);
     const text = await setup.run(["info"]);
     assert.equal(text.code, 0);
-    assert.match(text.stdout, /^ VMs: 3\n {2}Running: 1\n {2}Stopped: 2\n Images: 2$/m);
+    assert.match(text.stdout, /^ VMs: 3\n {2}Running: 1\n {2}Stopped: 2\n {2}Weakly Jailed: 1\n Images: 2$/m);
     assert.match(text.stdout, /^ Runtime: simulation \(there is no \/dev\/kvm\)$/m);
     assert.match(text.stdout, /^ Total Memory: 2GiB$/m);
     assert.deepEqual(JSON.parse((await setup.run(["info", "--format", "json"])).stdout), info);

@@ -71,6 +71,10 @@ export class FakeRuntime implements Runtime {
   /** What keeps its VMs from having network cards. */
   problem: string | undefined;
 
+  async unaskedProblem(): Promise<undefined> {
+    return undefined;
+  }
+
   cardsProblem(): string | undefined {
     return this.problem;
   }
@@ -83,7 +87,7 @@ export class FakeRuntime implements Runtime {
     // Fails when the directory was taken away under a start.
     if (!existsSync(upper)) mkdirSync(upper);
     return {
-      launch: { simulation: { network: "host", paths: [upper] } },
+      launch: { simulation: { network: "host", hostIds: false, paths: [upper] } },
       rootfs: { kind: "overlay", lower: "/lower", upper, work: join(files.dir, "work") },
       mounts: [],
     };
@@ -145,6 +149,7 @@ export class FakeVms {
         },
       },
       runtimes: new Runtimes(this.runtime, this.runtime),
+      warnsOfSimulation: () => true,
       launcher: this.launcher,
       events: this.events,
       runDir,

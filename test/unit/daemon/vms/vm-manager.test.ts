@@ -260,7 +260,7 @@ test("a VM that does not run is exported by a helper machine, without its volume
   assert.equal((await helper.request("start")).idle, true);
   const { archive, argv } = await helper.request("exec");
   assert.deepEqual([archive, argv], [true, ["export"]]);
-  assert.deepEqual([vm.state, vms.manager.counts()], ["created", { total: 1, running: 0 }]);
+  assert.deepEqual([vm.state, vms.manager.counts()], ["created", { total: 1, running: 0, weaklyJailed: 0 }]);
   const ended = new Promise<void>((resolve) => helper.onExit(resolve));
   attachment.close();
   await ended;
@@ -425,4 +425,36 @@ test("ps finds VMs by their volumes and targets", async () => {
   const found = async (volume: string): Promise<number> =>
     (await vms.manager.list({ all: true, filters: { volume: [volume] } })).length;
   assert.deepEqual([await found("data"), await found("/x"), await found("other")], [1, 1, 0]);
+});
+
+test("what contains a VM's process is told of it while it runs, and whether it may be little", async () => {
+  const vms = new FakeVms();
+  const { monitor, vm } = await vms.run({ securityOpt: ["jail=weak", "label=disable"] });
+  const details = () => vms.manager.inspect({ vm: "box" });
+  assert.deepEqual(details().config.securityOpt, ["jail=weak", "label=disable"]);
+  assert.equal(details().jail, undefined);
+  const weak = [{ name: "own root", on: false, detail: "operation not permitted" }];
+  monitor.tell({ event: "monitor", params: { main: "running", jail: [...weak, { name: 7 }, "own root"] } });
+  await handled(vms);
+  assert.deepEqual(details().jail, weak);
+  // The simulation has no jail of that kind.
+  assert.equal(vm.weaklyJailed, false);
+});
+
+test("an option that makes no sense is refused before the image is asked for", async () => {
+  const vms = new FakeVms();
+  const refused = vms.manager.create({ image: "nowhere", securityOpt: ["jail=none"] });
+  await assert.rejects(refused, {
+    code: "INVALID_ARGUMENT",
+    message: 'invalid --security-opt 2: "jail=none"',
+  });
+});
+
+test("no-new-privileges is for the main process and for execs", async () => {
+  const vms = new FakeVms();
+  const { monitor } = await vms.run({ securityOpt: ["no-new-privileges"] });
+  await vms.manager.exec({ vm: "box", command: ["true"], detach: true });
+  for (const method of ["start", "exec"]) {
+    assert.equal((await monitor.request(method)).noNewPrivileges, true, method);
+  }
 });

@@ -73,6 +73,7 @@ export const createFlags = {
     oneOf("runtime", ["auto", "krun", "simulation"]),
     '"auto"',
   ),
+  "security-opt": textListFlag(undefined, "Security Options"),
   "stop-signal": stringFlag(undefined, "Signal to stop the container"),
   "stop-timeout": integerFlag(undefined, "Timeout (in seconds) to stop a container"),
   tmpfs: textListFlag(undefined, "Mount a tmpfs directory"),
@@ -153,6 +154,7 @@ export function createParams(
   if (given.has("label") || given.has("label-file")) {
     params.labels = collectLabels(flags["label-file"], flags.label);
   }
+  if (flags["security-opt"].length > 0) params.securityOpt = [...flags["security-opt"]];
   if (flags["stop-signal"]) params.stopSignal = flags["stop-signal"];
   if (flags["stop-timeout"] !== undefined) params.stopTimeoutSeconds = flags["stop-timeout"];
   return { params, warnings };

@@ -48,6 +48,10 @@ export class KrunRuntime implements Runtime {
     return { usable: true };
   }
 
+  async unaskedProblem(): Promise<undefined> {
+    return undefined;
+  }
+
   cardsProblem(): undefined {
     return undefined;
   }
@@ -120,6 +124,7 @@ export class KrunRuntime implements Runtime {
             readOnly: readOnly && !fill && !clear,
           })),
           network: request.network.mode === "tsi" ? "tsi" : "none",
+          weakJail: request.weakJail ?? false,
           consolePath: files.consolePath,
         },
       },

@@ -26,13 +26,30 @@ export function tapProblem(): string | undefined {
 export class SimulationRuntime implements Runtime {
   readonly name = "simulation";
   readonly #images: { rootDirectory(imageId: string): Promise<string> };
+  readonly #ownIdsProblem: () => Promise<string | undefined>;
+  #hasOwnIds = false;
 
-  constructor(images: { rootDirectory(imageId: string): Promise<string> }) {
+  /**
+   * @param ownIdsProblem why the users of a workload of root's can have no ids of their own on the host,
+   *   found out by trying
+   */
+  constructor(
+    images: { rootDirectory(imageId: string): Promise<string> },
+    ownIdsProblem: () => Promise<string | undefined>,
+  ) {
     this.#images = images;
+    this.#ownIdsProblem = ownIdsProblem;
   }
 
   availability(): Availability {
     return { usable: true };
+  }
+
+  async unaskedProblem(): Promise<string | undefined> {
+    if (this.#hasOwnIds || process.getuid?.() !== 0) return undefined;
+    const problem = await this.#ownIdsProblem();
+    this.#hasOwnIds = problem === undefined;
+    return problem;
   }
 
   cardsProblem(): string | undefined {
@@ -64,6 +81,7 @@ export class SimulationRuntime implements Runtime {
       launch: {
         simulation: {
           network: request.network.mode === "tsi" ? "host" : "none",
+          hostIds: request.hostIds ?? false,
           paths: [lower, upper, work, ...sharesOf(request.mounts).map(({ source }) => source)],
         },
       },

@@ -11,13 +11,14 @@ import {
   type MachineSpec,
 } from "../../../../../engine/daemon/vms/machine/machine.ts";
 import { VmFiles } from "../../../../../engine/daemon/vms/records/vm-record.ts";
+import { MockerError } from "../../../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
 import { agentError, FakeLauncher, type MonitorScript } from "./fake-monitor.ts";
 
 const spec: MachineSpec = {
   runtime: "simulation",
   autoRemove: false,
-  simulation: { network: "none", paths: [] },
+  simulation: { network: "none", hostIds: false, paths: [] },
 };
 
 const configuration: GuestConfiguration = {
@@ -59,7 +60,7 @@ test("a machine is launched from its spec, and takes its sockets' directory away
   const written = JSON.parse(readFileSync(where.files.specPath, "utf8"));
   assert.deepEqual(
     [written.vmId, written.stateDir, written.runDir, written.agentPath, written.runtime, written.simulation],
-    [where.id, where.files.dir, where.runDir, "/agent", "simulation", { network: "none", paths: [] }],
+    [where.id, where.files.dir, where.runDir, "/agent", "simulation", spec.simulation],
   );
   assert.equal(existsSync(where.files.exitPath), false);
   await machine.connect();
@@ -116,6 +117,19 @@ test("a boot that failed is told in the monitor's words", async () => {
   const error = await starting.catch((thrown) => machine.fail(thrown));
   assert.equal(error?.message, "the agent did not answer");
   assert.equal((await machine.ended).reason, "boot-failed");
+});
+
+test("a host that lets no VM be jailed is told of with what to do", async () => {
+  const where = place({ answers: { configure: () => undefined } });
+  const machine = await Machine.launch(where, spec);
+  await machine.connect();
+  const starting = machine.start(configuration, idleProcess());
+  await where.launcher.last.request("configure");
+  where.launcher.last.exit({ exitCode: 125, reason: "jail-refused", message: "no root of its own" });
+  const error = await starting.catch((thrown) => machine.fail(thrown));
+  assert.ok(error instanceof MockerError);
+  assert.deepEqual([error.code, error.message], ["FEATURE_UNAVAILABLE", "no root of its own"]);
+  assert.match(error.hint ?? "", /--security-opt jail=weak$/);
 });
 
 test("a start that the guest refuses ends the machine and is written down", async () => {

@@ -8,7 +8,8 @@ import { tmpDir } from "../../../../../support/tmp-dir.ts";
 
 test("a block volume is refused before anything is made", async () => {
   const files = await new StateDir(tmpDir(), async () => undefined).scratch("ab".repeat(32));
-  const runtime = new SimulationRuntime({ rootDirectory: async () => assert.fail("the image was unpacked") });
+  const images = { rootDirectory: async () => assert.fail("the image was unpacked") };
+  const runtime = new SimulationRuntime(images, async () => undefined);
   const disk = { volume: "big", source: "/v/big/block.img", target: "/data", readOnly: false, writes: true };
   const request = {
     ...{ imageId: "image", cpus: 1, memoryMiB: 64 },

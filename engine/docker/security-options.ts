@@ -1,0 +1,68 @@
+import { MockerError } from "../protocol/errors.ts";
+
+/** What `--security-opt` asks for. */
+export interface SecurityOptions {
+  /** `jail=weak`: the VM runs even where its process gets no root of its own on the host. */
+  weakJail: boolean;
+  /** No program of the workload may get more rights than who starts it, as by its set-user-id bit. */
+  noNewPrivileges: boolean;
+  /** What has no effect here, one line each. */
+  warnings: string[];
+}
+
+const booleans: Record<string, boolean> = { true: true, "1": true, false: false, "0": false };
+
+/**
+ * Reads the values of `--security-opt`: Docker's, and `jail`. What would open a container and has nothing to
+ * open here is accepted with a warning; what would close something that stays open is refused.
+ * @throws INVALID_ARGUMENT in Docker's words, FEATURE_UNAVAILABLE
+ */
+export function securityOptions(values: readonly string[]): SecurityOptions {
+  const options: SecurityOptions = { weakJail: false, noNewPrivileges: false, warnings: [] };
+  for (const text of values) read(text, options);
+  return options;
+}
+
+function read(text: string, options: SecurityOptions): void {
+  const [, key = text, value] = /^([^=:]*)[=:](.*)$/s.exec(text) ?? [];
+  if (value === undefined && text !== "no-new-privileges") throw invalid(1, text);
+  const without = (why: string): void => {
+    options.warnings.push(`--security-opt ${text} has no effect: ${why}`);
+  };
+  switch (key) {
+    case "jail":
+      if (value !== "weak" && value !== "strict") throw invalid(2, text);
+      options.weakJail = value === "weak";
+      return;
+    case "no-new-privileges": {
+      const wanted = value === undefined ? true : booleans[value.toLowerCase()];
+      if (wanted === undefined) throw invalid(2, text);
+      options.noNewPrivileges = wanted;
+      return;
+    }
+    case "seccomp":
+      if (value === "unconfined" || value === "builtin") {
+        without("a workload's system calls go to the guest's own kernel, and no list restricts them there");
+        return;
+      }
+      throw new MockerError("FEATURE_UNAVAILABLE", `the seccomp profile ${value} cannot be applied`, {
+        hint: "A workload's system calls go to the guest's own kernel; those of the VM's process on the host are always restricted.",
+      });
+    case "apparmor":
+    case "label":
+      without("a guest's kernel has neither AppArmor nor SELinux");
+      return;
+    case "systempaths":
+      if (value !== "unconfined") throw invalid(2, text);
+      without("no paths of a guest's kernel are masked");
+      return;
+    default:
+      throw invalid(2, text);
+  }
+}
+
+function invalid(number: 1 | 2, text: string): MockerError {
+  return new MockerError("INVALID_ARGUMENT", `invalid --security-opt ${number}: ${JSON.stringify(text)}`, {
+    hint: 'Mocker\'s own is "jail=weak": a microVM may run where the host lets it be jailed less strictly.',
+  });
+}

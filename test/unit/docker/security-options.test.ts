@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { securityOptions } from "../../../engine/docker/security-options.ts";
+
+test("what has an effect is told apart", () => {
+  assert.deepEqual(securityOptions([]), { weakJail: false, noNewPrivileges: false, warnings: [] });
+  assert.equal(securityOptions(["jail=weak"]).weakJail, true);
+  assert.equal(securityOptions(["jail=weak", "jail=strict"]).weakJail, false);
+  for (const text of ["no-new-privileges", "no-new-privileges=true", "no-new-privileges:true"]) {
+    assert.equal(securityOptions([text]).noNewPrivileges, true, text);
+  }
+  assert.equal(securityOptions(["no-new-privileges=false"]).noNewPrivileges, false);
+});
+
+test("what would open a container is accepted, and said to be without effect", () => {
+  for (const text of [
+    "seccomp=unconfined",
+    "apparmor=unconfined",
+    "label=disable",
+    "label:type:svirt_t",
+    "systempaths=unconfined",
+  ]) {
+    const { warnings, ...options } = securityOptions([text]);
+    assert.deepEqual(options, { weakJail: false, noNewPrivileges: false });
+    assert.ok(warnings[0]?.startsWith(`--security-opt ${text} has no effect: `), warnings[0]);
+  }
+});
+
+test("a profile that would not be applied is refused", () => {
+  assert.throws(() => securityOptions(["seccomp=/profile.json"]), {
+    code: "FEATURE_UNAVAILABLE",
+    message: "the seccomp profile /profile.json cannot be applied",
+  });
+});
+
+test("what makes no sense is refused in Docker's words", () => {
+  for (const [text, message] of [
+    ["jail", 'invalid --security-opt 1: "jail"'],
+    ["jail=none", 'invalid --security-opt 2: "jail=none"'],
+    ["colour=red", 'invalid --security-opt 2: "colour=red"'],
+    ["no-new-privileges=maybe", 'invalid --security-opt 2: "no-new-privileges=maybe"'],
+    ["", 'invalid --security-opt 1: ""'],
+  ] as const) {
+    assert.throws(() => securityOptions([text]), { code: "INVALID_ARGUMENT", message });
+  }
+});
