@@ -164,6 +164,8 @@ export interface VmOptions {
   preload?: string;
   /** Root's workload may have the host's ids. */
   hostIds?: boolean;
+  /** The library is beside the monitor's program, as Mocker's own is. */
+  bundled?: boolean;
   /** Of the krun VM: it runs even where its process gets no root of its own. */
   weakJail?: boolean;
   /** Changes the lower tree before the start. */
@@ -203,7 +205,7 @@ export class Vm {
     // An ordinary user need not be able to see where the binaries were built.
     let binaries = nativeDir;
     let { libkrunPath } = options;
-    if (options.uid !== undefined) {
+    if (options.uid !== undefined || options.bundled) {
       binaries = join(this.dir, "native");
       mkdirSync(binaries);
       for (const name of ["mocker-vmm", "mocker-agent"]) {
@@ -214,7 +216,7 @@ export class Vm {
         copyFileSync(libkrunPath, join(binaries, "libkrun.so.1"));
         libkrunPath = join(binaries, "libkrun.so.1");
       }
-      chownTree(this.dir, options.uid);
+      if (options.uid !== undefined) chownTree(this.dir, options.uid);
     }
     const spec = {
       version: 1,

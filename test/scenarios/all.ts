@@ -6,6 +6,7 @@ import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
+import { jailScenarios } from "./jail.ts";
 import { lifecycleScenarios, recordScenarios } from "./lifecycle.ts";
 import { networkScenarios } from "./network.ts";
 import { streamScenarios } from "./streams.ts";
@@ -34,6 +35,7 @@ export function allScenarios(runtime: RuntimeName): void {
     volumeScenarios(get);
     networkScenarios(get);
     lifecycleScenarios(get);
+    jailScenarios(get);
     exportScenarios(get);
     copyScenarios(get);
     terminalScenarios(get);

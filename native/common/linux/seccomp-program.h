@@ -83,6 +83,18 @@ class SeccompProgram {
     result(SECCOMP_RET_ALLOW);
   }
 
+  /** Threads may be made, but no process: it has none to run. Ends the treatment of clone and clone3. */
+  void threadsOnly() {
+    answer(435 /* clone3 */, fail(ENOSYS));
+    onCall(SYS_clone, 6);
+    loadArgument(0);
+    unlessAnyBitSkip(namespaceFlags, 1);
+    result(fail(EPERM));
+    unlessAnyBitSkip(CLONE_THREAD, 1);
+    result(SECCOMP_RET_ALLOW);
+    result(fail(EPERM));
+  }
+
   /** Where an argument of a call is one of `values`, it fails with `error`; else the call is allowed. */
   void refuseValues(uint32_t number, unsigned argument, const std::vector<uint32_t>& values, int error) {
     const auto count = static_cast<uint8_t>(values.size());

@@ -90,6 +90,7 @@ const refusals: Record<string, [error: string, attempts: string[]]> = {
   ],
   "the list of sockets": ["EAFNOSUPPORT", ["IPv4", "IPv6", "netlink", "packets", "vsock"]],
   "the list of what only an attacker does": ["SYS", ["a program", "tracing", "another's memory"]],
+  "its being undumpable": ["none", ["the guest's memory in a core dump"]],
   "the limit on open files": ["EBADF", ["more files than may be open"]],
 };
 
@@ -98,11 +99,26 @@ test("who takes a VM's process over reaches nothing, and what refuses it is know
   const attempts = await taken();
   server.close();
   const expected = Object.values(refusals).flatMap(([error, names]) => names.map((name) => [name, error]));
-  attempts.delete("done");
+  // What does nobody any harm is only refused to a library that is known to do without.
+  assert.deepEqual([attempts.get("a file in memory"), attempts.get("a process's end")], ["ok", "ECHILD"]);
+  for (const name of ["done", "a file in memory", "a process's end"]) attempts.delete(name);
   // The device is refused by whichever of three comes first.
   assert.match(attempts.get("a device") ?? "", /^(?:EPERM|EACCES|EROFS|EEXIST)$/);
   attempts.delete("a device");
   assert.deepEqual(Object.fromEntries(attempts), Object.fromEntries(expected));
+});
+
+test("the bundled library may only do what it needs", async () => {
+  const attempts = await taken({ bundled: true });
+  const told = await layers(vm as Vm);
+  assert.equal(told.get("seccomp")?.detail, "allow list");
+  assert.equal(attempts.get("a file in memory"), "ENOSYS");
+  // It may make threads, and no process that it could try the rest in.
+  const { "the list of what only an attacker does": [, fatal] = ["", []], ...others } = refusals;
+  for (const name of fatal) assert.equal(attempts.get(name), "EPERM", name);
+  for (const [error, names] of Object.values(others)) {
+    for (const name of names) assert.equal(attempts.get(name), error, name);
+  }
 });
 
 test("a VM's process is the first of a PID namespace, in a user namespace, and its end is seen", async () => {

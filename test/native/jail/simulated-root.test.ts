@@ -51,7 +51,8 @@ const escapes = [
 
 test("what root's workload may not do to the host", async () => {
   const script = escapes.map((line) => `(${line}) >/dev/null 2>&1 && echo "done: ${line}"`).join("\n");
-  const seen = "cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c; ls /sys/firmware 2>/dev/null";
+  const seen =
+    "cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c; ls /sys/firmware 2>/dev/null";
   assert.equal(await output(`${script}\n${seen}`), "0\n");
 });
 

@@ -358,7 +358,7 @@ void jailWithoutNamespaces() {
 
 int filtered(bool withoutNetwork) {
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  return enterSyscallFilter(withoutNetwork);
+  return enterSyscallFilter(Calls::anyLibkrun, withoutNetwork);
 }
 
 int listening() {

@@ -35,6 +35,7 @@ Json tryJail(const std::string& directory, JailReport namespaces) {
   JailPlan plan;
   plan.attachPoint = directory;
   plan.directories = {"/boot"};
+  plan.calls = Calls::ownLibkrun;
   plan.entries.push_back({"/dev/null", "/dev/null", JailEntry::Kind::device, false});
   Jail jail(plan, std::move(namespaces));
   const int refused = jail.enterNamespaces();

@@ -102,6 +102,15 @@ void limitFiles(JailPlan& plan, const KrunSpec& krun) {
   plan.openFiles = std::clamp(krun.memoryMiB * inodesPerMiB, fewest, most);
 }
 
+/** The directory that mocker-vmm itself is in: the bundled libraries are beside it. */
+std::string ownDirectory() {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  if (size <= 0 || size == static_cast<ssize_t>(sizeof path)) return {};
+  const std::string file(path, static_cast<size_t>(size));
+  return file.substr(0, file.rfind('/'));
+}
+
 JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   using Kind = JailEntry::Kind;
   JailPlan plan;
@@ -131,6 +140,7 @@ JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
   plan.entries.push_back({"/dev/urandom", "/dev/urandom", Kind::device, true});
   plan.entries.push_back({spec.agentSocketPath(), spec.agentSocketPath(), Kind::socket, false});
   limitFiles(plan, *spec.krun);
+  if (library.path().substr(0, library.path().rfind('/')) == ownDirectory()) plan.calls = Calls::ownLibkrun;
   return plan;
 }
 
@@ -151,15 +161,6 @@ std::string makeBootDirectory(const VmSpec& spec) {
     if (!copy || !writeFully(copy.get(), readAll(source.get(), 256u << 20))) throwErrno(target);
   }
   return boot;
-}
-
-/** The directory that mocker-vmm itself is in: the bundled libraries are beside it. */
-std::string ownDirectory() {
-  char path[PATH_MAX];
-  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
-  if (size <= 0 || size == static_cast<ssize_t>(sizeof path)) return {};
-  const std::string file(path, static_cast<size_t>(size));
-  return file.substr(0, file.rfind('/'));
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "jail-report.h"
+#include "syscall-filter.h"
 
 namespace mocker {
 
@@ -32,6 +33,8 @@ struct JailPlan {
   std::string attachPoint;
   /** The guest does not use the host's network: neither does this process. */
   bool withoutNetwork = true;
+  /** Which system calls are left to it. */
+  Calls calls = Calls::anyLibkrun;
   /** The most descriptors that this process may have. */
   uint64_t openFiles = 65536;
   /** The largest that a file may grow; nothing: any size, as on a share. */

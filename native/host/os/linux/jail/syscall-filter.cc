@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/linux/seccomp-program.h"
+#include "own-libkrun-calls.h"
 
 namespace mocker {
 namespace {
@@ -45,8 +46,15 @@ constexpr uint32_t refused[] = {
 
 }  // namespace
 
-int enterSyscallFilter(bool withoutNetwork) {
+int enterSyscallFilter(Calls calls, bool withoutNetwork) {
   SeccompProgram program;
+  // Neither input for a terminal, nor signals to others by way of a descriptor. First, as every exit of a
+  // guest to its VMM ends in one.
+  program.refuseValues(SYS_ioctl, 1, {TIOCSTI, FIOSETOWN, SIOCSPGRP}, EPERM);
+  if (calls == Calls::ownLibkrun) {
+    for (const uint32_t number : ownLibkrunCalls) program.answer(number, SECCOMP_RET_ALLOW);
+    program.threadsOnly();
+  }
   for (const uint32_t number : fatal) program.answer(number, SECCOMP_RET_KILL_PROCESS);
   for (const uint32_t number : refused) program.answer(number, fail(EPERM));
   program.cloneWithoutNamespaces();
@@ -57,8 +65,6 @@ int enterSyscallFilter(bool withoutNetwork) {
                                 SYS_sched_setattr}) {
     program.allowValues(number, 0, {0}, EPERM);
   }
-  // Neither input for a terminal, nor signals to others by way of a descriptor.
-  program.refuseValues(SYS_ioctl, 1, {TIOCSTI, FIOSETOWN, SIOCSPGRP}, EPERM);
   program.refuseValues(SYS_fcntl, 1, {F_SETOWN, F_SETSIG, F_SETOWN_EX}, EPERM);
   // libkrun 1.19.7 listens on the host for whatever a guest's TSI socket listens on, on all addresses
   // (TsiStreamProxy::try_listen). TSI keeps a listener inside the guest when it gets this very errno.
@@ -66,7 +72,8 @@ int enterSyscallFilter(bool withoutNetwork) {
   std::vector<uint32_t> families{AF_UNIX};
   if (!withoutNetwork) families.insert(families.end(), {AF_INET, AF_INET6});
   program.allowValues(SYS_socket, 0, families, EAFNOSUPPORT);
-  program.result(SECCOMP_RET_ALLOW);
+  // As of a kernel that does not have them: a library then does without.
+  program.result(calls == Calls::ownLibkrun ? fail(ENOSYS) : SECCOMP_RET_ALLOW);
   return program.install();
 }
 
