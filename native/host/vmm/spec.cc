@@ -150,6 +150,7 @@ KrunSpec readKrun(const json& value) {
     if (!names.insert(out.tag).second) fail(share.where("tag"), "\"" + out.tag + "\" is used twice");
     krun.shares.push_back(std::move(out));
   });
+  if (in.find("joinedTag")) krun.joinedTag = in.text("joinedTag");
   const auto network = in.text("network");
   if (network == "tsi") {
     krun.network = KrunSpec::Network::tsi;

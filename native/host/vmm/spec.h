@@ -52,6 +52,11 @@ struct KrunSpec {
   /** Every extent file that the disks refer to (for the jail's allow list). */
   std::vector<std::string> diskFiles;
   std::vector<ShareSpec> shares;
+  /**
+   * One virtio-fs device has all shares, as directories named by their place: "0", "1", …; absent: each has a
+   * device of its own, with the share's tag.
+   */
+  std::optional<std::string> joinedTag;
   /** What a VM without cards has. */
   Network network = Network::none;
   /** Where the guest's kernel console goes; absent: nowhere. */

@@ -48,6 +48,8 @@ export interface KrunLaunch {
   /** Every host file that a disk refers to: the jail lets in nothing else. */
   diskFiles: string[];
   shares: { tag: string; path: string; readOnly: boolean }[];
+  /** The tag of one virtio-fs device for all of them; without, each has a device of its own. */
+  joinedTag?: string;
   /** Of a VM without cards. */
   network: "tsi" | "none";
   consolePath: string;

@@ -55,8 +55,11 @@ Fd partOf(const Fd& mount, const std::string& subpath) {
   }
 }
 
-Fd openShare(const std::string& tag, const std::string& subpath) {
+/** `place`: the share's among those that are joined in one device; "" for one that has its own. */
+Fd openShare(const std::string& tag, const std::string& place, const std::string& subpath) {
   Fd share = newMount("virtiofs", {{"source", tag}}, 0);
+  // A joined share is a mount within, which the kernel makes on the way to something in it.
+  if (!place.empty()) share = partOf(share, place + "/.");
   return subpath.empty() ? std::move(share) : partOf(share, subpath);
 }
 
@@ -107,7 +110,7 @@ Fd newTmpfs(const Json& mount) {
 
 Fd openVolume(const Json& mount, const std::string& kind, Machine& machine) {
   const auto subpath = stringOr(mount, "subpath", "");
-  if (kind == "virtiofs") return openShare(stringOr(mount, "source", ""), subpath);
+  if (kind == "virtiofs") return openShare(stringOr(mount, "source", ""), stringOr(mount, "place", ""), subpath);
   if (kind == "bind") return openDirectory(stringOr(mount, "source", ""), subpath);
   if (kind == "disk") return openDisk(stringOr(mount, "source", ""), subpath, machine);
   if (kind == "tmpfs") return newTmpfs(mount);
