@@ -27,15 +27,23 @@ struct ShareSpec {
   bool readOnly = false;
 };
 
+/** A network process of the VM's own, which the monitor starts. */
+struct PasstSpec {
+  std::string path;
+  /** Beside `--fd`. */
+  std::vector<std::string> arguments;
+};
+
 /** A network card: a connection to the process of its network, which carries Ethernet frames. */
 struct CardSpec {
-  /** Where that process takes cards. */
+  /** Where that process takes cards; empty with passt. */
   std::string socketPath;
   /** Which of the network's endpoints this card is. */
   std::string endpointId;
   std::array<uint8_t, 6> mac{};
   /** What the network is called; for messages. */
   std::string networkName;
+  std::optional<PasstSpec> passt;
 };
 
 /** A VM's cards are few: each has a device and a thread in the VMM. */

@@ -1,6 +1,6 @@
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
-import { attachmentsOf } from "../../../networks/attachments.ts";
+import { cardsOf } from "../../../networks/attachments.ts";
 import type { KrunDisk } from "../../machine/launch-spec.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
 import { disksOf, guestMounts, type HostShare, sharesOf } from "../guest-mounts.ts";
@@ -74,7 +74,7 @@ export class KrunRuntime implements Runtime {
       memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }, ...blockVolumes.map(() => ({ format: "raw" as const }))],
       shares: shares.length,
-      cards: attachmentsOf(request.network).length,
+      cards: cardsOf(request.network),
       tsi: request.network.mode === "tsi",
     };
     checkKrunConfig(library, config);
