@@ -44,7 +44,7 @@ std::string deathOf(int status) {
 }  // namespace
 
 Monitor::Monitor(const VmSpec& spec, std::string startedAt)
-    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles),
+    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", {spec.log.maxBytes, spec.log.maxFiles, spec.log.kept}),
       pendingConnections_(
           loop_, [this](std::shared_ptr<void> ended) { pendingDelete_.push_back(std::move(ended)); },
           [this](Fd fd, const Json& hello, std::string rest, Side side) {
