@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { defaultLogConfig, logLimits, logLimitsText } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
+import { humanSize } from "../../docker/sizes.ts";
 import { parseTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
@@ -32,6 +34,7 @@ import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { ExecTable } from "./exec-table.ts";
 import { HelperMachine } from "./helper-machine.ts";
+import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
 import { Attachment } from "./machine/attachment.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
@@ -340,11 +343,17 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * What the VM has written, ready to be sent. `tty`: stdout has both outputs. @throws INVALID_ARGUMENT for a
-   * time
+   * What the VM has written, ready to be sent. `tty`: stdout has both outputs. `warnings`: what of it is gone.
+   * @throws INVALID_ARGUMENT for a time, or in Docker's words for a VM without a log
    */
-  logs(params: VmLogsParams): { log: LogStream; tty: boolean } {
+  async logs(params: VmLogsParams): Promise<{ log: LogStream; tty: boolean; warnings: string[] }> {
     const vm = this.find(params.vm);
+    const limits = logLimits(vm.config.log ?? defaultLogConfig);
+    if (!limits.kept) {
+      throw new MockerError("INVALID_ARGUMENT", "configured logging driver does not support reading", {
+        hint: `The output of ${vm.config.name} goes to no log: it has --log-driver none.`,
+      });
+    }
     const nowMs = Date.now();
     const log = new LogStream(vm.files.logPath, this.log, {
       tail: params.tail,
@@ -353,7 +362,10 @@ export class VmManager implements VmHost {
       untilMs: parseTime(params.until, nowMs),
       follow: params.follow && vm.ended ? { ended: vm.ended } : undefined,
     });
-    return { log, tty: vm.config.tty };
+    const isWhole = params.tail === undefined && params.since === undefined;
+    const lost = isWhole ? await new LogGenerations(vm.files.logPath).lostBytes() : 0;
+    const warning = `the oldest ${humanSize(lost)} of the log are gone: it has ${logLimitsText(limits)} (see: --log-opt)`;
+    return { log, tty: vm.config.tty, warnings: lost > 0 ? [warning] : [] };
   }
 
   /** What the guest uses, as its agent says. @throws VM_NOT_RUNNING */

@@ -1,3 +1,4 @@
+import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { NetworkAttachment, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
@@ -311,10 +312,10 @@ export class Vm {
       const joined = await networks.connect(this.#member, this.config);
       connection = joined;
       this.files.writeNetwork({ version: 1, endpoints: joined.records() });
-      const { runtime, autoRemove } = this.config;
+      const { runtime, autoRemove, log = defaultLogConfig } = this.config;
       const machine = await Machine.launch(
         this.#host.place(this.id, this.files),
-        { runtime, autoRemove, ...prepared.launch, cards: joined.cards() },
+        { runtime, autoRemove, log: logLimits(log), ...prepared.launch, cards: joined.cards() },
         {
           signal,
           onLaunch: (launched) => {

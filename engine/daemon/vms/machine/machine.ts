@@ -41,7 +41,10 @@ export interface MachinePlace {
 }
 
 /** What is launched. */
-export type MachineSpec = Pick<LaunchSpec, "runtime" | "autoRemove" | "cards" | "krun" | "simulation">;
+export type MachineSpec = Pick<
+  LaunchSpec,
+  "runtime" | "autoRemove" | "log" | "cards" | "krun" | "simulation"
+>;
 
 /** What a guest uses at a moment, as its agent says. */
 export interface MachineStats {
@@ -96,7 +99,6 @@ export class Machine {
       runDir,
       agentPath: launcher.agentPath,
       bootTimeoutMs: Number(process.env.MOCKER_BOOT_TIMEOUT_MS ?? defaultBootTimeoutMs),
-      log: { maxBytes: 64 * 1024 * 1024, maxFiles: 4 },
       ...spec,
     };
     signal?.throwIfAborted();

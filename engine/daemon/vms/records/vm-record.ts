@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
-import type { Dns, Mount, Network, PortBinding } from "../../../protocol/vm.ts";
+import type { Dns, LogConfig, Mount, Network, PortBinding } from "../../../protocol/vm.ts";
 import type { EndpointRecord } from "../../networks/endpoint.ts";
 
 /** `config.json`: what a VM is. Written when it is created, and when its networks are changed. */
@@ -40,6 +40,8 @@ export interface VmConfig {
   publishAll: boolean;
   ports: PortBinding[];
   labels: Record<string, string>;
+  /** Absent in records of a Mocker that had one kind of log. */
+  log?: LogConfig;
   stopSignal: string;
   stopTimeoutSeconds: number;
 }
@@ -101,6 +103,8 @@ export interface VmRuntimeRecord {
   /** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
   startTimeTicks: number;
   childPid: number;
+  /** Where its sockets are. Absent in records of older monitors. */
+  runDir?: string;
   /** RFC 3339. */
   startedAt: string;
 }
