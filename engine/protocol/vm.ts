@@ -27,7 +27,8 @@ export type * from "./params/mount.ts";
 export type * from "./params/network.ts";
 export type * from "./params/vm.ts";
 
-export type VmState = "created" | "running" | "paused" | "exited" | "failed";
+/** `dead`: its record cannot be read; it can only be removed. */
+export type VmState = "created" | "running" | "paused" | "exited" | "failed" | "dead";
 
 export interface VmSummary {
   /** 64 hex digits. */
