@@ -1,6 +1,7 @@
 /** An engine that a client started. */
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { makeDirectory } from "../common/make-directory.ts";
 import { exitAlreadyRunning } from "../protocol/index.ts";
 import type { FailedStart } from "./errors.ts";
 
@@ -27,7 +28,7 @@ export class EngineProcess {
   ): Promise<EngineProcess> {
     // Most clients find an engine running.
     const { spawn } = await import("node:child_process");
-    mkdirSync(dirname(logPath), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(logPath));
     const log = openSync(logPath, "a", 0o600);
     try {
       const engine = new EngineProcess(logPath, fstatSync(log).size);

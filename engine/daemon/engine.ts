@@ -1,6 +1,6 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import * as native from "../../native/index.ts";
+import { makeDirectory } from "../common/make-directory.ts";
 import { configDir, dataDir, runDir, socketPath } from "../common/paths.ts";
 import { bindConnection } from "./api/rpc/bind-connection.ts";
 import { Server } from "./api/rpc/server.ts";
@@ -126,7 +126,7 @@ export class Engine {
 
   /** False when another engine owns the store. */
   async start(): Promise<boolean> {
-    mkdirSync(dataDir(), { recursive: true, mode: 0o700 });
+    makeDirectory(dataDir());
     // Held until the process ends, however it ends.
     const lock = native.tryLock(join(dataDir(), "engine.lock"));
     if (!lock) return false;

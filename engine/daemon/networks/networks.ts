@@ -109,7 +109,10 @@ export class Networks implements NetworkHost {
     for (const name of names) {
       const path = this.#runDirOf(name);
       const isHeld = existsSync(lockPathIn(path)) && this.launcher.isLocked(lockPathIn(path));
-      if (!known.has(path) && !isHeld) await rm(path, { recursive: true, force: true });
+      if (known.has(path) || isHeld) continue;
+      await rm(path, { recursive: true, force: true }).catch((error) =>
+        this.#options.log.error("network.sweep", error, { path }),
+      );
     }
   }
 

@@ -1,3 +1,4 @@
+import { defaultLogConfig } from "../../docker/log-config.ts";
 import { statusText } from "../../docker/status.ts";
 import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
 import type { Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
@@ -78,6 +79,7 @@ export function detailsOf(
       exposedPorts: config.exposedPorts,
       publishAll: config.publishAll,
       ports: config.ports,
+      log: config.log ?? defaultLogConfig,
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
     },

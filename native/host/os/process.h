@@ -31,6 +31,9 @@ bool killProcess(pid_t pid, uint64_t startTimeTicks, int signal);
 /** A pidfd for a child of this process, which pins its pid. @throws SysError */
 Fd openChild(pid_t pid);
 
+/** Kills a child of this process and waits for its end. */
+void endChild(pid_t pid);
+
 struct ExitStatus {
   std::optional<int> exitCode;
   std::optional<int> signal;

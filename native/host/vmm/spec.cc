@@ -213,6 +213,7 @@ VmSpec parseVmSpec(const std::string& text) {
     const Reader logIn(*log, "log");
     spec.log.maxBytes = logIn.number("maxBytes", 4096, 1ull << 50, spec.log.maxBytes);
     spec.log.maxFiles = static_cast<uint32_t>(logIn.number("maxFiles", 1, 1000, spec.log.maxFiles));
+    spec.log.kept = logIn.flag("kept", true);
   }
   spec.cards = readCards(in);
   const auto runtime = in.text("runtime");

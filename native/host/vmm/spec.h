@@ -82,6 +82,8 @@ struct SimulationSpec {
 struct LogSpec {
   uint64_t maxBytes = 64ull << 20;
   uint32_t maxFiles = 4;
+  /** False: the output goes to no log. */
+  bool kept = true;
 };
 
 /** Version 1 of vmm.json. Exactly the section of the chosen runtime is present. */

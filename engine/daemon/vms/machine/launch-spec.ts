@@ -12,7 +12,8 @@ export interface LaunchSpec {
   agentPath: string;
   bootTimeoutMs: number;
   autoRemove: boolean;
-  log: { maxBytes: number; maxFiles: number };
+  /** Of `maxFiles` files, none larger than `maxBytes`; none is `kept` for a VM without a log. */
+  log: { maxBytes: number; maxFiles: number; kept: boolean };
   /** The VM's network cards, in the order of the guest's eth0, eth1, …; absent: none. */
   cards?: CardLaunch[];
   krun?: KrunLaunch;

@@ -58,6 +58,12 @@ Fd openChild(pid_t pid) {
   return fd;
 }
 
+void endChild(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
 void closeFrom(int first) {
   if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0u, 0u) == 0) return;
   const long most = sysconf(_SC_OPEN_MAX);
