@@ -49,34 +49,37 @@ export class Worker {
   }
 
   async #make(): Promise<void> {
-    const workload: Workload = this.#random.pick({ sleep: 4, count: 3, exit: 3 });
-    const name = `${this.#prefix}${++this.#made}`;
     const how = this.#random.pick({ run: 6, create: 1, foreground: 2, missing: 1 });
-    if (how === "foreground") {
-      const ended = await this.#run(["run", "--rm", "--name", name, this.#image, ...commandOf("exit")]);
-      // One that was harmed on the way may end with anything, and be gone only once the engine knows.
-      this.#know({
-        name,
-        workload: "exit",
-        exists: ended.code === exitCode ? "no" : "maybe",
-        runs: "unknown",
-      });
-      return;
-    }
-    if (how === "missing") {
-      const failed = await this.#run(["run", "-d", "--name", name, this.#image, "/no/such/program"]);
-      this.#know({ name, workload: "exit", exists: "maybe", runs: failed.code === 127 ? "no" : "unknown" });
-      return;
-    }
-    const verb = how === "create" ? ["create"] : ["run", "-d"];
+    const workload: Workload = how === "run" ? this.#random.pick({ sleep: 4, count: 3, exit: 3 }) : "exit";
+    const name = `${this.#prefix}${++this.#made}`;
+    const vm: ExpectedVm = { name, workload, exists: "maybe", runs: "unknown", harmed: false, counted: 0 };
+    this.vms.set(name, vm);
     const net = this.#random.pick({ bridge: 3, none: 2 });
-    const made = await this.#run([
-      ...[...verb, "--name", name, "--network", net, this.#image],
-      ...commandOf(workload),
-    ]);
-    const isMade = made.code === 0;
-    const runs = how === "create" ? "no" : workload === "exit" ? "unknown" : isMade ? "yes" : "unknown";
-    this.#know({ name, workload, exists: isMade ? "yes" : "maybe", runs: isMade ? runs : "unknown" });
+    const named = ["--name", name, "--network", net, this.#image];
+    switch (how) {
+      case "foreground": {
+        const ended = await this.#run(["run", "--rm", ...named, ...commandOf(workload)]);
+        // One that was harmed on the way may end with anything, and be gone only once the engine knows.
+        if (ended.code === exitCode) vm.exists = "no";
+        return;
+      }
+      case "missing": {
+        const failed = await this.#run(["run", "-d", ...named, "/no/such/program"]);
+        if (failed.code === 127) vm.runs = "no";
+        return;
+      }
+      case "create": {
+        const created = await this.#run(["create", ...named, ...commandOf(workload)]);
+        if (created.code === 0) Object.assign(vm, { exists: "yes", runs: "no" });
+        return;
+      }
+      case "run": {
+        const run = await this.#run(["run", "-d", ...named, ...commandOf(workload)]);
+        if (run.code !== 0) return;
+        vm.exists = "yes";
+        if (workload !== "exit" && !vm.harmed) vm.runs = "yes";
+      }
+    }
   }
 
   async #act(vm: ExpectedVm): Promise<void> {
@@ -157,10 +160,6 @@ export class Worker {
       clearTimeout(timer);
       this.client = undefined;
     }
-  }
-
-  #know(vm: Pick<ExpectedVm, "name" | "workload" | "exists" | "runs">): void {
-    this.vms.set(vm.name, { ...vm, harmed: false, counted: 0 });
   }
 }
 
