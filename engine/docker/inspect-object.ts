@@ -51,6 +51,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
         ),
       ),
       ...hostConfigNetwork(config),
+      LogConfig: { Type: config.log.driver, Config: new Map(Object.entries(config.log.options)) },
       AutoRemove: config.autoRemove,
       SecurityOpt: config.securityOpt.length === 0 ? null : config.securityOpt,
       Runtime: vm.runtime,

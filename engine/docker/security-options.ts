@@ -2,12 +2,18 @@ import { MockerError } from "../protocol/errors.ts";
 
 /** What `--security-opt` asks for. */
 export interface SecurityOptions {
-  /** `jail=weak`: the VM runs even where its process gets no root of its own on the host. */
-  weakJail: boolean;
   /** No program of the workload may get more rights than who starts it, as by its set-user-id bit. */
   noNewPrivileges: boolean;
   /** What has no effect here, one line each. */
   warnings: string[];
+}
+
+/**
+ * Whether the values, which may make no sense, ask for `jail=weak`: the VM runs even where its process gets no
+ * root of its own on the host. The last one counts.
+ */
+export function asksForWeakJail(values: readonly string[] = []): boolean {
+  return /[=:]weak$/.test(values.findLast((text) => /^jail[=:]/.test(text)) ?? "");
 }
 
 const booleans: Record<string, boolean> = { true: true, "1": true, false: false, "0": false };
@@ -18,7 +24,7 @@ const booleans: Record<string, boolean> = { true: true, "1": true, false: false,
  * @throws INVALID_ARGUMENT in Docker's words, FEATURE_UNAVAILABLE
  */
 export function securityOptions(values: readonly string[]): SecurityOptions {
-  const options: SecurityOptions = { weakJail: false, noNewPrivileges: false, warnings: [] };
+  const options: SecurityOptions = { noNewPrivileges: false, warnings: [] };
   for (const text of values) read(text, options);
   return options;
 }
@@ -32,7 +38,6 @@ function read(text: string, options: SecurityOptions): void {
   switch (key) {
     case "jail":
       if (value !== "weak" && value !== "strict") throw invalid(2, text);
-      options.weakJail = value === "weak";
       return;
     case "no-new-privileges": {
       const wanted = value === undefined ? true : booleans[value.toLowerCase()];

@@ -1,4 +1,5 @@
-import { securityOptions } from "../../docker/security-options.ts";
+import { defaultLogConfig } from "../../docker/log-config.ts";
+import { asksForWeakJail } from "../../docker/security-options.ts";
 import { statusText } from "../../docker/status.ts";
 import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
 import type { JailLayer, Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
@@ -82,6 +83,7 @@ export function detailsOf(
       publishAll: config.publishAll,
       ports: config.ports,
       securityOpt: config.securityOpt ?? [],
+      log: config.log ?? defaultLogConfig,
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
     },
@@ -102,7 +104,7 @@ function mark(config: VmConfig, runtime: VmRuntimeState): string {
 
 /** Whether a VM may run, or runs, without a root of its own on the host. */
 export function isWeaklyJailed(config: VmConfig, { jail }: Pick<VmRuntimeState, "jail">): boolean {
-  if (config.runtime === "simulation" || !securityOptions(config.securityOpt ?? []).weakJail) return false;
+  if (config.runtime === "simulation" || !asksForWeakJail(config.securityOpt)) return false;
   return !jail?.some(({ name, on }) => name === "own root" && on);
 }
 
@@ -112,7 +114,9 @@ function networkNames({ network }: VmConfig): string[] {
 }
 
 function endpointsOf({ network }: VmConfig, live: readonly Endpoint[]): VmEndpoint[] {
-  return attachmentsOf(network).map(({ network: name, aliases, links, address, mac }) => {
+  // Its own passt is a VM's only network, of which nothing is known before it starts.
+  const attachments = network.mode === "passt" ? [{ network: "passt" }] : attachmentsOf(network);
+  return attachments.map(({ network: name, aliases, links, address, mac }) => {
     const endpoint = live.find((one) => one.network === name);
     return {
       network: name,

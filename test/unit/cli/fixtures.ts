@@ -56,6 +56,7 @@ export function vmDetails(
       publishAll: false,
       ports: [],
       securityOpt: [],
+      log: { driver: "local", options: {} },
       stopSignal: "SIGTERM",
       stopTimeoutSeconds: 10,
       ...config,

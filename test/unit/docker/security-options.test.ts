@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { securityOptions } from "../../../engine/docker/security-options.ts";
+import { asksForWeakJail, securityOptions } from "../../../engine/docker/security-options.ts";
 
 test("what has an effect is told apart", () => {
-  assert.deepEqual(securityOptions([]), { weakJail: false, noNewPrivileges: false, warnings: [] });
-  assert.equal(securityOptions(["jail=weak"]).weakJail, true);
-  assert.equal(securityOptions(["jail=weak", "jail=strict"]).weakJail, false);
+  assert.deepEqual(securityOptions([]), { noNewPrivileges: false, warnings: [] });
+  for (const text of ["jail=weak", "jail=strict", "jail:weak"]) {
+    assert.deepEqual(securityOptions([text]), securityOptions([]));
+  }
+  assert.equal(asksForWeakJail(), false);
+  assert.equal(asksForWeakJail(["label=disable", "jail=weak"]), true);
+  assert.equal(asksForWeakJail(["jail=weak", "jail=strict"]), false);
   for (const text of ["no-new-privileges", "no-new-privileges=true", "no-new-privileges:true"]) {
     assert.equal(securityOptions([text]).noNewPrivileges, true, text);
   }
@@ -21,7 +25,7 @@ test("what would open a container is accepted, and said to be without effect", (
     "systempaths=unconfined",
   ]) {
     const { warnings, ...options } = securityOptions([text]);
-    assert.deepEqual(options, { weakJail: false, noNewPrivileges: false });
+    assert.deepEqual(options, { noNewPrivileges: false });
     assert.ok(warnings[0]?.startsWith(`--security-opt ${text} has no effect: `), warnings[0]);
   }
 });

@@ -4,6 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MockerError } from "../../../protocol/errors.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../protocol/stream.ts";
 import type { JailLayer } from "../../../protocol/vm.ts";
+import { toldExit } from "../records/exit-record.ts";
+import type { VmExitRecord } from "../records/vm-record.ts";
 import { type AgentHello, type AgentRequests, agentErrorCodes } from "./agent-protocol.ts";
 
 export type MainState = "none" | "running" | "exited";
@@ -39,8 +41,9 @@ export class MonitorClient {
   readonly #idPrefix = randomBytes(4).toString("hex");
   #nextId = 0;
   #agent: AgentHello | undefined;
-  #main: MainState = "none";
   #jail: JailLayer[] | undefined;
+  #main: MainState | undefined;
+  #exit: VmExitRecord | undefined;
   readonly #stateListeners = new Set<() => void>();
   /** Resolves when the connection has ended and everything that came over it was handled. */
   readonly closed: Promise<void>;
@@ -93,9 +96,14 @@ export class MonitorClient {
     return this.#jail;
   }
 
-  /** The main process, as far as the monitor has told. */
-  get main(): MainState {
+  /** The main process; undefined until the monitor has said anything of it. */
+  get main(): MainState | undefined {
     return this.#main;
+  }
+
+  /** How the VM has ended, if the monitor has said so. */
+  get exit(): VmExitRecord | undefined {
+    return this.#exit;
   }
 
   /** Resolves when `condition` holds; false when the monitor went away first. */
@@ -156,9 +164,10 @@ export class MonitorClient {
 
   #announced(params: unknown): void {
     if (!isFields(params)) return;
-    const { agent, main, jail } = params;
+    const { agent, main, exit, jail } = params;
     if (Array.isArray(jail)) this.#jail = jail.flatMap(jailLayer);
     if (main === "none" || main === "running" || main === "exited") this.#main = main;
+    this.#exit = toldExit(exit) ?? this.#exit;
     if (isFields(agent) && typeof agent.kernel === "string") {
       this.#agent = {
         protocol: numberOr(agent.protocol, 0),
@@ -227,8 +236,10 @@ function sendJson(socket: Socket, message: unknown): void {
 }
 
 async function dial(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
-  const deadline = Date.now() + timeoutMs;
-  for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 20)) {
+  const start = Date.now();
+  const deadline = start + timeoutMs;
+  // A socket that is made again at the user's next log-in may take its time.
+  for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, Date.now() - start > 5000 ? 500 : 20)) {
     try {
       return await new Promise<Socket>((resolve, reject) => {
         const socket = connect({ path, allowHalfOpen: true });

@@ -107,6 +107,7 @@ describe("run", () => {
       ...["-c", "2", "-m", "1.5g", "--runtime", "simulation", "--network", "none"],
       ...["-l", "a=b", "-l", "c", "--label-file", labelFile, "--stop-signal", "INT", "--stop-timeout", "5"],
       ...["--security-opt", "jail=weak"],
+      ...["--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt=max-file=3"],
       "alpine:3",
       "--rm",
       "-x",
@@ -137,6 +138,7 @@ describe("run", () => {
       network: { mode: "none" },
       labels: { from: "file", bare: "", a: "b", c: "" },
       securityOpt: ["jail=weak"],
+      log: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
       stopSignal: "INT",
       stopTimeoutSeconds: 5,
     });
