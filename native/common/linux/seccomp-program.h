@@ -31,11 +31,26 @@ constexpr uint32_t fail(int error) { return SECCOMP_RET_ERRNO | static_cast<uint
 
 class SeccompProgram {
  public:
-  /** Begins with what every filter must say: calls of another architecture are an attack, x32's do not exist. */
-  SeccompProgram() {
+  /**
+   * Begins with what every filter must say: calls of another architecture are an attack, x32's do not exist.
+   * @param refusedOnI386 unless it is empty, 32-bit programs may run on x86-64, but for these calls
+   */
+  explicit SeccompProgram(const std::vector<uint32_t>& refusedOnI386 = {}) {
     load(offsetof(seccomp_data, arch));
-    ifEqualSkip(ourArchitecture, 1);
+    const size_t ours = code_.size();
+    ifEqualSkip(ourArchitecture, 0);
+#if defined(__x86_64__)
+    if (!refusedOnI386.empty()) {
+      ifEqualSkip(AUDIT_ARCH_I386, 1);
+      result(SECCOMP_RET_KILL_PROCESS);
+      load(offsetof(seccomp_data, nr));
+      for (const uint32_t number : refusedOnI386) answer(number, fail(EPERM));
+      cloneWithoutNamespaces(120);
+      result(SECCOMP_RET_ALLOW);
+    }
+#endif
     result(SECCOMP_RET_KILL_PROCESS);
+    code_[ours].jt = static_cast<uint8_t>(code_.size() - ours - 1);
     load(offsetof(seccomp_data, nr));
 #if defined(__x86_64__)
     // x32 has a second number for every call.
@@ -73,10 +88,10 @@ class SeccompProgram {
   }
 
   /** A new process may be made, in no new namespace. Ends the treatment of clone and clone3. */
-  void cloneWithoutNamespaces() {
+  void cloneWithoutNamespaces(uint32_t clone = SYS_clone) {
     // Its flags are behind a pointer; the C library then falls back to clone.
     answer(435 /* clone3 */, fail(ENOSYS));
-    onCall(SYS_clone, 4);
+    onCall(clone, 4);
     loadArgument(0);
     unlessAnyBitSkip(namespaceFlags, 1);
     result(fail(EPERM));

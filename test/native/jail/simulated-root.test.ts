@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
+import { rootDir } from "../../support/paths.ts";
+import { compiled } from "../compiled.ts";
 import { Vm, type VmOptions } from "../vm.ts";
 import { withoutNamespaces } from "./without-namespaces.ts";
 
@@ -54,6 +56,16 @@ test("what root's workload may not do to the host", async () => {
   const seen =
     "cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c; ls /sys/firmware 2>/dev/null";
   assert.equal(await output(`${script}\n${seen}`), "0\n");
+});
+
+test("a 32-bit program runs, with the same list", { skip: process.arch !== "x64" }, async () => {
+  const source = join(rootDir(), "test", "native", "jail", "calls-of-i386.c");
+  const program = await compiled("calls-of-i386", "cc", ["-static", source], [source]);
+  const prepare = (lower: string): void => copyFileSync(program, join(lower, "bin/calls"));
+  assert.equal(
+    await output("calls", { prepare }),
+    "getppid: ok\nmount: EPERM\nunshare: EPERM\nclone: EPERM\n",
+  );
 });
 
 test("root's workload is nobody on the host, and its files are who they are", async () => {

@@ -48,6 +48,24 @@ constexpr uint32_t refused[] = {
 #endif
 };
 
+/** The same by the numbers of a 32-bit program on x86-64 (the kernel's syscall_32.tbl). */
+const std::vector<uint32_t> refusedOnI386{
+    21 /* mount */, 22 /* umount */, 52 /* umount2 */, 217 /* pivot_root */, 346 /* setns */, 310 /* unshare */, 428, 429,
+    430, 431, 432, 433, 442, 467,
+    341 /* name_to_handle_at */, 342 /* open_by_handle_at */, 338 /* fanotify_init */, 131 /* quotactl */, 443,
+    51 /* acct */, 286 /* add_key */, 357 /* bpf */, 129 /* delete_module */, 350 /* finit_module */,
+    128 /* init_module */, 425, 426, 427, 283 /* kexec_load */, 288 /* keyctl */, 253 /* lookup_dcookie */,
+    336 /* perf_event_open */, 88 /* reboot */, 287 /* request_key */, 115 /* swapoff */, 87 /* swapon */,
+    103 /* syslog */, 374 /* userfaultfd */, 111 /* vhangup */,
+    349 /* kcmp */, 438, 440, 275 /* get_mempolicy */, 274 /* mbind */, 317 /* move_pages */, 294 /* migrate_pages */,
+    276 /* set_mempolicy */,
+    343 /* clock_adjtime */, 405 /* clock_adjtime64 */, 264 /* clock_settime */, 404 /* clock_settime64 */,
+    79 /* settimeofday */, 25 /* stime */, 74 /* sethostname */, 121 /* setdomainname */,
+    127 /* create_module */, 130 /* get_kernel_syms */, 101 /* ioperm */, 110 /* iopl */, 169 /* nfsservctl */,
+    167 /* query_module */, 135 /* sysfs */, 149 /* _sysctl */, 86 /* uselib */, 62 /* ustat */, 113 /* vm86old */,
+    166 /* vm86 */,
+};
+
 }  // namespace
 
 void limitCapabilities() {
@@ -63,7 +81,7 @@ void forbidNewPrivileges() {
 }
 
 void filterSystemCalls() {
-  SeccompProgram program;
+  SeccompProgram program(refusedOnI386);
   for (const uint32_t number : refused) program.answer(number, fail(EPERM));
   program.cloneWithoutNamespaces();
   program.allowValues(SYS_personality, 0, {0, 0x8, 0x20000, 0x20008, 0xffffffff}, EPERM);
