@@ -9,8 +9,8 @@ export interface SecurityOptions {
 }
 
 /**
- * Whether the values, which may make no sense, ask for `jail=weak`: the VM runs even where its process gets no
- * root of its own on the host. The last one counts.
+ * Whether the values, which may make no sense, ask for `jail=weak`: the VM runs even where its process gets
+ * no root of its own on the host. The last one counts.
  */
 export function asksForWeakJail(values: readonly string[] = []): boolean {
   return /[=:]weak$/.test(values.findLast((text) => /^jail[=:]/.test(text)) ?? "");

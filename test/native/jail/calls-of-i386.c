@@ -1,4 +1,5 @@
-// System calls by the interrupt of 32-bit programs and their numbers, which a filter for 64 bits does not know.
+// System calls by the interrupt of 32-bit programs and their numbers, which a filter for 64 bits does not
+// know.
 
 #define _GNU_SOURCE
 #include <errno.h>

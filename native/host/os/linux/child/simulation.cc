@@ -41,7 +41,9 @@ Ends makePipe() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-/** `inUserNamespace`: whether the new process has one of its own, which only `mayDoWithout` may be without. */
+/**
+ * `inUserNamespace`: whether the new process has one of its own, which only `mayDoWithout` may be without.
+ */
 pid_t cloneNamespaces(bool ownNetwork, bool mayDoWithout, bool& inUserNamespace) {
   unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
   if (ownNetwork) flags |= CLONE_NEWNET;
@@ -238,7 +240,9 @@ std::vector<std::string> agentPaths(const VmSpec& spec) {
   return outer;
 }
 
-/** Ids of their own for the users of root's workloads; throws where the host or a file system has no way to. */
+/**
+ * Ids of their own for the users of root's workloads; throws where the host or a file system has no way to.
+ */
 Users ownUsers(const VmSpec& spec) {
   Users users;
   users.own.emplace();
