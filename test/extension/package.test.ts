@@ -35,7 +35,7 @@ const required = [
     "libkrun.so.1",
     "vmlinux",
   ].map((name) => `dist/native/${name}`),
-  ...["versions.json", "ext4-template.bin.gz"].map((name) => `dist/native/${name}`),
+  ...["versions.json", "ext4-template.bin.gz", "mocker-vmm.apparmor"].map((name) => `dist/native/${name}`),
 ].map((name) => `extension/${name}`);
 
 describe("the package", () => {

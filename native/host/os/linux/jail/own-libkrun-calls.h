@@ -8,13 +8,17 @@
 namespace mocker {
 
 /**
- * Recorded by strace on all scenarios in the lab, and completed with what its sources call (libkrun 1.19.7,
- * imago 0.2.6: virtio-fs above all, and their C and Rust libraries on paths that no scenario takes). Those
- * whose arguments are looked at are the filter's own. The most frequent come first: the filter is a list.
+ * Recorded by strace in the lab, and completed with what the sources call (libkrun 1.19.7, imago 0.2.6:
+ * virtio-fs above all) and what the C and Rust libraries may do for them; the lab's scenarios run with it.
+ * Calls whose arguments are looked at are the filter's own. The most frequent come first: the filter is a
+ * list.
  */
 constexpr uint32_t ownLibkrunCalls[] = {
-    SYS_read, SYS_write, SYS_futex, SYS_epoll_wait, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv,
-    SYS_pwritev, SYS_recvfrom, SYS_sendto, SYS_clock_gettime, SYS_epoll_ctl, SYS_epoll_pwait, SYS_close,
+#if defined(__x86_64__)
+    SYS_epoll_wait,
+#endif
+    SYS_read, SYS_write, SYS_futex, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev,
+    SYS_recvfrom, SYS_sendto, SYS_clock_gettime, SYS_epoll_ctl, SYS_epoll_pwait, SYS_close,
     // files: disks, and all that virtio-fs does for a guest
     SYS_openat, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_fstatfs, SYS_statfs, SYS_lseek, SYS_dup, SYS_dup3,
     SYS_getdents64, SYS_readlinkat, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat, SYS_renameat,
