@@ -14,6 +14,8 @@ function flush(stream: NodeJS.WriteStream): Promise<void> {
 // A reader that has enough (`mocker logs x | head`) is no error; Docker dies of SIGPIPE there, quietly.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
+    // A session with a process has more to do than to end.
+    if (stream.listenerCount("error") > 1) return;
     process.exit(error.code === "EPIPE" ? 141 : 1);
   });
 }

@@ -66,6 +66,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
       User: config.user,
       Tty: config.tty,
       OpenStdin: config.openStdin,
+      StdinOnce: config.stdinOnce,
       Env: config.env,
       Cmd: config.cmd,
       Image: vm.image,

@@ -66,6 +66,7 @@ export interface VmDetails extends VmSummary {
     user: string;
     tty: boolean;
     openStdin: boolean;
+    stdinOnce: boolean;
     entrypoint: string[];
     cmd: string[];
     autoRemove: boolean;

@@ -44,4 +44,46 @@ export function terminalScenarios(get: () => Suite): void {
     }
     await mocker.ok(["rm", "-f", "detached"]);
   });
+
+  test("run -it whose terminal is closed ends as Docker's does; an attached one's VM goes on", async () => {
+    const { mocker, images } = get();
+    const own = await mocker.terminal({ columns: 80, rows: 24 });
+    try {
+      await own.type(mocker.commandLine(["run", "-it", "--name", "hung-up", images.debian, "bash"]));
+      await own.waitFor(/[#$] $/);
+      await own.hangUp();
+    } finally {
+      await own.close();
+    }
+    assert.equal((await mocker.ok(["wait", "hung-up"])).trim(), "129");
+
+    await mocker.ok(["run", "-dit", "--name", "attended", images.busybox, "sh"]);
+    const visitor = await mocker.terminal({ columns: 80, rows: 24 });
+    try {
+      await visitor.type(mocker.commandLine(["attach", "attended"]));
+      // A shell prints its prompt again for every Enter.
+      await visitor.type("echo attached-$((40 + 2))");
+      await visitor.waitFor(/attached-42/);
+      await visitor.hangUp();
+    } finally {
+      await visitor.close();
+    }
+    const again = await mocker.terminal({ columns: 80, rows: 24 });
+    try {
+      await again.type(
+        `${mocker.commandLine(["attach", "--detach-keys", "ctrl-x", "attended"])}; echo "status $?"`,
+      );
+      await again.type("echo still-$((40 + 2))");
+      await again.waitFor(/still-42/);
+      await again.press("C-x");
+      await again.waitFor(/read escape sequence\s+status 1/);
+    } finally {
+      await again.close();
+    }
+    assert.equal(
+      (await mocker.ok(["ps", "--filter", "name=attended", "--format", "{{.State}}"])).trim(),
+      "running",
+    );
+    await mocker.ok(["rm", "-f", "hung-up", "attended"]);
+  });
 }

@@ -56,6 +56,7 @@ export function makeVmConfig(
     hostname,
     tty,
     openStdin: params.openStdin ?? false,
+    stdinOnce: params.stdinOnce ?? false,
     autoRemove: params.autoRemove ?? false,
     mounts: [...mounts],
     cpus: cpuCount(params.cpus),

@@ -66,6 +66,7 @@ export function detailsOf(
       user: config.user,
       tty: config.tty,
       openStdin: config.openStdin,
+      stdinOnce: config.stdinOnce ?? config.openStdin,
       entrypoint: config.entrypoint,
       cmd: config.cmd,
       autoRemove: config.autoRemove,

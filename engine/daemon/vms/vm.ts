@@ -12,7 +12,7 @@ import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
 import { OpenMounts, type VmVolumes } from "./open-mounts.ts";
 import { cancelledStart, killedMonitor, stateAfter } from "./records/exit-record.ts";
-import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
+import { endsWithItsClient, type VmConfig, type VmExitRecord, type VmFiles } from "./records/vm-record.ts";
 import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
@@ -192,9 +192,12 @@ export class Vm {
    * none of its output.
    */
   attach(replayBytes: number, stdin: boolean): Promise<Attachment> {
-    const takesInput = stdin && this.config.openStdin;
     return this.#mainStreams.open(
-      { replayBytes, stdin: takesInput, endsInput: takesInput && !this.config.tty },
+      {
+        replayBytes,
+        stdin: stdin && this.config.openStdin,
+        stdinOnce: endsWithItsClient(this.config),
+      },
       this.#machine?.connected ? this.#machine : undefined,
     );
   }

@@ -20,6 +20,11 @@ export const VmCreateParams = v.object({
   tty: v.exactOptional(v.boolean()),
   /** Keep stdin open (`-i`). */
   openStdin: v.exactOptional(v.boolean()),
+  /**
+   * Docker's StdinOnce: the main process's input ends with the client that gives it first. Default: it never
+   * ends. Of no account with `tty`.
+   */
+  stdinOnce: v.exactOptional(v.boolean()),
   /** Remove the VM when it exits (`--rm`), by the engine, also when the client is gone. */
   autoRemove: v.exactOptional(v.boolean()),
   mounts: v.exactOptional(v.array(Mount)),

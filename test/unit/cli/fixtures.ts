@@ -43,6 +43,7 @@ export function vmDetails(
       user: "",
       tty: false,
       openStdin: false,
+      stdinOnce: false,
       entrypoint: [],
       cmd: ["nginx"],
       autoRemove: false,

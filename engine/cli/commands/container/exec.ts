@@ -2,7 +2,7 @@ import { execResize, type VmExecParams, vmExec } from "../../../protocol/index.t
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { describeError, startFailureCode } from "../../errors.ts";
 import { booleanFlag, listFlag, stringFlag, textListFlag } from "../../flags.ts";
-import { brokenPipeCode } from "../../terminal/main-process.ts";
+import { brokenPipeCode, hangupCode } from "../../terminal/main-process.ts";
 import { detachKeysOf, lostStream, openSession, requireTerminal } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
 import { checkVariable, collectVariables } from "./options/env-file.ts";
@@ -61,6 +61,8 @@ export const exec = defineCommand({
         throw new CommandFailure("read escape sequence");
       case "output-closed":
         return brokenPipeCode;
+      case "hung-up":
+        return hangupCode;
       case "closed":
         throw lostStream(vm);
     }

@@ -50,6 +50,8 @@ export const start = defineCommand({
       detachKeys,
       condition: vm.config.autoRemove ? "removed" : "next-exit",
       proxySignals: true,
+      // A terminal's own signals reach the process as keys, and its end reaches only us.
+      onHangup: vm.config.tty ? "leave" : "forward",
       async start() {
         const size = vm.config.tty ? terminalSize(io) : undefined;
         try {

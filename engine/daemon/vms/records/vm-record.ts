@@ -26,6 +26,8 @@ export interface VmConfig {
   hostname: string;
   tty: boolean;
   openStdin: boolean;
+  /** Absent in records of older versions: see {@link endsWithItsClient}. */
+  stdinOnce?: boolean;
   autoRemove: boolean;
   mounts: Mount[];
   cpus: number;
@@ -42,6 +44,14 @@ export interface VmConfig {
   labels: Record<string, string>;
   stopSignal: string;
   stopTimeoutSeconds: number;
+}
+
+/**
+ * Whether the main process's input ends with the client that gives it (Docker's StdinOnce); older versions
+ * did that for every VM with `-i`, and VMs that they made keep it. A terminal has no end.
+ */
+export function endsWithItsClient({ openStdin, stdinOnce, tty }: VmConfig): boolean {
+  return openStdin && (stdinOnce ?? true) && !tty;
 }
 
 /** As it was before there were networks of ours. */

@@ -105,14 +105,20 @@ function withDriver(mount: Mount, driver: string | undefined): Mount {
 
 const mebibyte = 1024 * 1024;
 
+/** The streams that a client attaches to unless it detaches: those of `-a`, or all. */
+export function attachedStreams({ attach, interactive }: CreateFlagValues): Set<string> {
+  return new Set(attach.length > 0 ? attach : ["stdout", "stderr", ...(interactive ? ["stdin"] : [])]);
+}
+
 /**
- * What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or
- * MockerError.
+ * What `vm/create` is to be asked, with warnings for the user. `attached` are the streams that its creator
+ * attaches to. Throws Error in Docker's words, or MockerError.
  */
 export function createParams(
   flags: CreateFlagValues,
   given: ReadonlySet<string>,
   args: readonly string[],
+  attached: ReadonlySet<string>,
   io: Io,
 ): { params: VmCreateParams; warnings: string[] } {
   const [image, ...command] = args;
@@ -127,6 +133,8 @@ export function createParams(
     image,
     tty: flags.tty,
     openStdin: flags.interactive,
+    // Docker's StdinOnce: the input ends with the client that was attached to give it.
+    ...(flags.interactive && attached.has("stdin") ? { stdinOnce: true } : {}),
     autoRemove: flags.rm,
   };
   if (flags.name) params.name = flags.name;
