@@ -67,7 +67,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
       Tty: config.tty,
       OpenStdin: config.openStdin,
       StdinOnce: config.stdinOnce,
-      Env: config.env,
+      Env: [...config.env, ...config.secretEnv.map(({ name }) => `${name}=<secret>`)],
       Cmd: config.cmd,
       Image: vm.image,
       Volumes: anonymousTargets(vm.mounts),

@@ -7,6 +7,7 @@ import type { Dns, Network, PortBinding } from "./params/network.ts";
 import type {
   ExecResizeParams,
   ExecSignalParams,
+  SecretVariable,
   VmAttachParams,
   VmCreateParams,
   VmExecParams,
@@ -62,6 +63,8 @@ export interface VmDetails extends VmSummary {
   config: {
     hostname: string;
     env: string[];
+    /** Beside `env`. */
+    secretEnv: SecretVariable[];
     workingDir: string;
     user: string;
     tty: boolean;
@@ -105,6 +108,7 @@ export const vmCreate = new RequestType<VmCreateParams, VmCreateResult, ErrorDat
 
 /**
  * Answers when the main process runs. COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE are Docker's 127 and 126.
+ * SECRET_MISSING names the variables whose values the engine has forgotten with its last end.
  */
 export const vmStart = new RequestType<VmStartParams, { id: string }, ErrorData>("vm/start");
 
@@ -145,6 +149,8 @@ export interface VmExecResult {
   execId: string;
   /** Absent when detached. */
   stream?: StreamRef;
+  /** The VM's secret variables that the process lacks: the engine that knew their values has ended. */
+  missingSecrets?: string[];
 }
 /** Starts a process in a running VM. Its stream ends with an exit frame. */
 export const vmExec = new RequestType<VmExecParams, VmExecResult, ErrorData>("vm/exec");

@@ -62,6 +62,7 @@ export function detailsOf(
     config: {
       hostname: config.hostname,
       env: config.env,
+      secretEnv: config.secretEnv ?? [],
       workingDir: config.workingDir,
       user: config.user,
       tty: config.tty,

@@ -14,6 +14,7 @@ import { OpenMounts, type VmVolumes } from "./open-mounts.ts";
 import { cancelledStart, killedMonitor, stateAfter } from "./records/exit-record.ts";
 import { endsWithItsClient, type VmConfig, type VmExitRecord, type VmFiles } from "./records/vm-record.ts";
 import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
+import { Secrets } from "./secrets.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
 
@@ -50,6 +51,8 @@ export interface VmHost {
 export class Vm {
   readonly files: VmFiles;
   readonly runtime: Runtime;
+  /** Of its processes' environment. */
+  readonly secrets: Secrets;
   readonly #host: VmHost;
   #config: VmConfig;
   #state: VmState = "created";
@@ -65,10 +68,17 @@ export class Vm {
   #removal: Promise<void> | undefined;
   readonly #mainStreams = new MainStreams();
 
-  constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost) {
+  constructor(
+    config: VmConfig,
+    files: VmFiles,
+    runtime: Runtime,
+    host: VmHost,
+    secrets = new Secrets(config.name, config.secretEnv),
+  ) {
     this.#config = config;
     this.files = files;
     this.runtime = runtime;
+    this.secrets = secrets;
     this.#host = host;
   }
 
@@ -268,6 +278,8 @@ export class Vm {
   async #start(size: TerminalSize, signal: AbortSignal): Promise<void> {
     this.#refuseRemoved();
     if (this.running) return;
+    const secretEnv = await this.secrets.load();
+    signal.throwIfAborted();
     const mounts = await this.#openMounts(signal);
     const { prepared, machine, connection } = await this.#launch(mounts, signal);
     try {
@@ -279,7 +291,7 @@ export class Vm {
           disposable: this.config.autoRemove,
           ...guestNetwork(this.config, connection),
         }),
-        mainProcess(this.config, size),
+        mainProcess(this.config, secretEnv, size),
         mounts.changesVolumes ? () => mounts.filled() : undefined,
       );
       signal.throwIfAborted();

@@ -3,6 +3,14 @@ import { Mount } from "./mount.ts";
 import { Dns, Network, PortBinding } from "./network.ts";
 import { filters, finiteNumber, labels, strings } from "./schema.ts";
 
+/** An environment variable whose value is in no record and no answer of the engine's. */
+export const SecretVariable = v.object({
+  name: v.string(),
+  /** Absolute path on the host, read at every start. Absent: clients give the value. */
+  file: v.exactOptional(v.string()),
+});
+export type SecretVariable = v.InferOutput<typeof SecretVariable>;
+
 /** What `vm/create` takes. Absent members come from the image, then from defaults. */
 export const VmCreateParams = v.object({
   /** Reference, ID or unique ID prefix of an image in the store. */
@@ -13,6 +21,10 @@ export const VmCreateParams = v.object({
   entrypoint: v.exactOptional(strings),
   /** `KEY=value`. */
   env: v.exactOptional(strings),
+  /** Variables beside `env`, whose place they take. */
+  secretEnv: v.exactOptional(v.array(SecretVariable)),
+  /** Values of `secretEnv` by name: the engine keeps them in memory only. */
+  secretValues: v.exactOptional(labels),
   workingDir: v.exactOptional(v.string()),
   /** `user[:group]`, names or numbers. */
   user: v.exactOptional(v.string()),
@@ -58,6 +70,8 @@ export type VmParams = v.InferOutput<typeof VmParams>;
 
 export const VmStartParams = v.object({
   vm: v.string(),
+  /** Of the VM's `secretEnv`: these count from now on. */
+  secretValues: v.exactOptional(labels),
   /** Terminal size of a `tty` VM. */
   rows: v.exactOptional(finiteNumber),
   columns: v.exactOptional(finiteNumber),

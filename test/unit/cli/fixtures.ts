@@ -39,6 +39,7 @@ export function vmDetails(
     config: {
       hostname: "4f2a4f2a4f2a",
       env: ["PATH=/usr/bin:/bin"],
+      secretEnv: [],
       workingDir: "/",
       user: "",
       tty: false,

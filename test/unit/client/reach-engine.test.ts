@@ -159,7 +159,7 @@ function defineTests(): void {
       const silent = createServer();
       await new Promise<void>((resolve) => silent.listen(path, resolve));
       await assert.rejects(
-        connect(env, 100),
+        connect(env, { timeoutMs: 100 }),
         (error) =>
           error instanceof MockerError &&
           error.message === `the mocker engine at ${path} does not answer within 0.1 s`,

@@ -39,10 +39,19 @@ export const exec = defineCommand({
     if (tty) Object.assign(params, terminalSize(io));
 
     const engine = await context.connect();
-    const { execId, stream } = await engine.request(vmExec, params).catch((error: unknown) => {
+    const {
+      execId,
+      stream,
+      missingSecrets = [],
+    } = await engine.request(vmExec, params).catch((error: unknown) => {
       const code = startFailureCode(error);
       throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
     });
+    for (const name of missingSecrets) {
+      io.stderr.write(
+        `WARNING: this process has no ${name}: the engine that knew the secret has ended (give it with: -e ${name})\n`,
+      );
+    }
     if (detach || stream === undefined) return 0;
     const session = openSession({
       io,

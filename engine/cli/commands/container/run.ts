@@ -7,6 +7,7 @@ import { detachKeysOf, requireTerminal } from "../../terminal/process-session.ts
 import { terminalSize } from "../../terminal/terminal.ts";
 import { attachedStreams, createFlags } from "./options/create-flags.ts";
 import { prepareCreation, runCreation } from "./options/creation.ts";
+import { requireSecrets } from "./options/secret-env.ts";
 
 const flags = {
   ...createFlags,
@@ -37,6 +38,7 @@ export const run = defineCommand({
     const creation = prepareCreation(context, "run", attached);
 
     try {
+      requireSecrets(creation.params.secretEnv ?? [], io.env);
       const detachKeys = detachKeysOf(context.flags["detach-keys"]);
       const id = await runCreation(context, creation);
       const engine = await context.connect();

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
-import type { Dns, Mount, Network, PortBinding } from "../../../protocol/vm.ts";
+import type { Dns, Mount, Network, PortBinding, SecretVariable } from "../../../protocol/vm.ts";
 import type { EndpointRecord } from "../../networks/endpoint.ts";
 
 /** `config.json`: what a VM is. Written when it is created, and when its networks are changed. */
@@ -21,6 +21,8 @@ export interface VmConfig {
   cmd: string[];
   /** `KEY=value`, the image's and the user's merged. */
   env: string[];
+  /** Their values are in no record. Absent: none. */
+  secretEnv?: SecretVariable[];
   workingDir: string;
   user: string;
   hostname: string;

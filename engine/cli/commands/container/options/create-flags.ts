@@ -15,6 +15,7 @@ import {
 import type { Io } from "../../../io.ts";
 import { checkLabel, checkVariable, collectLabels, collectVariables } from "./env-file.ts";
 import { networkFlags, networkParams } from "./network-flags.ts";
+import { parseSecret, secretValues } from "./secret-env.ts";
 
 function parseCpus(text: string): number {
   const value = Number(text);
@@ -72,6 +73,10 @@ export const createFlags = {
     'Runtime to use for this container ("auto", "krun", "simulation")',
     oneOf("runtime", ["auto", "krun", "simulation"]),
     '"auto"',
+  ),
+  "secret-env": textListFlag(
+    undefined,
+    "Set an environment variable that is not recorded (NAME from the environment, or NAME,src=FILE)",
   ),
   "stop-signal": stringFlag(undefined, "Signal to stop the container"),
   "stop-timeout": integerFlag(undefined, "Timeout (in seconds) to stop a container"),
@@ -143,6 +148,11 @@ export function createParams(
   if (flags.entrypoint !== undefined) params.entrypoint = flags.entrypoint === "" ? [] : [flags.entrypoint];
   const env = collectVariables(flags["env-file"], flags.env, io.env);
   if (env.length > 0) params.env = env;
+  const secrets = flags["secret-env"].map((text) => parseSecret(text, io.cwd));
+  if (secrets.length > 0) {
+    params.secretEnv = secrets;
+    params.secretValues = secretValues(secrets, io.env);
+  }
   if (flags.workdir) params.workingDir = flags.workdir;
   if (flags.user) params.user = flags.user;
   if (flags.hostname) params.hostname = flags.hostname;

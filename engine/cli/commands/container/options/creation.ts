@@ -44,7 +44,7 @@ export function prepareCreation(
 export async function runCreation(context: CreateContext, creation: Creation): Promise<string> {
   const { io, flags } = context;
   const { params } = creation;
-  const engine = await context.connect();
+  const engine = await context.connect(params.secretEnv?.map(({ name }) => name));
   const pull = async (): Promise<void> => {
     const { platform } = flags;
     await pullImage(

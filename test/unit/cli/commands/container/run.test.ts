@@ -7,6 +7,7 @@ import {
   FrameType,
   imagePull,
   MockerError,
+  type VmCreateParams,
   type VmCreateResult,
   type VmWaitResult,
   vmAttach,
@@ -142,6 +143,37 @@ describe("run", () => {
       stopTimeoutSeconds: 5,
     });
     assert.deepEqual(setup.engine.paramsOf("vm/wait"), { vm: vmId, condition: "removed" });
+  });
+
+  test("secrets come from the environment or from files, and their values go beside their names", async () => {
+    workload = (peer) => end(peer, 0);
+    const flags = ["--secret-env", "TOKEN", "--secret-env=KEY,src=keys/a,b"];
+    assert.equal((await setup.run(["run", ...flags, "alpine"], { TOKEN: "s3cret", KEY: "no" })).code, 0);
+    const { secretEnv, secretValues, env } = setup.engine.paramsOf("vm/create") as VmCreateParams;
+    assert.deepEqual(secretEnv, [{ name: "TOKEN" }, { name: "KEY", file: join(setup.dir, "keys/a,b") }]);
+    assert.deepEqual([secretValues, env], [{ TOKEN: "s3cret" }, undefined]);
+    assert.deepEqual(setup.engine.paramsOf("vm/start"), { vm: vmId });
+  });
+
+  test("a secret without a value is refused before anything is made; create may be given it later", async () => {
+    const missing = await setup.run(["run", "--secret-env", "TOKEN", "alpine"]);
+    assert.equal(missing.code, 125);
+    assert.equal(
+      missing.stderr,
+      "mocker: secret TOKEN has no value: the environment has no TOKEN\n" +
+        "hint: Set it first (export TOKEN), or read it from a file: --secret-env TOKEN,src=FILE\n",
+    );
+    assert.deepEqual(setup.engine.methods(), []);
+    assert.equal((await setup.run(["create", "--secret-env", "TOKEN", "alpine"])).code, 0);
+  });
+
+  test("a value on the command line is no secret, and is not said again", async () => {
+    for (const text of ["TOKEN=hunter2", "TOKEN=hunter2,src=x", "TOKEN,file=hunter2", "=hunter2", ""]) {
+      const { code, stderr } = await setup.run(["run", "--secret-env", text, "alpine"]);
+      assert.equal(code, 125);
+      assert.match(stderr, /^mocker: invalid secret '(TOKEN)?': .*src=FILE$/m);
+      assert.ok(!stderr.includes("hunter2"), stderr);
+    }
   });
 
   test("volumes of every kind", async () => {
