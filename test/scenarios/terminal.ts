@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { retry } from "../support/retry.ts";
 import type { Suite } from "./suite.ts";
 
 export function terminalScenarios(get: () => Suite): void {
@@ -47,20 +50,28 @@ export function terminalScenarios(get: () => Suite): void {
 
   test("run -it whose terminal is closed ends as Docker's does; an attached one's VM goes on", async () => {
     const { mocker, images } = get();
+    // A shell that survives its terminal, to tell how the command ended.
+    const statusFile = (name: string): string => join(mocker.dir, `${name}.status`);
+    const noted = (name: string, args: string[]): string =>
+      `trap '' HUP; ${mocker.commandLine(args)}; echo $? > ${statusFile(name)}`;
+    const status = (name: string): Promise<string> =>
+      retry(() => readFileSync(statusFile(name), "utf8").trim() || undefined);
+
     const own = await mocker.terminal({ columns: 80, rows: 24 });
     try {
-      await own.type(mocker.commandLine(["run", "-it", "--name", "hung-up", images.debian, "bash"]));
+      await own.type(noted("run", ["run", "-it", "--name", "hung-up", images.debian, "bash"]));
       await own.waitFor(/[#$] $/);
       await own.hangUp();
     } finally {
       await own.close();
     }
+    assert.equal(await status("run"), "129");
     assert.equal((await mocker.ok(["wait", "hung-up"])).trim(), "129");
 
     await mocker.ok(["run", "-dit", "--name", "attended", images.busybox, "sh"]);
     const visitor = await mocker.terminal({ columns: 80, rows: 24 });
     try {
-      await visitor.type(mocker.commandLine(["attach", "attended"]));
+      await visitor.type(noted("attach", ["attach", "attended"]));
       // A shell prints its prompt again for every Enter.
       await visitor.type("echo attached-$((40 + 2))");
       await visitor.waitFor(/attached-42/);
@@ -68,6 +79,7 @@ export function terminalScenarios(get: () => Suite): void {
     } finally {
       await visitor.close();
     }
+    assert.equal(await status("attach"), "129");
     const again = await mocker.terminal({ columns: 80, rows: 24 });
     try {
       await again.type(
