@@ -277,6 +277,7 @@ class InputClient {
     const over = once(this.#monitor, "end");
     this.#client.destroy();
     await over;
+    this.#monitor.destroy();
     return this.heard;
   }
 }
@@ -322,7 +323,9 @@ test("a VM that an older version made keeps the end of its input", async () => {
   await next.recover();
   assert.equal(next.manager.inspect({ vm: "box" }).config.stdinOnce, true);
   await next.manager.start({ vm: "box" });
-  assert.deepEqual(await (await InputClient.attach(next)).sayAndEnd(), ["one", "", "two"]);
+  const client = await InputClient.attach(next);
+  assert.deepEqual(await client.sayAndEnd(), ["one", "", "two"]);
+  await client.vanish();
 });
 
 test("a client that waits for a start is let go when the VM is removed", async () => {
