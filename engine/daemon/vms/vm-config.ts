@@ -1,10 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
+import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig } from "../../protocol/image.ts";
-import type { Mount, Network, PortBinding, SecretVariable, VmCreateParams } from "../../protocol/vm.ts";
+import type {
+  LogConfig,
+  Mount,
+  Network,
+  PortBinding,
+  SecretVariable,
+  VmCreateParams,
+} from "../../protocol/vm.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -72,9 +80,16 @@ export function makeVmConfig(
     publishAll: params.publishAll ?? false,
     ports: [...ports],
     labels: { ...image.config.labels, ...params.labels },
+    log: logConfig(params.log),
     stopSignal,
     stopTimeoutSeconds: params.stopTimeoutSeconds ?? 10,
   };
+}
+
+function logConfig(wanted: LogConfig = defaultLogConfig): LogConfig {
+  const log = { ...wanted, driver: wanted.driver || defaultLogConfig.driver };
+  logLimits(log);
+  return log;
 }
 
 /** As in Docker, a port that is published is exposed too. */

@@ -3,6 +3,8 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MockerError } from "../../../protocol/errors.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../protocol/stream.ts";
+import { toldExit } from "../records/exit-record.ts";
+import type { VmExitRecord } from "../records/vm-record.ts";
 import { type AgentHello, type AgentRequests, agentErrorCodes } from "./agent-protocol.ts";
 
 export type MainState = "none" | "running" | "exited";
@@ -38,7 +40,8 @@ export class MonitorClient {
   readonly #idPrefix = randomBytes(4).toString("hex");
   #nextId = 0;
   #agent: AgentHello | undefined;
-  #main: MainState = "none";
+  #main: MainState | undefined;
+  #exit: VmExitRecord | undefined;
   readonly #stateListeners = new Set<() => void>();
   /** Resolves when the connection has ended and everything that came over it was handled. */
   readonly closed: Promise<void>;
@@ -86,9 +89,14 @@ export class MonitorClient {
     return this.#agent;
   }
 
-  /** The main process, as far as the monitor has told. */
-  get main(): MainState {
+  /** The main process; undefined until the monitor has said anything of it. */
+  get main(): MainState | undefined {
     return this.#main;
+  }
+
+  /** How the VM has ended, if the monitor has said so. */
+  get exit(): VmExitRecord | undefined {
+    return this.#exit;
   }
 
   /** Resolves when `condition` holds; false when the monitor went away first. */
@@ -149,8 +157,9 @@ export class MonitorClient {
 
   #announced(params: unknown): void {
     if (!isFields(params)) return;
-    const { agent, main } = params;
+    const { agent, main, exit } = params;
     if (main === "none" || main === "running" || main === "exited") this.#main = main;
+    this.#exit = toldExit(exit) ?? this.#exit;
     if (isFields(agent) && typeof agent.kernel === "string") {
       this.#agent = {
         protocol: numberOr(agent.protocol, 0),
@@ -213,8 +222,10 @@ function sendJson(socket: Socket, message: unknown): void {
 }
 
 async function dial(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
-  const deadline = Date.now() + timeoutMs;
-  for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 20)) {
+  const start = Date.now();
+  const deadline = start + timeoutMs;
+  // A socket that is made again at the user's next log-in may take its time.
+  for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, Date.now() - start > 5000 ? 500 : 20)) {
     try {
       return await new Promise<Socket>((resolve, reject) => {
         const socket = connect({ path, allowHalfOpen: true });

@@ -17,6 +17,8 @@ type Fields = Record<string, unknown>;
 export interface MonitorScript {
   /** False: it never makes its socket. */
   listens?: boolean;
+  /** It takes connections and says nothing, as one that is stopped. */
+  silent?: boolean;
   /**
    * Its guest's answers by method; `undefined` for none at all. Methods that are not here are answered as by
    * a guest that is well.
@@ -46,6 +48,7 @@ export class FakeMonitor {
   /** What it says of the main process to an engine that connects. */
   main: "none" | "running" | "exited" = "none";
   isOver = false;
+  silent: boolean;
   readonly #script: MonitorScript;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -56,6 +59,7 @@ export class FakeMonitor {
     monitors.push(this);
     this.spec = spec;
     this.#script = script;
+    this.silent = script.silent ?? false;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     if (script.listens !== false) this.#server.listen(join(spec.runDir, "monitor.sock"));
   }
@@ -105,7 +109,14 @@ export class FakeMonitor {
       finishedAt: "2026-01-01T00:00:01.000Z",
       ...exit,
     };
-    writeFileSync(join(this.spec.stateDir, "exit.json"), JSON.stringify(record));
+    try {
+      writeFileSync(join(this.spec.stateDir, "exit.json"), JSON.stringify(record));
+    } catch {
+      // As on a full disk.
+    }
+    this.main = "exited";
+    this.announce(record);
+    this.control?.end();
     this.die();
   }
 
@@ -160,11 +171,14 @@ export class FakeMonitor {
     this.control = socket;
     this.controls++;
     socket.on("end", () => socket.end());
-    this.tell({
-      event: "monitor",
-      params: { agent: { protocol: 1, kernel: "6.12.0", bootMs: 5 }, main: this.main },
-    });
+    if (!this.silent) this.announce();
     return true;
+  }
+
+  /** Says how it is. */
+  announce(exit: VmExitRecord | null = null): void {
+    const agent = { protocol: 1, kernel: "6.12.0", bootMs: 5 };
+    this.tell({ event: "monitor", params: { agent, main: this.main, exit } });
   }
 
   #serve({ id, method, params }: Fields): void {
@@ -197,6 +211,8 @@ export class FakeLauncher implements Launcher {
   readonly monitors: FakeMonitor[] = [];
   /** Pids of the monitors that were killed from outside. */
   readonly kills: number[] = [];
+  /** So many calls of `watch` and of `kill` fail, as without descriptors. */
+  scarce = 0;
   /** How the next monitors behave. */
   script: MonitorScript = {};
   readonly #waiting: ((monitor: FakeMonitor) => void)[] = [];
@@ -209,16 +225,31 @@ export class FakeLauncher implements Launcher {
   }
 
   watch({ pid }: MonitorProcess, onExit: () => void): void {
+    this.#useDescriptor();
     this.monitors[pid - 1]?.onExit(onExit);
   }
 
   kill({ pid }: MonitorProcess): void {
+    this.#useDescriptor();
     this.kills.push(pid);
     this.monitors[pid - 1]?.die();
   }
 
   isLocked(lockPath: string): boolean {
     return this.monitors.some(({ spec, isOver }) => !isOver && spec.stateDir === dirname(lockPath));
+  }
+
+  holderOf(lockPath: string): MonitorProcess | undefined {
+    const index = this.monitors.findIndex(
+      ({ spec, isOver }) => !isOver && spec.stateDir === dirname(lockPath),
+    );
+    return index < 0 ? undefined : { pid: index + 1, startTimeTicks: index + 1 };
+  }
+
+  #useDescriptor(): void {
+    if (this.scarce === 0) return;
+    this.scarce--;
+    throw Object.assign(new Error("pidfd_open 1: too many open files"), { code: "EMFILE" });
   }
 
   /** The monitor that is launched next. */

@@ -17,6 +17,7 @@ import { agentError, FakeLauncher, type MonitorScript } from "./fake-monitor.ts"
 const spec: MachineSpec = {
   runtime: "simulation",
   autoRemove: false,
+  log: { maxBytes: 1000, maxFiles: 1, kept: true },
   simulation: { network: "none", paths: [] },
 };
 
