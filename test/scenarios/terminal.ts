@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { retry } from "../support/retry.ts";
@@ -50,10 +50,13 @@ export function terminalScenarios(get: () => Suite): void {
 
   test("run -it whose terminal is closed ends as Docker's does; an attached one's VM goes on", async () => {
     const { mocker, images } = get();
-    // A shell that survives its terminal, to tell how the command ended.
+    // A shell without job control that ignores SIGHUP outlives its terminal, and tells how the command ended.
     const statusFile = (name: string): string => join(mocker.dir, `${name}.status`);
-    const noted = (name: string, args: string[]): string =>
-      `trap '' HUP; ${mocker.commandLine(args)}; echo $? > ${statusFile(name)}`;
+    const noted = (name: string, args: string[]): string => {
+      const script = join(mocker.dir, `${name}.sh`);
+      writeFileSync(script, `trap '' HUP\n${mocker.commandLine(args)}\necho $? > ${statusFile(name)}\n`);
+      return `exec sh ${script}`;
+    };
     const status = (name: string): Promise<string> =>
       retry(() => readFileSync(statusFile(name), "utf8").trim() || undefined);
 
