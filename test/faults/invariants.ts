@@ -32,8 +32,10 @@ export async function checkInvariants(world: World, workers: readonly Worker[]):
     vm.exists = "yes";
     vm.runs = status.startsWith("Up") ? "yes" : "no";
     if (vm.runs === "yes") await answers(world, vm);
-    if (vm.workload === "count" && !status.startsWith("Created"))
-      checkCount(vm, await world.mocker.ok(["logs", name]));
+    if (vm.workload === "count" && !status.startsWith("Created")) {
+      const { stdout, stderr } = await world.mocker.run(["logs", name]);
+      checkCount(vm, stdout.toString(), stderr);
+    }
   }
   for (const [name, vm] of expected) if (!listed.some((one) => one.name === name)) vm.exists = "no";
   for (const worker of workers)
