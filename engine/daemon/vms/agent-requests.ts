@@ -82,7 +82,9 @@ export function idleProcess(): GuestProcess {
   };
 }
 
-/** An exec with a new id. Absent members are the VM's, as in Docker. `secretEnv` as in {@link mainProcess}. */
+/**
+ * An exec with a new id. Absent members are the VM's, as in Docker. `secretEnv` as in {@link mainProcess}.
+ */
 export function execProcess(
   config: VmConfig,
   secretEnv: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * A VM's log: one entry a line, in one of two forms, see native/host/vmm/records/log-writer.h. The first is the
- * Kubernetes CRI format and says everything, the other says how much later than the entry before it was:
+ * A VM's log: one entry a line, in one of two forms, see native/host/vmm/records/log-writer.h. The first is
+ * the Kubernetes CRI format and says everything, the other says how much later than the entry before it was:
  *
  *     <RFC 3339> <stdout|stderr> <F|P> <bytes>\n
  *     [<microseconds>]<O|o|E|e><bytes>\n

@@ -13,8 +13,8 @@ export type InputEnd = "as-said" | "ends-with-client" | "endless";
 /**
  * A client's stream that is promised before both of its ends exist: `vm/attach` comes before `vm/start`, and
  * a client needs a moment to open its second connection. The end that comes first waits, paused, for the
- * other; then bytes pass untouched, but for the end of an input that is to have none. What a monitor has sent is still to be read after its end, however late
- * the client comes.
+ * other; then bytes pass untouched, but for the end of an input that is to have none. What a monitor has sent
+ * is still to be read after its end, however late the client comes.
  */
 export class Attachment {
   #client: Socket | undefined;
