@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { makeDirectory } from "../common/make-directory.ts";
-import { exitAlreadyRunning } from "../protocol/index.ts";
+import { exitAlreadyRunning, exitOtherSocket } from "../protocol/index.ts";
 import type { FailedStart } from "./errors.ts";
 
 export class EngineProcess {
@@ -11,6 +11,7 @@ export class EngineProcess {
   readonly #logOffset: number;
   #end: FailedStart | undefined;
   #isSecond = false;
+  #isElsewhere = false;
 
   private constructor(logPath: string, logOffset: number) {
     this.#logPath = logPath;
@@ -44,6 +45,7 @@ export class EngineProcess {
       });
       child.once("exit", (code, signal) => {
         engine.#isSecond = code === exitAlreadyRunning;
+        engine.#isElsewhere = code === exitOtherSocket;
         engine.#end =
           signal === null ? { kind: "exited", status: code ?? 0 } : { kind: "killed", signal: signal };
       });
@@ -58,9 +60,14 @@ export class EngineProcess {
     return this.#end !== undefined;
   }
 
-  /** It ended because another one has the data directory. */
+  /** It ended because another one has the data directory, and is to be reached soon, or is just ending. */
   get isSecond(): boolean {
     return this.#isSecond;
+  }
+
+  /** It ended because another one has the data directory, and its socket at another path. */
+  get isElsewhere(): boolean {
+    return this.#isElsewhere;
   }
 
   /** How it ended, in its own words if it left some; undefined while it runs. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { tmpDir } from "../support/tmp-dir.ts";
@@ -49,6 +49,43 @@ test("the exit is recorded on a disk that is full", async () => {
     await vm.run(["sh", "-c", "exit 7"]);
     await vm.monitorExit;
     assert.equal(vm.exitRecord().exitCode, 7);
+  } finally {
+    await vm.monitorExit;
+    execFileSync("umount", [vm.stateDir]);
+  }
+});
+
+test("no part of a line is taken for one when the log has met a full disk", async () => {
+  let stateDir = "";
+  vm = await Vm.configured({
+    prepare: (lower) => {
+      stateDir = join(lower, "..", "state");
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", stateDir]);
+    },
+  });
+  try {
+    const filler = join(stateDir, "filler");
+    assert.throws(() => writeFileSync(filler, Buffer.alloc(2 << 20)), { code: "ENOSPC" });
+    // Two pages find room: the second one's end is in the middle of an entry.
+    truncateSync(filler, Math.floor(statSync(filler).size / 4096 - 2) * 4096);
+    const stream = vm.attach();
+    await vm.start(["sh", "-c", "seq 1 20000; read x; echo after"]);
+    await stream.waitFor(/20000\n$/);
+    rmSync(filler);
+    stream.write("\n");
+    await stream.exit;
+    await vm.monitorExit;
+    const entries = vm.logEntries();
+    const numbers = entries
+      .filter(({ stream: name }) => name === "stdout")
+      .map(({ bytes }) => bytes.toString());
+    assert.equal(numbers.pop(), "after");
+    assert.ok(numbers.length > 100 && numbers.length < 20_000, `${numbers.length}`);
+    assert.deepEqual(
+      numbers,
+      Array.from(numbers, (_, index) => String(index + 1)),
+    );
+    assert.match(entries.at(-2)?.bytes.toString() ?? "", /^mocker: \d+ bytes of output are missing here/);
   } finally {
     await vm.monitorExit;
     execFileSync("umount", [vm.stateDir]);

@@ -285,6 +285,8 @@ export class Networks implements NetworkHost {
 
   /** Joins a VM to its networks. @throws NETWORK_NOT_FOUND, PORT_IN_USE, NETWORK_FAILED, INVALID_ARGUMENT */
   async connect(vm: Member, config: ConnectionConfig): Promise<Connection> {
+    if (config.network.mode === "passt")
+      return await Connection.openPasst(vm, config, this.defaultHostAddress());
     const attached = [];
     for (const attachment of attachmentsOf(config.network))
       attached.push({ network: await this.resolve(attachment.network), attachment });

@@ -97,7 +97,9 @@ function networkNames({ network }: VmConfig): string[] {
 }
 
 function endpointsOf({ network }: VmConfig, live: readonly Endpoint[]): VmEndpoint[] {
-  return attachmentsOf(network).map(({ network: name, aliases, links, address, mac }) => {
+  // Its own passt is a VM's only network, of which nothing is known before it starts.
+  const attachments = network.mode === "passt" ? [{ network: "passt" }] : attachmentsOf(network);
+  return attachments.map(({ network: name, aliases, links, address, mac }) => {
     const endpoint = live.find((one) => one.network === name);
     return {
       network: name,

@@ -54,6 +54,15 @@ void closeFrom(int first);
  */
 void returnFreeMemory();
 
+/**
+ * Starts a program with an empty environment and default signals; its stdin is /dev/null, its descriptors from 1
+ * on are copies of `descriptors`, and it has no others.
+ * @param argv its first is the absolute path of the program
+ * @param ownSession in a session of its own
+ * @throws SysError
+ */
+pid_t spawnProgram(const std::vector<std::string>& argv, const std::vector<int>& descriptors, bool ownSession);
+
 struct SpawnOptions {
   /** argv[0] is the absolute path of the program. */
   std::vector<std::string> argv;

@@ -106,13 +106,29 @@ std::array<uint8_t, 6> asMac(const std::string& text, const std::string& where) 
   return mac;
 }
 
+PasstSpec readPasst(const json& value, const std::string& where) {
+  const Reader in(value, where);
+  PasstSpec passt{in.path("path"), {}};
+  in.each("arguments", [&](const json& item, const std::string& itemWhere) {
+    passt.arguments.push_back(Reader::asText(item, itemWhere));
+  });
+  return passt;
+}
+
 std::vector<CardSpec> readCards(const Reader& in) {
   std::vector<CardSpec> cards;
   std::set<std::array<uint8_t, 6>> addresses;
   in.each("cards", [&](const json& item, const std::string& where) {
     const Reader card(item, where);
-    CardSpec out{card.path("socketPath"), card.text("endpointId"), asMac(card.text("mac"), card.where("mac")),
-                 card.find("networkName") ? card.text("networkName") : ""};
+    CardSpec out;
+    if (const json* passt = card.find("passt")) {
+      out.passt = readPasst(*passt, card.where("passt"));
+    } else {
+      out.socketPath = card.path("socketPath");
+      out.endpointId = card.text("endpointId");
+    }
+    out.mac = asMac(card.text("mac"), card.where("mac"));
+    if (card.find("networkName")) out.networkName = card.text("networkName");
     if (!addresses.insert(out.mac).second) fail(card.where("mac"), "is used twice");
     cards.push_back(std::move(out));
   });
@@ -150,6 +166,7 @@ KrunSpec readKrun(const json& value) {
     if (!names.insert(out.tag).second) fail(share.where("tag"), "\"" + out.tag + "\" is used twice");
     krun.shares.push_back(std::move(out));
   });
+  if (in.find("joinedTag")) krun.joinedTag = in.text("joinedTag");
   const auto network = in.text("network");
   if (network == "tsi") {
     krun.network = KrunSpec::Network::tsi;

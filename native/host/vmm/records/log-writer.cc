@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -67,16 +68,26 @@ LogWriter::LogWriter(std::string path, Limits limits) : path_(std::move(path)), 
 void LogWriter::open() {
   file_ = openLog(path_, 0);
   if (!file_) throwErrno(path_);
-  fileBytes_ = sizeOf(file_.get());
   bytesBefore_ = readBytesBefore(file_.get());
-  // A monitor that was killed may have left half an entry; the next one must begin a line.
-  if (endsTorn()) fileBytes_ += writeFully(file_.get(), "\n") ? 1 : 0;
+  // Of a monitor that was killed.
+  cutTorn();
 }
 
-bool LogWriter::endsTorn() const {
-  char last = '\n';
+void LogWriter::cutTorn() {
   const uint64_t size = sizeOf(file_.get());
-  return size > 0 && ::pread(file_.get(), &last, 1, static_cast<off_t>(size - 1)) == 1 && last != '\n';
+  uint64_t end = size;
+  char some[4096];
+  while (end > 0) {
+    const size_t count = std::min<uint64_t>(end, sizeof some);
+    if (::pread(file_.get(), some, count, static_cast<off_t>(end - count)) != static_cast<ssize_t>(count)) return;
+    const auto newline = std::string_view(some, count).rfind('\n');
+    end -= count;
+    if (newline == std::string_view::npos) continue;
+    end += newline + 1;
+    break;
+  }
+  if (end != size && ::ftruncate(file_.get(), static_cast<off_t>(end)) != 0) notice(path_ + ": " + errnoWords(errno));
+  fileBytes_ = sizeOf(file_.get());
 }
 
 void LogWriter::appendTime(FrameType stream, bool endsLine) {
@@ -140,8 +151,8 @@ void LogWriter::flush() {
   rotationFailed_ = false;
   if (buffer_.empty()) return;
   if (lostBytes_ > 0) {
-    std::string loss = endsTorn() ? "\n" : "";
-    loss += timeText(lostUs_) + " stderr F mocker: " + std::to_string(lostBytes_) +
+    const std::string loss =
+        timeText(lostUs_) + " stderr F mocker: " + std::to_string(lostBytes_) +
             " bytes of output are missing here, they could not be logged: " + errnoWords(lostError_) + "\n";
     buffer_.insert(0, loss);
   }
@@ -163,7 +174,7 @@ void LogWriter::fail(int error) {
     notice(path_ + ": " + errnoWords(error) + "; output is not being logged");
   }
   lostBytes_ += bufferedBytes_;
-  fileBytes_ = sizeOf(file_.get());
+  cutTorn();
   lastUs_ = 0;
 }
 

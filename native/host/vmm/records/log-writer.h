@@ -44,7 +44,8 @@ class LogWriter {
   void entry(FrameType stream, bool endsLine, std::string_view head, std::string_view tail);
   void appendTime(FrameType stream, bool endsLine);
   void fail(int error);
-  bool endsTorn() const;
+  /** Cuts off an entry at the end that is not whole: in its short form it may look like one. */
+  void cutTorn();
   void open();
   void rotate();
 
