@@ -99,7 +99,7 @@ test("VMs that end on a full disk end as they did, and can be waited for and rem
     assert.equal((await foreground.exited).code, 5);
     await disk.ok(["kill", "killed"]);
     const states = ["ps", "-a", "--format", "{{.Names}} {{.Status}}"];
-    const wanted = /^shown Exited \(5\)[^]*\nkilled Exited \(137\)[^]*\nends Exited \(7\)/;
+    const wanted = /^shown Exited \(5\)[\s\S]*\nkilled Exited \(137\)[\s\S]*\nends Exited \(7\)/;
     assert.match(await disk.ok(states), wanted);
     // The room that was kept for the exit records is free again.
     disk.fill();
