@@ -139,7 +139,8 @@ test("an engine without descriptors comes back to order", async () => {
     }
     assert.ok(failures > 0, "there were descriptors enough");
     assert.equal(limit("4096").status, 0);
-    // With the load gone nothing runs that the engine does not know, and nothing is left that cannot be removed.
+    // With the load gone nothing runs that the engine does not know, and nothing is left that cannot be
+    // removed.
     await retry(async () => (await mocker.ok(["ps", "-q"])) === "", { what: "the end of all VMs" });
     const known = (await mocker.ok(["ps", "-a", "--format", "{{.Names}}"])).split("\n").filter(Boolean);
     if (known.length > 0) await mocker.ok(["rm", "-f", ...known]);

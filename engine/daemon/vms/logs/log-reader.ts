@@ -146,7 +146,9 @@ async function findTail(generations: readonly Generation[], lines: number): Prom
   return undefined;
 }
 
-/** The lines of a generation, newlines included, the last one first; what follows the last newline is none. */
+/**
+ * The lines of a generation, newlines included, the last one first; what follows the last newline is none.
+ */
 async function* linesBackwards(
   { file }: Generation,
   size: number,

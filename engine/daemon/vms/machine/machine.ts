@@ -161,8 +161,8 @@ export class Machine {
   }
 
   /**
-   * Connects to the monitor of an adopted machine, however long that takes: one that is stopped, swapped out or
-   * without its socket is no reason to end its guest.
+   * Connects to the monitor of an adopted machine, however long that takes: one that is stopped, swapped out
+   * or without its socket is no reason to end its guest.
    * @returns whether its main process was started; undefined when the machine ended before it was heard of
    */
   async resume(): Promise<boolean | undefined> {

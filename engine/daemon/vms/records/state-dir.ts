@@ -9,8 +9,8 @@ const idPattern = /^[0-9a-f]{64}$/;
 
 /**
  * `<data>/state`: one directory per VM. A directory appears whole and disappears whole: it is made and
- * emptied under a hidden name, and a rename is what counts. What cannot be erased stays under that name, hurts
- * nobody, and is tried again.
+ * emptied under a hidden name, and a rename is what counts. What cannot be erased stays under that name,
+ * hurts nobody, and is tried again.
  */
 export class StateDir {
   readonly path: string;
