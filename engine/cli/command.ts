@@ -14,8 +14,11 @@ export interface CommandContext<F extends Flags> {
   readonly io: Io;
   /** The command as it was called: `mocker ps`, `mocker container ls`. */
   readonly path: string;
-  /** Connects to the engine, starting it if need be; one connection per command. */
-  connect(): Promise<EngineClient>;
+  /**
+   * Connects to the engine, starting it if need be; one connection per command. `withheld`: variables that an
+   * engine which is started does not inherit, and so none of its processes.
+   */
+  connect(withheld?: readonly string[]): Promise<EngineClient>;
 }
 
 export interface CommandSpec<F extends Flags> {

@@ -10,12 +10,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Connects to this user's engine, and starts the one beside this bundle, or $MOCKER_ENGINE, if none runs.
- * `timeoutMs` is for an engine's answer to the handshake. Throws MockerError.
+ * `timeoutMs` is for an engine's answer to the handshake, `engineEnv` the environment of one that is started,
+ * by default `env`. Throws MockerError.
  */
-export function connect(env: Environment, timeoutMs?: number): Promise<EngineClient> {
+export function connect(
+  env: Environment,
+  { timeoutMs, engineEnv = env }: { timeoutMs?: number; engineEnv?: Environment } = {},
+): Promise<EngineClient> {
   const client = { name: "mocker", version: clientVersion };
   return reachOrStart({
     env,
+    engineEnv,
     locate: () => locateEngine(env),
     connected: (socket, path) => EngineClient.open(socket, path, client, timeoutMs),
   });

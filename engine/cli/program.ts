@@ -79,8 +79,10 @@ async function runCommand(
       args,
       io,
       path,
-      connect() {
-        engine ??= import("./connect.ts").then(({ connect }) => connect(io.env));
+      connect(withheld = []) {
+        const engineEnv = { ...io.env };
+        for (const name of withheld) delete engineEnv[name];
+        engine ??= import("./connect.ts").then(({ connect }) => connect(io.env, { engineEnv }));
         return engine;
       },
     });

@@ -24,6 +24,8 @@ export type ErrorCode =
   | "COMMAND_NOT_FOUND"
   | "COMMAND_NOT_EXECUTABLE"
   | "MOUNT_INVALID"
+  /** `details.names`: variables whose values the client may give with its next start. */
+  | "SECRET_MISSING"
   | "NETWORK_NOT_FOUND"
   | "NETWORK_NAME_IN_USE"
   | "NETWORK_IN_USE"

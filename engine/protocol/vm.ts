@@ -8,6 +8,7 @@ import type {
   ExecResizeParams,
   ExecSignalParams,
   LogConfig,
+  SecretVariable,
   VmAttachParams,
   VmCreateParams,
   VmExecParams,
@@ -64,10 +65,13 @@ export interface VmDetails extends VmSummary {
   config: {
     hostname: string;
     env: string[];
+    /** Beside `env`. */
+    secretEnv: SecretVariable[];
     workingDir: string;
     user: string;
     tty: boolean;
     openStdin: boolean;
+    stdinOnce: boolean;
     entrypoint: string[];
     cmd: string[];
     autoRemove: boolean;
@@ -107,6 +111,7 @@ export const vmCreate = new RequestType<VmCreateParams, VmCreateResult, ErrorDat
 
 /**
  * Answers when the main process runs. COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE are Docker's 127 and 126.
+ * SECRET_MISSING names the variables whose values the engine has forgotten with its last end.
  */
 export const vmStart = new RequestType<VmStartParams, { id: string }, ErrorData>("vm/start");
 
@@ -151,6 +156,8 @@ export interface VmExecResult {
   execId: string;
   /** Absent when detached. */
   stream?: StreamRef;
+  /** The VM's secret variables that the process lacks: the engine that knew their values has ended. */
+  missingSecrets?: string[];
 }
 /** Starts a process in a running VM. Its stream ends with an exit frame. */
 export const vmExec = new RequestType<VmExecParams, VmExecResult, ErrorData>("vm/exec");

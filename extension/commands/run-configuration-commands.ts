@@ -21,10 +21,10 @@ export function runConfigurationCommands(services: Services) {
       await configurations.show(name);
       return;
     }
-    const pairs = await secrets.resolve(name, configuration.secrets ?? []);
-    if (pairs === undefined) return;
+    const secretValues = await secrets.resolve(name, configuration.secrets ?? []);
+    if (secretValues === undefined) return;
     await runner
-      .run(configuration, pairs)
+      .run(configuration, secretValues)
       .catch((error) =>
         showError(error, log, [
           { title: l10n.t("Edit Configuration"), run: () => configurations.show(name) },

@@ -1,7 +1,9 @@
 import * as vscode from "vscode";
-import { type VmSummary, vmKill, vmRemove, vmStart, vmStop } from "../../engine/protocol/index.ts";
+import { startVm } from "../../engine/client/start-vm.ts";
+import { type VmSummary, vmKill, vmRemove, vmStop } from "../../engine/protocol/index.ts";
 import { asMockerError, describe, showError } from "../engine/errors.ts";
 import { isRunning } from "../engine/store.ts";
+import { askSecrets } from "../run-configurations/secrets.ts";
 import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
 import { chooseVms } from "../views/selection.ts";
@@ -17,6 +19,9 @@ export function vmCommands(services: Services) {
   const choose = (item: unknown, items: unknown, placeholder: string, fits: (vm: VmSummary) => boolean) =>
     chooseVms(services, item, items, placeholder, fits);
 
+  const start = (vm: VmSummary): Promise<void> =>
+    startVm(connection, { vm: vm.id }, (names) => askSecrets(vm.name, names));
+
   const remove = async (vms: readonly VmSummary[]): Promise<void> => {
     if (vms.length === 0 || !(await confirmRemoval(vms))) return;
     await each(services, vms, (vm) => connection.request(vmRemove, { vm: vm.id, force: isRunning(vm) }));
@@ -29,7 +34,7 @@ export function vmCommands(services: Services) {
       const vms = await choose(item, items, l10n.t("Start which VM?"), stopped);
       const [only] = vms;
       if (vms.length === 1 && only !== undefined) terminals.openConsole(only, { start: true });
-      else await each(services, vms, (vm) => connection.request(vmStart, { vm: vm.id }));
+      else await each(services, vms, start);
     },
 
     async stopVm(item, items) {
@@ -49,7 +54,7 @@ export function vmCommands(services: Services) {
       await progress(vms, l10n.t("Restarting"), () =>
         each(services, vms, async (vm) => {
           await connection.request(vmStop, { vm: vm.id });
-          await connection.request(vmStart, { vm: vm.id });
+          await start(vm);
         }),
       );
     },

@@ -56,8 +56,8 @@ export interface Defaults {
 }
 
 /**
- * The VM of a configuration. `fileEnv` are the variables of its files, `secretEnv` its secrets, both
- * `KEY=value`; of one name the last counts: files, then `env`, then secrets. Zero CPUs or memory leave it to
+ * The VM of a configuration. `fileEnv` are the variables of its files, `KEY=value`, `secrets` the values of
+ * its secrets; of one name the last counts: files, then `env`, then secrets. Zero CPUs or memory leave it to
  * the engine.
  */
 export function createParams(
@@ -66,13 +66,14 @@ export function createParams(
     context: PlanContext;
     defaults: Defaults;
     fileEnv: readonly string[];
-    secretEnv: readonly string[];
+    secrets: Readonly<Record<string, string>>;
   },
 ): VmCreateParams {
   const { context, defaults } = options;
   const { command, entrypoint, vmName, workingDir, user, hostname, volumes, ports } = configuration;
   const ownEnv = Object.entries(configuration.env ?? {}).map(([key, value]) => `${key}=${value}`);
-  const env = [...options.fileEnv, ...ownEnv, ...options.secretEnv];
+  const env = [...options.fileEnv, ...ownEnv];
+  const secretEnv = Object.keys(options.secrets).map((name) => ({ name }));
   const cpus = configuration.cpus ?? defaults.cpus;
   const memoryMiB = configuration.memoryMiB ?? defaults.memoryMiB;
   return {
@@ -91,6 +92,7 @@ export function createParams(
     ...(ports?.length ? { ports: ports.flatMap(parsePublish) } : {}),
     ...(volumes?.length ? { mounts: volumes.map((volume) => mountOf(volume, context)) } : {}),
     ...(env.length > 0 ? { env } : {}),
+    ...(secretEnv.length > 0 ? { secretEnv, secretValues: { ...options.secrets } } : {}),
     ...(cpus > 0 ? { cpus } : {}),
     ...(memoryMiB > 0 ? { memoryMiB } : {}),
   };
@@ -113,7 +115,7 @@ export function commandLine(
   for (const volume of volumes ?? []) args.push(...volumeArgs(mountOf(volume, context)));
   for (const file of envFiles ?? []) args.push("--env-file", resolvePath(file, context));
   for (const [key, value] of Object.entries(env ?? {})) args.push("-e", `${key}=${value}`);
-  for (const key of secrets ?? []) args.push("-e", key);
+  for (const key of secrets ?? []) args.push("--secret-env", key);
   const cpus = configuration.cpus ?? defaults.cpus;
   const memoryMiB = configuration.memoryMiB ?? defaults.memoryMiB;
   if (cpus > 0) args.push("--cpus", String(cpus));

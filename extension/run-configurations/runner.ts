@@ -41,11 +41,11 @@ export class Runner {
    */
   async run(
     configuration: RunConfiguration,
-    secretEnv: readonly string[],
+    secrets: Readonly<Record<string, string>>,
   ): Promise<{ id: string; name: string }> {
     const context = planContext();
     const fileEnv = (configuration.envFiles ?? []).flatMap((file) => readEnvFile(resolvePath(file, context)));
-    const params = createParams(configuration, { context, defaults: runDefaults(), fileEnv, secretEnv });
+    const params = createParams(configuration, { context, defaults: runDefaults(), fileEnv, secrets });
     const vm = await createVm(this.#connection, params, {
       pull: () => this.#pull(configuration.image),
       freeName: () => this.#replaces(params.name ?? ""),

@@ -26,11 +26,12 @@ export class Secrets {
     for (const name of names) await this.#storage.delete(key(configuration, name));
   }
 
-  /**
-   * `KEY=value` of each; asks for, and keeps, the ones that are not known. Undefined if the user went away.
-   */
-  async resolve(configuration: string, names: readonly string[]): Promise<string[] | undefined> {
-    const pairs: string[] = [];
+  /** The value of each; asks for, and keeps, the ones that are not known. Undefined if the user went away. */
+  async resolve(
+    configuration: string,
+    names: readonly string[],
+  ): Promise<Record<string, string> | undefined> {
+    const values = new Map<string, string>();
     for (const name of names) {
       let value = await this.#storage.get(key(configuration, name));
       if (value === undefined) {
@@ -43,10 +44,29 @@ export class Secrets {
         if (value === undefined) return undefined;
         await this.store(configuration, name, value);
       }
-      pairs.push(`${name}=${value}`);
+      values.set(name, value);
     }
-    return pairs;
+    return Object.fromEntries(values);
   }
+}
+
+/**
+ * Asks for secrets that the engine has forgotten of a VM that is to start again; nothing keeps the answers
+ * but the engine's memory. Throws CancellationError if the user went away.
+ */
+export async function askSecrets(vmName: string, names: readonly string[]): Promise<Record<string, string>> {
+  const values = new Map<string, string>();
+  for (const name of names) {
+    const value = await vscode.window.showInputBox({
+      title: vscode.l10n.t("Start {0}", vmName),
+      prompt: vscode.l10n.t("Value of the secret {0}. The engine keeps it in memory only", name),
+      password: true,
+      ignoreFocusOut: true,
+    });
+    if (value === undefined) throw new vscode.CancellationError();
+    values.set(name, value);
+  }
+  return Object.fromEntries(values);
 }
 
 function key(configuration: string, name: string): string {

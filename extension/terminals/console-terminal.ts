@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import type { StreamEnd } from "../../engine/client/process-stream.ts";
+import { startVm } from "../../engine/client/start-vm.ts";
 import {
   type VmDetails,
   type VmSummary,
@@ -8,12 +9,12 @@ import {
   vmKill,
   vmLogs,
   vmResize,
-  vmStart,
 } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
 import { asMockerError, describe } from "../engine/errors.ts";
 import type { Model } from "../engine/model.ts";
 import { isRunning } from "../engine/store.ts";
+import { askSecrets } from "../run-configurations/secrets.ts";
 import { type OpenedProcess, ProcessTerminal, type TerminalSize } from "./process-terminal.ts";
 
 const replayBytes = 64 * 1024;
@@ -91,7 +92,8 @@ export class ConsoleTerminal extends ProcessTerminal {
     return opened;
   }
 
-  async #attach({ config }: VmDetails, size: TerminalSize | undefined): Promise<OpenedProcess> {
+  async #attach(details: VmDetails, size: TerminalSize | undefined): Promise<OpenedProcess> {
+    const { config } = details;
     const vm = this.vmId;
     const start = this.#start;
     const { stream, tty } = await this.#connection.request(vmAttach, {
@@ -108,10 +110,11 @@ export class ConsoleTerminal extends ProcessTerminal {
       ...(start
         ? {
             listening: () =>
-              this.#connection.request(vmStart, {
-                vm,
-                ...(size === undefined ? {} : { rows: size.rows, columns: size.columns }),
-              }),
+              startVm(
+                this.#connection,
+                { vm, ...(size === undefined ? {} : { rows: size.rows, columns: size.columns }) },
+                (names) => askSecrets(details.name, names),
+              ),
           }
         : {}),
     };

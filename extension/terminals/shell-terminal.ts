@@ -34,7 +34,11 @@ export class ShellTerminal extends ProcessTerminal {
   }
 
   protected override async connect(size: TerminalSize | undefined): Promise<OpenedProcess> {
-    const { execId, stream } = await this.#connection.request(vmExec, {
+    const {
+      execId,
+      stream,
+      missingSecrets = [],
+    } = await this.#connection.request(vmExec, {
       vm: this.#vmId,
       command: shell,
       env: ["TERM=xterm-256color", "COLORTERM=truecolor"],
@@ -43,6 +47,9 @@ export class ShellTerminal extends ProcessTerminal {
       ...(size === undefined ? {} : { rows: size.rows, columns: size.columns }),
     });
     this.#execId = execId;
+    for (const name of missingSecrets) {
+      this.note(vscode.l10n.t("This shell has no {0}: the engine that knew the secret has ended", name));
+    }
     if (stream === undefined) throw new Error("The engine gave no stream.");
     return { socket: await this.#connection.openStream(stream), tty: true, replayed: false };
   }

@@ -59,7 +59,7 @@ export function envStep(draft: Draft, connection: Connection): Step {
           },
           {
             label: l10n.t("Secret…"),
-            description: l10n.t("kept in the editor's secret storage"),
+            description: l10n.t("in no file, inspection or log of Mocker"),
             iconPath: new vscode.ThemeIcon("key"),
             run: () => askSecret(draft, place),
           },

@@ -44,8 +44,8 @@ function finishStep(
 ): Step {
   const { runner, configurations, secrets, connection } = services;
   const run = async (): Promise<void> => {
-    const pairs = [...draft.secrets].map(([key, value]) => `${key}=${value}`);
-    await runner.run(configurationOf(draft, draft.vmName || draft.image), pairs);
+    const secretValues = Object.fromEntries(draft.secrets);
+    await runner.run(configurationOf(draft, draft.vmName || draft.image), secretValues);
   };
   const save = async (name: string): Promise<void> => {
     for (const [key, value] of draft.secrets) await secrets.store(name, key, value);

@@ -8,6 +8,7 @@ import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
 import { lifecycleScenarios, recordScenarios } from "./lifecycle.ts";
 import { networkScenarios } from "./network.ts";
+import { secretScenarios } from "./secrets.ts";
 import { streamScenarios } from "./streams.ts";
 import type { Suite } from "./suite.ts";
 import { terminalScenarios } from "./terminal.ts";
@@ -31,6 +32,7 @@ export function allScenarios(runtime: RuntimeName): void {
     const get = (): Suite => suite;
     exitCodeScenarios(get);
     streamScenarios(get);
+    secretScenarios(get);
     volumeScenarios(get);
     networkScenarios(get);
     lifecycleScenarios(get);

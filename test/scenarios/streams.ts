@@ -78,4 +78,34 @@ export function streamScenarios(get: () => Suite): void {
     assert.equal(unknown.code, 125);
     assert.match(unknown.stderr, /nobody-here/);
   });
+
+  test("the end of an attach's input ends a VM only where Docker ends it", async () => {
+    const { mocker, images } = get();
+    const script = 'while read line; do echo "heard $line"; done; echo end';
+    await mocker.ok(["run", "-di", "--name", "listens", images.busybox, "sh", "-c", script]);
+    for (const word of ["one", "two"]) {
+      const client = mocker.start(["attach", "listens"], { stdin: "" });
+      client.stdin.end(`${word}\n`);
+      await mocker.until(["logs", "listens"], new RegExp(`heard ${word}\n`));
+      client.kill();
+      await client.exited;
+    }
+    assert.equal(await mocker.ok(["logs", "listens"]), "heard one\nheard two\n");
+    assert.equal((await mocker.ok(["inspect", "-f", "{{.State.Status}}", "listens"])).trim(), "running");
+
+    // Of `run -i` the input ends with that client's, and with no other's.
+    const owner = mocker.start(["run", "-i", "--name", "owned", images.busybox, "sh", "-c", script], {
+      stdin: "",
+    });
+    owner.stdin.write("one\n");
+    await mocker.until(["logs", "owned"], /heard one\n/);
+    const second = mocker.start(["attach", "owned"], { stdin: "" });
+    second.stdin.end("two\n");
+    await mocker.until(["logs", "owned"], /heard two\n/);
+    owner.stdin.end("three\n");
+    const run = await owner.exited;
+    assert.equal(run.stdout.toString(), "heard one\nheard two\nheard three\nend\n", run.stderr);
+    assert.deepEqual([run.code, (await second.exited).code], [0, 0]);
+    await mocker.ok(["rm", "-f", "listens", "owned"]);
+  });
 }

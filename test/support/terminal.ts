@@ -67,6 +67,11 @@ export class Terminal {
     );
   }
 
+  /** Takes the terminal away, as a window that is closed or a lost ssh does. */
+  async hangUp(): Promise<void> {
+    await this.#tmux("kill-session");
+  }
+
   async close(): Promise<void> {
     await this.#tmux("kill-server").catch(() => undefined);
   }

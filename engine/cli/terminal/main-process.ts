@@ -35,6 +35,11 @@ export interface AttachOptions {
   detachKeys: readonly number[];
   condition: NonNullable<VmWaitParams["condition"]>;
   proxySignals: boolean;
+  /**
+   * When the terminal goes away, or SIGHUP says so: whether the process is told (which takes
+   * {@link proxySignals}), or is left alone.
+   */
+  onHangup: "forward" | "leave";
   /** Starts the VM once everything listens; left out if it runs. What it throws is passed on. */
   start?: () => Promise<void>;
 }
@@ -45,6 +50,18 @@ const forcefulExit = "\ngot 3 SIGTERM/SIGINTs, forcefully exiting";
 /** Status of a process that SIGPIPE ends. */
 export const brokenPipeCode = 141;
 
+/** Status of a process that SIGHUP ends. */
+export const hangupCode = 129;
+
+/** `end` resolves at a SIGHUP. */
+function nextHangup(io: Io): { end: Promise<{ kind: "hung-up" }>; dispose(): void } {
+  let dispose = (): void => undefined;
+  const end = new Promise<{ kind: "hung-up" }>((resolve) => {
+    dispose = io.onSignal("SIGHUP", () => resolve({ kind: "hung-up" }));
+  });
+  return { end, dispose };
+}
+
 /** Resolves to the exit status, or "detached" after the detach keys: the VM goes on. */
 export async function attachAndWait(options: AttachOptions): Promise<number | "detached"> {
   const { engine, io, id } = options;
@@ -54,10 +71,13 @@ export async function attachAndWait(options: AttachOptions): Promise<number | "d
   const waited = engine.request(vmWait, { vm: id, condition: options.condition });
   waited.catch(() => undefined);
   let proxy: SignalProxy | undefined;
+  const leaves = options.onHangup === "leave";
+  const hangup = leaves ? nextHangup(io) : undefined;
   const givenUp = new Promise<never>((_, reject) => {
     if (!options.proxySignals) return;
     const kill = (signal: string): Promise<unknown> => engine.request(vmKill, { vm: id, signal });
-    proxy = proxySignals(io, kill, () => reject(new CommandFailure(forcefulExit)));
+    const giveUp = (): void => reject(new CommandFailure(forcefulExit));
+    proxy = proxySignals(io, kill, giveUp, leaves ? ["SIGHUP"] : []);
   });
   givenUp.catch(() => undefined);
   const starting = options.start?.();
@@ -77,8 +97,12 @@ export async function attachAndWait(options: AttachOptions): Promise<number | "d
     if (starting !== undefined) await Promise.race([starting, givenUp]);
     session.started();
     proxy?.ready();
-    const end = await Promise.race([session.end, givenUp]);
+    const end = await Promise.race([session.end, givenUp, ...(hangup ? [hangup.end] : [])]);
     if (end.kind === "detached") return "detached";
+    if (end.kind === "hung-up") {
+      if (!leaves) await proxy?.hangUp();
+      return hangupCode;
+    }
     if (end.kind === "output-closed") return brokenPipeCode;
     const result = await Promise.race([waited, givenUp]).catch((error: unknown) => {
       throw end.kind === "closed" && !(error instanceof CommandFailure) ? lostStream(options.name) : error;
@@ -86,6 +110,7 @@ export async function attachAndWait(options: AttachOptions): Promise<number | "d
     return exitStatus(result, io);
   } finally {
     proxy?.close();
+    hangup?.dispose();
     session?.abandon();
   }
 }

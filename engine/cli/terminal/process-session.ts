@@ -50,6 +50,7 @@ export function openSession(options: ProcessSessionOptions): ProcessSession {
     stdout: options.stdout === false ? undefined : io.stdout,
     stderr: options.stderr === false ? undefined : tty ? io.stdout : io.stderr,
     stdin: options.stdin ? io.stdin : undefined,
+    isTerminal: tty && options.stdin,
     // Without a terminal the bytes are data, not keys (as in Docker).
     detachKeys: tty && io.stdin.isTTY === true ? options.detachKeys : undefined,
   }).finally(() => {

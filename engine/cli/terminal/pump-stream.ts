@@ -2,10 +2,9 @@
  * A process's stream between the engine and this terminal: output to stdout and stderr, stdin to the process.
  */
 import type { Socket } from "node:net";
-import type { Writable } from "node:stream";
 import { type StreamEnd as ProcessEnd, ProcessStream } from "../../client/process-stream.ts";
 import { MockerError } from "../../protocol/index.ts";
-import type { InputStream } from "../io.ts";
+import type { InputStream, OutputStream } from "../io.ts";
 import { DetachFilter } from "./detach-keys.ts";
 
 export type StreamEnd =
@@ -13,15 +12,19 @@ export type StreamEnd =
   /** The user typed the detach keys. */
   | { kind: "detached" }
   /** Nobody reads our output any more (EPIPE). */
-  | { kind: "output-closed" };
+  | { kind: "output-closed" }
+  /** The user's terminal is gone. */
+  | { kind: "hung-up" };
 
 export interface StreamOptions {
   /** Left out: output is read and dropped. */
-  stdout?: Writable | undefined;
-  stderr?: Writable | undefined;
+  stdout?: OutputStream | undefined;
+  stderr?: OutputStream | undefined;
   stdin?: InputStream | undefined;
   /** Bytes that detach; only looked for when stdin is given. */
   detachKeys?: readonly number[] | undefined;
+  /** stdin is a terminal in raw mode: it has no end before the terminal's own. */
+  isTerminal?: boolean;
 }
 
 /**
@@ -48,25 +51,32 @@ export function pumpStream(socket: Socket, options: StreamOptions): Promise<Stre
       stream.close();
       finish();
     };
-    output.onError((error) => {
+    output.onError((error, isTerminal) => {
       if (error.code === "EPIPE") settle(() => resolve({ kind: "output-closed" }));
+      // What a terminal without its other end answers.
+      else if (error.code === "EIO" && isTerminal) settle(() => resolve({ kind: "hung-up" }));
       else {
         const message = `cannot write the output: ${error.message}`;
         settle(() => reject(new MockerError("INTERNAL", message, { cause: error })));
       }
     });
     void stream.ended.then((end) => settle(() => (end.kind === "error" ? reject(end.error) : resolve(end))));
-    input?.start(() => settle(() => resolve({ kind: "detached" })));
+    input?.start({
+      onDetach: () => settle(() => resolve({ kind: "detached" })),
+      onEnd() {
+        if (options.isTerminal === true) settle(() => resolve({ kind: "hung-up" }));
+      },
+    });
   });
 }
 
 /** Our stdout and stderr. */
 class Output {
-  readonly #stdout: Writable | undefined;
-  readonly #stderr: Writable | undefined;
+  readonly #stdout: OutputStream | undefined;
+  readonly #stderr: OutputStream | undefined;
   readonly #resume: () => void;
-  readonly #clogged = new Set<Writable>();
-  readonly #corked = new Set<Writable>();
+  readonly #clogged = new Set<OutputStream>();
+  readonly #corked = new Set<OutputStream>();
   readonly #cleanups: (() => void)[] = [];
 
   /** `resume` is called when all that was clogged takes bytes again. */
@@ -76,17 +86,18 @@ class Output {
     this.#resume = resume;
   }
 
-  onError(callback: (error: NodeJS.ErrnoException) => void): void {
+  onError(callback: (error: NodeJS.ErrnoException, isTerminal: boolean) => void): void {
     for (const output of new Set([this.#stdout, this.#stderr])) {
       if (output === undefined) continue;
       const onDrain = (): void => {
         this.#clogged.delete(output);
         if (this.#clogged.size === 0) this.#resume();
       };
-      output.on("error", callback);
+      const onError = (error: NodeJS.ErrnoException): void => callback(error, output.isTTY === true);
+      output.on("error", onError);
       output.on("drain", onDrain);
       this.#cleanups.push(() => {
-        output.off("error", callback);
+        output.off("error", onError);
         output.off("drain", onDrain);
       });
     }
@@ -119,12 +130,18 @@ class Output {
   }
 }
 
+interface InputListener {
+  onDetach(): void;
+  /** The end has been sent. */
+  onEnd(): void;
+}
+
 /** Our stdin. */
 class Input {
   readonly #stdin: InputStream;
   readonly #stream: ProcessStream;
   readonly #filter: DetachFilter;
-  #onDetach: () => void = () => undefined;
+  #listener: InputListener | undefined;
   #closed = false;
 
   constructor(stdin: InputStream, stream: ProcessStream, detachKeys: readonly number[]) {
@@ -133,8 +150,8 @@ class Input {
     this.#filter = new DetachFilter(detachKeys);
   }
 
-  start(onDetach: () => void): void {
-    this.#onDetach = onDetach;
+  start(listener: InputListener): void {
+    this.#listener = listener;
     const stdin = this.#stdin;
     stdin.on("data", this.#onData);
     stdin.once("end", this.#onEnd);
@@ -155,12 +172,13 @@ class Input {
   #onData = (chunk: Buffer | string): void => {
     const { bytes, detached } = this.#filter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
     this.#send(bytes);
-    if (detached) this.#onDetach();
+    if (detached) this.#listener?.onDetach();
   };
 
   #onEnd = (): void => {
     this.#send(this.#filter.flush());
     this.#stream.endInput();
+    this.#listener?.onEnd();
   };
 
   #send(bytes: Uint8Array): void {

@@ -28,6 +28,8 @@ export function makeRaw(io: Io): () => void {
     stdin.setRawMode?.(wasRaw);
   };
   const forgetExit = io.onExit(restore);
+  // A terminal that is gone takes no mode, and Node says so by an event that may come at any time.
+  stdin.on("error", () => undefined);
   stdin.setRawMode(true);
   return restore;
 }

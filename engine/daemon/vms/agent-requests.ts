@@ -47,11 +47,16 @@ export function guestConfiguration(
   return { ...guest, rootfs, mounts, timeUnixNs: Date.now() * 1e6 };
 }
 
-export function mainProcess(config: VmConfig, size: TerminalSize): GuestProcess {
+/** `secretEnv`: `KEY=value` of each, which {@link VmConfig.env} has not. */
+export function mainProcess(
+  config: VmConfig,
+  secretEnv: readonly string[],
+  size: TerminalSize,
+): GuestProcess {
   return {
     stream: "main",
     argv: [...config.entrypoint, ...config.cmd],
-    env: config.env,
+    env: [...config.env, ...secretEnv],
     cwd: config.workingDir,
     user: config.user,
     tty: config.tty,
@@ -77,13 +82,17 @@ export function idleProcess(): GuestProcess {
   };
 }
 
-/** An exec with a new id. Absent members are the VM's, as in Docker. */
-export function execProcess(config: VmConfig, params: VmExecParams): GuestProcess {
+/** An exec with a new id. Absent members are the VM's, as in Docker. `secretEnv` as in {@link mainProcess}. */
+export function execProcess(
+  config: VmConfig,
+  secretEnv: readonly string[],
+  params: VmExecParams,
+): GuestProcess {
   const tty = params.tty ?? false;
   return {
     stream: randomBytes(32).toString("hex"),
     argv: params.command,
-    env: [...config.env, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])],
+    env: [...config.env, ...secretEnv, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])],
     cwd: params.workingDir ?? config.workingDir,
     user: params.user ?? config.user,
     tty,

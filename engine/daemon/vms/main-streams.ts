@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { FrameType, frameHeader } from "../../protocol/stream.ts";
 import { Attachment } from "./machine/attachment.ts";
 import type { Machine } from "./machine/machine.ts";
 
@@ -8,19 +7,21 @@ export interface MainStreamRequest {
   replayBytes: number;
   /** Stdin frames go to the main process. */
   stdin: boolean;
-  /** Docker's StdinOnce: the main process's input ends with the client that gave it. */
-  endsInput: boolean;
+  /** Docker's StdinOnce: the main process's input ends with the client that gave it first. */
+  stdinOnce: boolean;
 }
 
 /** Clients' streams of one VM's main process. Those that come before the next start wait for it. */
 export class MainStreams {
   readonly #waiting = new Map<Attachment, MainStreamRequest>();
+  /** With whom the input ends. */
+  #giver: Attachment | undefined;
 
   /**
    * `machine`: the one that runs; without one the stream waits, and loses nothing of the next start's output.
    */
   async open(request: MainStreamRequest, machine: Machine | undefined): Promise<Attachment> {
-    const attachment = new Attachment(request.endsInput ? endInput : undefined);
+    const attachment = this.#attachment(request);
     if (machine) {
       await connect(attachment, request, machine);
     } else {
@@ -28,6 +29,17 @@ export class MainStreams {
       attachment.closed.then(() => this.#waiting.delete(attachment));
     }
     return attachment;
+  }
+
+  /** In Docker a second client's end of input is the first one's, too: here it is not. */
+  #attachment({ stdin, stdinOnce }: MainStreamRequest): Attachment {
+    if (!stdin || !stdinOnce || this.#giver) return new Attachment("endless");
+    const giver = new Attachment("ends-with-client");
+    this.#giver = giver;
+    giver.closed.then(() => {
+      this.#giver = undefined;
+    });
+    return giver;
   }
 
   /** Connects those that wait. */
@@ -53,8 +65,4 @@ async function connect(attachment: Attachment, request: MainStreamRequest, machi
     throw error;
   }
   attachment.connect(monitor);
-}
-
-function endInput(monitor: Socket): void {
-  if (monitor.writable) monitor.write(frameHeader(FrameType.stdin, 0));
 }

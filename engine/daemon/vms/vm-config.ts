@@ -5,7 +5,14 @@ import { signalNumber } from "../../docker/signals.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig } from "../../protocol/image.ts";
-import type { LogConfig, Mount, Network, PortBinding, VmCreateParams } from "../../protocol/vm.ts";
+import type {
+  LogConfig,
+  Mount,
+  Network,
+  PortBinding,
+  SecretVariable,
+  VmCreateParams,
+} from "../../protocol/vm.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -42,6 +49,8 @@ export function makeVmConfig(
   }
   const stopSignal = params.stopSignal ?? (image.config.stopSignal || "SIGTERM");
   signalNumber(stopSignal);
+  const secretEnv = secretVariables(params.secretEnv ?? []);
+  const env = mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []);
   return {
     version: 3,
     id,
@@ -51,12 +60,14 @@ export function makeVmConfig(
     createdAt: now.toISOString(),
     runtime,
     ...command,
-    env: mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []),
+    env: env.filter((assignment) => !secretEnv.some(({ name }) => assignment.startsWith(`${name}=`))),
+    ...(secretEnv.length === 0 ? {} : { secretEnv }),
     workingDir: absolute(params.workingDir) ?? (image.config.workingDir || "/"),
     user: params.user ?? image.config.user,
     hostname,
     tty,
     openStdin: params.openStdin ?? false,
+    stdinOnce: params.stdinOnce ?? false,
     autoRemove: params.autoRemove ?? false,
     mounts: [...mounts],
     cpus: cpuCount(params.cpus),
@@ -137,6 +148,19 @@ export function mergeEnv(...lists: string[][]): string[] {
     merged.set(assignment.slice(0, equals), assignment);
   }
   return [...merged.values()];
+}
+
+/** The last of a name counts. */
+function secretVariables(secrets: readonly SecretVariable[]): SecretVariable[] {
+  for (const { name, file } of secrets) {
+    // Such a name may hold a value that was meant to be secret.
+    if (!/^[^=\0]+$/.test(name))
+      throw new MockerError("INVALID_ARGUMENT", "invalid name of a secret variable");
+    if (file !== undefined && !file.startsWith("/")) {
+      throw new MockerError("INVALID_ARGUMENT", `the file of secret ${name} needs to be an absolute path`);
+    }
+  }
+  return [...new Map(secrets.map((secret) => [secret.name, secret])).values()];
 }
 
 function absolute(workingDir: string | undefined): string | undefined {

@@ -50,6 +50,7 @@ import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { BootRequest } from "./runtimes/runtime.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
 import { missingSubordinateIds } from "./runtimes/subordinate-ids.ts";
+import { Secrets } from "./secrets.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
@@ -247,13 +248,15 @@ export class VmManager implements VmHost {
         ports,
         now: new Date(),
       });
+      const secrets = new Secrets(name, config.secretEnv);
+      secrets.give(params.secretValues ?? {});
       // Its image and its volumes must not be removed before the VM is known.
       this.#making.add(config);
       let vm: Vm | undefined;
       try {
         this.#ensureVolumes(config);
         const files = await this.#state.create(config);
-        vm = new Vm(config, files, choice.runtime, this);
+        vm = new Vm(config, files, choice.runtime, this, secrets);
         this.#vms.add(vm);
       } finally {
         this.#making.delete(config);
@@ -273,10 +276,12 @@ export class VmManager implements VmHost {
 
   /**
    * Boots a VM and answers when its main process runs; at once when it runs already.
-   * @throws VM_FAILED when it is stopped, killed or removed meanwhile; whatever keeps it from starting
+   * @throws VM_FAILED when it is stopped, killed or removed meanwhile; SECRET_MISSING; whatever keeps it from
+   * starting
    */
-  async start({ vm: name, rows, columns }: VmStartParams): Promise<{ id: string }> {
+  async start({ vm: name, rows, columns, secretValues }: VmStartParams): Promise<{ id: string }> {
     const vm = this.find(name);
+    vm.secrets.give(secretValues ?? {});
     await vm.start({ rows: rows ?? defaultTerminal.rows, columns: columns ?? defaultTerminal.columns });
     return { id: vm.id };
   }
@@ -453,10 +458,15 @@ export class VmManager implements VmHost {
   }
 
   /** Starts a process in a running VM; without an attachment if it is detached. @throws VM_NOT_RUNNING */
-  async exec(params: VmExecParams): Promise<{ execId: string; attachment?: Attachment }> {
+  async exec(
+    params: VmExecParams,
+  ): Promise<{ execId: string; attachment?: Attachment; missingSecrets?: string[] }> {
     const vm = this.find(params.vm);
     const machine = vm.requireMachine();
-    const exec = new Exec({ vmId: vm.id, process: execProcess(vm.config, params) });
+    const { env: secretEnv, missing } = await vm.secrets.known();
+    const exec = new Exec({ vmId: vm.id, process: execProcess(vm.config, secretEnv, params) });
+    const own = (params.env ?? []).map((assignment) => assignment.replace(/=.*/s, ""));
+    const missingSecrets = missing.filter((name) => !own.includes(name));
     const command = params.command.join(" ");
     this.#execs.add(exec);
     this.#publish(vm, `exec_create: ${command}`, { execID: exec.id });
@@ -465,7 +475,11 @@ export class VmManager implements VmHost {
       this.#publish(vm, "exec_die", { execID: exec.id, exitCode: String(exitCode) }),
     );
     const stream = await machine.exec(exec);
-    return { execId: exec.id, ...(stream ? { attachment: attached(stream) } : {}) };
+    return {
+      execId: exec.id,
+      ...(stream ? { attachment: attached(stream) } : {}),
+      ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
+    };
   }
 
   /**

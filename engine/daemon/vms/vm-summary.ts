@@ -63,10 +63,12 @@ export function detailsOf(
     config: {
       hostname: config.hostname,
       env: config.env,
+      secretEnv: config.secretEnv ?? [],
       workingDir: config.workingDir,
       user: config.user,
       tty: config.tty,
       openStdin: config.openStdin,
+      stdinOnce: config.stdinOnce ?? config.openStdin,
       entrypoint: config.entrypoint,
       cmd: config.cmd,
       autoRemove: config.autoRemove,

@@ -21,8 +21,9 @@ import {
   stateAfter,
   unreadableExit,
 } from "./records/exit-record.ts";
-import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
+import { endsWithItsClient, type VmConfig, type VmExitRecord, type VmFiles } from "./records/vm-record.ts";
 import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
+import { Secrets } from "./secrets.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
 
@@ -59,6 +60,8 @@ export interface VmHost {
 export class Vm {
   readonly files: VmFiles;
   readonly runtime: Runtime;
+  /** Of its processes' environment. */
+  readonly secrets: Secrets;
   readonly #host: VmHost;
   #config: VmConfig;
   #state: VmState = "created";
@@ -74,10 +77,17 @@ export class Vm {
   #removal: Promise<void> | undefined;
   readonly #mainStreams = new MainStreams();
 
-  constructor(config: VmConfig, files: VmFiles, runtime: Runtime, host: VmHost) {
+  constructor(
+    config: VmConfig,
+    files: VmFiles,
+    runtime: Runtime,
+    host: VmHost,
+    secrets = new Secrets(config.name, config.secretEnv),
+  ) {
     this.#config = config;
     this.files = files;
     this.runtime = runtime;
+    this.secrets = secrets;
     this.#host = host;
   }
 
@@ -239,9 +249,12 @@ export class Vm {
    * none of its output.
    */
   attach(replayBytes: number, stdin: boolean): Promise<Attachment> {
-    const takesInput = stdin && this.config.openStdin;
     return this.#mainStreams.open(
-      { replayBytes, stdin: takesInput, endsInput: takesInput && !this.config.tty },
+      {
+        replayBytes,
+        stdin: stdin && this.config.openStdin,
+        stdinOnce: endsWithItsClient(this.config),
+      },
       this.#machine?.connected ? this.#machine : undefined,
     );
   }
@@ -312,6 +325,8 @@ export class Vm {
   async #start(size: TerminalSize, signal: AbortSignal): Promise<void> {
     this.#refuseRemoved();
     if (this.running) return;
+    const secretEnv = await this.secrets.load();
+    signal.throwIfAborted();
     const mounts = await this.#openMounts(signal);
     const { prepared, machine, connection } = await this.#launch(mounts, signal);
     try {
@@ -323,7 +338,7 @@ export class Vm {
           disposable: this.config.autoRemove,
           ...guestNetwork(this.config, connection),
         }),
-        mainProcess(this.config, size),
+        mainProcess(this.config, secretEnv, size),
         mounts.changesVolumes ? () => mounts.filled() : undefined,
       );
       signal.throwIfAborted();

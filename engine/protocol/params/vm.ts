@@ -3,6 +3,14 @@ import { Mount } from "./mount.ts";
 import { Dns, Network, PortBinding } from "./network.ts";
 import { filters, finiteNumber, labels, strings } from "./schema.ts";
 
+/** An environment variable whose value is in no record and no answer of the engine's. */
+export const SecretVariable = v.object({
+  name: v.string(),
+  /** Absolute path on the host, read at every start. Absent: clients give the value. */
+  file: v.exactOptional(v.string()),
+});
+export type SecretVariable = v.InferOutput<typeof SecretVariable>;
+
 /** Where a VM's output goes: `local`, `json-file` or `none`, and Docker's options of these. */
 export const LogConfig = v.object({ driver: v.string(), options: labels });
 export type LogConfig = v.InferOutput<typeof LogConfig>;
@@ -17,6 +25,10 @@ export const VmCreateParams = v.object({
   entrypoint: v.exactOptional(strings),
   /** `KEY=value`. */
   env: v.exactOptional(strings),
+  /** Variables beside `env`, whose place they take. */
+  secretEnv: v.exactOptional(v.array(SecretVariable)),
+  /** Values of `secretEnv` by name: the engine keeps them in memory only. */
+  secretValues: v.exactOptional(labels),
   workingDir: v.exactOptional(v.string()),
   /** `user[:group]`, names or numbers. */
   user: v.exactOptional(v.string()),
@@ -24,6 +36,11 @@ export const VmCreateParams = v.object({
   tty: v.exactOptional(v.boolean()),
   /** Keep stdin open (`-i`). */
   openStdin: v.exactOptional(v.boolean()),
+  /**
+   * Docker's StdinOnce: the main process's input ends with the client that gives it first. Default: it never
+   * ends. Of no account with `tty`.
+   */
+  stdinOnce: v.exactOptional(v.boolean()),
   /** Remove the VM when it exits (`--rm`), by the engine, also when the client is gone. */
   autoRemove: v.exactOptional(v.boolean()),
   mounts: v.exactOptional(v.array(Mount)),
@@ -59,6 +76,8 @@ export type VmParams = v.InferOutput<typeof VmParams>;
 
 export const VmStartParams = v.object({
   vm: v.string(),
+  /** Of the VM's `secretEnv`: these count from now on. */
+  secretValues: v.exactOptional(labels),
   /** Terminal size of a `tty` VM. */
   rows: v.exactOptional(finiteNumber),
   columns: v.exactOptional(finiteNumber),

@@ -39,10 +39,12 @@ export function vmDetails(
     config: {
       hostname: "4f2a4f2a4f2a",
       env: ["PATH=/usr/bin:/bin"],
+      secretEnv: [],
       workingDir: "/",
       user: "",
       tty: false,
       openStdin: false,
+      stdinOnce: false,
       entrypoint: [],
       cmd: ["nginx"],
       autoRemove: false,

@@ -68,7 +68,7 @@ async function ask(dir: string, runDir: string): Promise<void> {
     MOCKER_ENGINE: join(dir, "engine.js"),
   };
   try {
-    const engine = await connect(env, 1000);
+    const engine = await connect(env, { timeoutMs: 1000 });
     await engine.request(vmCreate, { image: "hello", env: ["SECRET=hunter2"] });
     engine.close();
   } catch (error) {

@@ -6,9 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { connect } from "../../../engine/cli/connect.ts";
+import { main } from "../../../engine/cli/program.ts";
 import { endEngine } from "../../../engine/client/reach-engine.ts";
 import { isPrivateDirectory } from "../../../engine/common/paths.ts";
 import { engineInfo, MockerError, vmList } from "../../../engine/protocol/index.ts";
+import { TestIo } from "../cli/harness.ts";
 import { FakeEngine } from "./fake-engine.ts";
 
 /** Set: this file is not tested but run, as the engine that a client starts. */
@@ -85,6 +87,19 @@ function defineTests(): void {
       assert.ok(error instanceof MockerError, String(error));
       return error;
     };
+
+    test("an engine that is started for a VM does not inherit its secrets", async () => {
+      const io = new TestIo({ env: { ...env, TOKEN: "s3cret", OTHER: "public" }, cwd: dir });
+      // This engine makes no VMs.
+      await main(["create", "--secret-env", "TOKEN", "alpine"], io);
+      const pid = Number(readFileSync(join(dir, "run", "pid"), "utf8"));
+      const inherited = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+      assert.ok(inherited.includes("OTHER=public"));
+      assert.deepEqual(
+        inherited.filter((variable) => variable.includes("s3cret")),
+        [],
+      );
+    });
 
     test("commands that start at once end up with one engine", async () => {
       const engines = await Promise.all([connect(env), connect(env), connect(env)]);
@@ -185,7 +200,7 @@ function defineTests(): void {
       const silent = createServer();
       await new Promise<void>((resolve) => silent.listen(path, resolve));
       await assert.rejects(
-        connect(env, 100),
+        connect(env, { timeoutMs: 100 }),
         (error) =>
           error instanceof MockerError &&
           error.message === `the mocker engine at ${path} does not answer within 0.1 s`,

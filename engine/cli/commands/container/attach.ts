@@ -37,6 +37,8 @@ export const attach = defineCommand({
       detachKeys,
       condition: "not-running",
       proxySignals: context.flags["sig-proxy"],
+      // In Docker the process is PID 1, which no SIGHUP ends that it has not asked for; here it is not.
+      onHangup: "leave",
     });
     // Docker's words and status for a detach from `attach`.
     if (outcome === "detached") throw new CommandFailure("read escape sequence");

@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts";
-import { createFlags } from "./options/create-flags.ts";
+import { attachedStreams, createFlags } from "./options/create-flags.ts";
 import { prepareCreation, runCreation } from "./options/creation.ts";
 
 export const create = defineCommand({
@@ -9,7 +9,8 @@ export const create = defineCommand({
   flags: createFlags,
   stopAtFirstArgument: true,
   async run(context) {
-    const id = await runCreation(context, prepareCreation(context, "create"));
+    const creation = prepareCreation(context, "create", attachedStreams(context.flags));
+    const id = await runCreation(context, creation);
     context.io.stdout.write(`${id}\n`);
     return 0;
   },

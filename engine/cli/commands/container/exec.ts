@@ -2,7 +2,7 @@ import { execResize, type VmExecParams, vmExec } from "../../../protocol/index.t
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { describeError, startFailureCode } from "../../errors.ts";
 import { booleanFlag, listFlag, stringFlag, textListFlag } from "../../flags.ts";
-import { brokenPipeCode } from "../../terminal/main-process.ts";
+import { brokenPipeCode, hangupCode } from "../../terminal/main-process.ts";
 import { detachKeysOf, lostStream, openSession, requireTerminal } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
 import { checkVariable, collectVariables } from "./options/env-file.ts";
@@ -39,10 +39,19 @@ export const exec = defineCommand({
     if (tty) Object.assign(params, terminalSize(io));
 
     const engine = await context.connect();
-    const { execId, stream } = await engine.request(vmExec, params).catch((error: unknown) => {
+    const {
+      execId,
+      stream,
+      missingSecrets = [],
+    } = await engine.request(vmExec, params).catch((error: unknown) => {
       const code = startFailureCode(error);
       throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
     });
+    for (const name of missingSecrets) {
+      io.stderr.write(
+        `WARNING: this process has no ${name}: the engine that knew the secret has ended (give it with: -e ${name})\n`,
+      );
+    }
     if (detach || stream === undefined) return 0;
     const session = openSession({
       io,
@@ -61,6 +70,8 @@ export const exec = defineCommand({
         throw new CommandFailure("read escape sequence");
       case "output-closed":
         return brokenPipeCode;
+      case "hung-up":
+        return hangupCode;
       case "closed":
         throw lostStream(vm);
     }

@@ -1,7 +1,7 @@
 import { type VmLogsParams, vmLogs } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { brokenPipeCode } from "../../terminal/main-process.ts";
+import { brokenPipeCode, hangupCode } from "../../terminal/main-process.ts";
 import { pumpStream } from "../../terminal/pump-stream.ts";
 
 const flags = {
@@ -37,6 +37,7 @@ export const logs = defineCommand({
       stdout: io.stdout,
       stderr: tty ? io.stdout : io.stderr,
     });
+    if (end.kind === "hung-up") return hangupCode;
     return end.kind === "output-closed" ? brokenPipeCode : 0;
   },
 });

@@ -1,6 +1,7 @@
 import { vmStart, vmStop } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { eachTarget } from "../each-target.ts";
+import { startParamsOf } from "./options/start-params.ts";
 import { stopFlags, stopOptions } from "./options/stop-options.ts";
 
 export const restart = defineCommand({
@@ -13,8 +14,9 @@ export const restart = defineCommand({
     const options = stopOptions(flags);
     return eachTarget(io, args, async (vm) => {
       // A VM that does not run is only started.
+      const start = await startParamsOf(engine, vm, io);
       await engine.request(vmStop, { vm, ...options });
-      await engine.request(vmStart, { vm });
+      await engine.request(vmStart, start);
       return vm;
     });
   },

@@ -5,8 +5,9 @@ import { booleanFlag, stringFlag } from "../../flags.ts";
 import { attachAndWait } from "../../terminal/main-process.ts";
 import { detachKeysOf, requireTerminal } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
-import { createFlags } from "./options/create-flags.ts";
+import { attachedStreams, createFlags } from "./options/create-flags.ts";
 import { prepareCreation, runCreation } from "./options/creation.ts";
+import { requireSecrets } from "./options/secret-env.ts";
 
 const flags = {
   ...createFlags,
@@ -28,16 +29,16 @@ export const run = defineCommand({
   stopAtFirstArgument: true,
   async run(context) {
     const { io } = context;
-    const { attach, detach, interactive, tty, rm } = context.flags;
+    const { attach, detach, tty, rm } = context.flags;
     if (detach && attach.length > 0) {
       throw new CommandFailure("conflicting options: cannot specify both --attach and --detach");
     }
-    const wanted = attach.length > 0 ? attach : ["stdout", "stderr", ...(interactive ? ["stdin"] : [])];
-    const attached = new Set<string>(detach ? [] : wanted);
+    const attached = detach ? new Set<string>() : attachedStreams(context.flags);
     requireTerminal(io, tty, attached.has("stdin"));
-    const creation = prepareCreation(context, "run");
+    const creation = prepareCreation(context, "run", attached);
 
     try {
+      requireSecrets(creation.params.secretEnv ?? [], io.env);
       const detachKeys = detachKeysOf(context.flags["detach-keys"]);
       const id = await runCreation(context, creation);
       const engine = await context.connect();
@@ -68,6 +69,7 @@ export const run = defineCommand({
         detachKeys,
         condition: rm ? "removed" : "next-exit",
         proxySignals: context.flags["sig-proxy"],
+        onHangup: context.flags["sig-proxy"] ? "forward" : "leave",
         start,
       });
       return outcome === "detached" ? 0 : outcome;

@@ -5,6 +5,7 @@ import { booleanFlag, stringFlag } from "../../flags.ts";
 import { attachToVm } from "../../terminal/main-process.ts";
 import { detachKeysOf } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
+import { startParams, startParamsOf } from "./options/start-params.ts";
 
 const flags = {
   attach: booleanFlag("a", "Attach STDOUT/STDERR and forward signals"),
@@ -25,7 +26,7 @@ export const start = defineCommand({
       const failed: string[] = [];
       for (const vm of args) {
         try {
-          await engine.request(vmStart, { vm });
+          await engine.request(vmStart, await startParamsOf(engine, vm, io));
           io.stdout.write(`${vm}\n`);
         } catch (error) {
           io.stderr.write(`${describeError(error)}\n`);
@@ -50,10 +51,12 @@ export const start = defineCommand({
       detachKeys,
       condition: vm.config.autoRemove ? "removed" : "next-exit",
       proxySignals: true,
+      // A terminal's own signals reach the process as keys, and its end reaches only us.
+      onHangup: vm.config.tty ? "leave" : "forward",
       async start() {
         const size = vm.config.tty ? terminalSize(io) : undefined;
         try {
-          await engine.request(vmStart, { vm: vm.id, ...size });
+          await engine.request(vmStart, { ...startParams(vm, io), ...size });
         } catch (error) {
           const code = startFailureCode(error);
           throw new CommandFailure(describeError(error), code === 125 ? 1 : code);

@@ -1,11 +1,19 @@
 import type { Socket } from "node:net";
+import { FrameType, frameHeader } from "../../../protocol/stream.ts";
+import { EndlessInput } from "./endless-input.ts";
 
 const claimTimeoutMs = 30_000;
 
 /**
+ * What the end of a client's input does to the process: it reads it as the client says it; also when the
+ * client goes without a word; never.
+ */
+export type InputEnd = "as-said" | "ends-with-client" | "endless";
+
+/**
  * A client's stream that is promised before both of its ends exist: `vm/attach` comes before `vm/start`, and
  * a client needs a moment to open its second connection. The end that comes first waits, paused, for the
- * other; then bytes pass untouched. What a monitor has sent is still to be read after its end, however late
+ * other; then bytes pass untouched, but for the end of an input that is to have none. What a monitor has sent is still to be read after its end, however late
  * the client comes.
  */
 export class Attachment {
@@ -18,11 +26,10 @@ export class Attachment {
   readonly closed = new Promise<void>((resolve) => {
     this.#onClose = resolve;
   });
-  readonly #onClientEnd: ((monitor: Socket) => void) | undefined;
+  readonly #inputEnd: InputEnd;
 
-  /** `onClientEnd` may tell the monitor's side that the client has gone without a word. */
-  constructor(onClientEnd?: (monitor: Socket) => void) {
-    this.#onClientEnd = onClientEnd;
+  constructor(inputEnd: InputEnd = "as-said") {
+    this.#inputEnd = inputEnd;
     this.#timer = setTimeout(() => this.close(), claimTimeoutMs);
     this.#timer.unref();
   }
@@ -55,14 +62,28 @@ export class Attachment {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#client?.destroySoon();
-    if (this.#monitor && this.#onClientEnd) this.#onClientEnd(this.#monitor);
+    if (this.#monitor) this.#endInput(this.#monitor);
     this.#monitor?.destroySoon();
     this.#onClose();
   }
 
   #join(): void {
-    if (!this.#client || !this.#monitor) return;
-    this.#client.pipe(this.#monitor);
-    this.#monitor.pipe(this.#client);
+    const client = this.#client;
+    const monitor = this.#monitor;
+    if (!client || !monitor) return;
+    const input = this.#inputEnd === "endless" ? client.pipe(new EndlessInput()) : client;
+    input.pipe(monitor, { end: false });
+    // Also the end of a client that was killed.
+    input.once("end", () => {
+      this.#endInput(monitor);
+      monitor.end();
+    });
+    monitor.pipe(client);
+  }
+
+  #endInput(monitor: Socket): void {
+    if (this.#inputEnd === "ends-with-client" && monitor.writable) {
+      monitor.write(frameHeader(FrameType.stdin, 0));
+    }
   }
 }

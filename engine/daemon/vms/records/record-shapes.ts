@@ -4,7 +4,7 @@ import { MockerError } from "../../../protocol/errors.ts";
 import { Mount } from "../../../protocol/params/mount.ts";
 import { Dns, Network, PortBinding } from "../../../protocol/params/network.ts";
 import { finiteNumber, labels, strings } from "../../../protocol/params/schema.ts";
-import { LogConfig } from "../../../protocol/params/vm.ts";
+import { LogConfig, SecretVariable } from "../../../protocol/params/vm.ts";
 
 const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const time = v.pipe(
@@ -25,11 +25,13 @@ export const configShape = v.object({
   entrypoint: strings,
   cmd: strings,
   env: strings,
+  secretEnv: v.exactOptional(v.array(SecretVariable)),
   workingDir: v.string(),
   user: v.string(),
   hostname: v.string(),
   tty: v.boolean(),
   openStdin: v.boolean(),
+  stdinOnce: v.exactOptional(v.boolean()),
   autoRemove: v.boolean(),
   mounts: v.array(Mount),
   cpus: finiteNumber,

@@ -3,7 +3,7 @@ import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import type { Dns, LogConfig, Mount, Network, PortBinding } from "../../../protocol/vm.ts";
+import type { Dns, LogConfig, Mount, Network, PortBinding, SecretVariable } from "../../../protocol/vm.ts";
 import type { EndpointRecord } from "../../networks/endpoint.ts";
 import { checkShape, configShape, exitShape, networkShape, runtimeShape } from "./record-shapes.ts";
 
@@ -23,11 +23,15 @@ export interface VmConfig {
   cmd: string[];
   /** `KEY=value`, the image's and the user's merged. */
   env: string[];
+  /** Their values are in no record. Absent: none. */
+  secretEnv?: SecretVariable[];
   workingDir: string;
   user: string;
   hostname: string;
   tty: boolean;
   openStdin: boolean;
+  /** Absent in records of older versions: see {@link endsWithItsClient}. */
+  stdinOnce?: boolean;
   autoRemove: boolean;
   mounts: Mount[];
   cpus: number;
@@ -46,6 +50,14 @@ export interface VmConfig {
   log?: LogConfig;
   stopSignal: string;
   stopTimeoutSeconds: number;
+}
+
+/**
+ * Whether the main process's input ends with the client that gives it (Docker's StdinOnce); older versions
+ * did that for every VM with `-i`, and VMs that they made keep it. A terminal has no end.
+ */
+export function endsWithItsClient({ openStdin, stdinOnce, tty }: VmConfig): boolean {
+  return openStdin && (stdinOnce ?? true) && !tty;
 }
 
 /** As it was before there were networks of ours. */

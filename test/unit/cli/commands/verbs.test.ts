@@ -9,6 +9,7 @@ import {
   imageRemove,
   MockerError,
   vmExec,
+  vmInspect,
   vmKill,
   vmLogs,
   vmRemove,
@@ -16,7 +17,7 @@ import {
   vmStop,
   vmWait,
 } from "../../../../engine/protocol/index.ts";
-import { vmId } from "../fixtures.ts";
+import { vmDetails, vmId } from "../fixtures.ts";
 import { Setup } from "../harness.ts";
 
 const noSuchVm = (vm: string): MockerError =>
@@ -43,16 +44,54 @@ describe("verbs", () => {
   });
 
   test("start", async () => {
-    setup.engine.handle(vmStart, ({ vm }) => {
+    setup.engine.handle(vmInspect, ({ vm }) => {
       if (vm === "b") throw noSuchVm(vm);
-      return { id: vmId };
+      return vmDetails();
     });
+    setup.engine.handle(vmStart, () => ({ id: vmId }));
     assert.deepEqual(await setup.run(["start", "a", "b"]), {
       code: 1,
       stdout: "a\n",
       stderr:
         "mocker: No such container: b\nhint: mocker ps -a lists all\nmocker: failed to start containers: b\n",
     });
+  });
+
+  test("start and restart give the secrets that the environment has, and only those", async () => {
+    const secretEnv = [{ name: "TOKEN" }, { name: "GONE" }, { name: "KEY", file: "/key" }];
+    setup.engine
+      .handle(vmInspect, () => vmDetails({ state: "exited" }, { secretEnv }))
+      .handle(vmStop, () => ({ id: vmId, exitCode: 0 }))
+      .handle(vmStart, () => ({ id: vmId }));
+    for (const verb of ["start", "restart"]) {
+      setup.engine.calls.length = 0;
+      const env = { TOKEN: "s3cret", KEY: "not this", OTHER: "x" };
+      assert.deepEqual(await setup.run([verb, "a"], env), { code: 0, stdout: "a\n", stderr: "" });
+      assert.deepEqual(setup.engine.paramsOf("vm/start"), { vm: vmId, secretValues: { TOKEN: "s3cret" } });
+    }
+    setup.engine.handle(vmStart, () => {
+      throw new MockerError("SECRET_MISSING", "cannot start container a: its secret GONE has no value", {
+        hint: "set it",
+      });
+    });
+    assert.deepEqual(await setup.run(["start", "a"]), {
+      code: 1,
+      stdout: "",
+      stderr:
+        "mocker: cannot start container a: its secret GONE has no value\nhint: set it\n" +
+        "mocker: failed to start containers: a\n",
+    });
+  });
+
+  test("exec says which secrets its process lacks", async () => {
+    setup.engine.handle(vmExec, () => ({
+      execId: "e1",
+      stream: setup.engine.stream((peer) => peer.exit(0)),
+      missingSecrets: ["TOKEN"],
+    }));
+    const { code, stderr } = await setup.run(["exec", "web", "env"]);
+    assert.equal(code, 0);
+    assert.match(stderr, /^WARNING: this process has no TOKEN: .*-e TOKEN\)\n$/);
   });
 
   test("rm, and rm -f of what is not there", async () => {

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { MockerError } from "../../../../engine/protocol/errors.ts";
+import { FrameDecoder, FrameType, frameHeader } from "../../../../engine/protocol/stream.ts";
 import { tmpDir } from "../../../support/tmp-dir.ts";
 import { FakeVms } from "./fake-vms.ts";
 import { agentError, type FakeMonitor, json, textOf } from "./machine/fake-monitor.ts";
@@ -258,6 +259,94 @@ test("a client that attached before the start has its stream with it", async () 
   assert.equal(await textOf(client), Buffer.from(message).toString("utf8"));
   client.destroy();
   await attachment.closed;
+});
+
+/** A client that gives the main process input, and what the monitor hears of it. */
+class InputClient {
+  readonly heard: string[] = [];
+  readonly #client: Socket;
+  readonly #monitor: Socket;
+
+  private constructor(client: Socket, monitor: Socket) {
+    this.#client = client;
+    this.#monitor = monitor;
+    const decoder = new FrameDecoder((_, payload) => this.heard.push(Buffer.from(payload).toString("utf8")));
+    monitor.on("data", (chunk: Buffer) => decoder.push(chunk));
+  }
+
+  static async attach(vms: FakeVms): Promise<InputClient> {
+    const monitor = vms.launcher.last;
+    const known = monitor.streams.length;
+    const { attachment } = await vms.manager.attach({ vm: "box", stdin: true });
+    const { client, engineEnd } = await clientPair();
+    attachment.claim(engineEnd);
+    await monitor.until(() => monitor.streams.length > known);
+    const opened = monitor.streams.at(-1);
+    assert.ok(opened);
+    return new InputClient(client, opened.socket);
+  }
+
+  /** Sends a line, the end of input and another line. */
+  async sayAndEnd(): Promise<string[]> {
+    this.#client.write(Buffer.concat([input("one"), input(""), input("two")]));
+    while (!this.heard.includes("two")) await once(this.#monitor, "data");
+    return this.heard;
+  }
+
+  /** Goes without a word. */
+  async vanish(): Promise<string[]> {
+    const over = once(this.#monitor, "end");
+    this.#client.destroy();
+    await over;
+    this.#monitor.destroy();
+    return this.heard;
+  }
+}
+
+function input(text: string): Buffer {
+  const payload = Buffer.from(text);
+  return Buffer.concat([frameHeader(FrameType.stdin, payload.length), payload]);
+}
+
+test("the end of a client's input is not the end of the main process's, as in Docker", async () => {
+  const vms = new FakeVms();
+  await vms.run({ openStdin: true });
+  const client = await InputClient.attach(vms);
+  assert.deepEqual(await client.sayAndEnd(), ["one", "two"]);
+  assert.deepEqual(await client.vanish(), ["one", "two"]);
+});
+
+test("a terminal's input has no end, not even where the VM was made for one client", async () => {
+  const vms = new FakeVms();
+  await vms.run({ openStdin: true, stdinOnce: true, tty: true });
+  const client = await InputClient.attach(vms);
+  assert.deepEqual(await client.sayAndEnd(), ["one", "two"]);
+  assert.deepEqual(await client.vanish(), ["one", "two"]);
+});
+
+test("input that ends with its client ends with the first, and with no other", async () => {
+  const vms = new FakeVms();
+  await vms.run({ openStdin: true, stdinOnce: true });
+  const first = await InputClient.attach(vms);
+  const second = await InputClient.attach(vms);
+  assert.deepEqual(await second.sayAndEnd(), ["one", "two"]);
+  assert.deepEqual(await second.vanish(), ["one", "two"]);
+  assert.deepEqual(await first.sayAndEnd(), ["one", "", "two"]);
+  assert.deepEqual(await first.vanish(), ["one", "", "two", ""]);
+});
+
+test("a VM that an older version made keeps the end of its input", async () => {
+  const vms = new FakeVms();
+  const vm = await vms.create({ openStdin: true });
+  const { stdinOnce: _, ...older } = vm.config;
+  vm.files.writeConfig(older);
+  const next = new FakeVms(vms);
+  await next.recover();
+  assert.equal(next.manager.inspect({ vm: "box" }).config.stdinOnce, true);
+  await next.manager.start({ vm: "box" });
+  const client = await InputClient.attach(next);
+  assert.deepEqual(await client.sayAndEnd(), ["one", "", "two"]);
+  await client.vanish();
 });
 
 test("a client that waits for a start is let go when the VM is removed", async () => {

@@ -50,7 +50,7 @@ test("a guest path is suggested that is free", () => {
 
 test("a configuration becomes what the engine is asked for; later sources of a variable come last", () => {
   assert.deepEqual(
-    createParams(full, { context, defaults, fileEnv: ["A=0", "F=f"], secretEnv: ["TOKEN=s"] }),
+    createParams(full, { context, defaults, fileEnv: ["A=0", "F=f"], secrets: { TOKEN: "s" } }),
     {
       image: "python:3",
       tty: true,
@@ -61,22 +61,21 @@ test("a configuration becomes what the engine is asked for; later sources of a v
       name: "web",
       command: ["python3", "-c", "print('hi there')"],
       mounts: [{ type: "bind", source: "/ws/app/my site", target: "/srv", readOnly: true }],
-      env: ["A=0", "F=f", "A=1", "TOKEN=s"],
+      env: ["A=0", "F=f", "A=1"],
+      secretEnv: [{ name: "TOKEN" }],
+      secretValues: { TOKEN: "s" },
       cpus: 2,
       memoryMiB: 1024,
     },
   );
-  assert.deepEqual(
-    createParams({ name: "a", image: "b" }, { context, defaults, fileEnv: [], secretEnv: [] }),
-    {
-      image: "b",
-      tty: true,
-      openStdin: true,
-      autoRemove: false,
-      runtime: "auto",
-      network: { mode: "networks", attachments: [{ network: "bridge" }] },
-    },
-  );
+  assert.deepEqual(createParams({ name: "a", image: "b" }, { context, defaults, fileEnv: [], secrets: {} }), {
+    image: "b",
+    tty: true,
+    openStdin: true,
+    autoRemove: false,
+    runtime: "auto",
+    network: { mode: "networks", attachments: [{ network: "bridge" }] },
+  });
 });
 
 const connected: RunConfiguration = {
@@ -94,7 +93,7 @@ const connected: RunConfiguration = {
 };
 
 test("ports, a network and volumes become what the engine is asked for", () => {
-  const params = createParams(connected, { context, defaults, fileEnv: [], secretEnv: [] });
+  const params = createParams(connected, { context, defaults, fileEnv: [], secrets: {} });
   assert.deepEqual(params.network, { mode: "networks", attachments: [{ network: "backend" }] });
   assert.deepEqual(params.ports, [
     { protocol: "tcp", guestPort: 5432, hostAddress: "127.0.0.1", hostPort: 5432 },
@@ -115,7 +114,7 @@ test("the network of the settings counts where the configuration has none", () =
   const networkBy = (network: Defaults["network"]) =>
     createParams(
       { name: "a", image: "b" },
-      { context, defaults: { ...defaults, network }, fileEnv: [], secretEnv: [] },
+      { context, defaults: { ...defaults, network }, fileEnv: [], secrets: {} },
     ).network;
   assert.deepEqual(networkBy("none"), { mode: "none" });
   assert.deepEqual(networkBy("tsi"), { mode: "tsi" });
@@ -124,7 +123,7 @@ test("the network of the settings counts where the configuration has none", () =
 test("the command line is the same VM, and names no secret", () => {
   assert.equal(
     commandLine(full, context, defaults),
-    "mocker run -it --rm --name web -v '/ws/app/my site:/srv:ro' --env-file /ws/app/.env -e A=1 -e TOKEN --cpus 2 -m 1024m --runtime krun --network none python:3 python3 -c 'print('\\''hi there'\\'')'",
+    "mocker run -it --rm --name web -v '/ws/app/my site:/srv:ro' --env-file /ws/app/.env -e A=1 --secret-env TOKEN --cpus 2 -m 1024m --runtime krun --network none python:3 python3 -c 'print('\\''hi there'\\'')'",
   );
   assert.equal(
     commandLine({ name: "e", image: "i", entrypoint: ["sh", "-c"], command: ["a b"] }, context, defaults),

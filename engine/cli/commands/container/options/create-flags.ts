@@ -15,6 +15,7 @@ import {
 import type { Io } from "../../../io.ts";
 import { checkLabel, checkVariable, collectLabels, collectVariables } from "./env-file.ts";
 import { networkFlags, networkParams } from "./network-flags.ts";
+import { parseSecret, secretValues } from "./secret-env.ts";
 
 function parseCpus(text: string): number {
   const value = Number(text);
@@ -75,6 +76,10 @@ export const createFlags = {
     oneOf("runtime", ["auto", "krun", "simulation"]),
     '"auto"',
   ),
+  "secret-env": textListFlag(
+    undefined,
+    "Set an environment variable that is not recorded (NAME from the environment, or NAME,src=FILE)",
+  ),
   "stop-signal": stringFlag(undefined, "Signal to stop the container"),
   "stop-timeout": integerFlag(undefined, "Timeout (in seconds) to stop a container"),
   tmpfs: textListFlag(undefined, "Mount a tmpfs directory"),
@@ -118,14 +123,20 @@ function logConfig(driver: string, opts: readonly string[]): LogConfig | undefin
 
 const mebibyte = 1024 * 1024;
 
+/** The streams that a client attaches to unless it detaches: those of `-a`, or all. */
+export function attachedStreams({ attach, interactive }: CreateFlagValues): Set<string> {
+  return new Set(attach.length > 0 ? attach : ["stdout", "stderr", ...(interactive ? ["stdin"] : [])]);
+}
+
 /**
- * What `vm/create` is to be asked, with warnings for the user. Throws Error in Docker's words, or
- * MockerError.
+ * What `vm/create` is to be asked, with warnings for the user. `attached` are the streams that its creator
+ * attaches to. Throws Error in Docker's words, or MockerError.
  */
 export function createParams(
   flags: CreateFlagValues,
   given: ReadonlySet<string>,
   args: readonly string[],
+  attached: ReadonlySet<string>,
   io: Io,
 ): { params: VmCreateParams; warnings: string[] } {
   const [image, ...command] = args;
@@ -140,6 +151,8 @@ export function createParams(
     image,
     tty: flags.tty,
     openStdin: flags.interactive,
+    // Docker's StdinOnce: the input ends with the client that was attached to give it.
+    ...(flags.interactive && attached.has("stdin") ? { stdinOnce: true } : {}),
     autoRemove: flags.rm,
   };
   if (flags.name) params.name = flags.name;
@@ -148,6 +161,11 @@ export function createParams(
   if (flags.entrypoint !== undefined) params.entrypoint = flags.entrypoint === "" ? [] : [flags.entrypoint];
   const env = collectVariables(flags["env-file"], flags.env, io.env);
   if (env.length > 0) params.env = env;
+  const secrets = flags["secret-env"].map((text) => parseSecret(text, io.cwd));
+  if (secrets.length > 0) {
+    params.secretEnv = secrets;
+    params.secretValues = secretValues(secrets, io.env);
+  }
   if (flags.workdir) params.workingDir = flags.workdir;
   if (flags.user) params.user = flags.user;
   if (flags.hostname) params.hostname = flags.hostname;

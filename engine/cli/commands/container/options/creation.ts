@@ -16,8 +16,15 @@ export interface Creation {
   pull: PullPolicy;
 }
 
-/** Checks all that can be checked without the engine. Throws CommandFailure with Docker's status 125. */
-export function prepareCreation(context: CreateContext, verb: string): Creation {
+/**
+ * Checks all that can be checked without the engine. `attached` are the streams that the creator attaches to.
+ * Throws CommandFailure with Docker's status 125.
+ */
+export function prepareCreation(
+  context: CreateContext,
+  verb: string,
+  attached: ReadonlySet<string>,
+): Creation {
   const { cidfile } = context.flags;
   try {
     const pull = pullPolicy(context.flags.pull);
@@ -26,7 +33,7 @@ export function prepareCreation(context: CreateContext, verb: string): Creation 
         `container ID file found, make sure the other container isn't running or delete ${cidfile}`,
       );
     }
-    return { ...createParams(context.flags, context.given, context.args, context.io), pull };
+    return { ...createParams(context.flags, context.given, context.args, attached, context.io), pull };
   } catch (error) {
     const help = `\n\nRun 'mocker ${verb} --help' for more information`;
     throw new CommandFailure(`${describeError(error)}${help}`, 125);
@@ -37,7 +44,7 @@ export function prepareCreation(context: CreateContext, verb: string): Creation 
 export async function runCreation(context: CreateContext, creation: Creation): Promise<string> {
   const { io, flags } = context;
   const { params } = creation;
-  const engine = await context.connect();
+  const engine = await context.connect(params.secretEnv?.map(({ name }) => name));
   const pull = async (): Promise<void> => {
     const { platform } = flags;
     await pullImage(

@@ -12,9 +12,9 @@ export interface ExecServices {
 /** Processes in running VMs beside their main ones. */
 export function bindExecs(rpc: RpcConnection, { vms, streams }: ExecServices): void {
   rpc.handle(vmExec, VmExecParams, async (request) => {
-    const { execId, attachment } = await vms.exec(request);
-    if (!attachment) return { execId };
-    return { execId, stream: streams.offer((socket) => attachment.claim(socket)) };
+    const { attachment, ...started } = await vms.exec(request);
+    if (!attachment) return started;
+    return { ...started, stream: streams.offer((socket) => attachment.claim(socket)) };
   });
   rpc.handle(execResize, ExecResizeParams, async (request) => {
     await vms.execResize(request);

@@ -7,6 +7,7 @@ import {
   FrameType,
   imagePull,
   MockerError,
+  type VmCreateParams,
   type VmCreateResult,
   type VmWaitResult,
   vmAttach,
@@ -65,6 +66,9 @@ describe("run", () => {
       .handle(vmRemove, () => ({ id: vmId }));
   });
   afterEach(() => setup.close());
+
+  const kills = (): unknown[] =>
+    setup.engine.calls.flatMap(({ method, params }) => (method === "vm/kill" ? [params] : []));
 
   function end(peer: StreamPeer, exitCode: number): void {
     peer.exit(exitCode);
@@ -141,6 +145,37 @@ describe("run", () => {
       stopTimeoutSeconds: 5,
     });
     assert.deepEqual(setup.engine.paramsOf("vm/wait"), { vm: vmId, condition: "removed" });
+  });
+
+  test("secrets come from the environment or from files, and their values go beside their names", async () => {
+    workload = (peer) => end(peer, 0);
+    const flags = ["--secret-env", "TOKEN", "--secret-env=KEY,src=keys/a,b"];
+    assert.equal((await setup.run(["run", ...flags, "alpine"], { TOKEN: "s3cret", KEY: "no" })).code, 0);
+    const { secretEnv, secretValues, env } = setup.engine.paramsOf("vm/create") as VmCreateParams;
+    assert.deepEqual(secretEnv, [{ name: "TOKEN" }, { name: "KEY", file: join(setup.dir, "keys/a,b") }]);
+    assert.deepEqual([secretValues, env], [{ TOKEN: "s3cret" }, undefined]);
+    assert.deepEqual(setup.engine.paramsOf("vm/start"), { vm: vmId });
+  });
+
+  test("a secret without a value is refused before anything is made; create may be given it later", async () => {
+    const missing = await setup.run(["run", "--secret-env", "TOKEN", "alpine"]);
+    assert.equal(missing.code, 125);
+    assert.equal(
+      missing.stderr,
+      "mocker: secret TOKEN has no value: the environment has no TOKEN\n" +
+        "hint: Set it first (export TOKEN), or read it from a file: --secret-env TOKEN,src=FILE\n",
+    );
+    assert.deepEqual(setup.engine.methods(), []);
+    assert.equal((await setup.run(["create", "--secret-env", "TOKEN", "alpine"])).code, 0);
+  });
+
+  test("a value on the command line is no secret, and is not said again", async () => {
+    for (const text of ["TOKEN=hunter2", "TOKEN=hunter2,src=x", "TOKEN,file=hunter2", "=hunter2", ""]) {
+      const { code, stderr } = await setup.run(["run", "--secret-env", text, "alpine"]);
+      assert.equal(code, 125);
+      assert.match(stderr, /^mocker: invalid secret '(TOKEN)?': .*src=FILE$/m);
+      assert.ok(!stderr.includes("hunter2"), stderr);
+    }
   });
 
   test("volumes of every kind", async () => {
@@ -361,6 +396,68 @@ WARNING: no VM can run here
       await peer.until(() => peer.stdin().toString() === "\u0010\u0011");
     });
 
+    test("a terminal that goes away hangs the process up, once, and the command with 129", async () => {
+      await begin();
+      io.signal("SIGHUP");
+      io.stdin.end();
+      assert.equal(await code, 129);
+      assert.deepEqual(kills(), [{ vm: vmId, signal: "SIGHUP" }]);
+      assert.deepEqual(io.rawModes, [true, false]);
+      assert.equal(io.errors(), "");
+    });
+
+    test("its end alone hangs up, too, whichever side of it is seen first", async () => {
+      await begin();
+      io.stdin.end();
+      assert.equal(await code, 129);
+      assert.deepEqual(kills(), [{ vm: vmId, signal: "SIGHUP" }]);
+      setup.engine.calls.length = 0;
+      await begin();
+      io.stdout.emit("error", Object.assign(new Error("write EIO"), { code: "EIO" }));
+      assert.equal(await code, 129);
+      assert.deepEqual(kills(), [{ vm: vmId, signal: "SIGHUP" }]);
+    });
+
+    test("--sig-proxy=false leaves the process alone then", async () => {
+      await begin("--sig-proxy=false");
+      io.signal("SIGHUP");
+      assert.equal(await code, 129);
+      assert.deepEqual(kills(), []);
+      assert.deepEqual(io.rawModes, [true, false]);
+    });
+
+    test("attach leaves the process alone then", async () => {
+      for (const flags of [[], ["--sig-proxy=false"]]) {
+        for (const hangUp of [() => io.signal("SIGHUP"), () => io.stdin.end()]) {
+          setup.engine.handle(vmInspect, () => vmDetails({}, { openStdin: true, tty: true }));
+          const opened = deferred<StreamPeer>();
+          setup.engine.handle(vmAttach, () => ({ stream: setup.engine.stream(opened.resolve), tty: true }));
+          io = setup.io({ terminal: { rows: 24, columns: 100 } });
+          code = main(["attach", ...flags, "web"], io);
+          await opened.promise;
+          await until(() => io.rawModes.length === 1);
+          hangUp();
+          assert.equal(await code, 129);
+          assert.deepEqual(kills(), []);
+          assert.deepEqual(io.rawModes, [true, false]);
+        }
+      }
+    });
+
+    test("attach can be left by keys of one's choice", async () => {
+      setup.engine.handle(vmInspect, () => vmDetails({}, { openStdin: true, tty: true }));
+      const opened = deferred<StreamPeer>();
+      setup.engine.handle(vmAttach, () => ({ stream: setup.engine.stream(opened.resolve), tty: true }));
+      io = setup.io({ terminal: { rows: 24, columns: 100 } });
+      code = main(["attach", "--detach-keys", "ctrl-x,d", "web"], io);
+      io.stdin.write("x\u0010\u0011\u0018d");
+      assert.equal(await code, 1);
+      assert.equal(io.errors(), "read escape sequence\n");
+      peer = await opened.promise;
+      await peer.until(() => peer.stdin().toString() === "x\u0010\u0011");
+      assert.ok(!peer.sawEndOfStdin());
+    });
+
     test("the terminal is restored when the start fails", async () => {
       setup.engine.handle(vmStart, () => {
         throw new MockerError("VM_FAILED", "no boot");
@@ -427,6 +524,48 @@ WARNING: no VM can run here
       end(peer, 0);
     };
     assert.equal(await main(["run", "--sig-proxy=false", "alpine"], io), 0);
+  });
+
+  test("attach hands signals on, but for a SIGHUP, unless it is told not to", async () => {
+    setup.engine.handle(vmInspect, () => vmDetails());
+    const attach = async (...flags: string[]): Promise<{ io: TestIo; code: Promise<number> }> => {
+      const opened = deferred<StreamPeer>();
+      setup.engine.handle(vmAttach, () => ({ stream: setup.engine.stream(opened.resolve), tty: false }));
+      const io = setup.io();
+      const code = main(["attach", ...flags, "web"], io);
+      await opened.promise;
+      await until(() => io.listens("SIGHUP"));
+      return { io, code };
+    };
+    const proxied = await attach();
+    proxied.io.signal("SIGUSR1");
+    await until(() => kills().length === 1);
+    proxied.io.signal("SIGHUP");
+    assert.equal(await proxied.code, 129);
+    assert.deepEqual(kills(), [{ vm: vmId, signal: "SIGUSR1" }]);
+    const own = await attach("--sig-proxy=false");
+    assert.ok(!own.io.listens("SIGUSR1") && !own.io.listens("SIGINT"));
+    own.io.signal("SIGHUP");
+    assert.equal(await own.code, 129);
+  });
+
+  test("the input of a VM ends with the client that makes it, unless that goes at once", async () => {
+    const once = async (...argv: string[]): Promise<unknown> => {
+      setup.engine.calls.length = 0;
+      setup.engine.handle(vmAttach, () => ({
+        stream: setup.engine.stream((peer) => end(peer, 0)),
+        tty: false,
+      }));
+      setup.engine.handle(vmStart, () => ({ id: vmId }));
+      assert.equal((await setup.run([...argv, "alpine"])).code, 0);
+      const params = setup.engine.paramsOf("vm/create");
+      return typeof params === "object" && params !== null && "stdinOnce" in params && params.stdinOnce;
+    };
+    assert.equal(await once("run", "-i"), true);
+    assert.equal(await once("create", "-i"), true);
+    assert.equal(await once("run", "-di"), false);
+    assert.equal(await once("run"), false);
+    assert.equal(await once("run", "-i", "-a", "stdout"), false);
   });
 
   test("start -a and attach serve a VM that is there", async () => {
