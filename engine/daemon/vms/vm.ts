@@ -347,7 +347,8 @@ export class Vm {
       await this.#ended;
       throw failure;
     }
-    // The machine's end comes after everything that its monitor said.
+    // Its end has come already where the answer was slow.
+    if (this.#machine !== machine) return;
     this.#exit = undefined;
     this.#state = "running";
     this.#host.happened(this, "start");

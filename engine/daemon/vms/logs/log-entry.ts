@@ -120,6 +120,16 @@ export class LogEntryDecoder {
     return entries;
   }
 
+  /**
+   * Forgets the beginning of a line whose end has not come. @returns how many bytes that were, which are to
+   * be read again: the writer cuts off what a full disk has torn
+   */
+  dropRest(): number {
+    const { length } = this.#rest;
+    this.#rest = Buffer.alloc(0);
+    return length;
+  }
+
   #entry(text: Buffer): LogEntry | undefined {
     const line = parseLogLine(text);
     if (!line) return undefined;
