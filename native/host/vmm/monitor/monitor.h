@@ -50,6 +50,7 @@ class Monitor {
   enum class Main { none, running, exited };
 
   void onHandshake(Fd fd, const Json& hello, std::string rest, Side side);
+  void refuseGuest();
 
   // control
   ControlRelay::Events controlEvents();
@@ -107,6 +108,8 @@ class Monitor {
 
   PendingConnections pendingConnections_;
   ControlRelay control_;
+  /** It was noted that something else than the agent has dialled. */
+  bool refusedGuest_ = false;
   Loop::Timer bootTimer_ = 0;
 
   std::unique_ptr<FramedConnection> mainStream_;

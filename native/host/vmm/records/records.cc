@@ -23,6 +23,7 @@ void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::str
                     {"pid", ::getpid()},
                     {"startTimeTicks", processStartTime(::getpid()).value_or(0)},
                     {"childPid", child},
+                    {"childStartTimeTicks", processStartTime(child).value_or(0)},
                     {"startedAt", startedAt}};
   writeFileAtomic(stateDir + "/runtime.json", toText(record) + "\n", Durability::processOnly);
 }
