@@ -4,6 +4,7 @@ import type { VmExecParams } from "../../protocol/vm.ts";
 import type { Connection } from "../networks/connection.ts";
 import type { GuestConfiguration, GuestProcess } from "./machine/agent-protocol.ts";
 import { guestDns } from "./machine/guest-dns.ts";
+import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 import type { PreparedVm } from "./runtimes/runtime.ts";
 
@@ -77,13 +78,15 @@ export function idleProcess(): GuestProcess {
   };
 }
 
-/** An exec with a new id. Absent members are the VM's, as in Docker. */
+/** An exec with a new id. Absent members are the VM's, as in Docker. @throws INVALID_ARGUMENT */
 export function execProcess(config: VmConfig, params: VmExecParams): GuestProcess {
   const tty = params.tty ?? false;
+  const env = [...config.env, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])];
+  checkProcessSize(params.command, env);
   return {
     stream: randomBytes(32).toString("hex"),
     argv: params.command,
-    env: [...config.env, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])],
+    env,
     cwd: params.workingDir ?? config.workingDir,
     user: params.user ?? config.user,
     tty,

@@ -5,6 +5,7 @@ import type { RuntimeName } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig } from "../../protocol/image.ts";
 import type { Mount, Network, PortBinding, VmCreateParams } from "../../protocol/vm.ts";
+import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -41,6 +42,8 @@ export function makeVmConfig(
   }
   const stopSignal = params.stopSignal ?? (image.config.stopSignal || "SIGTERM");
   signalNumber(stopSignal);
+  const env = mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []);
+  checkProcessSize([...command.entrypoint, ...command.cmd], env);
   return {
     version: 3,
     id,
@@ -50,7 +53,7 @@ export function makeVmConfig(
     createdAt: now.toISOString(),
     runtime,
     ...command,
-    env: mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []),
+    env,
     workingDir: absolute(params.workingDir) ?? (image.config.workingDir || "/"),
     user: params.user ?? image.config.user,
     hostname,
