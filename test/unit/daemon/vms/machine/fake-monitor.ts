@@ -17,6 +17,10 @@ type Fields = Record<string, unknown>;
 export interface MonitorScript {
   /** False: it never makes its socket. */
   listens?: boolean;
+  /** What it says of the agent to an engine that connects; null while there is none. */
+  agent?: null;
+  /** As by SIGSTOP: it does not see its guest die. */
+  isStopped?: boolean;
   /**
    * Its guest's answers by method; `undefined` for none at all. Methods that are not here are answered as by
    * a guest that is well.
@@ -28,6 +32,9 @@ export interface MonitorScript {
 export function agentError(code: string, message: string): Fields {
   return { error: { code, message } };
 }
+
+/** The process of a monitor's guest is so far from the monitor's own. */
+export const guestPids = 1000;
 
 const monitors: FakeMonitor[] = [];
 
@@ -46,6 +53,7 @@ export class FakeMonitor {
   /** What it says of the main process to an engine that connects. */
   main: "none" | "running" | "exited" = "none";
   isOver = false;
+  #refusesControl = false;
   readonly #script: MonitorScript;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -109,16 +117,23 @@ export class FakeMonitor {
     this.die();
   }
 
-  /** Its record for the next engine; its pid is its place among the launcher's monitors. */
+  /** Its record, for the next engine, too; its pid is its place among the launcher's monitors. */
   writeRuntime(pid = 1): void {
     const record = {
       version: 1,
       pid,
       startTimeTicks: pid,
-      childPid: 0,
+      childPid: guestPids + pid,
+      childStartTimeTicks: pid,
       startedAt: "2026-01-01T00:00:00.000Z",
     };
     writeFileSync(join(this.spec.stateDir, "runtime.json"), JSON.stringify(record));
+  }
+
+  /** Its guest's process was killed: it says so, unless it is stopped itself. */
+  guestDied(): void {
+    if (this.#script.isStopped) return;
+    this.exit({ exitCode: 137, reason: "vm-died", message: "the VM's process was killed by SIGKILL" });
   }
 
   /** As by SIGKILL: nothing is written. */
@@ -153,18 +168,32 @@ export class FakeMonitor {
   }
 
   #welcome(socket: Socket, hello: Fields): boolean {
+    if (hello.role === "control" && this.#refusesControl) {
+      socket.destroy();
+      return false;
+    }
     if (hello.role !== "control") {
       this.streams.push({ hello, socket });
       return false;
     }
+    // As the real one: the engine that comes last is heard.
+    this.control?.destroy();
     this.control = socket;
     this.controls++;
     socket.on("end", () => socket.end());
-    this.tell({
-      event: "monitor",
-      params: { agent: { protocol: 1, kernel: "6.12.0", bootMs: 5 }, main: this.main },
-    });
+    this.#announce(this.#script.agent);
     return true;
+  }
+
+  #announce(agent: null | undefined): void {
+    const hello = { protocol: 1, kernel: "6.12.0", bootMs: 5 };
+    this.tell({ event: "monitor", params: { agent: agent === null ? null : hello, main: this.main } });
+  }
+
+  /** No engine gets a connection any more, and the one there is has ended. */
+  refuseControl(): void {
+    this.#refusesControl = true;
+    this.control?.destroy();
   }
 
   #serve({ id, method, params }: Fields): void {
@@ -188,6 +217,7 @@ const usualAnswers: NonNullable<MonitorScript["answers"]> = {
     monitor.exit({ exitCode: 143, signal: 15 });
     return {};
   },
+  ping: () => ({}),
   stats: () => ({ memoryUsedBytes: 1_000_000, processes: 3 }),
 };
 
@@ -214,7 +244,8 @@ export class FakeLauncher implements Launcher {
 
   kill({ pid }: MonitorProcess): void {
     this.kills.push(pid);
-    this.monitors[pid - 1]?.die();
+    if (pid <= guestPids) this.monitors[pid - 1]?.die();
+    else this.monitors[pid - guestPids - 1]?.guestDied();
   }
 
   isLocked(lockPath: string): boolean {
