@@ -1,7 +1,8 @@
 /** An engine that a client started. */
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { exitAlreadyRunning } from "../protocol/index.ts";
+import { makeDirectory } from "../common/make-directory.ts";
+import { exitAlreadyRunning, exitOtherSocket } from "../protocol/index.ts";
 import type { FailedStart } from "./errors.ts";
 
 export class EngineProcess {
@@ -10,6 +11,7 @@ export class EngineProcess {
   readonly #logOffset: number;
   #end: FailedStart | undefined;
   #isSecond = false;
+  #isElsewhere = false;
 
   private constructor(logPath: string, logOffset: number) {
     this.#logPath = logPath;
@@ -27,7 +29,7 @@ export class EngineProcess {
   ): Promise<EngineProcess> {
     // Most clients find an engine running.
     const { spawn } = await import("node:child_process");
-    mkdirSync(dirname(logPath), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(logPath));
     const log = openSync(logPath, "a", 0o600);
     try {
       const engine = new EngineProcess(logPath, fstatSync(log).size);
@@ -43,6 +45,7 @@ export class EngineProcess {
       });
       child.once("exit", (code, signal) => {
         engine.#isSecond = code === exitAlreadyRunning;
+        engine.#isElsewhere = code === exitOtherSocket;
         engine.#end =
           signal === null ? { kind: "exited", status: code ?? 0 } : { kind: "killed", signal: signal };
       });
@@ -57,9 +60,14 @@ export class EngineProcess {
     return this.#end !== undefined;
   }
 
-  /** It ended because another one has the data directory. */
+  /** It ended because another one has the data directory, and is to be reached soon, or is just ending. */
   get isSecond(): boolean {
     return this.#isSecond;
+  }
+
+  /** It ended because another one has the data directory, and its socket at another path. */
+  get isElsewhere(): boolean {
+    return this.#isElsewhere;
   }
 
   /** How it ended, in its own words if it left some; undefined while it runs. */

@@ -11,9 +11,11 @@ import { makeRunDirectory } from "./run-directory.ts";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const startTimeoutMs = 20_000;
-const startAttempts = 4;
 const retryMs = 5;
-/** How long to wait for an engine that has the data directory: it may be on its way up, or on its way out. */
+/**
+ * How long to wait for an engine that has the data directory before another one is started: it may be on its way
+ * up, or on its way out.
+ */
 const otherEngineMs = 700;
 const endTimeoutMs = 5000;
 
@@ -60,7 +62,7 @@ export async function reachOrStart<T>(options: StartOptions<T>): Promise<T> {
   makeRunDirectory(dirname(path));
 
   const deadline = Date.now() + startTimeoutMs;
-  for (let attempt = 1; ; attempt++) {
+  for (;;) {
     let engine: EngineProcess;
     try {
       engine = await EngineProcess.start(enginePath, logPath, options.engineEnv ?? env);
@@ -82,12 +84,12 @@ export async function reachOrStart<T>(options: StartOptions<T>): Promise<T> {
     if (failure === undefined) {
       throw notStarted({ kind: "silent", seconds: startTimeoutMs / 1000 }, `see ${logPath}`, logPath, path);
     }
-    if (!engine.isSecond) throw notStarted(failure, `see ${logPath}`, logPath);
-    if (attempt === startAttempts || Date.now() >= deadline) {
+    if (engine.isElsewhere) {
       const hint =
         "its clients find it with another MOCKER_RUN_DIR; use that one, end it, or set MOCKER_DATA_DIR to another directory";
       throw notStarted(failure, hint, logPath);
     }
+    if (!engine.isSecond || Date.now() >= deadline) throw notStarted(failure, `see ${logPath}`, logPath);
   }
 }
 

@@ -3,7 +3,8 @@
  * listen there in its place; so the client makes it before it starts an engine, and looks at it before each
  * connection.
  */
-import { lstatSync, mkdirSync, type Stats } from "node:fs";
+import { lstatSync, type Stats } from "node:fs";
+import { makeDirectory } from "../common/make-directory.ts";
 import { isPrivateDirectory } from "../common/paths.ts";
 import { type DirectoryFault, EngineUnreachable } from "./errors.ts";
 
@@ -31,7 +32,7 @@ export function checkRunDirectory(path: string): boolean {
 export function makeRunDirectory(path: string): void {
   if (checkRunDirectory(path)) return;
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
   } catch (error) {
     throw unusable(path, error);
   }

@@ -26,11 +26,14 @@ export async function readJsonFile<T extends Versioned>(
     value = JSON.parse(text);
   } catch (error) {
     throw new MockerError("STATE_CORRUPT", `${path} is not valid JSON`, {
-      hint: "Remove the VM's directory, or restore the file from a backup.",
+      hint: "Restore the file from a backup.",
       cause: error,
     });
   }
-  const version = (value as Partial<Versioned> | null)?.version;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new MockerError("STATE_CORRUPT", `${path} is not a JSON object`);
+  }
+  const version = (value as Partial<Versioned>).version;
   if (typeof version !== "number") throw new MockerError("STATE_CORRUPT", `${path} carries no version`);
   if (version > newestVersion) {
     throw new MockerError("STATE_CORRUPT", `${path} was written by a newer Mocker (version ${version})`, {

@@ -1,6 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as native from "../../native/index.ts";
+import { makeDirectory } from "../common/make-directory.ts";
 import { configDir, dataDir, runDir, socketPath } from "../common/paths.ts";
 import { bindConnection } from "./api/rpc/bind-connection.ts";
 import { Server } from "./api/rpc/server.ts";
@@ -124,12 +125,22 @@ export class Engine {
     });
   }
 
-  /** False when another engine owns the store. */
-  async start(): Promise<boolean> {
-    mkdirSync(dataDir(), { recursive: true, mode: 0o700 });
+  /** `second`: another engine has the store, `elsewhere`: and its socket is not where this one's would be. */
+  async start(): Promise<"started" | "second" | "elsewhere"> {
+    makeDirectory(dataDir());
+    const lockPath = join(dataDir(), "engine.lock");
     // Held until the process ends, however it ends.
-    const lock = native.tryLock(join(dataDir(), "engine.lock"));
-    if (!lock) return false;
+    const lock = native.tryLock(lockPath);
+    if (!lock) {
+      const other = readFileSync(lockPath, "utf8");
+      return other === "" || other === socketPath() ? "second" : "elsewhere";
+    }
+    try {
+      writeFileSync(lockPath, socketPath());
+    } catch (error) {
+      // Of use to a second engine only.
+      this.#log.warn("engine.lock", { error: String(error) });
+    }
     await this.#images.recover();
     await this.#networks.recover();
     await this.#volumes.recover();
@@ -140,7 +151,7 @@ export class Engine {
     this.#log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });
     this.#idle.check();
     this.#watchSocket();
-    return true;
+    return "started";
   }
 
   /** Ends the process. VMs go on running; the next engine adopts them. */

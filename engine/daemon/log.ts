@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
+import { makeDirectory } from "../common/make-directory.ts";
 import { scrub } from "../protocol/errors.ts";
 
 export const logLevels = ["debug", "info", "warn", "error"] as const;
@@ -22,7 +23,7 @@ export class Log {
   constructor(path: string, level: LogLevel) {
     this.path = path;
     this.#minimum = logLevels.indexOf(level);
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(path));
     this.#fd = openSync(path, "a", 0o600);
     this.#bytes = fstatSync(this.#fd).size;
   }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import packageJson from "../../package.json" with { type: "json" };
 import { dataDir } from "../common/paths.ts";
-import { exitAlreadyRunning } from "../protocol/engine.ts";
+import { exitAlreadyRunning, exitOtherSocket } from "../protocol/engine.ts";
 import { Engine } from "./engine.ts";
 import { Log, type LogLevel, logLevels } from "./log.ts";
 
@@ -20,9 +20,10 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => engine.stop(signal));
   // The terminal of the client that started us may close.
   process.on("SIGHUP", () => undefined);
-  if (!(await engine.start())) {
+  const result = await engine.start();
+  if (result !== "started") {
     process.stderr.write(`mocker engine: another engine uses ${dataDir()}\n`);
-    process.exit(exitAlreadyRunning);
+    process.exit(result === "elsewhere" ? exitOtherSocket : exitAlreadyRunning);
   }
 }
 

@@ -51,6 +51,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
         ),
       ),
       ...hostConfigNetwork(config),
+      LogConfig: { Type: config.log.driver, Config: new Map(Object.entries(config.log.options)) },
       AutoRemove: config.autoRemove,
       Runtime: vm.runtime,
       Memory: config.memoryMiB * 1024 * 1024,

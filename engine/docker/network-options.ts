@@ -66,7 +66,7 @@ export function networkOfFlags(
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw invalid(`network "${twice}" is specified multiple times`);
   const isMode = (name: string): boolean =>
-    name === "host" || name === "none" || name === "tsi" || name.startsWith("container:");
+    ["host", "none", "tsi", "passt"].includes(name) || name.startsWith("container:");
   if (flags.length > 1 && names.some(isMode))
     throw invalid("conflicting options: cannot attach both user-defined and non-user-defined network-modes");
   const whole: NetworkAttachment = {
@@ -83,13 +83,8 @@ export function networkOfFlags(
 /** A VM's network by the name of a mode or of a network. @throws INVALID_ARGUMENT */
 export function networkOf(first: NetworkAttachment, others: readonly NetworkAttachment[] = []): Network {
   const { network } = first;
-  if (network === "none" || network === "tsi") return { mode: network };
+  if (network === "none" || network === "tsi" || network === "passt") return { mode: network };
   if (network.startsWith("container:")) throw sharedNetwork();
-  if (network === "passt") {
-    throw new MockerError("FEATURE_UNAVAILABLE", "the network passt is not supported yet", {
-      hint: "Use the default network, or --network tsi.",
-    });
-  }
   return { mode: "networks", attachments: [first, ...others] };
 }
 

@@ -27,14 +27,23 @@ export function binarySize(bytes: number): string {
   return `${Number(value.toPrecision(4))}${binaryUnits[unit]}`;
 }
 
-const binaryPowers: Record<string, number> = { k: 1, m: 2, g: 3, t: 4, p: 5 };
+/** Bytes of `10m`, `1.5g`, `1024` (units are powers of 1000). @throws Error in go-units' words */
+export function parseSize(text: string): number {
+  return parseUnits(text, 1000);
+}
+
+const powers: Record<string, number> = { k: 1, m: 2, g: 3, t: 4, p: 5 };
 
 /** Bytes of `512m`, `1.5g`, `64KiB`, `1024` (units are powers of 1024). @throws Error in go-units' words */
 export function parseMemory(text: string): number {
+  return parseUnits(text, 1024);
+}
+
+function parseUnits(text: string, base: number): number {
   const match = /^([0-9]+(?:\.[0-9]+)?) ?([a-z]*)$/i.exec(text);
   if (match === null) throw new Error(`invalid size: '${text}'`);
   const suffix = (match[2] ?? "").toLowerCase();
   const unit = /^(?:([kmgtp])i?)?b?$/.exec(suffix);
   if (unit === null) throw new Error(`invalid suffix: '${match[2]}'`);
-  return Math.floor(Number(match[1]) * 1024 ** (binaryPowers[unit[1] ?? ""] ?? 0));
+  return Math.floor(Number(match[1]) * base ** (powers[unit[1] ?? ""] ?? 0));
 }

@@ -18,6 +18,8 @@ export function statusText(
       return `Up ${since(vm.startedAt, now)}`;
     case "paused":
       return `Up ${since(vm.startedAt, now)} (Paused)`;
+    case "dead":
+      return "Dead";
     case "exited":
     case "failed":
       return `${vm.state === "exited" ? "Exited" : "Failed"} (${vm.exitCode ?? 0}) ${since(vm.finishedAt, now)} ago`;

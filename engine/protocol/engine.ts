@@ -22,9 +22,11 @@ export const exit = new NotificationType<void>("exit");
 
 /**
  * EX_TEMPFAIL: status of an engine that found another's lock; the client that started it connects to that
- * one.
+ * one, which may still be on its way up.
  */
 export const exitAlreadyRunning = 75;
+/** EX_CONFIG: the same, where that one's socket is not the one that this client looks for. */
+export const exitOtherSocket = 78;
 
 export type RuntimeName = "krun" | "simulation";
 

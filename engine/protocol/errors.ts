@@ -14,6 +14,7 @@ export type ErrorCode =
   | "REGISTRY_ERROR"
   | "DIGEST_MISMATCH"
   | "NO_SPACE"
+  | "READ_ONLY"
   | "STORE_LOCKED"
   | "VM_NOT_FOUND"
   | "VM_NAME_IN_USE"

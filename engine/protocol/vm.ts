@@ -7,6 +7,7 @@ import type { Dns, Network, PortBinding } from "./params/network.ts";
 import type {
   ExecResizeParams,
   ExecSignalParams,
+  LogConfig,
   VmAttachParams,
   VmCreateParams,
   VmExecParams,
@@ -26,7 +27,8 @@ export type * from "./params/mount.ts";
 export type * from "./params/network.ts";
 export type * from "./params/vm.ts";
 
-export type VmState = "created" | "running" | "paused" | "exited" | "failed";
+/** `dead`: its record cannot be read; it can only be removed. */
+export type VmState = "created" | "running" | "paused" | "exited" | "failed" | "dead";
 
 export interface VmSummary {
   /** 64 hex digits. */
@@ -80,6 +82,7 @@ export interface VmDetails extends VmSummary {
     exposedPorts: string[];
     publishAll: boolean;
     ports: PortBinding[];
+    log: LogConfig;
     stopSignal: string;
     stopTimeoutSeconds: number;
   };
@@ -135,10 +138,14 @@ export const vmAttach = new RequestType<VmAttachParams, { stream: StreamRef; tty
 
 export const vmResize = new RequestType<VmResizeParams, null, ErrorData>("vm/resize");
 
+export interface VmLogsResult {
+  stream: StreamRef;
+  tty: boolean;
+  /** One line each, for stderr: what of the log is gone. */
+  warnings: string[];
+}
 /** Stream of stdout/stderr frames; it ends at the log's end, or with `follow` when the VM stops. */
-export const vmLogs = new RequestType<VmLogsParams, { stream: StreamRef; tty: boolean }, ErrorData>(
-  "vm/logs",
-);
+export const vmLogs = new RequestType<VmLogsParams, VmLogsResult, ErrorData>("vm/logs");
 
 export interface VmExecResult {
   execId: string;

@@ -54,13 +54,21 @@ void syncDirectoryOf(const std::string& path) {
 void writeFileAtomic(const std::string& path, std::string_view text, Durability survives) {
   const std::string temporary = path + ".tmp";
   {
-    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) throwErrno(temporary);
+    // Cut only afterwards: the blocks of a file that was reserved are there on a full disk, too.
     if (!writeFully(fd.get(), text)) throwErrno(temporary);
+    if (::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0) throwErrno(temporary);
     if (survives == Durability::powerLoss && ::fsync(fd.get()) != 0) throwErrno(temporary);
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) throwErrno(path);
   if (survives == Durability::powerLoss) syncDirectoryOf(path);
+}
+
+void reserveForWriting(const std::string& path, size_t bytes) {
+  const std::string temporary = path + ".tmp";
+  const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd || !writeFully(fd.get(), std::string(bytes, ' ')) || ::fdatasync(fd.get()) != 0) throwErrno(temporary);
 }
 
 std::optional<Fd> tryLockFile(const std::string& path) {
@@ -71,6 +79,19 @@ std::optional<Fd> tryLockFile(const std::string& path) {
     throwErrno(path);
   }
   return fd;
+}
+
+void makePrivateDirectories(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) {
+    if (!S_ISDIR(status.st_mode)) throwErrno(path, ENOTDIR);
+    if (status.st_uid != ::geteuid() && status.st_uid != 0) throwErrno(path, EPERM);
+    return;
+  }
+  const size_t slash = path.rfind('/');
+  if (errno != ENOENT || slash == std::string::npos || slash == 0) throwErrno(path);
+  makePrivateDirectories(path.substr(0, slash));
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) throwErrno(path);
 }
 
 bool writeFully(int fd, std::string_view bytes) {

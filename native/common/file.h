@@ -28,10 +28,22 @@ enum class Durability { powerLoss, processOnly };
 void writeFileAtomic(const std::string& path, std::string_view text, Durability survives = Durability::powerLoss);
 
 /**
+ * Takes the room on the disk for a writeFileAtomic() of `path` and up to `bytes` bytes, where the file system
+ * writes in place.
+ */
+void reserveForWriting(const std::string& path, size_t bytes);
+
+/**
  * Opens (creating) `path` and takes its flock for as long as the descriptor lives; nothing when another holds
  * it.
  */
 std::optional<Fd> tryLockFile(const std::string& path);
+
+/**
+ * Makes a directory and those above it that are missing, mode 0700. Throws SysError; EPERM when the first one
+ * that is there belongs to neither this user nor root.
+ */
+void makePrivateDirectories(const std::string& path);
 
 /** Writes all of `bytes`, retrying short writes. False with errno set on failure. */
 bool writeFully(int fd, std::string_view bytes);

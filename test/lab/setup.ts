@@ -20,7 +20,7 @@ const modules = [
   ...["virtio_blk", "virtio_console", "virtio-rng"],
   ...["crc16", "mbcache", "jbd2", "crc32c_generic", "libcrc32c", "ext4"],
   ...["netfs", "fscache", "9pnet", "9pnet_virtio", "9p"],
-  ...["fuse", "overlay", "loop", "lz4_compress", "lz4_decompress", "erofs"],
+  ...["fuse", "overlay", "loop", "lz4_compress", "lz4_decompress", "erofs", "dummy"],
   ...["irqbypass", "kvm", "ccp", "kvm-amd"],
 ];
 
@@ -31,6 +31,7 @@ const programs = {
   "mkfs.ext4": "e2fsprogs",
   setpriv: "util-linux",
   flock: "util-linux",
+  passt: "passt",
 };
 
 export interface LabFiles {

@@ -216,7 +216,7 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     cpus: 2,
     memoryMiB: 512,
     disks: [{ format: "raw" as const }],
-    shares: [],
+    shares: 0,
     cards: 0,
     tsi: true,
   };
@@ -237,10 +237,10 @@ test("a VM that the library cannot run is refused in the user's terms", () => {
     /FEATURE_UNAVAILABLE: .*1\.12\.0.* This needs libkrun 1\.17/,
   );
   assert.match(refusal({ tsi: false }), /FEATURE_UNAVAILABLE: .*without network/);
-  const share = { readOnly: false };
+  checkKrunConfig({ ...library, missing: {} }, { ...config, shares: 30 });
   assert.match(
-    refusal({ shares: Array.from({ length: 30 }, () => share) }),
-    /INVALID_ARGUMENT: a microVM has room for \d+ networks, shared directories and block volumes, not 29/,
+    refusal({ shares: 30, cards: 30 }),
+    /INVALID_ARGUMENT: a microVM has room for \d+ networks and block volumes beside its other volumes, not 29/,
   );
   assert.match(refusal({ tsi: false, cards: 1 }), /FEATURE_UNAVAILABLE: .* networks This needs .*NET=1/);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -74,6 +74,50 @@ test("a line longer than 16 KiB is cut into parts of 16 KiB", async () => {
   );
 });
 
+test("many short lines cost at most twice their bytes", async () => {
+  vm = await Vm.configured();
+  const { stdout } = await vm.run(["seq", "1", "20000"]);
+  await vm.monitorExit;
+  assert.equal(vm.logged("stdout").toString(), stdout);
+  const { size } = statSync(join(vm.stateDir, "log"));
+  assert.ok(size <= 2 * stdout.length, `${size} bytes for ${stdout.length}`);
+});
+
+test("a VM without a log has no file for it", async () => {
+  vm = await Vm.configured({ logKept: false });
+  const { stdout } = await vm.run(["echo", "shown"]);
+  await vm.monitorExit;
+  assert.equal(stdout, "shown\n");
+  assert.ok(!existsSync(join(vm.stateDir, "log")));
+});
+
+test("a log that cannot be rotated keeps its older files, and is rotated when it can be", async () => {
+  vm = await Vm.configured({ logMaxBytes: 20_000, logMaxFiles: 3 });
+  // Nothing can be opened in its place.
+  mkdirSync(join(vm.stateDir, "log~"));
+  const stream = vm.attach();
+  await vm.start(["sh", "-c", "seq 1 10000; read x; seq 10001 20000"]);
+  await stream.waitFor(/10000\n$/);
+  assert.ok(!existsSync(join(vm.stateDir, "log.1")));
+  assert.ok(vm.logged("stdout").equals(stream.stdout));
+  rmdirSync(join(vm.stateDir, "log~"));
+  stream.write("\n");
+  await stream.exit;
+  await vm.monitorExit;
+  assert.ok(existsSync(join(vm.stateDir, "log.1")));
+  assert.ok(stream.stdout.toString().endsWith(vm.logged("stdout").toString()));
+});
+
+test("a generation says how much was before it", async () => {
+  vm = await Vm.configured({ logMaxBytes: 20_000, logMaxFiles: 2 });
+  await vm.run(["seq", "1", "20000"]);
+  await vm.monitorExit;
+  const before = (name: string): number =>
+    Number(/^# (\d+)\n/.exec(readFileSync(join((vm as Vm).stateDir, name), "latin1"))?.[1]);
+  assert.ok(before("log.1") > 0);
+  assert.equal(before("log"), before("log.1") + statSync(join(vm.stateDir, "log.1")).size);
+});
+
 test("time stamps do not go back", async () => {
   vm = await Vm.configured();
   const before = new Date().toISOString();
@@ -87,7 +131,7 @@ test("time stamps do not go back", async () => {
 
 test("the log rotates, keeps the newest, and loses nothing before that", async () => {
   vm = await Vm.configured({ logMaxBytes: 100_000, logMaxFiles: 3 });
-  const { stdout } = await vm.run(["seq", "1", "20000"]);
+  const { stdout } = await vm.run(["seq", "1", "100000"]);
   await vm.monitorExit;
   const names = ["log", "log.1", "log.2"];
   for (const name of names) {

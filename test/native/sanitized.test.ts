@@ -56,6 +56,7 @@ describe("the monitor's parts under the sanitizers", () => {
       "vmm/cards/card-relay",
       "vmm/monitor/handshake",
       "vmm/notice",
+      "vmm/records/log-writer",
       "vmm/streams/child-output",
       "vmm/streams/framed-connection",
     ].map((name) => `host/${name}.cc`);

@@ -15,6 +15,7 @@ import {
 import { connect, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { LogEntryDecoder, timeText } from "../../engine/daemon/vms/logs/log-entry.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../engine/protocol/stream.ts";
 import { stretched } from "../support/paths.ts";
 
@@ -153,6 +154,8 @@ export interface VmOptions {
   cards?: Card[];
   logMaxBytes?: number;
   logMaxFiles?: number;
+  /** False: its output goes to no log. */
+  logKept?: boolean;
   agentPath?: string;
   /** Boot a VM of the krun runtime with this library instead of a simulated one. */
   libkrunPath?: string;
@@ -218,7 +221,11 @@ export class Vm {
       runDir: this.runDir,
       agentPath: options.agentPath ?? join(binaries, "mocker-agent"),
       bootTimeoutMs: 60_000,
-      log: { maxBytes: options.logMaxBytes ?? 1 << 30, maxFiles: options.logMaxFiles ?? 4 },
+      log: {
+        maxBytes: options.logMaxBytes ?? 1 << 30,
+        maxFiles: options.logMaxFiles ?? 4,
+        kept: options.logKept ?? true,
+      },
       cards: options.cards ?? [],
       simulation: { network: options.network ?? "none", paths: [this.dir] },
       krun: options.krun ?? {
@@ -471,24 +478,17 @@ export interface LogEntry {
 }
 
 export function parseLog(text: Buffer): LogEntry[] {
-  const entries: LogEntry[] = [];
-  for (let at = 0; at < text.length; ) {
-    const end = text.indexOf(10, at);
-    if (end < 0) throw new Error("the log's last entry is not terminated");
-    const line = text.subarray(at, end);
-    const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) (stdout|stderr) ([FP]) /.exec(
-      line.toString("latin1"),
-    );
-    if (!match) throw new Error(`not a log entry: ${JSON.stringify(line.toString("latin1"))}`);
-    entries.push({
-      time: match[1] as string,
-      stream: match[2] as string,
-      full: match[3] === "F",
-      bytes: line.subarray(match[0].length),
-    });
-    at = end + 1;
-  }
-  return entries;
+  const lines = text.toString("latin1").split("\n");
+  if (lines.pop() !== "") throw new Error("the log's last entry is not terminated");
+  const headers = lines[0]?.startsWith("# ") ? 1 : 0;
+  const entries = new LogEntryDecoder().push(text);
+  if (entries.length !== lines.length - headers) throw new Error(`not a log: ${text.toString("latin1")}`);
+  return entries.map(({ time, stream, partial, data }) => ({
+    time: timeText(time),
+    stream,
+    full: !partial,
+    bytes: partial ? data : data.subarray(0, -1),
+  }));
 }
 
 function processParams(argv: string[]): Json {

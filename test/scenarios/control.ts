@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Suite } from "./suite.ts";
 
@@ -25,14 +27,10 @@ export function controlScenarios(get: () => Suite): void {
     const { mocker, images } = get();
     const many = await mocker.run(["create", "--name", "never", images.busybox, "true", ...tooMany]);
     assert.match(many.stderr, limit);
-    const one = await mocker.run([
-      "create",
-      "--name",
-      "never",
-      "-e",
-      `LONG=${oneArgument}${oneArgument.slice(1, 40_000)}`,
-      images.busybox,
-    ]);
+    // Longer than any argument of the command may be.
+    const file = join(mocker.dir, "long.env");
+    writeFileSync(file, `LONG=${"x".repeat(140_000)}\n`);
+    const one = await mocker.run(["create", "--name", "never", "--env-file", file, images.busybox]);
     assert.match(one.stderr, /the environment variable LONG is too long: \d+ bytes, at most 131071 may be/);
     assert.doesNotMatch(await mocker.ok(["ps", "-a", "--format", "{{.Names}}"]), /never/);
   });

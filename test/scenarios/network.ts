@@ -4,6 +4,10 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { after, before, test } from "node:test";
+import { needPrograms } from "../support/host.ts";
+import { commandLines } from "../support/processes.ts";
+import { retry } from "../support/retry.ts";
+import { makeWayOut } from "../support/way-out.ts";
 import type { Suite } from "./suite.ts";
 
 const megabyte = 1024 * 1024;
@@ -213,6 +217,47 @@ export function networkScenarios(get: () => Suite): void {
     await assert.rejects(fetch(`http://127.0.0.1:${port}/`));
     assert.equal(await mocker.ok(["ps", "-f", "name=quiet", "--format", "{{.Ports}}"]), `${port}/tcp\n`);
     await mocker.ok(["rm", "-f", "quiet"]);
+  });
+
+  test("passt carries a VM's traffic by choice, publishes ports, and ends with it", async () => {
+    const { mocker, images } = get();
+    await needPrograms({ passt: "passt", ip: "iproute2" });
+    const undo = makeWayOut();
+    try {
+      const port = await freePort();
+      const started = ["run", "-d", "--name", "by-passt", "--network", "passt", ...withHost];
+      await mocker.ok([...started, "-p", `127.0.0.1:${port}:80`, images.busybox, ...serving("by passt")]);
+      await mocker.until(["exec", "by-passt", ...getting("127.0.0.1")], /by passt/);
+      assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "by passt\n");
+      assert.match(
+        await mocker.ok(["port", "by-passt"]),
+        new RegExp(`^80/tcp -> 127\\.0\\.0\\.1:${port}$`, "m"),
+      );
+      const [{ HostConfig: config, NetworkSettings: settings }] = JSON.parse(
+        await mocker.ok(["inspect", "by-passt"]),
+      );
+      assert.deepEqual([config.NetworkMode, settings.Networks.passt.IPAddress], ["passt", "10.0.2.15"]);
+      const taken = await mocker.run([
+        ...["run", "--rm", "--network", "passt", "-p", `127.0.0.1:${port}:80`, images.busybox, "true"],
+      ]);
+      assert.equal(taken.code, 125);
+      assert.match(taken.stderr, new RegExp(`network passt: .*${port}`));
+      const [tcp, udp] = [String(onHost.tcpPort), String(onHost.udpPort)];
+      const ask = ["perl", "-MIO::Socket::INET", "-e", askBoth];
+      const seen = await mocker.ok([
+        ...["run", "--rm", "--network", "passt", ...withHost, images.debian],
+        ...[...ask, "host.docker.internal", tcp, udp],
+      ]);
+      assert.equal(seen, "tcp: from the host\nudp: from the host\n");
+      const unseen = ["run", "--rm", "--network", "passt", images.debian, ...ask, "10.0.2.2", tcp, udp];
+      assert.equal(await mocker.ok(unseen), "tcp: nothing\nudp: nothing\n");
+      await mocker.ok(["rm", "-f", "by-passt"]);
+      await retry(() => !commandLines().some((words) => words.includes(`127.0.0.1/${port}:80`)), {
+        what: "passt to end",
+      });
+    } finally {
+      undo();
+    }
   });
 
   test("a UDP port is published", async () => {

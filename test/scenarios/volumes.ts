@@ -59,6 +59,39 @@ export function volumeScenarios(get: () => Suite): void {
     assert.equal(await mocker.ok(["run", "--rm", ...mount, images.busybox, "cat", "/f"]), "colon\n");
   });
 
+  test("nine volumes and a network find room", async () => {
+    const { mocker, images, runtime } = get();
+    const folder = join(mocker.dir, "many");
+    mkdirSync(join(folder, "0/sub"), { recursive: true });
+    const names = ["0", "1", "2", "3", "4", "5"];
+    for (const name of names) {
+      mkdirSync(join(folder, name), { recursive: true });
+      writeFileSync(join(folder, name, "name"), `${name}\n`);
+    }
+    writeFileSync(join(folder, "file"), "file\n");
+    const mounts = [
+      ...names.flatMap((name) => ["-v", `${folder}/${name}:/v${name}${name === "3" ? ":ro" : ""}`]),
+      ...["-v", `${folder}/file:/v6:ro`, "-v", "many-etc:/etc", "-v", "/anonymous"],
+    ];
+    const script = [
+      "cat /v0/name /v1/name /v2/name /v3/name /v4/name /v5/name /v6",
+      "for n in 0 1 2 4 5; do echo $n > /v$n/new; done",
+      "echo no > /v3/new; echo no > /v6; test -s /etc/group && touch /anonymous/x && echo written",
+      "mkdir /v1/dir && mv /v1/new /v1/dir/new && rm -r /v2/new && ls /v0",
+      // Each is a file system of its own: whatever tells files by number must not confuse them.
+      "for n in 0 1 2 3 4 5; do stat -c %d /v$n; done | sort -u | wc -l; ls -A /mnt",
+    ].join("; ");
+    const run = await mocker.run(["run", "--rm", ...mounts, images.busybox, "sh", "-c", script]);
+    const devices = runtime === "krun" ? 6 : 1;
+    const expected = `0\n1\n2\n3\n4\n5\nfile\nwritten\nname\nnew\nsub\n${devices}\n`;
+    assert.equal(run.stdout.toString(), expected, run.stderr);
+    assert.equal(run.stderr.match(/Read-only file system/g)?.length, 2, run.stderr);
+    assert.deepEqual(
+      names.map((name) => readdirSync(join(folder, name)).sort().join()),
+      ["name,new,sub", "dir,name", "name", "name", "name,new", "name,new"],
+    );
+  });
+
   test("-v makes a missing directory that others may enter, --mount makes none", async () => {
     const { mocker, images } = get();
     const source = join(mocker.dir, "missing");

@@ -31,6 +31,17 @@ export function processesWithEnvironment(entry: string): number[] {
     .map(Number);
 }
 
+/** The command line of each process that can be read, its words apart by spaces. */
+export function commandLines(): string[] {
+  return readdirSync("/proc").flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) ? [readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ")] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /**
  * Monitors of VMs whose records are under `dataDir`; VM processes have no environment of ours to be known by.
  */

@@ -164,7 +164,9 @@ export class ImageStore {
       const path = join(this.#store.ingestDir, name);
       const age = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0);
       if (name.endsWith(".partial") && age < keepMs) continue;
-      await removeTree(path);
+      await removeTree(path).catch((error: unknown) =>
+        this.#options.log.warn("images.sweep", { path, error: String(error) }),
+      );
     }
     this.#catalog.writeLayout();
     // Layers that an interrupted pull has finished are left to the next one.

@@ -5,6 +5,7 @@ import type { VmPort } from "../../protocol/network.ts";
 import type { Dns, NetworkAttachment, Network as NetworkChoice, PortBinding } from "../../protocol/vm.ts";
 import { type Endpoint, type EndpointRecord, endpointRecord, type Member } from "./endpoint.ts";
 import type { Network } from "./network.ts";
+import { openPasst, type PasstLaunch, passtResolver } from "./passt.ts";
 
 /** What a VM's configuration says of its networks. */
 export interface ConnectionConfig {
@@ -18,13 +19,11 @@ export interface ConnectionConfig {
   ports: readonly PortBinding[];
 }
 
-/** A network card, for the monitor. */
-export interface Card {
-  networkName: string;
-  socketPath: string;
-  endpointId: string;
-  mac: string;
-}
+/** A network card, for the monitor: of a network's process, or of a passt that the monitor starts. */
+export type Card = { networkName: string; mac: string } & (
+  | { socketPath: string; endpointId: string }
+  | { passt: PasstLaunch }
+);
 
 /** The same for the guest agent. */
 export interface CardInterface {
@@ -37,7 +36,10 @@ export interface CardInterface {
 const hostGateway = "host-gateway";
 
 interface Place {
-  network: Network;
+  /** Absent: passt, which is this VM's alone. */
+  network?: Network;
+  /** Of a VM that this engine starts. */
+  passt?: PasstLaunch;
   endpoint: Endpoint;
 }
 
@@ -62,8 +64,7 @@ export class Connection {
   ): Promise<Connection> {
     const places: Place[] = [];
     const wayOut = attached.find(({ network }) => !network.record.internal)?.network;
-    const wantsHost = config.extraHosts.some((host) => host.endsWith(`:${hostGateway}`));
-    if (wantsHost && !wayOut) {
+    if (wantsHost(config) && !wayOut) {
       throw new MockerError("INVALID_ARGUMENT", "unable to derive the IP value for host-gateway", {
         hint: "An internal network has no way to the host.",
       });
@@ -80,7 +81,7 @@ export class Connection {
           attachment,
           ports: isDefaultRoute ? portsOf(config) : [],
           isDefaultRoute,
-          hostGateway: wantsHost && isDefaultRoute,
+          hostGateway: wantsHost(config) && isDefaultRoute,
           upstream: onDefaultOnly ? [] : (config.dns.servers ?? []),
           otherResolvers: attached.length > 1,
         });
@@ -93,6 +94,16 @@ export class Connection {
     }
   }
 
+  /** Of a VM with a passt of its own. @throws FEATURE_UNAVAILABLE */
+  static async openPasst(
+    vm: Member,
+    config: ConnectionConfig,
+    defaultHostAddress: string,
+  ): Promise<Connection> {
+    const { endpoint, launch } = await openPasst(vm, portsOf(config), defaultHostAddress, wantsHost(config));
+    return new Connection([{ endpoint, passt: launch }], []);
+  }
+
   /** That of a VM which a previous engine started. */
   static async adopt(
     vm: Member,
@@ -101,6 +112,7 @@ export class Connection {
   ): Promise<Connection> {
     const places: Place[] = [];
     for (const record of records) {
+      if (record.networkId === "") places.push({ endpoint: { ...record, vm, problem: undefined } });
       const network = networkOf(record.networkId);
       if (network) places.push({ network, endpoint: await network.adopt(vm, record) });
     }
@@ -117,12 +129,11 @@ export class Connection {
   }
 
   cards(): Card[] {
-    return this.#places.map(({ network, endpoint: { endpointId, mac } }) => ({
-      networkName: network.name,
-      socketPath: network.process.cardSocketPath,
-      endpointId,
-      mac,
-    }));
+    return this.#places.flatMap(({ network, passt, endpoint }): Card[] => {
+      const { network: networkName, endpointId, mac } = endpoint;
+      if (passt) return [{ networkName, mac, passt }];
+      return network ? [{ networkName, mac, endpointId, socketPath: network.process.cardSocketPath }] : [];
+    });
   }
 
   interfaces(): CardInterface[] {
@@ -139,9 +150,10 @@ export class Connection {
    * there are no names to be found, the user's own are asked directly.
    */
   nameservers({ servers = [] }: Dns): string[] {
-    if (servers.length > 0 && this.#places.every(({ network }) => network.isDefault)) return servers;
+    if (servers.length > 0 && this.#places.every(({ network }) => !network || network.isDefault))
+      return servers;
     const sorted = [...this.endpoints].sort((a, b) => Number(b.isDefaultRoute) - Number(a.isDefaultRoute));
-    return sorted.map(({ gateway }) => gateway);
+    return sorted.map(({ networkId, gateway }) => (networkId === "" ? passtResolver : gateway));
   }
 
   /** The lines of /etc/hosts beside the guest's own: the user's, and the VMs that it is linked to. */
@@ -172,8 +184,12 @@ export class Connection {
 
   /** Leaves all networks; the errors of those that cannot be told are theirs. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#places.map(({ network, endpoint }) => network.leave(endpoint)));
+    await Promise.allSettled(this.#places.map(({ network, endpoint }) => network?.leave(endpoint)));
   }
+}
+
+function wantsHost({ extraHosts }: ConnectionConfig): boolean {
+  return extraHosts.some((host) => host.endsWith(`:${hostGateway}`));
 }
 
 /** Lines of /etc/hosts of `NAME:ADDRESS`; `gateway` is where the host is. */

@@ -1,7 +1,8 @@
 import { existsSync, renameSync, statSync } from "node:fs";
-import { mkdir, open, writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeDirectory } from "../../common/make-directory.ts";
 import { parseIpv4 } from "../../docker/ipv4.ts";
 import type { MockerError } from "../../protocol/errors.ts";
 import {
@@ -144,7 +145,7 @@ export class NetworkProcess {
   async #connect(mayStart: boolean): Promise<NetdClient> {
     if (this.#client?.isClosed === false) return this.#client;
     const deadline = performance.now() + this.#timeoutMs;
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#dir);
     /** Of the one that was started here; undefined while it runs or none was. */
     let ended: { exitCode: number | null } | undefined;
     let isStarted = false;

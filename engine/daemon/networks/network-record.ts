@@ -1,7 +1,8 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../common/json-file.ts";
+import { makeDirectory } from "../../common/make-directory.ts";
 import { parseIpv4, parseSubnet } from "../../docker/ipv4.ts";
 import { MockerError } from "../../protocol/errors.ts";
 
@@ -43,7 +44,7 @@ export class NetworkRecords {
 
   /** All that there are; one that is broken hides no other. */
   async readAll(): Promise<(NetworkRecord | BrokenRecord)[]> {
-    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    makeDirectory(this.dir);
     const ids = (await readdir(this.dir)).flatMap((name) => /^([0-9a-f]{64})\.json$/.exec(name)?.[1] ?? []);
     return await Promise.all(ids.map((id) => this.#read(id)));
   }

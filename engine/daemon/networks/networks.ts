@@ -109,7 +109,10 @@ export class Networks implements NetworkHost {
     for (const name of names) {
       const path = this.#runDirOf(name);
       const isHeld = existsSync(lockPathIn(path)) && this.launcher.isLocked(lockPathIn(path));
-      if (!known.has(path) && !isHeld) await rm(path, { recursive: true, force: true });
+      if (known.has(path) || isHeld) continue;
+      await rm(path, { recursive: true, force: true }).catch((error) =>
+        this.#options.log.error("network.sweep", error, { path }),
+      );
     }
   }
 
@@ -282,6 +285,8 @@ export class Networks implements NetworkHost {
 
   /** Joins a VM to its networks. @throws NETWORK_NOT_FOUND, PORT_IN_USE, NETWORK_FAILED, INVALID_ARGUMENT */
   async connect(vm: Member, config: ConnectionConfig): Promise<Connection> {
+    if (config.network.mode === "passt")
+      return await Connection.openPasst(vm, config, this.defaultHostAddress());
     const attached = [];
     for (const attachment of attachmentsOf(config.network))
       attached.push({ network: await this.resolve(attachment.network), attachment });

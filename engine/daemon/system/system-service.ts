@@ -73,7 +73,7 @@ export class SystemService {
   async usage(): Promise<SystemUsage> {
     const all = await this.#vms.list({ all: true });
     const usages = [];
-    for (const vm of all) usages.push({ vm, diskBytes: await diskBytes(this.#vms.find(vm.id).files.dir) });
+    for (const vm of all) usages.push({ vm, diskBytes: await diskBytes(this.#vms.dirOf(vm.id)) });
     const volumes = [];
     for (const volume of this.#volumes.list()) {
       volumes.push({ volume, diskBytes: await this.#volumes.diskBytesOf(volume.name) });
@@ -92,9 +92,10 @@ export class SystemService {
     );
     const result = await this.#images.check({ ...options, deep, repair, running });
     const present = new Set((await this.#images.list()).map(({ id }) => id));
-    for (const { name, image, imageId } of all) {
+    result.problems.push(...(await this.#vms.check(repair)), ...(await this.#volumes.check()));
+    for (const { name, image, imageId, state } of all) {
       result.checked.vms++;
-      if (present.has(imageId)) continue;
+      if (present.has(imageId) || state === "dead") continue;
       result.problems.push({
         severity: "error",
         subject: `VM ${name}`,

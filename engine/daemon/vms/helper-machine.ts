@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import { logLimits } from "../../docker/log-config.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { guestConfiguration, idleProcess, noGuestNetwork } from "./agent-requests.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
@@ -34,7 +35,8 @@ export class HelperMachine {
     let machine: Machine | undefined;
     try {
       const prepared = await options.prepare(scratch);
-      const spec = { runtime: options.runtime, autoRemove: false, ...prepared.launch };
+      const log = logLimits({ driver: "none", options: {} });
+      const spec = { runtime: options.runtime, autoRemove: false, log, ...prepared.launch };
       machine = await Machine.launch(options.place(id, scratch), spec);
       await machine.connect();
       const guest = { ...noGuestNetwork, hostname: id.slice(0, 12), disposable: false };

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
+import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails, ImageRunConfig } from "../../protocol/image.ts";
-import type { Mount, Network, PortBinding, VmCreateParams } from "../../protocol/vm.ts";
+import type { LogConfig, Mount, Network, PortBinding, VmCreateParams } from "../../protocol/vm.ts";
 import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
@@ -71,9 +72,16 @@ export function makeVmConfig(
     publishAll: params.publishAll ?? false,
     ports: [...ports],
     labels: { ...image.config.labels, ...params.labels },
+    log: logConfig(params.log),
     stopSignal,
     stopTimeoutSeconds: params.stopTimeoutSeconds ?? 10,
   };
+}
+
+function logConfig(wanted: LogConfig = defaultLogConfig): LogConfig {
+  const log = { ...wanted, driver: wanted.driver || defaultLogConfig.driver };
+  logLimits(log);
+  return log;
 }
 
 /** As in Docker, a port that is published is exposed too. */

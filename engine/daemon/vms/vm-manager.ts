@@ -1,11 +1,14 @@
 import { existsSync } from "node:fs";
-import type { Socket } from "node:net";
+import { readdir, rm } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { defaultLogConfig, logLimits, logLimitsText } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
+import { humanSize } from "../../docker/sizes.ts";
 import { parseTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
-
+import type { StoreProblem } from "../../protocol/system.ts";
 import type {
   Network,
   NetworkConnectParams,
@@ -30,8 +33,10 @@ import type { Log } from "../log.ts";
 import type { Member } from "../networks/endpoint.ts";
 import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
+import { BrokenVm } from "./broken-vm.ts";
 import { ExecTable } from "./exec-table.ts";
 import { HelperMachine } from "./helper-machine.ts";
+import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
 import { Attachment } from "./machine/attachment.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
@@ -113,21 +118,89 @@ export class VmManager implements VmHost {
   /** Reads every record and reattaches to the VMs that still run. One broken record hides no other. */
   async recover(): Promise<void> {
     for (const scratch of await this.#state.staleScratchDirs()) await this.#killStaleHelperMachine(scratch);
+    const ids = await this.#state.recover((error) => this.log.error("vm.sweep", error));
     await Promise.all(
-      (await this.#state.recover()).map(async (id) => {
+      ids.map(async (id) => {
+        const files = this.#state.files(id);
         try {
-          const files = this.#state.files(id);
           const config = await files.readConfig();
           if (!config) throw new MockerError("STATE_CORRUPT", `${files.configPath} is missing`);
           const vm = new Vm(config, files, this.#runtimes.byName(config.runtime), this);
           this.#vms.add(vm);
           await vm.recover();
-          if (config.autoRemove && !vm.busy && vm.state !== "created")
-            await vm.removeEnded(() => this.#erase(vm));
+          if (config.autoRemove && !vm.busy && vm.state !== "created") {
+            await vm
+              .removeEnded(() => this.#erase(vm))
+              .catch((error) => this.log.error("vm.autoRemove", error, { vm: id }));
+          }
         } catch (error) {
           this.log.error("vm.recover", error, { vm: id });
+          this.#vms.addBroken(new BrokenVm(id, files, error, this.#launcher));
         }
       }),
+    );
+    for (const path of await this.#unusedRunDirs()) await this.#removeRunDir(path);
+  }
+
+  /**
+   * What of the records and directories of VMs is not as it should be; `repair` removes what nobody needs, and
+   * writes again how a VM ended where that can be read no more.
+   */
+  async check(repair: boolean): Promise<StoreProblem[]> {
+    const leftovers = await this.#state.eraseLeftovers();
+    const problems = [
+      ...this.#vms.broken().map(({ name, problem }) => ({
+        severity: "error" as const,
+        subject: `VM ${name}`,
+        problem: `is dead: ${problem}`,
+        hint: `Restore its record, or remove it: mocker rm -f ${name}`,
+        repaired: false,
+      })),
+      ...leftovers.map(({ path, problem }) => ({
+        severity: "note" as const,
+        subject: `directory ${path}`,
+        problem: `of a VM that was removed cannot be erased: ${problem}`,
+        hint: "It is tried again at each start of the engine and each check.",
+        repaired: false,
+      })),
+    ];
+    for (const vm of this.#vms.all()) {
+      const problem = await vm.recordProblem();
+      if (problem === undefined) continue;
+      const repaired = repair && vm.rewriteExit();
+      const hint = repaired
+        ? "Written again, as far as it is known."
+        : `Start it again: mocker start ${vm.config.name}`;
+      problems.push({ severity: "error", subject: `VM ${vm.config.name}`, problem, hint, repaired });
+    }
+    for (const path of await this.#unusedRunDirs()) {
+      if (repair) await this.#removeRunDir(path);
+      problems.push({
+        severity: "note",
+        subject: `directory ${path}`,
+        problem: "was left by a VM that has ended",
+        hint: repair ? "Removed." : "Run: mocker system check --repair",
+        repaired: repair,
+      });
+    }
+    return problems;
+  }
+
+  /** Directories for the sockets of VMs that do not run. Those where somebody listens are not ours. */
+  async #unusedRunDirs(): Promise<string[]> {
+    const dir = join(this.#runDir, "vm");
+    const used = new Set(this.#vms.all().flatMap(({ id, busy }) => (busy ? [id.slice(0, 12)] : [])));
+    const unused: string[] = [];
+    for (const name of await readdir(dir).catch(() => [])) {
+      if (!/^[0-9a-f]{12}$/.test(name) || used.has(name)) continue;
+      if (!(await isListening(join(dir, name, "monitor.sock")))) unused.push(join(dir, name));
+    }
+    return unused;
+  }
+
+  async #removeRunDir(path: string): Promise<void> {
+    await rm(path, { recursive: true, force: true }).catch((error) =>
+      this.log.error("vm.runDir", error, { path }),
     );
   }
 
@@ -223,16 +296,20 @@ export class VmManager implements VmHost {
   }
 
   /** @throws VM_RUNNING without `force` for a VM that runs or is being started */
-  async remove({ vm: name, force, volumes = false }: VmRemoveParams): Promise<{ id: string }> {
-    const vm = this.find(name);
-    if (vm.busy && !force && !vm.removing) {
-      throw new MockerError(
-        "VM_RUNNING",
-        `cannot remove container "${vm.config.name}": container is running: ` +
-          "stop the container before removing or force remove",
-      );
-    }
+  async remove({ vm: name, force = false, volumes = false }: VmRemoveParams): Promise<{ id: string }> {
+    const vm = this.#vms.findAny(name);
+    if (vm instanceof BrokenVm) return await this.#removeBroken(vm, force);
+    if (vm.busy && !force && !vm.removing) throw stillRunning(vm.config.name);
     await vm.remove(() => this.#erase(vm, volumes));
+    return { id: vm.id };
+  }
+
+  async #removeBroken(vm: BrokenVm, force: boolean): Promise<{ id: string }> {
+    if (vm.running && !force) throw stillRunning(vm.name);
+    await vm.end();
+    await this.#eraseDir(vm.files.dir, vm.id, true);
+    this.#vms.delete(vm);
+    this.#events.publish("container", "destroy", { id: vm.id, attributes: { name: vm.name } });
     return { id: vm.id };
   }
 
@@ -306,6 +383,7 @@ export class VmManager implements VmHost {
     const all = this.#vms
       .all()
       .map((vm) => vm.summary())
+      .concat(this.#vms.broken().map((vm) => vm.summary()))
       .sort(newestFirst);
     const filters = params.filters ?? {};
     // Docker shows stopped VMs too when a filter speaks of states.
@@ -315,7 +393,8 @@ export class VmManager implements VmHost {
       all,
       imageId: async (reference) => (await this.#images.get(reference).catch(() => undefined))?.id,
       find: (vm) => this.find(vm).summary(),
-      portsOf: ({ id }) => portsOf(this.find(id).config),
+      portsOf: ({ id, state }) =>
+        state === "dead" ? { published: [], exposed: [] } : portsOf(this.find(id).config),
       networkId: (name) => this.networks.idOf(name),
     });
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
@@ -340,11 +419,17 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * What the VM has written, ready to be sent. `tty`: stdout has both outputs. @throws INVALID_ARGUMENT for a
-   * time
+   * What the VM has written, ready to be sent. `tty`: stdout has both outputs. `warnings`: what of it is gone.
+   * @throws INVALID_ARGUMENT for a time, or in Docker's words for a VM without a log
    */
-  logs(params: VmLogsParams): { log: LogStream; tty: boolean } {
+  async logs(params: VmLogsParams): Promise<{ log: LogStream; tty: boolean; warnings: string[] }> {
     const vm = this.find(params.vm);
+    const limits = logLimits(vm.config.log ?? defaultLogConfig);
+    if (!limits.kept) {
+      throw new MockerError("INVALID_ARGUMENT", "configured logging driver does not support reading", {
+        hint: `The output of ${vm.config.name} goes to no log: it has --log-driver none.`,
+      });
+    }
     const nowMs = Date.now();
     const log = new LogStream(vm.files.logPath, this.log, {
       tail: params.tail,
@@ -353,7 +438,10 @@ export class VmManager implements VmHost {
       untilMs: parseTime(params.until, nowMs),
       follow: params.follow && vm.ended ? { ended: vm.ended } : undefined,
     });
-    return { log, tty: vm.config.tty };
+    const isWhole = params.tail === undefined && params.since === undefined;
+    const lost = isWhole ? await new LogGenerations(vm.files.logPath).lostBytes() : 0;
+    const warning = `the oldest ${humanSize(lost)} of the log are gone: it has ${logLimitsText(limits)} (see: --log-opt)`;
+    return { log, tty: vm.config.tty, warnings: lost > 0 ? [warning] : [] };
   }
 
   /** What the guest uses, as its agent says. @throws VM_NOT_RUNNING */
@@ -421,35 +509,44 @@ export class VmManager implements VmHost {
     return this.#vms.find(nameOrId);
   }
 
+  /** Its directory on the host. @throws VM_NOT_FOUND */
+  dirOf(id: string): string {
+    return this.#vms.findAny(id).files.dir;
+  }
+
   has(id: string): boolean {
-    return this.#vms.all().some((vm) => vm.id === id);
+    return [...this.#vms.all(), ...this.#vms.broken()].some((vm) => vm.id === id);
   }
 
   /** `running`: also those that boot. */
   counts(): { total: number; running: number } {
     const vms = this.#vms.all();
-    return { total: vms.length, running: vms.filter((vm) => vm.busy).length };
+    return { total: vms.length + this.#vms.broken().length, running: vms.filter((vm) => vm.busy).length };
   }
 
   /** The VMs that were made from an image. */
   usersOf(imageId: string): { id: string; name: string; running: boolean }[] {
     const made = this.#vms.all().map(({ config, busy }) => ({ config, running: busy }));
     const making = [...this.#making].map((config) => ({ config, running: false }));
+    const broken = this.#vms.broken().filter((vm) => vm.mentions(imageId));
     return [...made, ...making]
       .filter(({ config }) => config.imageId === imageId)
-      .map(({ config, running }) => ({ id: config.id, name: config.name, running }));
+      .map(({ config, running }) => ({ id: config.id, name: config.name, running }))
+      .concat(broken.map((vm) => ({ id: vm.id, name: vm.name, running: vm.running })));
   }
 
   /** IDs of the VMs that have a volume, or are being made with it. */
   usersOfVolume(name: string): string[] {
     return [...this.#vms.all().map(({ config }) => config), ...this.#making]
       .filter(({ mounts }) => mounts.some((mount) => isVolume(mount) && mount.name === name))
-      .map(({ id }) => id);
+      .map(({ id }) => id)
+      .concat(this.#vms.broken().flatMap((vm) => (vm.mentions(name) ? [vm.id] : [])));
   }
 
   /** What the user calls a VM of which only the id is known. */
   nameOf(id: string): string {
-    return this.#vms.all().find((vm) => vm.id === id)?.config.name ?? id.slice(0, 12);
+    const broken = this.#vms.broken().find((vm) => vm.id === id);
+    return this.#vms.all().find((vm) => vm.id === id)?.config.name ?? broken?.name ?? id.slice(0, 12);
   }
 
   /**
@@ -492,15 +589,19 @@ export class VmManager implements VmHost {
     }
   }
 
+  async #eraseDir(dir: string, id: string, durable: boolean): Promise<void> {
+    try {
+      await this.#state.remove(id, durable);
+    } catch (error) {
+      if (existsSync(dir)) throw error;
+      // The record is gone; what could not be erased is tried again later.
+      this.log.error("vm.erase", error, { vm: id });
+    }
+  }
+
   /** With its anonymous volumes if it has `--rm`, or if that is asked for. */
   async #erase(vm: Vm, volumes = vm.config.autoRemove): Promise<void> {
-    try {
-      await this.#state.remove(vm.id, !vm.config.autoRemove);
-    } catch (error) {
-      if (existsSync(vm.files.dir)) throw error;
-      // The record is gone; the next engine sweeps what could not be erased.
-      this.log.error("vm.erase", error, { vm: vm.id });
-    }
+    await this.#eraseDir(vm.files.dir, vm.id, !vm.config.autoRemove);
     this.#vms.delete(vm);
     this.#execs.removeOf(vm.id);
     this.#publish(vm, "destroy");
@@ -542,6 +643,24 @@ export class VmManager implements VmHost {
     const left = await files.readRuntime().catch(() => undefined);
     if (left) this.#launcher.kill(left);
   }
+}
+
+function stillRunning(name: string): MockerError {
+  return new MockerError(
+    "VM_RUNNING",
+    `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
+  );
+}
+
+/** Whether somebody takes connections at a socket. */
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
 }
 
 /** The attachment of a stream that is there already. */

@@ -6,6 +6,7 @@ import { MockerError } from "../../protocol/errors.ts";
 import type { Network, NetworkAttachment, PortBinding, VmCreateParams } from "../../protocol/vm.ts";
 import { attachmentsOf } from "../networks/attachments.ts";
 import type { Networks } from "../networks/networks.ts";
+import { findPasst } from "../networks/passt.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 import type { Vm } from "./vm.ts";
 
@@ -30,6 +31,7 @@ export async function chooseNetwork(
     const warning = `no network: ${cardsProblem} (see: mocker doctor)`;
     return { network: { mode: "none" }, ports, warnings: [warning] };
   }
+  if (params.network?.mode === "passt") findPasst();
   const { network, warnings } = await networks.choose(params.network);
   const attachments = attachmentsOf(network);
   if (attachments.length > maxCards)
@@ -41,6 +43,7 @@ export async function chooseNetwork(
     );
   }
   if (!isPublishing) return { network, ports, warnings };
+  if (network.mode === "passt") return { network, ports, warnings };
   if (network.mode === "none")
     return { network, ports: [], warnings: ["Published ports are discarded when using none network mode"] };
   const all = await Promise.all(attachments.map((one) => networks.resolve(one.network)));
@@ -75,9 +78,9 @@ export function isAttached(network: Network, name: string): boolean {
 
 /** A VM's network with one more. */
 export function withNetwork(network: Network, attachment: NetworkAttachment): Network {
-  if (network.mode === "tsi") {
+  if (network.mode === "tsi" || network.mode === "passt") {
     throw invalid(
-      "a VM with --network tsi cannot be connected to networks",
+      `a VM with --network ${network.mode} cannot be connected to networks`,
       "Create it anew, with --network NAME.",
     );
   }

@@ -1,3 +1,4 @@
+import { defaultLogConfig } from "../../docker/log-config.ts";
 import { statusText } from "../../docker/status.ts";
 import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
 import type { Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
@@ -78,6 +79,7 @@ export function detailsOf(
       exposedPorts: config.exposedPorts,
       publishAll: config.publishAll,
       ports: config.ports,
+      log: config.log ?? defaultLogConfig,
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
     },
@@ -95,7 +97,9 @@ function networkNames({ network }: VmConfig): string[] {
 }
 
 function endpointsOf({ network }: VmConfig, live: readonly Endpoint[]): VmEndpoint[] {
-  return attachmentsOf(network).map(({ network: name, aliases, links, address, mac }) => {
+  // Its own passt is a VM's only network, of which nothing is known before it starts.
+  const attachments = network.mode === "passt" ? [{ network: "passt" }] : attachmentsOf(network);
+  return attachments.map(({ network: name, aliases, links, address, mac }) => {
     const endpoint = live.find((one) => one.network === name);
     return {
       network: name,

@@ -1,18 +1,30 @@
 import { MockerError } from "../../protocol/errors.ts";
+import { BrokenVm } from "./broken-vm.ts";
 import { checkName, generateName } from "./names.ts";
 import type { Vm } from "./vm.ts";
 
-/** The VMs there are, by id and by name, and the names of those that are being made. */
+/**
+ * The VMs there are, by id and by name, those whose records are broken, and the names of those that are being
+ * made.
+ */
 export class VmTable {
   readonly #vms = new Map<string, Vm>();
+  readonly #broken = new Map<string, BrokenVm>();
   readonly #reservedNames = new Set<string>();
 
   add(vm: Vm): void {
     this.#vms.set(vm.id, vm);
   }
 
-  delete(vm: Vm): void {
-    this.#vms.delete(vm.id);
+  /** Instead of the VM that it would be. */
+  addBroken(broken: BrokenVm): void {
+    this.#vms.delete(broken.id);
+    this.#broken.set(broken.id, broken);
+  }
+
+  delete({ id }: Vm | BrokenVm): void {
+    this.#vms.delete(id);
+    this.#broken.delete(id);
   }
 
   has(vm: Vm): boolean {
@@ -23,12 +35,28 @@ export class VmTable {
     return [...this.#vms.values()];
   }
 
-  /** By id, name or unique id prefix. @throws VM_NOT_FOUND in Docker's words */
+  broken(): BrokenVm[] {
+    return [...this.#broken.values()];
+  }
+
+  /**
+   * By id, name or unique id prefix.
+   * @throws VM_NOT_FOUND in Docker's words, STATE_CORRUPT for one that is broken
+   */
   find(nameOrId: string): Vm {
+    const found = this.findAny(nameOrId);
+    if (found instanceof BrokenVm) throw found.error;
+    return found;
+  }
+
+  /** The same, also one that is broken. @throws VM_NOT_FOUND in Docker's words */
+  findAny(nameOrId: string): Vm | BrokenVm {
     const wanted = nameOrId.replace(/^\//, "");
-    const exact = this.#vms.get(wanted) ?? this.#byName(wanted);
+    const everything = [...this.all(), ...this.broken()];
+    const exact =
+      this.#vms.get(wanted) ?? this.#broken.get(wanted) ?? everything.find((vm) => nameOf(vm) === wanted);
     if (exact) return exact;
-    const matches = /^[0-9a-f]+$/.test(wanted) ? this.all().filter((vm) => vm.id.startsWith(wanted)) : [];
+    const matches = /^[0-9a-f]+$/.test(wanted) ? everything.filter((vm) => vm.id.startsWith(wanted)) : [];
     const [match] = matches;
     if (matches.length > 1) {
       throw new MockerError("VM_NOT_FOUND", `Multiple IDs found with provided prefix: ${wanted}`);
@@ -63,7 +91,11 @@ export class VmTable {
     this.#reservedNames.delete(name);
   }
 
-  #byName(name: string): Vm | undefined {
-    return this.all().find((vm) => vm.config.name === name);
+  #byName(name: string): Vm | BrokenVm | undefined {
+    return [...this.all(), ...this.broken()].find((vm) => nameOf(vm) === name);
   }
+}
+
+function nameOf(vm: Vm | BrokenVm): string {
+  return vm instanceof BrokenVm ? vm.name : vm.config.name;
 }

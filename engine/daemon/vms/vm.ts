@@ -1,3 +1,5 @@
+import { existsSync, statSync } from "node:fs";
+import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { NetworkAttachment, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
@@ -8,16 +10,23 @@ import type { Network } from "../networks/network.ts";
 import type { Networks } from "../networks/networks.ts";
 import { guestConfiguration, guestNetwork, mainProcess, type TerminalSize } from "./agent-requests.ts";
 import type { Attachment } from "./machine/attachment.ts";
+import { longSleep } from "./machine/long-sleep.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
 import { OpenMounts, type VmVolumes } from "./open-mounts.ts";
-import { cancelledStart, killedMonitor, stateAfter } from "./records/exit-record.ts";
+import {
+  cancelledStart,
+  keepExit,
+  killedMonitor,
+  stateAfter,
+  unreadableExit,
+} from "./records/exit-record.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
 import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
 import { TurnQueue } from "./turn-queue.ts";
 import { detailsOf, summaryOf, type VmRuntimeState } from "./vm-summary.ts";
 
-/** How long a monitor that was taken over may need to say whether the main process was started. */
+/** How long the start of an engine waits for a monitor to say whether the main process was started. */
 const resumeTimeoutMs = 2000;
 const killSignal = 9;
 
@@ -111,13 +120,51 @@ export class Vm {
       await this.#adopt(place);
       return;
     }
-    this.#exit = await this.files.readExit();
-    const left = this.#exit ? undefined : await this.files.readRuntime();
-    if (left) {
-      this.#exit = killedMonitor(left.startedAt);
-      this.files.writeExit(this.#exit);
-    }
+    this.#exit = await this.#recordedExit();
     this.#state = this.#exit ? stateAfter(this.#exit) : "created";
+  }
+
+  /** How it ended last; undefined when it never ran. A record that cannot be read is no sign of that. */
+  async #recordedExit(): Promise<VmExitRecord | undefined> {
+    try {
+      const exit = await this.files.readExit();
+      if (exit) return exit;
+    } catch (error) {
+      this.#host.log.error("vm.exit", error, { vm: this.id });
+      const ended = statSync(this.files.exitPath, { throwIfNoEntry: false })?.mtime ?? new Date();
+      return unreadableExit(error instanceof Error ? error.message : String(error), ended);
+    }
+    if (!existsSync(this.files.runtimePath)) return undefined;
+    const left = await this.files.readRuntime().catch(() => undefined);
+    const exit = killedMonitor(left?.startedAt ?? null);
+    const { launcher } = this.#host.place(this.id, this.files);
+    keepExit(this.files, exit, {
+      isRunning: () => launcher.isLocked(this.files.lockPath),
+      onError: (error) => this.#host.log.error("vm.exitRecord", error, { vm: this.id }),
+    });
+    return exit;
+  }
+
+  /** What keeps one of its records from being read, if anything does. */
+  async recordProblem(): Promise<string | undefined> {
+    try {
+      await this.files.check();
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Writes down again how it ended. @returns false when it has not ended, or cannot */
+  rewriteExit(): boolean {
+    if (this.busy || !this.#exit) return false;
+    try {
+      this.files.writeExit(this.#exit);
+      return true;
+    } catch (error) {
+      this.#host.log.error("vm.exitRecord", error, { vm: this.id });
+      return false;
+    }
   }
 
   /**
@@ -311,10 +358,10 @@ export class Vm {
       const joined = await networks.connect(this.#member, this.config);
       connection = joined;
       this.files.writeNetwork({ version: 1, endpoints: joined.records() });
-      const { runtime, autoRemove } = this.config;
+      const { runtime, autoRemove, log = defaultLogConfig } = this.config;
       const machine = await Machine.launch(
         this.#host.place(this.id, this.files),
-        { runtime, autoRemove, ...prepared.launch, cards: joined.cards() },
+        { runtime, autoRemove, log: logLimits(log), ...prepared.launch, cards: joined.cards() },
         {
           signal,
           onLaunch: (launched) => {
@@ -339,18 +386,28 @@ export class Vm {
       this.#host.log.error("vm.network", error, { vm: this.id });
       return undefined;
     });
-    const connection = await this.#host.networks.adopt(this.#member, left?.endpoints ?? []);
     const machine = await Machine.adopt(place);
+    const connection = await this.#host.networks.adopt(this.#member, left?.endpoints ?? []);
     const mounts = OpenMounts.adopt(this.#host.volumes, this.id, this.config.mounts);
     this.#follow(machine, connection, mounts);
     this.#state = "running";
-    if (await machine.resume(resumeTimeoutMs)) {
+    const timer = new AbortController();
+    const late = longSleep(resumeTimeoutMs, timer.signal).catch(() => undefined);
+    await Promise.race([this.#resume(machine), late]);
+    timer.abort();
+  }
+
+  /** Goes on in the background where the monitor is slow: only one that says that nothing runs is ended. */
+  async #resume(machine: Machine): Promise<void> {
+    const isStarted = await machine.resume();
+    if (isStarted) {
       this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
-      return;
+      await this.#mainStreams.connectTo(machine).catch(() => undefined);
+    } else if (isStarted === false) {
+      this.#host.log.warn("vm.abandoned", { vm: this.id });
+      await machine.fail(new MockerError("VM_FAILED", "the engine ended while the VM was starting"));
     }
-    this.#host.log.warn("vm.abandoned", { vm: this.id });
-    await machine.fail(new MockerError("VM_FAILED", "the engine ended while the VM was starting"));
-    await this.#ended;
+    if (!isStarted) await this.#ended;
   }
 
   get #member(): Member {

@@ -1,7 +1,9 @@
 import { chmodSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory, temporaryName } from "../../common/atomic-file.ts";
+import { Eraser, type Leftover } from "../../common/eraser.ts";
+import { makeDirectory } from "../../common/make-directory.ts";
 import { createExt4Image } from "./ext4-image.ts";
 import { VolumeFiles, type VolumeRecord } from "./volume-record.ts";
 
@@ -11,12 +13,12 @@ import { VolumeFiles, type VolumeRecord } from "./volume-record.ts";
  */
 export class VolumeDir {
   readonly path: string;
-  readonly #removeForeign: (path: string) => Promise<void>;
+  readonly #eraser: Eraser;
 
-  /** `removeForeign` removes a directory with files that are not the user's own. */
-  constructor(path: string, removeForeign: (path: string) => Promise<void>) {
+  /** `removeTree`: see {@link Eraser}. */
+  constructor(path: string, removeTree: (path: string) => Promise<void>) {
     this.path = path;
-    this.#removeForeign = removeForeign;
+    this.#eraser = new Eraser(removeTree);
   }
 
   files(name: string): VolumeFiles {
@@ -30,7 +32,7 @@ export class VolumeDir {
   create(record: VolumeRecord, imageBytes?: number): VolumeFiles {
     const staged = new VolumeFiles(join(this.path, temporaryName(".creating")));
     try {
-      mkdirSync(staged.dir, { recursive: true, mode: 0o700 });
+      makeDirectory(staged.dir);
       if (imageBytes === undefined) {
         mkdirSync(staged.dataPath);
         // The guest's: the image's directory gives it another mode when it is filled.
@@ -54,28 +56,23 @@ export class VolumeDir {
     const doomed = join(this.path, temporaryName(".removing"));
     renameSync(this.files(name).dir, doomed);
     syncDirectory(this.path);
-    await this.#erase(doomed);
+    await this.#eraser.erase(doomed);
   }
 
   /** Sweeps what a crash left half made or half removed, and returns the names of the volumes there are. */
   async recover(onError: (error: unknown) => void): Promise<string[]> {
-    await mkdir(this.path, { recursive: true, mode: 0o700 });
+    makeDirectory(this.path);
     const names: string[] = [];
     for (const entry of await readdir(this.path, { withFileTypes: true })) {
       if (/^\.(creating|removing)\./.test(entry.name)) {
-        await this.#erase(join(this.path, entry.name)).catch(onError);
+        await this.#eraser.erase(join(this.path, entry.name)).catch(onError);
       } else if (entry.isDirectory() && !entry.name.startsWith(".")) names.push(entry.name);
     }
     return names;
   }
 
-  async #erase(path: string): Promise<void> {
-    try {
-      await rm(path, { recursive: true, force: true });
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "EACCES" && code !== "EPERM") throw error;
-      await this.#removeForeign(path);
-    }
+  /** Tries again to erase what could not be; returns what still is there. */
+  eraseLeftovers(): Promise<Leftover[]> {
+    return this.#eraser.retry();
   }
 }

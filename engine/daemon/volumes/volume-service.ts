@@ -5,6 +5,8 @@ import { unlessAborted } from "../../common/abort.ts";
 import { diskBytes } from "../../common/disk-bytes.ts";
 import { binarySize } from "../../docker/sizes.ts";
 import { MockerError } from "../../protocol/errors.ts";
+import { isRecord } from "../../protocol/params/schema.ts";
+import type { StoreProblem } from "../../protocol/system.ts";
 import type {
   VolumeChange,
   VolumeCreateParams,
@@ -123,6 +125,33 @@ export class VolumeService {
         filling: undefined,
       });
     }
+  }
+
+  /** What of the volumes is not as it should be. */
+  async check(): Promise<StoreProblem[]> {
+    const leftovers = await this.#dir.eraseLeftovers();
+    const problems = [...this.#volumes].flatMap(([name, { record }]) => {
+      if (!(record instanceof MockerError)) return [];
+      const hint = record.hint ?? `Remove it with: mocker volume rm ${name}`;
+      return [
+        {
+          severity: "error" as const,
+          subject: `volume ${name}`,
+          problem: record.message,
+          hint,
+          repaired: false,
+        },
+      ];
+    });
+    return problems.concat(
+      leftovers.map(({ path, problem }) => ({
+        severity: "error" as const,
+        subject: `directory ${path}`,
+        problem: `of a volume that was removed cannot be erased: ${problem}`,
+        hint: "It is tried again at each start of the engine and each check.",
+        repaired: false,
+      })),
+    );
   }
 
   /** After the VMs were recovered: removes the volumes of VMs with `--rm` that a crash has left alone. */
@@ -425,10 +454,24 @@ async function readRecord(files: VolumeFiles, name: string): Promise<VolumeRecor
     const record = await files.read();
     if (!record) return corrupt(`${files.recordPath} is missing`);
     if (record.name !== name) return corrupt(`${files.recordPath} is of another volume`);
+    const wrong = misshapen(record);
+    if (wrong !== undefined) return corrupt(`${files.recordPath} is damaged: ${wrong}`);
     return record;
   } catch (error) {
     return corrupt(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/** The first member that is not as it should be. */
+function misshapen({ createdAt, labels, options, anonymous }: VolumeRecord): string | undefined {
+  if (typeof createdAt !== "string" || Number.isNaN(Date.parse(createdAt))) return "createdAt";
+  if (!isTexts(labels)) return "labels";
+  if (!isTexts(options)) return "options";
+  return typeof anonymous === "boolean" ? undefined : "anonymous";
+}
+
+function isTexts(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((text) => typeof text === "string");
 }
 
 /** A bound directory's data stays where it is. */

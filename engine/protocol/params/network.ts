@@ -17,13 +17,14 @@ export const NetworkAttachment = v.object({
 export type NetworkAttachment = v.InferOutput<typeof NetworkAttachment>;
 
 /**
- * How a VM is connected: to networks of ours, with one card for each; not at all; or by TSI, where its
- * sockets are the host's.
+ * How a VM is connected: to networks of ours, with one card for each; not at all; by TSI, where its sockets are
+ * the host's; or by a passt of its own.
  */
 export const Network = v.variant("mode", [
   v.object({ mode: v.literal("networks"), attachments: v.array(NetworkAttachment) }),
   v.object({ mode: v.literal("none") }),
   v.object({ mode: v.literal("tsi") }),
+  v.object({ mode: v.literal("passt") }),
 ]);
 export type Network = v.InferOutput<typeof Network>;
 

@@ -3,6 +3,10 @@ import { Mount } from "./mount.ts";
 import { Dns, Network, PortBinding } from "./network.ts";
 import { filters, finiteNumber, labels, strings } from "./schema.ts";
 
+/** Where a VM's output goes: `local`, `json-file` or `none`, and Docker's options of these. */
+export const LogConfig = v.object({ driver: v.string(), options: labels });
+export type LogConfig = v.InferOutput<typeof LogConfig>;
+
 /** What `vm/create` takes. Absent members come from the image, then from defaults. */
 export const VmCreateParams = v.object({
   /** Reference, ID or unique ID prefix of an image in the store. */
@@ -40,6 +44,8 @@ export const VmCreateParams = v.object({
   publishAll: v.exactOptional(v.boolean()),
   ports: v.exactOptional(v.array(PortBinding)),
   labels: v.exactOptional(labels),
+  /** Default: `local`. An empty driver is the default one. */
+  log: v.exactOptional(LogConfig),
   stopSignal: v.exactOptional(v.string()),
   stopTimeoutSeconds: v.exactOptional(finiteNumber),
 });

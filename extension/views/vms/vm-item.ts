@@ -75,6 +75,7 @@ export function vmIcon(vm: VmSummary): vscode.ThemeIcon {
     case "paused":
       return new vscode.ThemeIcon("debug-pause", color("charts.yellow"));
     case "failed":
+    case "dead":
       return new vscode.ThemeIcon("error", color("testing.iconFailed"));
     case "exited":
       return (vm.exitCode ?? 0) === 0
@@ -97,6 +98,8 @@ export function vmStatus(vm: VmSummary, now = Date.now()): string {
       return l10n.t("created {0}", formatAge(vm.createdAt, now, env.language));
     case "exited":
       return l10n.t("exited ({0}) {1}", vm.exitCode ?? 0, formatAge(vm.finishedAt, now, env.language));
+    case "dead":
+      return l10n.t("dead");
     case "failed":
       return l10n.t("failed {0}", formatAge(vm.finishedAt, now, env.language));
   }

@@ -68,7 +68,13 @@ Napi::Value spawn(const Napi::CallbackInfo& info) {
     }
     options.logPath = text(info, 1);
     const pid_t pid = spawnDetached(options);
-    reapChild(env, pid, info[2]);
+    try {
+      reapChild(env, pid, info[2]);
+    } catch (...) {
+      // Out of descriptors, say: nobody would know of it.
+      endChild(pid);
+      throw;
+    }
     return Napi::Number::New(env, pid);
   });
 }

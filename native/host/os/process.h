@@ -31,6 +31,9 @@ bool killProcess(pid_t pid, uint64_t startTimeTicks, int signal);
 /** A pidfd for a child of this process, which pins its pid. @throws SysError */
 Fd openChild(pid_t pid);
 
+/** Kills a child of this process and waits for its end. */
+void endChild(pid_t pid);
+
 struct ExitStatus {
   std::optional<int> exitCode;
   std::optional<int> signal;
@@ -50,6 +53,15 @@ void closeFrom(int first);
  * does little.
  */
 void returnFreeMemory();
+
+/**
+ * Starts a program with an empty environment and default signals; its stdin is /dev/null, its descriptors from 1
+ * on are copies of `descriptors`, and it has no others.
+ * @param argv its first is the absolute path of the program
+ * @param ownSession in a session of its own
+ * @throws SysError
+ */
+pid_t spawnProgram(const std::vector<std::string>& argv, const std::vector<int>& descriptors, bool ownSession);
 
 struct SpawnOptions {
   /** argv[0] is the absolute path of the program. */

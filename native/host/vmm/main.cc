@@ -60,6 +60,7 @@ int watch(const mocker::VmSpec& spec) {
   if (::mkdir(spec.runDir.c_str(), 0700) != 0 && errno != EEXIST) mocker::throwErrno(spec.runDir);
   // The record of an earlier run must not be taken for this one's.
   ::unlink((spec.stateDir + "/exit.json").c_str());
+  mocker::reserveExitRecord(spec);
   mocker::Monitor monitor(spec, startedAt);
   mocker::Child child;
   std::vector<mocker::Fd> cards;
@@ -68,18 +69,19 @@ int watch(const mocker::VmSpec& spec) {
     child = mocker::launchChild(spec, openFiles, cards);
   } catch (const std::exception& error) {
     mocker::notice(error.what());
-    mocker::writeRuntimeRecord(spec.stateDir, 0, startedAt);
+    mocker::writeRuntimeRecord(spec, 0, startedAt);
     monitor.runFailed(error.what());
     return 0;
   }
-  mocker::writeRuntimeRecord(spec.stateDir, child.pid, startedAt);
+  mocker::writeRuntimeRecord(spec, child.pid, startedAt);
   try {
     monitor.run(std::move(child), std::move(cards));
   } catch (const std::exception& error) {
     // Out of memory or of descriptors: the VM ends with this process.
     mocker::notice(error.what());
     if (!monitor.recorded()) {
-      mocker::writeExitRecord(spec, {137, std::nullopt, "vm-died", std::string("the VM's monitor failed: ") + error.what()}, startedAt);
+      const mocker::ExitRecord exit{137, std::nullopt, "vm-died", std::string("the VM's monitor failed: ") + error.what()};
+      mocker::writeExitRecord(spec, mocker::exitRecord(exit, startedAt));
     }
     return 1;
   }
@@ -112,7 +114,8 @@ int main(int argc, char** argv) {
       return watch(spec);
     } catch (const std::exception& error) {
       mocker::notice(error.what());
-      mocker::writeExitRecord(spec, {125, std::nullopt, "boot-failed", error.what()}, mocker::rfc3339Now());
+      const mocker::ExitRecord exit{125, std::nullopt, "boot-failed", error.what()};
+      mocker::writeExitRecord(spec, mocker::exitRecord(exit, mocker::rfc3339Now()));
     }
   } catch (const std::exception& error) {
     mocker::notice(error.what());

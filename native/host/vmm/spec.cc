@@ -106,13 +106,29 @@ std::array<uint8_t, 6> asMac(const std::string& text, const std::string& where) 
   return mac;
 }
 
+PasstSpec readPasst(const json& value, const std::string& where) {
+  const Reader in(value, where);
+  PasstSpec passt{in.path("path"), {}};
+  in.each("arguments", [&](const json& item, const std::string& itemWhere) {
+    passt.arguments.push_back(Reader::asText(item, itemWhere));
+  });
+  return passt;
+}
+
 std::vector<CardSpec> readCards(const Reader& in) {
   std::vector<CardSpec> cards;
   std::set<std::array<uint8_t, 6>> addresses;
   in.each("cards", [&](const json& item, const std::string& where) {
     const Reader card(item, where);
-    CardSpec out{card.path("socketPath"), card.text("endpointId"), asMac(card.text("mac"), card.where("mac")),
-                 card.find("networkName") ? card.text("networkName") : ""};
+    CardSpec out;
+    if (const json* passt = card.find("passt")) {
+      out.passt = readPasst(*passt, card.where("passt"));
+    } else {
+      out.socketPath = card.path("socketPath");
+      out.endpointId = card.text("endpointId");
+    }
+    out.mac = asMac(card.text("mac"), card.where("mac"));
+    if (card.find("networkName")) out.networkName = card.text("networkName");
     if (!addresses.insert(out.mac).second) fail(card.where("mac"), "is used twice");
     cards.push_back(std::move(out));
   });
@@ -150,6 +166,7 @@ KrunSpec readKrun(const json& value) {
     if (!names.insert(out.tag).second) fail(share.where("tag"), "\"" + out.tag + "\" is used twice");
     krun.shares.push_back(std::move(out));
   });
+  if (in.find("joinedTag")) krun.joinedTag = in.text("joinedTag");
   const auto network = in.text("network");
   if (network == "tsi") {
     krun.network = KrunSpec::Network::tsi;
@@ -196,6 +213,7 @@ VmSpec parseVmSpec(const std::string& text) {
     const Reader logIn(*log, "log");
     spec.log.maxBytes = logIn.number("maxBytes", 4096, 1ull << 50, spec.log.maxBytes);
     spec.log.maxFiles = static_cast<uint32_t>(logIn.number("maxFiles", 1, 1000, spec.log.maxFiles));
+    spec.log.kept = logIn.flag("kept", true);
   }
   spec.cards = readCards(in);
   const auto runtime = in.text("runtime");

@@ -27,15 +27,23 @@ struct ShareSpec {
   bool readOnly = false;
 };
 
+/** A network process of the VM's own, which the monitor starts. */
+struct PasstSpec {
+  std::string path;
+  /** Beside `--fd`. */
+  std::vector<std::string> arguments;
+};
+
 /** A network card: a connection to the process of its network, which carries Ethernet frames. */
 struct CardSpec {
-  /** Where that process takes cards. */
+  /** Where that process takes cards; empty with passt. */
   std::string socketPath;
   /** Which of the network's endpoints this card is. */
   std::string endpointId;
   std::array<uint8_t, 6> mac{};
   /** What the network is called; for messages. */
   std::string networkName;
+  std::optional<PasstSpec> passt;
 };
 
 /** A VM's cards are few: each has a device and a thread in the VMM. */
@@ -52,6 +60,11 @@ struct KrunSpec {
   /** Every extent file that the disks refer to (for the jail's allow list). */
   std::vector<std::string> diskFiles;
   std::vector<ShareSpec> shares;
+  /**
+   * One virtio-fs device has all shares, as directories named by their place: "0", "1", …; absent: each has a
+   * device of its own, with the share's tag.
+   */
+  std::optional<std::string> joinedTag;
   /** What a VM without cards has. */
   Network network = Network::none;
   /** Where the guest's kernel console goes; absent: nowhere. */
@@ -69,6 +82,8 @@ struct SimulationSpec {
 struct LogSpec {
   uint64_t maxBytes = 64ull << 20;
   uint32_t maxFiles = 4;
+  /** False: the output goes to no log. */
+  bool kept = true;
 };
 
 /** Version 1 of vmm.json. Exactly the section of the chosen runtime is present. */

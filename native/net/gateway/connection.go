@@ -202,6 +202,9 @@ func (c *Connection) Abort() { c.endpoint.Abort() }
 func (c *Connection) Drain(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, lingerTime)
 	defer cancel()
+	// In FIN-WAIT-2 it has nothing to wait for, see isDelivered.
+	linger := tcpip.TCPLingerTimeoutOption(time.Second)
+	c.endpoint.SetSockOpt(&linger)
 	c.endpoint.Close()
 	// gvisor tells nobody that it is done: it waits for late segments first (TIME-WAIT), for which a new
 	// connection must not wait, too.
@@ -215,9 +218,11 @@ func (c *Connection) Drain(ctx context.Context) {
 	}
 }
 
+// isDelivered is for a connection whose guest has closed its side. Such a one should never be in FIN-WAIT-2, but
+// gvisor's sender goes from LAST-ACK to FIN-WAIT-1 when it repeats a FIN (snd.go, maybeSendSegment).
 func (c *Connection) isDelivered() bool {
 	switch tcp.EndpointState(c.endpoint.State()) {
-	case tcp.StateTimeWait, tcp.StateClose, tcp.StateError:
+	case tcp.StateFinWait2, tcp.StateTimeWait, tcp.StateClose, tcp.StateError:
 		return true
 	}
 	return false

@@ -78,6 +78,6 @@ describe("a block volume", () => {
     assert.equal(await mocker.ok([...options, ...room, image, "sh", "-c", script]), "1\n2\n3\n4\n");
     const refused = await mocker.run([...options, ...mounts.flat(), image, "true"]);
     assert.equal(refused.code, 125);
-    assert.match(refused.stderr, /room for 4 networks, shared directories and block volumes, not 5/);
+    assert.match(refused.stderr, /room for 4 networks and block volumes, not 5/);
   });
 });

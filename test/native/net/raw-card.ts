@@ -119,16 +119,31 @@ export function udp(fromPort: number, toPort: number, payload: Uint8Array): Buff
   return Buffer.concat([header, payload]);
 }
 
-/** A first segment; mocker-netd does not check checksums. */
-export function syn(fromPort: number, toPort: number): Buffer {
+/** Flags of a segment (RFC 9293, section 3.1). */
+export const flags = { fin: 1, syn: 2, rst: 4, ack: 16 };
+
+/** A segment without data; mocker-netd does not check checksums. */
+export function segment(
+  fromPort: number,
+  toPort: number,
+  has: number,
+  sequence: number,
+  acknowledged = 0,
+): Buffer {
   const header = Buffer.alloc(20);
   header.writeUInt16BE(fromPort, 0);
   header.writeUInt16BE(toPort, 2);
-  header.writeUInt32BE(1000, 4);
+  header.writeUInt32BE(sequence >>> 0, 4);
+  header.writeUInt32BE(acknowledged >>> 0, 8);
   header[12] = 0x50;
-  header[13] = 0x02;
+  header[13] = has;
   header.writeUInt16BE(65_535, 14);
   return header;
+}
+
+/** A first segment. */
+export function syn(fromPort: number, toPort: number): Buffer {
+  return segment(fromPort, toPort, flags.syn, 1000);
 }
 
 export function echoRequest(identifier: number, sequence: number, data: string): Buffer {

@@ -1,17 +1,30 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { type Control, type EndpointRequest, endpointAt, FakeVm, macOf, Netd, World } from "./netd.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { stretched } from "../../support/paths.ts";
+import {
+  type Control,
+  type EndpointRequest,
+  endpointAt,
+  FakeVm,
+  lanAddress,
+  macOf,
+  Netd,
+  World,
+} from "./netd.ts";
 import {
   arpRequest,
   broadcast,
   echoRequest,
   ethernet,
+  flags,
   gatewayMac,
   ipv4,
   isIpv4,
   parsed,
   protocols,
   RawCard,
+  segment,
   syn,
   udp,
 } from "./raw-card.ts";
@@ -284,6 +297,54 @@ describe("mocker-netd's switch", () => {
     one.send(datagram({ text: "found" }));
     await two.find(said("found"));
     assert.equal(two.frames.filter(said("lost")).length, 0);
+  });
+
+  test("a connection whose end had to be said twice takes no place from the next", async () => {
+    await listen(world.outside, lanAddress, 7300);
+    const send = (port: number, has: number, sequence: number, acknowledged = 0) => {
+      const tcp = segment(port, 7300, has, sequence, acknowledged);
+      const packet = ipv4(first.address, lanAddress, protocols.tcp, tcp);
+      one.send(ethernet(gatewayAddress, first.mac, 0x0800, packet));
+    };
+    // As many as an endpoint may have.
+    let left = 1024;
+    const pending = new Map<number, "begun" | "ended" | "waits">();
+    let nextPort = 20_000;
+    for (let rounds = stretched(60_000) / 5; left > 0 || pending.size > 0; rounds--) {
+      assert.ok(rounds > 0, `${left} to begin, ${pending.size} have not ended`);
+      for (; left > 0 && pending.size < 200; left--) {
+        pending.set(nextPort, "begun");
+        send(nextPort++, flags.syn, 1000);
+      }
+      for (const frame of one.frames.splice(0)) {
+        if (!isIpv4(frame)) continue;
+        const { protocol, payload } = parsed(frame);
+        if (protocol !== protocols.tcp || payload.readUInt16BE(0) !== 7300) continue;
+        const port = payload.readUInt16BE(2);
+        const has = payload[13] ?? 0;
+        const data = payload.length - ((payload[12] ?? 0) >> 4) * 4;
+        const end = payload.readUInt32BE(4) + data;
+        const state = pending.get(port);
+        assert.equal(has & flags.rst, 0, `port ${port} is ${state} and was reset`);
+        if (has & flags.syn) {
+          send(port, flags.ack | flags.fin, 1001, end + 1);
+          pending.set(port, "ended");
+        } else if ((has & flags.fin) === 0) {
+          if (data > 0) send(port, flags.ack, 1002, end);
+        } else if (state === "ended") {
+          pending.set(port, "waits");
+        } else {
+          send(port, flags.ack, 1002, end + 1);
+          pending.delete(port);
+        }
+      }
+      await sleep(5);
+    }
+    send(19_999, flags.syn, 1000);
+    const answer = await one.find(
+      (frame) => isIpv4(frame) && parsed(frame).payload.readUInt16BE(2) === 19_999,
+    );
+    assert.equal(parsed(answer).payload[13], flags.syn | flags.ack);
   });
 });
 

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@
 #include "common/loop.h"
 #include "common/unix-socket.h"
 #include "host/vmm/cards/card-relay.h"
+#include "host/vmm/records/log-writer.h"
 #include "host/vmm/streams/child-output.h"
 #include "host/vmm/streams/framed-connection.h"
 #include "host/os/linux/jail/jail.h"
@@ -403,7 +405,80 @@ void filterEndsAttackers() {
   expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "execve to be the end");
 }
 
+// --- the log ---
+
+/** No file may grow beyond that: as a full disk, a write is short and then fails. */
+void limitFiles(uint64_t bytes) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit{bytes, RLIM_INFINITY};
+  expect(::setrlimit(RLIMIT_FSIZE, &limit) == 0, "a limit of files");
+}
+
+void logIsMended() {
+  expectExit(inChild([] {
+               const auto path = scratch + "/log";
+               LogWriter log(path, {1 << 20, 2});
+               log.write(FrameType::out, "whole\n");
+               log.flush();
+               const std::string whole = readFile(path, 4096);
+               limitFiles(whole.size() + 6);
+               log.write(FrameType::out, "torn entry\n");
+               log.flush();
+               log.write(FrameType::out, "lost\n");
+               log.flush();
+               limitFiles(RLIM_INFINITY);
+               log.write(FrameType::out, "next\n");
+               log.flush();
+               const std::string text = readFile(path, 4096);
+               expect(text.starts_with(whole), "what was there to stay");
+               expectContains(text.substr(whole.size()), "Oto\n");
+               expectContains(text, "\n20");
+               expectContains(text, "Z stderr F mocker: 16 bytes of output are missing here, they could not be logged: file too large\n");
+               expectContains(text, " stdout F next\n");
+               return 0;
+             }),
+             0);
+}
+
+void logWithoutDescriptorsIsKept() {
+  expectExit(inChild([] {
+               const auto path = scratch + "/log";
+               LogWriter log(path, {4096, 3});
+               const std::string line(100, 'x');
+               const auto write = [&](int lines) {
+                 for (int i = 0; i < lines; ++i) log.write(FrameType::out, line + "\n");
+                 log.flush();
+               };
+               write(60);
+               const std::string older = readFile(path + ".1", 8192);
+               rlimit limit{};
+               ::getrlimit(RLIMIT_NOFILE, &limit);
+               const rlimit none{0, limit.rlim_max};
+               ::setrlimit(RLIMIT_NOFILE, &none);
+               write(200);
+               ::setrlimit(RLIMIT_NOFILE, &limit);
+               expectEqual(readFile(path + ".1", 8192), older);
+               expect(readFile(path, 1 << 20).size() > 20000, "all of it in the one file there is");
+               write(1);
+               expect(readFile(path, 1 << 20).size() < 4096, "a rotation when it is possible");
+               return 0;
+             }),
+             0);
+}
+
+void exitRecordIsReserved() {
+  const auto path = scratch + "/exit.json";
+  reserveForWriting(path, 4096);
+  expect(readFile(path + ".tmp", 8192).size() == 4096, "room for the record");
+  writeFileAtomic(path, "short");
+  expectEqual(readFile(path, 4096), "short");
+  expect(!std::filesystem::exists(path + ".tmp"), "no temporary file");
+}
+
 const std::map<std::string, void (*)()> tests = {
+    {"a log on a full disk is mended, and says what it lost", logIsMended},
+    {"a log that cannot be rotated keeps what there is", logWithoutDescriptorsIsKept},
+    {"a record whose room was reserved is written whole", exitRecordIsReserved},
     {"a VM's messages stop at their limit", outputStops},
     {"a VM's console starts over at its limit", outputRestarts},
     {"a peer that reads no more is heard to its end", deafPeerIsHeard},

@@ -55,6 +55,7 @@ export function vmDetails(
       exposedPorts: [],
       publishAll: false,
       ports: [],
+      log: { driver: "local", options: {} },
       stopSignal: "SIGTERM",
       stopTimeoutSeconds: 10,
       ...config,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,12 +14,24 @@ import { FakeEngine } from "./fake-engine.ts";
 /** Set: this file is not tested but run, as the engine that a client starts. */
 const roleVariable = "MOCKER_TEST_ENGINE_ROLE";
 const alreadyRunning = 75;
+const elsewhere = 78;
 
 async function serve(role: string): Promise<void> {
   const dir = process.env.MOCKER_RUN_DIR ?? "";
   if (role === "fails") {
     process.stderr.write("no room on the disk\n");
     process.exit(1);
+  }
+  if (role === "elsewhere") {
+    process.stderr.write("another engine uses it\n");
+    process.exit(elsewhere);
+  }
+  if (role === "slow") {
+    // As one that has much to read; those that are started meanwhile find its lock.
+    const lock = join(dir, "..", "lock");
+    if (existsSync(lock)) process.exit(alreadyRunning);
+    writeFileSync(lock, "");
+    await new Promise((resolve) => setTimeout(resolve, 4000));
   }
   // Slow enough for others to start theirs too.
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -86,6 +98,20 @@ function defineTests(): void {
       const again = await connect(env);
       assert.equal(again.pid, running);
       again.close();
+    });
+
+    test("commands wait for an engine that another has started and that takes long to come up", async () => {
+      env[roleVariable] = "slow";
+      const engines = await Promise.all([connect(env), connect(env)]);
+      assert.equal(engines[0]?.pid, engines[1]?.pid);
+      for (const engine of engines) engine.close();
+    });
+
+    test("an engine that has the data and another socket is named at once", async () => {
+      env[roleVariable] = "elsewhere";
+      const error = await rejection();
+      assert.equal(error.message, "the mocker engine did not start: another engine uses it");
+      assert.match(error.hint ?? "", /MOCKER_RUN_DIR/);
     });
 
     test("a dead engine's socket is no obstacle", async () => {

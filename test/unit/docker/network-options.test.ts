@@ -74,7 +74,12 @@ for (const [what, networks, flags, message] of [
     {},
     "a VM cannot have the network of another one: each VM has a kernel of its own",
   ],
-  ["passt", ["passt"], {}, "the network passt is not supported yet"],
+  [
+    "passt beside a network",
+    ["passt", "a"],
+    {},
+    "conflicting options: cannot attach both user-defined and non-user-defined network-modes",
+  ],
 ] as const) {
   test(`${what} is refused`, () =>
     assert.throws(

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { binarySize, humanSize, parseMemory } from "../../../engine/docker/sizes.ts";
+import { binarySize, humanSize, parseMemory, parseSize } from "../../../engine/docker/sizes.ts";
 
 describe("sizes", () => {
   const cases: [number, string][] = [
@@ -19,6 +19,11 @@ describe("sizes", () => {
   test("progress has four digits, memory powers of 1024", () => {
     assert.equal(humanSize(1_234_567, 4), "1.235MB");
     assert.equal(binarySize(16_686_043_136), "15.54GiB");
+  });
+
+  test("sizes of files are in powers of 1000", () => {
+    assert.deepEqual(["10m", "1.5GB", "7"].map(parseSize), [10_000_000, 1_500_000_000, 7]);
+    assert.throws(() => parseSize("much"), new Error("invalid size: 'much'"));
   });
 
   test("memory limits", () => {

@@ -31,7 +31,8 @@ export const logs = defineCommand({
     if (flags.since) params.since = flags.since;
     if (flags.until) params.until = flags.until;
     const engine = await connect();
-    const { stream, tty } = await engine.request(vmLogs, params);
+    const { stream, tty, warnings } = await engine.request(vmLogs, params);
+    for (const warning of warnings) io.stderr.write(`WARNING: ${warning}\n`);
     const end = await pumpStream(await engine.openStream(stream), {
       stdout: io.stdout,
       stderr: tty ? io.stdout : io.stderr,

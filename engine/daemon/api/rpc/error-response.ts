@@ -1,6 +1,6 @@
 import { ResponseError } from "vscode-jsonrpc/node";
 import { type ErrorData, jsonRpcCode, MockerError, scrub } from "../../../protocol/errors.ts";
-import { translateNoSpace } from "../../images/store/no-space.ts";
+import { translateDiskError } from "../../images/store/no-space.ts";
 import type { Log } from "../../log.ts";
 
 /**
@@ -12,7 +12,7 @@ export function errorResponse(
   method: string,
   log: Pick<Log, "debug" | "error" | "path">,
 ): ResponseError<ErrorData> {
-  const error = translateNoSpace(thrown);
+  const error = translateDiskError(thrown);
   if (error instanceof MockerError) {
     log.debug("request.failed", { method, code: error.code, message: error.message });
     return new ResponseError(jsonRpcCode(error.code), error.message, error.toData());

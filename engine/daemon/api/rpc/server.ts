@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { peerCredentials } from "../../../../native/index.ts";
+import { makeDirectory } from "../../../common/make-directory.ts";
 import { isPrivateDirectory } from "../../../common/paths.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { streamHandshakePrefix } from "../../../protocol/stream.ts";
@@ -55,7 +56,7 @@ export class Server {
   async listen(): Promise<void> {
     const { socketPath } = this.#options;
     const directory = dirname(socketPath);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     if (!isPrivateDirectory(directory)) {
       throw new MockerError("ENGINE_UNREACHABLE", `${directory} is not a private directory of yours`, {
         hint: `Make it yours alone: chown and chmod 700 ${directory}, or set MOCKER_RUN_DIR.`,

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { syncDirectory, writeFileAtomic } from "../../../common/atomic-file.ts";
+import { makeDirectory } from "../../../common/make-directory.ts";
 import { type Digest, digestOf, splitDigest, verifyDigest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { type Descriptor, maximumManifestBytes, mediaTypes, parseManifest } from "../oci/manifest.ts";
@@ -42,10 +43,10 @@ export class ContentStore {
     this.rootsDir = join(this.dir, "roots");
     this.rootfsDir = join(this.dir, "rootfs");
     this.recordsDir = join(this.dir, "records");
-    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    makeDirectory(this.dir);
     for (const directory of [this.ingestDir, this.layersDir, this.rootsDir, this.rootfsDir, this.recordsDir])
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-    mkdirSync(join(this.dir, "blobs", "sha256"), { recursive: true, mode: 0o700 });
+      makeDirectory(directory);
+    makeDirectory(join(this.dir, "blobs", "sha256"));
     if (!existsSync(join(this.dir, "oci-layout"))) this.writeVersion();
   }
 
@@ -100,7 +101,7 @@ export class ContentStore {
   writeBlob(bytes: Uint8Array, digest = digestOf(bytes)): Digest {
     const path = this.blobPath(digest);
     if (!existsSync(path)) {
-      mkdirSync(join(this.dir, "blobs", splitDigest(digest).algorithm), { recursive: true, mode: 0o700 });
+      makeDirectory(join(this.dir, "blobs", splitDigest(digest).algorithm));
       writeFileAtomic(path, bytes, this.ingestDir, "contents");
     }
     return digest;
@@ -112,7 +113,7 @@ export class ContentStore {
    */
   adoptFile(digest: Digest, path = this.partialPath(digest)): void {
     const directory = join(this.dir, "blobs", splitDigest(digest).algorithm);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     renameSync(path, this.blobPath(digest));
   }
 

@@ -17,6 +17,16 @@ export function translateNoSpace(error: unknown): unknown {
     : error;
 }
 
+/** The same, and errors of a disk that cannot be written at all. */
+export function translateDiskError(error: unknown): unknown {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code !== "EROFS") return translateNoSpace(error);
+  return new MockerError("READ_ONLY", `read-only file system: ${path ?? "the disk of Mocker's data"}`, {
+    hint: "Mount it for writing, or set MOCKER_DATA_DIR to another directory.",
+    cause: error,
+  });
+}
+
 /**
  * Adds to errors of a full disk how much the missing layers need at least and how much is free; others are
  * returned as they are.

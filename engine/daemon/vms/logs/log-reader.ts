@@ -1,6 +1,7 @@
-import { type FSWatcher, watch } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
-import { type LogEntry, LogEntryDecoder, parseLogEntry } from "./log-entry.ts";
+import { dirname } from "node:path";
+import { type LogEntry, LogEntryDecoder, parseLogLine, timeMs } from "./log-entry.ts";
+import { bytesBefore, closeAll, type Generation, LogGenerations } from "./log-generations.ts";
+import { LogWatch } from "./log-watch.ts";
 
 export interface LogReadOptions {
   /** Last n lines; undefined: all. */
@@ -16,161 +17,152 @@ export interface LogReadOptions {
 const chunkBytes = 64 * 1024;
 
 /**
- * Reads a VM's log, rotated generations included (`log.3` … `log.1`, `log`), in order. A rotation while it
- * reads loses nothing: the open generation is read to its end before the next is opened.
+ * Reads a VM's log, rotated generations included, in order. All that there are are opened first, and with
+ * `follow` it goes on with the successor of the one that it has: a rotation while it reads loses nothing. A
+ * reader that is so slow that the writer has removed what it had not read is told so by an entry.
  */
 export async function* readLog(path: string, options: LogReadOptions): AsyncGenerator<LogEntry[]> {
-  const generations = await existingGenerations(path);
-  const start = options.tail === undefined ? undefined : await findTail(generations, options.tail);
-  const wake = new Wake();
-  let watcher: FSWatcher | undefined;
-  let ended = false;
-  if (options.follow) {
-    options.follow.ended.then(
-      () => {
-        ended = true;
-        wake.ring();
-      },
-      () => undefined,
-    );
-    options.signal.addEventListener("abort", () => wake.ring(), { once: true });
-  }
+  const log = new LogGenerations(path);
+  // Before anything is read: what comes then rings.
+  const watch = options.follow && new LogWatch(dirname(path), options.follow.ended, options.signal);
+  const generations = await log.openAll().catch((error: unknown) => {
+    watch?.close();
+    throw error;
+  });
   try {
-    for (let index = start?.generation ?? generations.length - 1; index >= 0; index--) {
-      const generation = generations[index] as string;
-      const newest = index === 0;
-      let file: FileHandle;
-      try {
-        file = await open(generation, "r");
-      } catch {
-        continue;
-      }
-      let position = start?.generation === index ? start.position : 0;
-      try {
-        const decoder = new LogEntryDecoder();
-        for (;;) {
-          if (newest && options.follow && !watcher) watcher = watch(path, () => wake.ring());
-          const wasEnded = ended;
-          const { bytesRead, buffer } = await file.read(
-            Buffer.allocUnsafe(chunkBytes),
-            0,
-            chunkBytes,
-            position,
-          );
-          if (options.signal.aborted) return;
-          if (bytesRead > 0) {
-            position += bytesRead;
-            const entries = decoder
-              .push(buffer.subarray(0, bytesRead))
-              .filter((entry) => inRange(entry, options));
-            if (entries.length > 0) yield entries;
-            continue;
-          }
-          if (!newest || !options.follow) break;
-          if (await wasRotated(path, file)) {
-            // The reader's file is now log.1, read to its end; go on with the new one from its start.
-            if ((await file.stat()).size > position) continue;
-            await file.close();
-            watcher?.close();
-            watcher = undefined;
-            file = await open(path, "r");
-            position = 0;
-            continue;
-          }
-          if (wasEnded) break;
-          await wake.wait();
+    let start = options.tail === undefined ? undefined : await findTail(generations, options.tail);
+    // An engine may be asked before the monitor has made the log.
+    while (watch && generations.length === 0 && !watch.ended && !options.signal.aborted) {
+      await watch.next();
+      generations.push(...(await log.openAll()));
+    }
+    for (let index = start?.generation ?? 0; index < generations.length; index++) {
+      const generation = generations[index] as Generation;
+      const isNewest = index === generations.length - 1;
+      const reader = new GenerationReader(generation, start);
+      start = undefined;
+      let successor: Generation | undefined;
+      for (;;) {
+        const wasEnded = watch?.ended;
+        const entries = await reader.read();
+        if (options.signal.aborted) {
+          if (successor) generations.push(successor);
+          return;
         }
-      } finally {
-        await file.close();
+        if (entries) {
+          const wanted = entries.filter((entry) => inRange(entry, options));
+          if (wanted.length > 0) yield wanted;
+          continue;
+        }
+        if (!isNewest || !watch || successor) break;
+        successor = await log.openSuccessor(generation);
+        // Between the end that was seen and the rotation more may have been written.
+        if (successor) continue;
+        if (wasEnded) break;
+        await watch.next();
       }
+      if (!successor) continue;
+      generations.push(successor);
+      const lost = (await bytesBefore(successor)) - (await bytesBefore(generation)) - reader.position;
+      if (lost > 0) yield [missing(lost)];
     }
   } finally {
-    watcher?.close();
+    watch?.close();
+    await closeAll(generations);
   }
 }
 
-function inRange(entry: LogEntry, options: LogReadOptions): boolean {
-  if (options.sinceMs === undefined && options.untilMs === undefined) return true;
-  const time = Date.parse(entry.time);
-  return (
-    time >= (options.sinceMs ?? Number.NEGATIVE_INFINITY) &&
-    time <= (options.untilMs ?? Number.POSITIVE_INFINITY)
-  );
+/** What a reader is told that was too slow. */
+function missing(bytes: number): LogEntry {
+  const text = `mocker: ${bytes} bytes of the log are missing here, they were rotated away before they were read\n`;
+  const nowMs = Date.now();
+  return {
+    time: { seconds: Math.floor(nowMs / 1000), nanoseconds: (nowMs % 1000) * 1e6 },
+    stream: "stderr",
+    data: Buffer.from(text),
+    partial: false,
+  };
 }
 
-/** Newest first: `log`, `log.1`, … */
-async function existingGenerations(path: string): Promise<string[]> {
-  const found = [path];
-  for (let n = 1; ; n++) {
-    const generation = `${path}.${n}`;
-    if (!(await stat(generation).catch(() => undefined))) return found;
-    found.push(generation);
+/** Reads one generation from a position on. */
+class GenerationReader {
+  readonly #generation: Generation;
+  readonly #decoder: LogEntryDecoder;
+  position: number;
+
+  constructor(generation: Generation, start: TailStart | undefined) {
+    this.#generation = generation;
+    this.position = start?.timePosition ?? 0;
+    this.#decoder = new LogEntryDecoder(start && start.position - start.timePosition);
+  }
+
+  /** The next entries, which may be none; undefined at the end there is now. */
+  async read(): Promise<LogEntry[] | undefined> {
+    const buffer = Buffer.allocUnsafe(chunkBytes);
+    const { bytesRead } = await this.#generation.file.read(buffer, 0, chunkBytes, this.position);
+    if (bytesRead === 0) return undefined;
+    this.position += bytesRead;
+    return this.#decoder.push(buffer.subarray(0, bytesRead));
   }
 }
 
-async function wasRotated(path: string, file: FileHandle): Promise<boolean> {
-  const [current, opened] = await Promise.all([stat(path).catch(() => undefined), file.stat()]);
-  return current !== undefined && current.ino !== opened.ino;
+function inRange({ time }: LogEntry, { sinceMs, untilMs }: LogReadOptions): boolean {
+  if (sinceMs === undefined && untilMs === undefined) return true;
+  const ms = timeMs(time);
+  return ms >= (sinceMs ?? Number.NEGATIVE_INFINITY) && ms <= (untilMs ?? Number.POSITIVE_INFINITY);
+}
+
+interface TailStart {
+  /** Its index. */
+  generation: number;
+  /** Of the first entry that is wanted. */
+  position: number;
+  /** At or before that: of an entry that says its whole time. */
+  timePosition: number;
 }
 
 /** Where the last `lines` lines begin: reads backwards, as a long log is mostly not wanted. */
-async function findTail(
-  generations: string[],
-  lines: number,
-): Promise<{ generation: number; position: number }> {
+async function findTail(generations: readonly Generation[], lines: number): Promise<TailStart | undefined> {
   let wanted = lines;
-  for (let index = 0; index < generations.length; index++) {
-    const file = await open(generations[index] as string, "r").catch(() => undefined);
-    if (!file) continue;
-    try {
-      const size = (await file.stat()).size;
-      if (lines === 0) return { generation: index, position: size };
-      let position = size;
-      let rest: Buffer = Buffer.alloc(0);
-      while (position > 0) {
-        const length = Math.min(chunkBytes, position);
-        position -= length;
-        const { buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
-        const data: Buffer = Buffer.concat([buffer, rest]);
-        let end = data.length;
-        for (;;) {
-          // The entry that ends at `end` begins after the newline before it.
-          const begin = end < 2 ? 0 : data.lastIndexOf(0x0a, end - 2) + 1;
-          if (end === 0 || (begin === 0 && position > 0)) break;
-          const entry = parseLogEntry(data.subarray(begin, end));
-          // A whole line counts once, at its last entry; the partial entries before it belong to it.
-          if (entry && (!entry.partial || (end === data.length && position + length === size))) {
-            if (wanted === 0) return { generation: index, position: position + end };
-            wanted--;
-          }
-          end = begin;
-        }
-        rest = Buffer.from(data.subarray(0, end));
+  for (let index = generations.length - 1; index >= 0; index--) {
+    const { file } = generations[index] as Generation;
+    const { size } = await file.stat();
+    let found: number | undefined;
+    for await (const { line, begin, end } of linesBackwards(generations[index] as Generation, size)) {
+      const parsed = parseLogLine(line);
+      // A whole line counts once, at its last entry; the partial entries before it belong to it.
+      if (found === undefined && parsed && (!parsed.partial || end === size)) {
+        if (wanted === 0) found = end;
+        else wanted--;
       }
-    } finally {
-      await file.close();
+      if (found !== undefined && parsed?.time)
+        return { generation: index, position: found, timePosition: begin };
     }
+    if (found !== undefined) return { generation: index, position: found, timePosition: 0 };
   }
-  return { generation: generations.length - 1, position: 0 };
+  return undefined;
 }
 
-/** A bell that remembers one ring. */
-class Wake {
-  #rung = false;
-  #resolve: (() => void) | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#resolve?.();
-  }
-
-  async wait(): Promise<void> {
-    if (!this.#rung) {
-      await new Promise<void>((resolve) => {
-        this.#resolve = resolve;
-      });
+/** The lines of a generation, newlines included, the last one first; what follows the last newline is none. */
+async function* linesBackwards(
+  { file }: Generation,
+  size: number,
+): AsyncGenerator<{ line: Buffer; begin: number; end: number }> {
+  let position = size;
+  let rest: Buffer = Buffer.alloc(0);
+  while (position > 0) {
+    const length = Math.min(chunkBytes, position);
+    position -= length;
+    const { buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
+    const data: Buffer = Buffer.concat([buffer, rest]);
+    let end = data.length;
+    for (;;) {
+      // The line that ends at `end` begins after the newline before it.
+      const begin = end < 2 ? 0 : data.lastIndexOf(0x0a, end - 2) + 1;
+      if (end === 0 || (begin === 0 && position > 0)) break;
+      yield { line: data.subarray(begin, end), begin: position + begin, end: position + end };
+      end = begin;
     }
-    this.#rung = false;
-    this.#resolve = undefined;
+    rest = Buffer.from(data.subarray(0, end));
   }
 }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { FrameType, frameHeader } from "../../../protocol/stream.ts";
 import type { Log } from "../../log.ts";
-import type { LogEntry } from "./log-entry.ts";
+import { type LogEntry, timeText } from "./log-entry.ts";
 import { type LogReadOptions, readLog } from "./log-reader.ts";
 
 type LogStreamOptions = Omit<LogReadOptions, "signal"> & { timestamps: boolean };
@@ -57,5 +57,5 @@ async function sendLog(path: string, socket: Socket, options: LogStreamOptions):
 }
 
 function withTime(entry: LogEntry): Buffer {
-  return Buffer.concat([Buffer.from(`${entry.time} `, "latin1"), entry.data]);
+  return Buffer.concat([Buffer.from(`${timeText(entry.time)} `, "latin1"), entry.data]);
 }

@@ -41,6 +41,8 @@ export type GuestMount =
       source: string;
       target: string;
       readOnly: boolean;
+      /** The share's among those that are joined under its tag: "0", "1", … */
+      place?: string;
       /** A part of the source alone: the file in the share of a single file, or a volume's. */
       subpath?: string;
       /** If it is empty it gets what the image has at the target. */

@@ -12,7 +12,8 @@ export interface LaunchSpec {
   agentPath: string;
   bootTimeoutMs: number;
   autoRemove: boolean;
-  log: { maxBytes: number; maxFiles: number };
+  /** Of `maxFiles` files, none larger than `maxBytes`; none is `kept` for a VM without a log. */
+  log: { maxBytes: number; maxFiles: number; kept: boolean };
   /** The VM's network cards, in the order of the guest's eth0, eth1, …; absent: none. */
   cards?: CardLaunch[];
   krun?: KrunLaunch;
@@ -20,16 +21,21 @@ export interface LaunchSpec {
 }
 
 /** A network card: the monitor's connection to the process of its network, which carries Ethernet frames. */
-export interface CardLaunch {
-  /** Where that `mocker-netd` takes cards. */
-  socketPath: string;
-  /** Which of the network's endpoints this card is: what the monitor says first. */
-  endpointId: string;
+export type CardLaunch = {
   /** `02:42:ac:11:00:02`. */
   mac: string;
   /** What its network is called: a start that fails because of it says so. */
   networkName?: string;
-}
+} & (
+  | {
+      /** Where that `mocker-netd` takes cards. */
+      socketPath: string;
+      /** Which of the network's endpoints this card is: what the monitor says first. */
+      endpointId: string;
+    }
+  /** The monitor starts it; `arguments` are those beside `--fd`. */
+  | { passt: { path: string; arguments: string[] } }
+);
 
 export interface KrunDisk {
   id: string;
@@ -48,6 +54,8 @@ export interface KrunLaunch {
   /** Every host file that a disk refers to: the jail lets in nothing else. */
   diskFiles: string[];
   shares: { tag: string; path: string; readOnly: boolean }[];
+  /** The tag of one virtio-fs device for all of them; without, each has a device of its own. */
+  joinedTag?: string;
   /** Of a VM without cards. */
   network: "tsi" | "none";
   consolePath: string;

@@ -21,4 +21,6 @@ export interface Launcher {
   kill(process: MonitorProcess): void;
   /** Whether a monitor holds its lock, which it does for its life. */
   isLocked(lockPath: string): boolean;
+  /** Who holds it, as far as the host tells; for where the monitor's own record of that is lost. */
+  holderOf(lockPath: string): MonitorProcess | undefined;
 }

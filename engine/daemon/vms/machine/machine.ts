@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
-import { mkdir, open, rm, writeFile } from "node:fs/promises";
+import { renameSync, rmSync, statSync } from "node:fs";
+import { open, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readJsonFile } from "../../../common/json-file.ts";
+import { makeDirectory } from "../../../common/make-directory.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { Log } from "../../log.ts";
-import { failedStart, killedMonitor, startExitCode } from "../records/exit-record.ts";
+import { failedStart, keepExit, killedMonitor, startExitCode } from "../records/exit-record.ts";
 import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
 import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from "./agent-protocol.ts";
 import type { CopyPath } from "./copy-path.ts";
@@ -18,9 +20,11 @@ import { AgentTimeout, agentTimeoutMs, MonitorClient } from "./monitor-client.ts
 
 const defaultBootTimeoutMs = 60_000;
 const connectTimeoutMs = 10_000;
-const adoptTimeoutMs = 5_000;
 /** How long a monitor that does not answer any more may take to end by itself. */
 const lastWordsTimeoutMs = 2_000;
+/** What failed for want of descriptors is tried again after that. */
+const scarceMs = 200;
+const maxMonitorLogBytes = 512 * 1024;
 /** Beyond a stop's own grace: the agent kills, syncs and unmounts in this time, or the monitor is killed. */
 const haltTimeoutMs = 20_000;
 /** How long a lost connection to the monitor is waited for by what needs it. */
@@ -54,7 +58,10 @@ export interface MachinePlace {
 }
 
 /** What is launched. */
-export type MachineSpec = Pick<LaunchSpec, "runtime" | "autoRemove" | "cards" | "krun" | "simulation">;
+export type MachineSpec = Pick<
+  LaunchSpec,
+  "runtime" | "autoRemove" | "log" | "cards" | "krun" | "simulation"
+>;
 
 /** What a guest uses at a moment, as its agent says. */
 export interface MachineStats {
@@ -89,9 +96,7 @@ export class Machine {
     this.#place = place;
     this.#process = process;
     this.startedAt = startedAt;
-    this.ended = new Promise<void>((resolve) => place.launcher.watch(process, resolve)).then(() =>
-      this.#finish(),
-    );
+    this.ended = this.#processEnded().then(() => this.#finish());
   }
 
   /**
@@ -112,11 +117,10 @@ export class Machine {
       runDir,
       agentPath: launcher.agentPath,
       bootTimeoutMs: Number(process.env.MOCKER_BOOT_TIMEOUT_MS ?? defaultBootTimeoutMs),
-      log: { maxBytes: 64 * 1024 * 1024, maxFiles: 4 },
       ...spec,
     };
     signal?.throwIfAborted();
-    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    makeDirectory(runDir);
     try {
       // Read at once by the monitor, and written anew for every start: it need not survive a crash.
       await writeFile(files.specPath, JSON.stringify(whole), { mode: 0o600 });
@@ -124,25 +128,35 @@ export class Machine {
       signal?.throwIfAborted();
       rmSync(files.exitPath, { force: true });
       rmSync(files.runtimePath, { force: true });
+      boundLog(files.vmmLogPath);
       const process = launcher.spawn(files.specPath, files.vmmLogPath);
       const machine = new Machine(place, process, new Date().toISOString());
       onLaunch?.(machine);
       return machine;
     } catch (error) {
-      await rm(runDir, { recursive: true, force: true });
+      await rm(runDir, { recursive: true, force: true }).catch(() => undefined);
       throw error;
     }
   }
 
   /** A machine that a previous engine launched and whose monitor runs. @throws STATE_CORRUPT */
   static async adopt(place: MachinePlace): Promise<Machine> {
+    const { files, launcher } = place;
     // The lock is taken a moment before the record is written.
     for (let attempt = 0; attempt < 100; attempt++) {
-      const record = await place.files.readRuntime();
-      if (record) return new Machine(place, record, record.startedAt);
+      const record = await files.readRuntime().catch(() => undefined);
+      if (record) {
+        const runDir = record.runDir ?? (await launchedRunDir(files)) ?? place.runDir;
+        return new Machine({ ...place, runDir }, record, record.startedAt);
+      }
       await sleep(20);
     }
-    throw new MockerError("STATE_CORRUPT", `the monitor in ${place.files.dir} runs but left no runtime.json`);
+    const holder = launcher.holderOf(files.lockPath);
+    if (!holder) {
+      throw new MockerError("STATE_CORRUPT", `the monitor in ${files.dir} runs but left no runtime.json`);
+    }
+    const runDir = (await launchedRunDir(files)) ?? place.runDir;
+    return new Machine({ ...place, runDir }, holder, new Date().toISOString());
   }
 
   /** The monitor's process. */
@@ -167,21 +181,21 @@ export class Machine {
   }
 
   /**
-   * Connects to the monitor of an adopted machine.
-   * @returns whether its main process was started; false when the monitor has not said so within `timeoutMs`
-   * @throws AGENT_UNREACHABLE
+   * Connects to the monitor of an adopted machine, however long that takes: one that is stopped, swapped out or
+   * without its socket is no reason to end its guest.
+   * @returns whether its main process was started; undefined when the machine ended before it was heard of
    */
-  async resume(timeoutMs: number): Promise<boolean> {
-    await this.#connect(adoptTimeoutMs);
-    const client = this.#client;
-    if (!client) return false;
-    const late = new AbortController();
-    await Promise.race([
-      client.waitFor(() => client.main !== "none"),
-      longSleep(timeoutMs, late.signal).catch(() => undefined),
-    ]);
-    late.abort();
-    return client.main !== "none";
+  async resume(): Promise<boolean | undefined> {
+    while (!this.#processEnd.signal.aborted) {
+      const isConnected = await this.#connect(Number.POSITIVE_INFINITY).then(
+        () => true,
+        () => false,
+      );
+      const client = this.#client;
+      if (!isConnected || !client) continue;
+      if (await client.waitFor(() => client.main !== undefined)) return client.main !== "none";
+    }
+    return undefined;
   }
 
   /**
@@ -213,7 +227,10 @@ export class Machine {
   /** Ends a machine whose start has failed, records why, and returns the error for the user. */
   async fail(error: unknown): Promise<Error> {
     const failure = error instanceof Error ? error : new Error(String(error));
-    const isUnanswered = failure instanceof MockerError && failure.code === "AGENT_UNREACHABLE";
+    const isUnanswered =
+      failure instanceof MockerError &&
+      failure.code === "AGENT_UNREACHABLE" &&
+      !(failure instanceof AgentTimeout);
     if (!isUnanswered) this.#failure ??= failedStart(failure);
     if (this.connected) this.kill();
     else await this.endWithin(lastWordsTimeoutMs);
@@ -329,7 +346,27 @@ export class Machine {
   kill(why?: VmExitRecord): void {
     if (this.#processEnd.signal.aborted) return;
     this.#failure ??= why;
-    this.#place.launcher.kill(this.#process);
+    try {
+      this.#place.launcher.kill(this.#process);
+    } catch (error) {
+      // Out of descriptors: the wish to kill stays.
+      this.#place.log.error("machine.kill", error, { machine: this.#place.id });
+      setTimeout(() => this.kill(), scarceMs);
+    }
+  }
+
+  /** Resolves when the monitor's process is gone. */
+  async #processEnded(): Promise<void> {
+    for (;;) {
+      try {
+        await new Promise<void>((resolve) => this.#place.launcher.watch(this.#process, resolve));
+        return;
+      } catch (error) {
+        // Out of descriptors. It ends some time, and then somebody has to know.
+        this.#place.log.error("machine.watch", error, { machine: this.#place.id });
+        await sleep(scarceMs);
+      }
+    }
   }
 
   /** False: the guest has not heard of it. */
@@ -352,8 +389,12 @@ export class Machine {
     const record = await this.#place.files.readRuntime().catch(() => undefined);
     if (this.#processEnd.signal.aborted) return;
     if (record?.pid === this.#process.pid && record.childPid > 0 && record.childStartTimeTicks) {
-      this.#place.launcher.kill({ pid: record.childPid, startTimeTicks: record.childStartTimeTicks });
-      await this.#endsWithin(recordTimeoutMs);
+      try {
+        this.#place.launcher.kill({ pid: record.childPid, startTimeTicks: record.childStartTimeTicks });
+        await this.#endsWithin(recordTimeoutMs);
+      } catch (error) {
+        this.#place.log.error("machine.killGuest", error, { machine: this.#place.id });
+      }
     }
     this.kill();
   }
@@ -426,7 +467,13 @@ export class Machine {
 
   async #reachable(): Promise<MonitorClient> {
     if (this.#client && !this.#processEnd.signal.aborted) {
-      await this.#connect(reconnectTimeoutMs).catch(() => undefined);
+      // An adoption that goes on waits for ever.
+      const late = new AbortController();
+      await Promise.race([
+        this.#connect(reconnectTimeoutMs).catch(() => undefined),
+        longSleep(reconnectTimeoutMs, late.signal).catch(() => undefined),
+      ]);
+      late.abort();
     }
     if (!this.#client?.connected) {
       throw new MockerError("AGENT_UNREACHABLE", "the VM's monitor does not answer", {
@@ -459,13 +506,15 @@ export class Machine {
   async #exitRecord(): Promise<VmExitRecord> {
     const { files, log, id } = this.#place;
     const written = await files.readExit().catch(() => undefined);
-    if (written && (this.#failure === undefined || written.reason === "start-failed")) return written;
-    const record = this.#failure ?? killedMonitor(this.startedAt);
-    try {
-      files.writeExit(record);
-    } catch (error) {
+    const told = written ?? this.#client?.exit;
+    const isTheirs = told !== undefined && (this.#failure === undefined || told.reason === "start-failed");
+    const record = isTheirs ? told : (this.#failure ?? killedMonitor(this.startedAt));
+    if (record !== written) {
       // A full disk must not keep a machine from having ended.
-      log.error("machine.exitRecord", error, { machine: id });
+      keepExit(files, record, {
+        isRunning: () => this.#place.launcher.isLocked(files.lockPath),
+        onError: (error) => log.error("machine.exitRecord", error, { machine: id }),
+      });
     }
     return record;
   }
@@ -486,4 +535,16 @@ export class Machine {
 /** Mounts that may have to be filled before they are there. */
 function mayFill(mount: GuestMount): boolean {
   return mount.kind !== "tmpfs" && (mount.fill === true || mount.clear === true);
+}
+
+/** Where the sockets of a machine are whose monitor does not say it: as it was launched. */
+async function launchedRunDir(files: VmFiles): Promise<string | undefined> {
+  const spec = await readJsonFile<LaunchSpec>(files.specPath, 1).catch(() => undefined);
+  return typeof spec?.runDir === "string" ? spec.runDir : undefined;
+}
+
+/** Each start adds to it: what is too long is kept once more, under another name. */
+function boundLog(path: string): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > maxMonitorLogBytes) renameSync(path, `${path}.1`);
 }

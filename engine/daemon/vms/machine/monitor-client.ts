@@ -4,6 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { wellFormed } from "../../../docker/well-formed.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../protocol/stream.ts";
+import { toldExit } from "../records/exit-record.ts";
+import type { VmExitRecord } from "../records/vm-record.ts";
 import { type AgentHello, type AgentRequests, agentErrorCodes } from "./agent-protocol.ts";
 import {
   type AgentResult,
@@ -61,7 +63,8 @@ export class MonitorClient {
   readonly #idPrefix = randomBytes(4).toString("hex");
   #nextId = 0;
   #agent: AgentHello | undefined;
-  #main: MainState = "none";
+  #main: MainState | undefined;
+  #exit: VmExitRecord | undefined;
   readonly #stateListeners = new Set<() => void>();
   /** Resolves when the connection has ended and everything that came over it was handled. */
   readonly closed: Promise<void>;
@@ -112,9 +115,14 @@ export class MonitorClient {
     return this.#agent;
   }
 
-  /** The main process, as far as the monitor has told. */
-  get main(): MainState {
+  /** The main process; undefined until the monitor has said anything of it. */
+  get main(): MainState | undefined {
     return this.#main;
+  }
+
+  /** How the VM has ended, if the monitor has said so. */
+  get exit(): VmExitRecord | undefined {
+    return this.#exit;
   }
 
   /** Resolves when `condition` holds; false when the monitor went away first. */
@@ -183,15 +191,16 @@ export class MonitorClient {
   }
 
   #receive(message: MonitorMessage): void {
-    if (message.kind === "monitor") this.#announced(message.agent, message.main);
+    if (message.kind === "monitor") this.#announced(message.agent, message.main, message.exit);
     else if (message.kind === "execExited") this.#onExecExited(message.id, message.exitCode);
     else if (message.kind === "answer") this.#settle(message.id)?.resolve(message.result);
     else if (message.kind === "error") this.#settle(message.id)?.reject(agentError(message));
   }
 
-  #announced(agent: AgentHello | undefined, main: MainState): void {
+  #announced(agent: AgentHello | undefined, main: MainState, exit: unknown): void {
     const isNew = this.#agent === undefined && agent !== undefined;
     this.#main = main;
+    this.#exit = toldExit(exit) ?? this.#exit;
     this.#agent = agent ?? this.#agent;
     if (isNew) for (const id of this.#pending.keys()) this.#startTimer(id);
     this.#notify();
@@ -250,8 +259,10 @@ function sendJson(socket: Socket, message: unknown): void {
 }
 
 async function dial(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {
-  const deadline = Date.now() + timeoutMs;
-  for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, 20)) {
+  const start = Date.now();
+  const deadline = start + timeoutMs;
+  // A socket that is made again at the user's next log-in may take its time.
+  for (let delayMs = 1; ; delayMs = Math.min(delayMs * 2, Date.now() - start > 5000 ? 500 : 20)) {
     try {
       return await new Promise<Socket>((resolve, reject) => {
         const socket = connect({ path, allowHalfOpen: true });

@@ -13,7 +13,8 @@ export interface AgentResult {
 }
 
 export type MonitorMessage =
-  | { kind: "monitor"; agent: AgentHello | undefined; main: MainState }
+  /** `exit` is checked by who reads it, as the record that it may become. */
+  | { kind: "monitor"; agent: AgentHello | undefined; main: MainState; exit: unknown }
   | { kind: "execExited"; id: string; exitCode: number }
   | { kind: "answer"; id: string; result: AgentResult }
   | { kind: "error"; id: string; code: string; message: string }
@@ -28,6 +29,7 @@ const announcement = v.object({
   params: v.object({
     agent: v.nullable(v.object({ protocol: count, kernel: text, bootMs: count })),
     main: v.picklist(["none", "running", "exited"]),
+    exit: v.optional(v.unknown()),
   }),
 });
 
@@ -62,8 +64,8 @@ function parseEvent(event: string, message: Record<string, unknown>): MonitorMes
   if (event === "monitor") {
     const parsed = v.safeParse(announcement, message);
     if (!parsed.success) return undefined;
-    const { agent, main } = parsed.output.params;
-    return { kind: "monitor", agent: agent ?? undefined, main };
+    const { agent, main, exit } = parsed.output.params;
+    return { kind: "monitor", agent: agent ?? undefined, main, exit };
   }
   if (event === "execExited") {
     const parsed = v.safeParse(execExit, message);

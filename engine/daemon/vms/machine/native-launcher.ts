@@ -1,3 +1,4 @@
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import {
   agentPath,
   isLocked,
@@ -15,9 +16,18 @@ export class NativeLauncher implements Launcher {
   }
 
   spawn(specPath: string, logPath: string): MonitorProcess {
-    const { pid } = spawnVmm({ specPath, logPath });
-    // A monitor that has ended already is a zombie of ours, which still has its start time.
-    return { pid, startTimeTicks: processStartTime(pid) ?? 0 };
+    // Without a descriptor left the start time could not be read, and the monitor not be told from others.
+    const spare = openSync("/dev/null", "r");
+    let pid: number;
+    try {
+      ({ pid } = spawnVmm({ specPath, logPath }));
+    } finally {
+      closeSync(spare);
+    }
+    const startTimeTicks = processStartTime(pid);
+    // It has ended, and waits to be reaped, or nobody could tell it from others.
+    if (startTimeTicks === null) process.kill(pid, "SIGKILL");
+    return { pid, startTimeTicks: startTimeTicks ?? 0 };
   }
 
   watch({ pid, startTimeTicks }: MonitorProcess, onExit: () => void): void {
@@ -33,5 +43,18 @@ export class NativeLauncher implements Launcher {
 
   isLocked(lockPath: string): boolean {
     return isLocked(lockPath);
+  }
+
+  holderOf(lockPath: string): MonitorProcess | undefined {
+    const inode = statSync(lockPath).ino;
+    // 1: FLOCK  ADVISORY  WRITE 1234 08:01:123456 0 EOF
+    for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
+      const [, kind, , , pidText = "", file = ""] = line.split(/\s+/);
+      const pid = Number(pidText);
+      if (kind !== "FLOCK" || file.split(":").at(-1) !== String(inode) || !(pid > 0)) continue;
+      const startTimeTicks = processStartTime(pid);
+      if (startTimeTicks !== null) return { pid, startTimeTicks };
+    }
+    return undefined;
   }
 }

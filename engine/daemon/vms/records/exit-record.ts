@@ -1,7 +1,12 @@
 /** Exit records that the engine writes, where the monitor could not, and what a record means. */
+import { existsSync } from "node:fs";
+import * as v from "valibot";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { VmState } from "../../../protocol/vm.ts";
-import type { VmExitRecord } from "./vm-record.ts";
+import { exitShape } from "./record-shapes.ts";
+import type { VmExitRecord, VmFiles } from "./vm-record.ts";
+
+const rewriteMs = 5000;
 
 /** Docker's exit code for a process that could not be started. */
 export function startExitCode(failure: unknown): number {
@@ -30,6 +35,47 @@ export function cancelledStart(message: string): VmExitRecord {
 /** Of a VM whose monitor was killed before it could write one. */
 export function killedMonitor(startedAt: string | null): VmExitRecord {
   return killed("the VM's process (mocker-vmm) was killed from outside", startedAt);
+}
+
+/** Of a VM that has ended, nobody knows how: its record cannot be read. */
+export function unreadableExit(problem: string, finishedAt: Date): VmExitRecord {
+  return {
+    version: 1,
+    exitCode: 255,
+    signal: null,
+    reason: "vm-died",
+    message: `how it ended is not known: ${problem}`,
+    startedAt: null,
+    finishedAt: finishedAt.toISOString(),
+  };
+}
+
+/** What a monitor has told of a VM's end, if it makes sense. */
+export function toldExit(value: unknown): VmExitRecord | undefined {
+  const result = v.safeParse(exitShape, value);
+  return result.success ? result.output : undefined;
+}
+
+/**
+ * Writes the exit record of a VM that has ended; where the disk does not take it, again and again until it
+ * does, the VM is gone or runs again.
+ * @param isRunning whether a monitor has the directory, and writes itself
+ */
+export function keepExit(
+  files: VmFiles,
+  exit: VmExitRecord,
+  { isRunning, onError }: { isRunning: () => boolean; onError: (error: unknown) => void },
+): void {
+  const write = (isFirst: boolean): void => {
+    try {
+      if (!isFirst && (!existsSync(files.dir) || isRunning())) return;
+      files.writeExit(exit);
+    } catch (error) {
+      if (isFirst) onError(error);
+      setTimeout(write, rewriteMs, false).unref();
+    }
+  };
+  write(true);
 }
 
 export function stateAfter(exit: VmExitRecord): VmState {

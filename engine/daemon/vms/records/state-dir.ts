@@ -1,22 +1,25 @@
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../../common/atomic-file.ts";
+import { Eraser, type Leftover } from "../../../common/eraser.ts";
+import { makeDirectory } from "../../../common/make-directory.ts";
 import { type VmConfig, VmFiles } from "./vm-record.ts";
 
 const idPattern = /^[0-9a-f]{64}$/;
 
 /**
  * `<data>/state`: one directory per VM. A directory appears whole and disappears whole: it is made and
- * emptied under a hidden name, and a rename is what counts.
+ * emptied under a hidden name, and a rename is what counts. What cannot be erased stays under that name, hurts
+ * nobody, and is tried again.
  */
 export class StateDir {
   readonly path: string;
-  readonly #removeForeign: (path: string) => Promise<void>;
+  readonly #eraser: Eraser;
 
-  /** `removeForeign` removes a directory with files that are not the user's own. */
-  constructor(path: string, removeForeign: (path: string) => Promise<void>) {
+  /** `removeTree`: see {@link Eraser}. */
+  constructor(path: string, removeTree: (path: string) => Promise<void>) {
     this.path = path;
-    this.#removeForeign = removeForeign;
+    this.#eraser = new Eraser(removeTree);
   }
 
   files(vmId: string): VmFiles {
@@ -25,15 +28,15 @@ export class StateDir {
 
   async create(config: VmConfig): Promise<VmFiles> {
     const staged = new VmFiles(join(this.path, `.creating-${config.id}`));
-    await mkdir(staged.dir, { recursive: true, mode: 0o700 });
     try {
+      makeDirectory(staged.dir);
       staged.writeConfig(config);
       const files = this.files(config.id);
       await rename(staged.dir, files.dir);
       syncDirectory(this.path);
       return files;
     } catch (error) {
-      await rm(staged.dir, { recursive: true, force: true }).catch(() => undefined);
+      await this.#eraser.erase(staged.dir).catch(() => undefined);
       throw error;
     }
   }
@@ -41,20 +44,29 @@ export class StateDir {
   /** Without `durable` the VM may be back after a loss of power. */
   async remove(vmId: string, durable: boolean): Promise<void> {
     const doomed = join(this.path, `.removing-${vmId}`);
-    await rename(this.files(vmId).dir, doomed);
+    const files = this.files(vmId);
+    try {
+      await rename(files.dir, doomed);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+      // A full disk may have no room for the longer name either.
+      await rm(files.diskPath, { force: true });
+      await rm(files.logPath, { force: true });
+      await rename(files.dir, doomed);
+    }
     if (durable) syncDirectory(this.path);
-    await this.#erase(doomed);
+    await this.#eraser.erase(doomed);
   }
 
   /** A directory for a helper machine, gone when {@link discard} is called or the next engine starts. */
   async scratch(machineId: string): Promise<VmFiles> {
     const files = new VmFiles(join(this.path, `.scratch-${machineId}`));
-    await mkdir(files.dir, { recursive: true, mode: 0o700 });
+    makeDirectory(files.dir);
     return files;
   }
 
   async discard(scratch: VmFiles): Promise<void> {
-    await this.#erase(scratch.dir);
+    await this.#eraser.erase(scratch.dir);
   }
 
   /** What {@link scratch} made and a crash left. */
@@ -65,24 +77,23 @@ export class StateDir {
       .map((name) => new VmFiles(join(this.path, name)));
   }
 
-  /** Sweeps what a crash left half made or half removed, and returns the ids of the VMs there are. */
-  async recover(): Promise<string[]> {
-    await mkdir(this.path, { recursive: true, mode: 0o700 });
+  /**
+   * Sweeps what a crash left half made or half removed, and returns the ids of the VMs there are.
+   * @param onError told of what cannot be erased, which stops nothing
+   */
+  async recover(onError: (error: unknown) => void): Promise<string[]> {
+    makeDirectory(this.path);
     const ids: string[] = [];
     for (const name of await readdir(this.path)) {
       if (idPattern.test(name)) ids.push(name);
-      else if (/^\.(creating|removing|scratch)-/.test(name)) await this.#erase(join(this.path, name));
+      else if (/^\.(creating|removing|scratch)-/.test(name))
+        await this.#eraser.erase(join(this.path, name)).catch(onError);
     }
     return ids;
   }
 
-  async #erase(path: string): Promise<void> {
-    try {
-      await rm(path, { recursive: true, force: true });
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "EACCES" && code !== "EPERM") throw error;
-      await this.#removeForeign(path);
-    }
+  /** Tries again to erase what could not be; returns what still is there. */
+  eraseLeftovers(): Promise<Leftover[]> {
+    return this.#eraser.retry();
   }
 }

@@ -2,8 +2,10 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
-import type { Dns, Mount, Network, PortBinding } from "../../../protocol/vm.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import type { Dns, LogConfig, Mount, Network, PortBinding } from "../../../protocol/vm.ts";
 import type { EndpointRecord } from "../../networks/endpoint.ts";
+import { checkShape, configShape, exitShape, networkShape, runtimeShape } from "./record-shapes.ts";
 
 /** `config.json`: what a VM is. Written when it is created, and when its networks are changed. */
 export interface VmConfig {
@@ -40,6 +42,8 @@ export interface VmConfig {
   publishAll: boolean;
   ports: PortBinding[];
   labels: Record<string, string>;
+  /** Absent in records of a Mocker that had one kind of log. */
+  log?: LogConfig;
   stopSignal: string;
   stopTimeoutSeconds: number;
 }
@@ -88,6 +92,16 @@ function fromV2({ network, ...config }: VmConfigV2): VmConfig {
   };
 }
 
+/** @throws STATE_CORRUPT where what is to be changed is not there */
+function migrated(config: VmConfig | VmConfigV2 | VmConfigV1, path: string): VmConfig {
+  try {
+    if (config.version === 1) return fromV2(fromV1(config));
+    return config.version === 2 ? fromV2(config) : config;
+  } catch (error) {
+    throw new MockerError("STATE_CORRUPT", `${path} is damaged`, { cause: error });
+  }
+}
+
 /** `network.json`: the VM's ends in its networks, of one start. */
 export interface VmNetworkRecord {
   version: 1;
@@ -104,6 +118,8 @@ export interface VmRuntimeRecord {
   childPid: number;
   /** Older monitors do not say it. */
   childStartTimeTicks?: number;
+  /** Where its sockets are. Absent in records of older monitors. */
+  runDir?: string;
   /** RFC 3339. */
   startedAt: string;
 }
@@ -131,6 +147,14 @@ export class VmFiles {
 
   constructor(dir: string) {
     this.dir = dir;
+  }
+
+  /** Throws what keeps one of its records from being read, the configuration first. */
+  async check(): Promise<void> {
+    await this.readConfig();
+    await this.readExit();
+    await this.readRuntime();
+    await this.readNetwork();
   }
 
   get configPath(): string {
@@ -171,24 +195,26 @@ export class VmFiles {
 
   async readConfig(): Promise<VmConfig | undefined> {
     const config = await readJsonFile<VmConfig | VmConfigV2 | VmConfigV1>(this.configPath, 3);
-    if (config?.version === 1) return fromV2(fromV1(config));
-    return config?.version === 2 ? fromV2(config) : config;
+    return config && checkShape(configShape, migrated(config, this.configPath), this.configPath);
   }
   writeConfig(config: VmConfig): void {
     writeJsonFile(this.configPath, config);
   }
-  readNetwork(): Promise<VmNetworkRecord | undefined> {
-    return readJsonFile<VmNetworkRecord>(this.networkPath, 1);
+  async readNetwork(): Promise<VmNetworkRecord | undefined> {
+    const record = await readJsonFile<VmNetworkRecord>(this.networkPath, 1);
+    return record && checkShape(networkShape, record, this.networkPath);
   }
   /** It counts for one start, and need not survive a loss of power. */
   writeNetwork(record: VmNetworkRecord): void {
     writeFileAtomic(this.networkPath, JSON.stringify(record), this.dir, "nothing");
   }
-  readRuntime(): Promise<VmRuntimeRecord | undefined> {
-    return readJsonFile<VmRuntimeRecord>(this.runtimePath, 1);
+  async readRuntime(): Promise<VmRuntimeRecord | undefined> {
+    const record = await readJsonFile<VmRuntimeRecord>(this.runtimePath, 1);
+    return record && checkShape(runtimeShape, record, this.runtimePath);
   }
-  readExit(): Promise<VmExitRecord | undefined> {
-    return readJsonFile<VmExitRecord>(this.exitPath, 1);
+  async readExit(): Promise<VmExitRecord | undefined> {
+    const record = await readJsonFile<VmExitRecord>(this.exitPath, 1);
+    return record && checkShape(exitShape, record, this.exitPath);
   }
   writeExit(record: VmExitRecord): void {
     writeJsonFile(this.exitPath, record);

@@ -66,11 +66,11 @@ export function guestMounts(
   shareOf: (
     share: HostShare,
     index: number,
-  ) => { kind: "virtiofs" | "bind"; source: string; subpath?: string },
+  ) => { kind: "virtiofs" | "bind"; source: string; place?: string; subpath?: string },
   deviceOf: (disk: HostDisk, index: number) => string,
 ): GuestMount[] {
   const shares = sharesOf(mounts).map(
-    (share, index): GuestMount => ({ ...shareOf(share, index), ...placeOf(share) }),
+    (share, index): GuestMount => ({ ...placeOf(share), ...shareOf(share, index) }),
   );
   const devices = new Map(disksOf(mounts).map((disk, index) => [disk.source, deviceOf(disk, index)]));
   const disks = mounts.flatMap((mount): GuestMount[] => {

@@ -148,6 +148,8 @@ void setUp(Interface& interface, const Json& wanted, const Fd& settings) {
   const auto ipv6 = "ipv6/conf/" + interface.name() + "/";
   // No network has it: nothing is to wait for a router's answer or for the check of a link-local address.
   writeSetting(settings, ipv6 + "disable_ipv6", "1");
+  // An ARP packet as it comes up: passt learns from a guest's first frame where to send what comes in.
+  writeSetting(settings, "ipv4/conf/" + interface.name() + "/arp_notify", "1");
   interface.setMtu(static_cast<int>(integerOr(wanted, "mtu", 1500)));
   interface.setNetwork(Network(stringOr(wanted, "address", "")));
   interface.up();

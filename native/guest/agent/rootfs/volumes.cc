@@ -55,8 +55,38 @@ Fd partOf(const Fd& mount, const std::string& subpath) {
   }
 }
 
-Fd openShare(const std::string& tag, const std::string& subpath) {
-  Fd share = newMount("virtiofs", {{"source", tag}}, 0);
+/**
+ * The shares that are joined in one virtio-fs device, which is mounted once: of a second mount the kernel would
+ * make any of the file systems there are of this device, a share's instead of the top (virtio_fs_test_super).
+ */
+class JoinedShares {
+ public:
+  JoinedShares() = default;
+  JoinedShares(const JoinedShares&) = delete;
+  JoinedShares& operator=(const JoinedShares&) = delete;
+  ~JoinedShares() {
+    if (top_) ::umount2(partStage, MNT_DETACH);
+  }
+
+  Fd open(const std::string& tag, const std::string& place) {
+    if (!top_) {
+      const Fd stage(::open(partStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (!stage) throwErrno(partStage);
+      attachMount(newMount("virtiofs", {{"source", tag}}, 0), stage, partStage);
+      top_ = Fd(::open(partStage, O_PATH | O_DIRECTORY | O_CLOEXEC));
+      if (!top_) throwErrno(partStage);
+    }
+    // The kernel mounts a share within the top on the way to something in it.
+    return treeWithin(top_.get(), place + "/.");
+  }
+
+ private:
+  Fd top_;
+};
+
+/** `place`: the share's among those that are joined under this tag; "" for one with a device of its own. */
+Fd openShare(const std::string& tag, const std::string& place, const std::string& subpath, JoinedShares& joined) {
+  Fd share = place.empty() ? newMount("virtiofs", {{"source", tag}}, 0) : joined.open(tag, place);
   return subpath.empty() ? std::move(share) : partOf(share, subpath);
 }
 
@@ -105,9 +135,11 @@ Fd newTmpfs(const Json& mount) {
   return newMount("tmpfs", options, attributes);
 }
 
-Fd openVolume(const Json& mount, const std::string& kind, Machine& machine) {
+Fd openVolume(const Json& mount, const std::string& kind, Machine& machine, JoinedShares& joined) {
   const auto subpath = stringOr(mount, "subpath", "");
-  if (kind == "virtiofs") return openShare(stringOr(mount, "source", ""), subpath);
+  if (kind == "virtiofs") {
+    return openShare(stringOr(mount, "source", ""), stringOr(mount, "place", ""), subpath, joined);
+  }
   if (kind == "bind") return openDirectory(stringOr(mount, "source", ""), subpath);
   if (kind == "disk") return openDisk(stringOr(mount, "source", ""), subpath, machine);
   if (kind == "tmpfs") return newTmpfs(mount);
@@ -140,12 +172,12 @@ void fill(const Json& mount, const Fd& volume, const Fd& target) {
   }
 }
 
-void mountVolume(const Json& mount, const RootTree& root, Machine& machine) {
+void mountVolume(const Json& mount, const RootTree& root, Machine& machine, JoinedShares& joined) {
   const auto target = stringOr(mount, "target", "");
   if (target.empty() || target[0] != '/') throw std::runtime_error("mounts: target: must be an absolute path");
   if (target.find_first_not_of("/.") == std::string::npos) throw std::runtime_error("mounts: target: must not be /");
   try {
-    const Fd volume = openVolume(mount, stringOr(mount, "kind", ""), machine);
+    const Fd volume = openVolume(mount, stringOr(mount, "kind", ""), machine, joined);
     struct stat status {};
     if (::fstat(volume.get(), &status) != 0) throwErrno("stat");
     const auto kind = S_ISDIR(status.st_mode) ? RootTree::Kind::directory : RootTree::Kind::file;
@@ -161,9 +193,10 @@ void mountVolume(const Json& mount, const RootTree& root, Machine& machine) {
 }  // namespace
 
 void mountVolumes(const Json& mounts, const RootTree& root, Machine& machine) {
+  JoinedShares joined;
   for (const auto& mount : mounts) {
     if (!mount.is_object()) throw std::runtime_error("mounts: must be an array of objects");
-    mountVolume(mount, root, machine);
+    mountVolume(mount, root, machine, joined);
   }
 }
 

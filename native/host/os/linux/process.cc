@@ -58,6 +58,12 @@ Fd openChild(pid_t pid) {
   return fd;
 }
 
+void endChild(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
 void closeFrom(int first) {
   if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0u, 0u) == 0) return;
   const long most = sysconf(_SC_OPEN_MAX);
@@ -124,16 +130,18 @@ void check(int error, const std::string& what) {
 
 }  // namespace
 
-pid_t spawnDetached(const SpawnOptions& options) {
-  // Opened here, so that a missing directory is our error and not the child's silence.
-  const Fd log(open(options.logPath.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!log) throwErrno(options.logPath);
-
+pid_t spawnProgram(const std::vector<std::string>& argv, const std::vector<int>& descriptors, bool ownSession) {
+  const int end = 1 + static_cast<int>(descriptors.size());
   FileActions actions;
   check(posix_spawn_file_actions_addopen(actions.get(), 0, "/dev/null", O_RDONLY, 0), "/dev/null");
-  check(posix_spawn_file_actions_adddup2(actions.get(), log.get(), 1), options.logPath);
-  check(posix_spawn_file_actions_adddup2(actions.get(), log.get(), 2), options.logPath);
-  check(posix_spawn_file_actions_addclosefrom_np(actions.get(), 3), "closefrom");
+  std::vector<Fd> copies;
+  for (size_t i = 0; i < descriptors.size(); ++i) {
+    // Out of the way of the numbers that are given away.
+    copies.emplace_back(fcntl(descriptors[i], F_DUPFD_CLOEXEC, end));
+    if (!copies.back()) throwErrno("the program's descriptors");
+    check(posix_spawn_file_actions_adddup2(actions.get(), copies.back().get(), 1 + static_cast<int>(i)), argv[0]);
+  }
+  check(posix_spawn_file_actions_addclosefrom_np(actions.get(), end), "closefrom");
 
   SpawnAttributes attributes;
   sigset_t none;
@@ -142,17 +150,23 @@ pid_t spawnDetached(const SpawnOptions& options) {
   sigfillset(&all);
   check(posix_spawnattr_setsigmask(attributes.get(), &none), "sigmask");
   check(posix_spawnattr_setsigdefault(attributes.get(), &all), "sigdefault");
-  check(posix_spawnattr_setflags(attributes.get(),
-                                 POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
-        "spawn flags");
+  const int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (ownSession ? POSIX_SPAWN_SETSID : 0);
+  check(posix_spawnattr_setflags(attributes.get(), static_cast<short>(flags)), "spawn flags");
 
-  std::vector<char*> argv;
-  for (const auto& argument : options.argv) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
+  std::vector<char*> words;
+  for (const auto& argument : argv) words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
   char* noEnvironment[] = {nullptr};
   pid_t pid = -1;
-  check(posix_spawn(&pid, argv[0], actions.get(), attributes.get(), argv.data(), noEnvironment), options.argv[0]);
+  check(posix_spawn(&pid, words[0], actions.get(), attributes.get(), words.data(), noEnvironment), argv[0]);
   return pid;
+}
+
+pid_t spawnDetached(const SpawnOptions& options) {
+  // Opened here, so that a missing directory is our error and not the child's silence.
+  const Fd log(open(options.logPath.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!log) throwErrno(options.logPath);
+  return spawnProgram(options.argv, {log.get(), log.get()}, true);
 }
 
 }  // namespace mocker

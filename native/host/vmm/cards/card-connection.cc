@@ -14,6 +14,7 @@
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
 #include "host/os/peer.h"
+#include "passt.h"
 
 namespace mocker {
 namespace {
@@ -70,6 +71,7 @@ void shakeHands(int fd, const CardSpec& card, int64_t deadlineMs) {
 
 Fd connectCard(const CardSpec& card) {
   try {
+    if (card.passt) return startPasst(*card.passt);
     const int64_t deadlineMs = monotonicMs() + limitMs;
     Fd fd = connectWithin(card.socketPath, deadlineMs);
     if (peerCredentials(fd.get()).uid != ::geteuid()) {

@@ -1,6 +1,7 @@
 #include "monitor.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include "common/clock.h"
+#include "common/file.h"
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
 #include "host/vmm/notice.h"
@@ -29,6 +31,7 @@ constexpr size_t maxMainJsonBytes = 65536;
 constexpr uint64_t maxConsoleBytes = 1 << 20;
 constexpr uint64_t maxErrorBytes = 256 << 10;
 constexpr int64_t partialMs = 100;
+constexpr int64_t socketCheckMs = 2000;
 /** How long a guest may take from its exit to the power-off. */
 constexpr int64_t haltMs = 15000;
 constexpr int64_t stopGraceMs = 10000;
@@ -45,7 +48,7 @@ std::string deathOf(int status) {
 }  // namespace
 
 Monitor::Monitor(const VmSpec& spec, std::string startedAt)
-    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", spec.log.maxBytes, spec.log.maxFiles),
+    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", {spec.log.maxBytes, spec.log.maxFiles, spec.log.kept}),
       pendingConnections_(
           loop_, [this](std::shared_ptr<void> ended) { pendingDelete_.push_back(std::move(ended)); },
           [this](Fd fd, const Json& hello, std::string rest, Side side) {
@@ -60,6 +63,7 @@ Monitor::Monitor(const VmSpec& spec, std::string startedAt)
     agentSocket_ = listenUnix(spec.agentSocketPath());
     pendingConnections_.listen(agentSocket_, Side::guest);
   }
+  keepSockets();
   loop_.add(signals_.fd(), event::readable, [this](uint32_t) { onSignal(); });
   loop_.beforeSleep([this] {
     pendingDelete_.clear();
@@ -77,6 +81,31 @@ Monitor::Monitor(const VmSpec& spec, std::string startedAt)
 Monitor::~Monitor() {
   ::unlink(spec_.monitorSocketPath().c_str());
   ::unlink(spec_.agentSocketPath().c_str());
+}
+
+/**
+ * Makes sockets anew whose paths are gone: a log-out takes /run/user/UID away, programs that clean /tmp their
+ * old files.
+ */
+void Monitor::keepSockets() {
+  if (draining_) return;
+  loop_.after(socketCheckMs, [this] { keepSockets(); });
+  const auto keep = [this](Fd& socket, const std::string& path, Side side) {
+    struct stat status {};
+    if (!socket || ::lstat(path.c_str(), &status) == 0 || errno != ENOENT) return;
+    makePrivateDirectories(spec_.runDir);
+    Fd fresh = listenUnix(path);
+    pendingConnections_.listen(fresh, side);
+    // A jailed VMM has the old one still.
+    std::swap(socket, fresh);
+    sweptSockets_.push_back(std::move(fresh));
+  };
+  try {
+    keep(monitorSocket_, spec_.monitorSocketPath(), Side::engine);
+    keep(agentSocket_, spec_.agentSocketPath(), Side::guest);
+  } catch (const std::exception&) {
+    // The directory may come back with the user's next log-in.
+  }
 }
 
 void Monitor::run(Child child, std::vector<Fd> cards) {
@@ -173,7 +202,8 @@ ControlRelay::Events Monitor::controlEvents() {
 
 void Monitor::announce() {
   const char* main = main_ == Main::none ? "none" : main_ == Main::running ? "running" : "exited";
-  control_.tellEngine({{"event", "monitor"}, {"params", {{"agent", control_.agentHello()}, {"main", main}}}});
+  control_.tellEngine(
+      {{"event", "monitor"}, {"params", {{"agent", control_.agentHello()}, {"main", main}, {"exit", exitRecord_}}}});
 }
 
 void Monitor::requestStop() {
@@ -376,8 +406,9 @@ void Monitor::record(const ExitRecord& exit) {
   log_.flushPartial();
   exit_ = exit;
   main_ = Main::exited;
+  exitRecord_ = exitRecord(exit, startedAt_);
   try {
-    writeExitRecord(spec_, exit, startedAt_);
+    writeExitRecord(spec_, exitRecord_);
   } catch (const std::exception& error) {
     notice(std::string("cannot record the exit: ") + error.what());
   }

@@ -49,6 +49,7 @@ class Monitor {
  private:
   enum class Main { none, running, exited };
 
+  void keepSockets();
   void onHandshake(Fd fd, const Json& hello, std::string rest, Side side);
   void refuseGuest();
 
@@ -85,6 +86,8 @@ class Monitor {
   Loop loop_;
   Fd monitorSocket_;
   Fd agentSocket_;
+  /** Whose paths are gone. */
+  std::vector<Fd> sweptSockets_;
   Signals signals_{SIGCHLD, SIGTERM, SIGINT};
 
   void followOutput(Child& child);
@@ -96,6 +99,8 @@ class Monitor {
   std::string deathMessage_;
   Main main_ = Main::none;
   std::optional<ExitRecord> exit_;
+  /** The same as exit.json has it; null before. */
+  Json exitRecord_;
   bool stopping_ = false;
   Loop::Timer stopTimer_ = 0;
   bool draining_ = false;

@@ -5,8 +5,15 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "host/os/process.h"
+#include "host/vmm/notice.h"
 
 namespace mocker {
+namespace {
+
+/** Messages have at most 4 KiB; JSON may write a byte of them as six. */
+constexpr size_t maxExitRecordBytes = 32 * 1024;
+
+}  // namespace
 
 Json ExitRecord::frame() const {
   Json exit{{"code", exitCode}};
@@ -18,24 +25,36 @@ Json ExitRecord::frame() const {
   return {{"exit", exit}};
 }
 
-void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::string& startedAt) {
+void writeRuntimeRecord(const VmSpec& spec, pid_t child, const std::string& startedAt) {
   const Json record{{"version", 1},
                     {"pid", ::getpid()},
                     {"startTimeTicks", processStartTime(::getpid()).value_or(0)},
                     {"childPid", child},
                     {"childStartTimeTicks", processStartTime(child).value_or(0)},
+                    {"runDir", spec.runDir},
                     {"startedAt", startedAt}};
-  writeFileAtomic(stateDir + "/runtime.json", toText(record) + "\n", Durability::processOnly);
+  writeFileAtomic(spec.stateDir + "/runtime.json", toText(record) + "\n", Durability::processOnly);
 }
 
-void writeExitRecord(const VmSpec& spec, const ExitRecord& exit, const std::string& startedAt) {
-  const Json record{{"version", 1},
-                    {"exitCode", exit.exitCode},
-                    {"signal", exit.signal ? Json(*exit.signal) : Json()},
-                    {"reason", exit.reason},
-                    {"message", exit.message},
-                    {"startedAt", startedAt},
-                    {"finishedAt", rfc3339Now()}};
+void reserveExitRecord(const VmSpec& spec) {
+  try {
+    reserveForWriting(spec.stateDir + "/exit.json", maxExitRecordBytes);
+  } catch (const std::exception& error) {
+    notice(error.what());
+  }
+}
+
+Json exitRecord(const ExitRecord& exit, const std::string& startedAt) {
+  return {{"version", 1},
+          {"exitCode", exit.exitCode},
+          {"signal", exit.signal ? Json(*exit.signal) : Json()},
+          {"reason", exit.reason},
+          {"message", exit.message},
+          {"startedAt", startedAt},
+          {"finishedAt", rfc3339Now()}};
+}
+
+void writeExitRecord(const VmSpec& spec, const Json& record) {
   writeFileAtomic(spec.stateDir + "/exit.json", toText(record) + "\n",
                   spec.autoRemove ? Durability::processOnly : Durability::powerLoss);
 }

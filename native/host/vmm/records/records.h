@@ -24,7 +24,13 @@ struct ExitRecord {
 };
 
 /** Names processes, and so is not made to outlive them. */
-void writeRuntimeRecord(const std::string& stateDir, pid_t child, const std::string& startedAt);
-void writeExitRecord(const VmSpec& spec, const ExitRecord& record, const std::string& startedAt);
+void writeRuntimeRecord(const VmSpec& spec, pid_t child, const std::string& startedAt);
+
+/** Makes sure that the exit can be recorded, however full the disk will be then. */
+void reserveExitRecord(const VmSpec& spec);
+
+/** The text of exit.json, as the engine is told it, too. */
+Json exitRecord(const ExitRecord& exit, const std::string& startedAt);
+void writeExitRecord(const VmSpec& spec, const Json& record);
 
 }  // namespace mocker

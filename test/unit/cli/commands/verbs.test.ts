@@ -96,13 +96,14 @@ describe("verbs", () => {
         peer.socket.end();
       }),
       tty: false,
+      warnings: ["the oldest 12MB of the log are gone"],
     }));
     assert.deepEqual(
       await setup.run(["logs", "-ft", "--tail", "5", "--since", "10m", "--until=2024-01-01", "web"]),
       {
         code: 0,
         stdout: "one\n",
-        stderr: "two\n",
+        stderr: "WARNING: the oldest 12MB of the log are gone\ntwo\n",
       },
     );
     await setup.run(["logs", "-n", "all", "web"]);

@@ -140,6 +140,7 @@ describe("streams", () => {
         peer.socket.on("close", () => clearInterval(timer));
       }),
       tty: false,
+      warnings: [],
     }));
     const broken = new Writable({
       write(_bytes, _encoding, done) {

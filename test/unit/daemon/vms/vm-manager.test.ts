@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -90,7 +90,28 @@ test("an attached client is sent 64 KiB of earlier output at most", async () => 
 test("times of logs are checked before anything is sent", async () => {
   const vms = new FakeVms();
   await vms.create();
-  assert.throws(() => vms.manager.logs({ vm: "box", since: "yesterday" }), MockerError);
+  await assert.rejects(vms.manager.logs({ vm: "box", since: "yesterday" }), MockerError);
+});
+
+test("a log is as large as its options say, and a VM without one has nothing to read", async () => {
+  const vms = new FakeVms();
+  const options = { "max-size": "1m", "max-file": "2" };
+  const { vm, monitor } = await vms.run({ log: { driver: "json-file", options } });
+  assert.deepEqual(monitor.spec.log, { maxBytes: 1_000_000, maxFiles: 2, kept: true });
+  assert.deepEqual(vms.manager.inspect({ vm: "box" }).config.log, { driver: "json-file", options });
+  writeFileSync(vm.files.logPath, "# 2500000\n");
+  assert.deepEqual((await vms.manager.logs({ vm: "box" })).warnings, [
+    "the oldest 2.5MB of the log are gone: it has 2 files of at most 1MB (see: --log-opt)",
+  ]);
+  assert.deepEqual((await vms.manager.logs({ vm: "box", tail: 1 })).warnings, []);
+  await vms.run({ name: "quiet", log: { driver: "none", options: {} } });
+  assert.equal(vms.launcher.last.spec.log.kept, false);
+  await assert.rejects(vms.manager.logs({ vm: "quiet" }), {
+    message: "configured logging driver does not support reading",
+  });
+  await assert.rejects(vms.create({ name: "bad", log: { driver: "", options: { "max-file": "0" } } }), {
+    message: /max-file cannot be less than 1/,
+  });
 });
 
 test("an exec is found while it runs and after its end, with its exit code", async () => {

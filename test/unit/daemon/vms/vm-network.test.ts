@@ -25,7 +25,8 @@ test("a VM is started with a card in the default network, which its guest sets u
   assert.ok(endpoint?.endpointId);
   assert.equal(endpoint.networkId, vms.networks.idOf("bridge"));
   const [card] = monitor.spec.cards ?? [];
-  assert.deepEqual([card?.endpointId, card?.mac], [endpoint.endpointId, "02:42:ac:11:00:02"]);
+  assert.ok(card && "endpointId" in card);
+  assert.deepEqual([card.endpointId, card.mac], [endpoint.endpointId, "02:42:ac:11:00:02"]);
   const { interfaces, dns, hosts, domainname } = await monitor.request("configure");
   assert.deepEqual(interfaces, [
     { mac: "02:42:ac:11:00:02", address: "172.17.0.2/16", gateway: "172.17.0.1", mtu: 65_520 },

@@ -2,7 +2,7 @@
 
 import { parseMount, parseTmpfs, parseVolume, parseVolumesFrom } from "../../../../docker/mount.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
-import type { Mount, VmCreateParams } from "../../../../protocol/index.ts";
+import type { LogConfig, Mount, VmCreateParams } from "../../../../protocol/index.ts";
 import {
   booleanFlag,
   type FlagValues,
@@ -53,6 +53,8 @@ export const createFlags = {
   interactive: booleanFlag("i", "Keep STDIN open even if not attached"),
   label: listFlag("l", "list", "Set meta data on a container", checkLabel),
   "label-file": textListFlag(undefined, "Read in a line delimited file of labels"),
+  "log-driver": stringFlag(undefined, "Logging driver for the container"),
+  "log-opt": textListFlag(undefined, "Log driver options"),
   memory: valueFlag("m", "bytes", "Memory limit", parseMemory),
   mount: listFlag(undefined, "mount", "Attach a filesystem mount to the container", (text) => {
     parseMount(text, "/");
@@ -101,6 +103,17 @@ export function pullPolicy(text: string | undefined): PullPolicy {
 /** `--volume-driver` is of the volumes that `-v` makes. */
 function withDriver(mount: Mount, driver: string | undefined): Mount {
   return driver === undefined || mount.type !== "volume" ? mount : { ...mount, driver };
+}
+
+/** @throws Error in Docker's words */
+function logConfig(driver: string, opts: readonly string[]): LogConfig | undefined {
+  if (driver === "" && opts.length === 0) return undefined;
+  if (driver === "none" && opts.length > 0) throw new Error(`invalid logging opts for driver ${driver}`);
+  const options = opts.map((text): [string, string] => {
+    const equals = text.indexOf("=");
+    return equals < 0 ? [text, ""] : [text.slice(0, equals), text.slice(equals + 1)];
+  });
+  return { driver, options: Object.fromEntries(options) };
 }
 
 const mebibyte = 1024 * 1024;
@@ -153,6 +166,8 @@ export function createParams(
   if (given.has("label") || given.has("label-file")) {
     params.labels = collectLabels(flags["label-file"], flags.label);
   }
+  const log = logConfig(flags["log-driver"] ?? "", flags["log-opt"]);
+  if (log) params.log = log;
   if (flags["stop-signal"]) params.stopSignal = flags["stop-signal"];
   if (flags["stop-timeout"] !== undefined) params.stopTimeoutSeconds = flags["stop-timeout"];
   return { params, warnings };

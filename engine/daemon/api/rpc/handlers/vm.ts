@@ -56,9 +56,9 @@ export function bindVms(rpc: RpcConnection, { vms, streams }: VmServices): void 
     const { attachment, tty } = await vms.attach(request);
     return { stream: streams.offer((socket) => attachment.claim(socket)), tty };
   });
-  rpc.handle(vmLogs, params.VmLogsParams, (request) => {
-    const { log, tty } = vms.logs(request);
-    return { stream: streams.offer((socket) => log.send(socket)), tty };
+  rpc.handle(vmLogs, params.VmLogsParams, async (request) => {
+    const { log, tty, warnings } = await vms.logs(request);
+    return { stream: streams.offer((socket) => log.send(socket)), tty, warnings };
   });
   rpc.handle(vmExport, params.VmParams, async (request) => {
     const attachment = await vms.export(request);

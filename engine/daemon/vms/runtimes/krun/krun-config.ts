@@ -6,7 +6,7 @@ export interface KrunConfig {
   cpus: number;
   memoryMiB: number;
   disks: { format: "raw" | "vmdk" }[];
-  shares: { readOnly: boolean }[];
+  shares: number;
   /** How many network cards it is to have. */
   cards: number;
   /** Without a card: the host's network. */
@@ -24,6 +24,15 @@ const deviceRoom = process.arch === "x64" ? 6 : 24;
 /** The image's and the VM's own. */
 const ownDisks = 2;
 
+/** Whether the shares have to have one virtio-fs device, and not one each, for a VM's devices to find room. */
+export function mustJoinShares({
+  disks,
+  shares,
+  cards,
+}: Pick<KrunConfig, "disks" | "shares" | "cards">): boolean {
+  return shares > 1 && disks.length + shares + cards > deviceRoom;
+}
+
 /**
  * Refuses a VM that this libkrun cannot run, in the user's terms, before anything is started.
  * Read-only shares need no support: mocker-vmm's jail enforces them too.
@@ -40,22 +49,22 @@ export function checkKrunConfig(library: LibkrunInfo, config: KrunConfig): void 
       `a VM needs 64 MiB to 16 TiB of memory, not ${config.memoryMiB} MiB`,
     );
   }
-  const devices = config.disks.length + config.shares.length + config.cards;
-  if (devices > deviceRoom) {
+  const shareDevices = mustJoinShares(config) ? 1 : config.shares;
+  const blockVolumes = config.disks.length - ownDisks;
+  if (config.cards + blockVolumes + shareDevices > deviceRoom - ownDisks) {
+    const room = deviceRoom - ownDisks - shareDevices;
     throw new MockerError(
       "INVALID_ARGUMENT",
-      `a microVM has room for ${deviceRoom - ownDisks} networks, shared directories and block volumes, not ` +
-        `${devices - ownDisks}`,
-      {
-        hint: "Share one directory that has the others in it, or take parts of one volume (volume-subpath).",
-      },
+      `a microVM has room for ${room} networks and block volumes` +
+        `${shareDevices > 0 ? " beside its other volumes" : ""}, not ${config.cards + blockVolumes}`,
+      { hint: "Take parts of one block volume (volume-subpath)." },
     );
   }
   if (config.disks.length > 0) need(library, "disks", "block devices");
   if (config.disks.length > 0) need(library, "blk", "block devices");
   if (config.disks.some(({ format }) => format === "vmdk"))
     need(library, "vmdk", "disks joined from several files");
-  if (config.shares.length > 0) need(library, "shares", "shared directories");
+  if (config.shares > 0) need(library, "shares", "shared directories");
   if (config.cards > 0) need(library, "network-cards", "networks");
   else if (!config.tsi) need(library, "network-none", "VMs without network");
 }

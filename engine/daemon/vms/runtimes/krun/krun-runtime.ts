@@ -1,17 +1,18 @@
 import * as native from "../../../../../native/index.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
-import { attachmentsOf } from "../../../networks/attachments.ts";
+import { cardsOf } from "../../../networks/attachments.ts";
 import type { KrunDisk } from "../../machine/launch-spec.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
 import { disksOf, guestMounts, type HostShare, sharesOf } from "../guest-mounts.ts";
 import type { Availability, BootRequest, PreparedVm, Runtime } from "../runtime.ts";
-import { checkKrunConfig } from "./krun-config.ts";
+import { checkKrunConfig, type KrunConfig, mustJoinShares } from "./krun-config.ts";
 import { findKrunLibrary, krunLibrary } from "./krun-library.ts";
 import { copyWritableDisk, ensureWritableDisk } from "./writable-disk.ts";
 
 const seeDoctor = "See: mocker doctor";
 /** What the share of a single file calls it (krun-child.cc). */
 const onlyFileName = "file";
+const joinedTag = "volumes";
 /** After vda, the image, and vdb, the VM's own files. */
 const firstVolumeLetter = "c".charCodeAt(0);
 
@@ -68,14 +69,16 @@ export class KrunRuntime implements Runtime {
     const shares = sharesOf(request.mounts);
     const blockVolumes = disksOf(request.mounts);
     refuseSpecialFiles(shares);
-    checkKrunConfig(library, {
+    const config: KrunConfig = {
       cpus: request.cpus,
       memoryMiB: request.memoryMiB,
       disks: [{ format: "vmdk" }, { format: "raw" }, ...blockVolumes.map(() => ({ format: "raw" as const }))],
-      shares,
-      cards: attachmentsOf(request.network).length,
+      shares: shares.length,
+      cards: cardsOf(request.network),
       tsi: request.network.mode === "tsi",
-    });
+    };
+    checkKrunConfig(library, config);
+    const isJoined = mustJoinShares(config);
     const [root] = await Promise.all([
       this.#images.rootDisk(request.imageId),
       ensureWritableDisk(files.diskPath),
@@ -84,7 +87,7 @@ export class KrunRuntime implements Runtime {
       request.mounts,
       ({ sourceKind }, index) => ({
         kind: "virtiofs",
-        source: `vol${index}`,
+        ...(isJoined ? { source: joinedTag, place: String(index) } : { source: `vol${index}` }),
         ...(sourceKind === "file" ? { subpath: onlyFileName } : {}),
       }),
       (_, index) => `/dev/vd${String.fromCharCode(firstVolumeLetter + index)}`,
@@ -119,6 +122,7 @@ export class KrunRuntime implements Runtime {
             // The agent writes into it before it is read-only for the guest.
             readOnly: readOnly && !fill && !clear,
           })),
+          ...(isJoined ? { joinedTag } : {}),
           network: request.network.mode === "tsi" ? "tsi" : "none",
           consolePath: files.consolePath,
         },

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { chmod, mkdir, stat } from "node:fs/promises";
+import { chmod, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../../../../common/make-directory.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
 import type { VmFiles } from "../../records/vm-record.ts";
 import { guestMounts, type HostDisk, sharesOf } from "../guest-mounts.ts";
@@ -56,8 +57,8 @@ export class SimulationRuntime implements Runtime {
     const lower = await this.#images.rootDirectory(request.imageId);
     const upper = join(files.dir, "upper");
     const work = join(files.dir, "work");
-    await mkdir(upper, { recursive: true });
-    await mkdir(work, { recursive: true });
+    makeDirectory(upper, 0o755);
+    makeDirectory(work, 0o755);
     // The root directory that the workload sees has the attributes of the upper one.
     await chmod(upper, (await stat(lower)).mode & 0o7777);
     return {

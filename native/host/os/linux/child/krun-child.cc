@@ -71,8 +71,10 @@ bool isRegularFile(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
+const std::string sharesInside = ours + "/share";
+
 std::string sharePath(const VmSpec& spec, size_t index, bool jailed) {
-  return jailed ? ours + "/share/" + std::to_string(index) : spec.krun->shares[index].path;
+  return jailed ? sharesInside + "/" + std::to_string(index) : spec.krun->shares[index].path;
 }
 
 JailPlan planJail(const VmSpec& spec, const Libkrun& library) {
@@ -167,7 +169,7 @@ class Vm {
     if (library_.kernelIsImage()) setKernel(jailed ? kernelInside : library_.kernelPath());
     addBoot(boot);
     for (const auto& disk : krun.disks) addDisk(disk);
-    for (size_t i = 0; i < krun.shares.size(); ++i) addShare(krun.shares[i], sharePath(spec_, i, jailed), jailed);
+    addShares(jailed);
     addVsock();
     int kept = firstKept + (console ? 1 : 0);
     for (const auto& card : spec_.cards) addCard(card, kept++);
@@ -226,6 +228,19 @@ class Vm {
     } else {
       refuse(vmdk ? "disks joined from several files" : "disks", vmdk ? "1.17" : "built with BLK=1");
     }
+  }
+
+  void addShares(bool jailed) {
+    const auto& shares = spec_.krun->shares;
+    if (const auto& tag = spec_.krun->joinedTag) {
+      if (!jailed) throw std::runtime_error("shares can be joined only in the jail's own root");
+      // The jail's mounts, which it only shows, say which of them are read-only.
+      bool readOnly = true;
+      for (const auto& share : shares) readOnly = readOnly && share.readOnly;
+      addShare({*tag, sharesInside, readOnly}, sharesInside, jailed);
+      return;
+    }
+    for (size_t i = 0; i < shares.size(); ++i) addShare(shares[i], sharePath(spec_, i, jailed), jailed);
   }
 
   void addShare(const ShareSpec& share, const std::string& path, bool jailed) {

@@ -106,6 +106,7 @@ describe("run", () => {
       ...["-w", "/srv", "-u", "1000:1000", "--entrypoint", "/bin/tool", "-h", "box"],
       ...["-c", "2", "-m", "1.5g", "--runtime", "simulation", "--network", "none"],
       ...["-l", "a=b", "-l", "c", "--label-file", labelFile, "--stop-signal", "INT", "--stop-timeout", "5"],
+      ...["--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt=max-file=3"],
       "alpine:3",
       "--rm",
       "-x",
@@ -135,6 +136,7 @@ describe("run", () => {
       runtime: "simulation",
       network: { mode: "none" },
       labels: { from: "file", bare: "", a: "b", c: "" },
+      log: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
       stopSignal: "INT",
       stopTimeoutSeconds: 5,
     });

@@ -21,6 +21,8 @@ export interface MonitorScript {
   agent?: null;
   /** As by SIGSTOP: it does not see its guest die. */
   isStopped?: boolean;
+  /** It takes connections and says nothing, as one that is stopped. */
+  silent?: boolean;
   /**
    * Its guest's answers by method; `undefined` for none at all. Methods that are not here are answered as by
    * a guest that is well.
@@ -54,6 +56,7 @@ export class FakeMonitor {
   main: "none" | "running" | "exited" = "none";
   isOver = false;
   #refusesControl = false;
+  silent: boolean;
   readonly #script: MonitorScript;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -64,6 +67,7 @@ export class FakeMonitor {
     monitors.push(this);
     this.spec = spec;
     this.#script = script;
+    this.silent = script.silent ?? false;
     this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
     if (script.listens !== false) this.#server.listen(join(spec.runDir, "monitor.sock"));
   }
@@ -113,7 +117,14 @@ export class FakeMonitor {
       finishedAt: "2026-01-01T00:00:01.000Z",
       ...exit,
     };
-    writeFileSync(join(this.spec.stateDir, "exit.json"), JSON.stringify(record));
+    try {
+      writeFileSync(join(this.spec.stateDir, "exit.json"), JSON.stringify(record));
+    } catch {
+      // As on a full disk.
+    }
+    this.main = "exited";
+    this.announce(record);
+    this.control?.end();
     this.die();
   }
 
@@ -181,13 +192,14 @@ export class FakeMonitor {
     this.control = socket;
     this.controls++;
     socket.on("end", () => socket.end());
-    this.#announce(this.#script.agent);
+    if (!this.silent) this.announce();
     return true;
   }
 
-  #announce(agent: null | undefined): void {
-    const hello = { protocol: 1, kernel: "6.12.0", bootMs: 5 };
-    this.tell({ event: "monitor", params: { agent: agent === null ? null : hello, main: this.main } });
+  /** Says how it is. */
+  announce(exit: VmExitRecord | null = null): void {
+    const agent = this.#script.agent === null ? null : { protocol: 1, kernel: "6.12.0", bootMs: 5 };
+    this.tell({ event: "monitor", params: { agent, main: this.main, exit } });
   }
 
   /** No engine gets a connection any more, and the one there is has ended. */
@@ -227,6 +239,8 @@ export class FakeLauncher implements Launcher {
   readonly monitors: FakeMonitor[] = [];
   /** Pids of the monitors that were killed from outside. */
   readonly kills: number[] = [];
+  /** So many calls of `watch` and of `kill` fail, as without descriptors. */
+  scarce = 0;
   /** How the next monitors behave. */
   script: MonitorScript = {};
   readonly #waiting: ((monitor: FakeMonitor) => void)[] = [];
@@ -239,10 +253,12 @@ export class FakeLauncher implements Launcher {
   }
 
   watch({ pid }: MonitorProcess, onExit: () => void): void {
+    this.#useDescriptor();
     this.monitors[pid - 1]?.onExit(onExit);
   }
 
   kill({ pid }: MonitorProcess): void {
+    this.#useDescriptor();
     this.kills.push(pid);
     if (pid <= guestPids) this.monitors[pid - 1]?.die();
     else this.monitors[pid - guestPids - 1]?.guestDied();
@@ -250,6 +266,19 @@ export class FakeLauncher implements Launcher {
 
   isLocked(lockPath: string): boolean {
     return this.monitors.some(({ spec, isOver }) => !isOver && spec.stateDir === dirname(lockPath));
+  }
+
+  holderOf(lockPath: string): MonitorProcess | undefined {
+    const index = this.monitors.findIndex(
+      ({ spec, isOver }) => !isOver && spec.stateDir === dirname(lockPath),
+    );
+    return index < 0 ? undefined : { pid: index + 1, startTimeTicks: index + 1 };
+  }
+
+  #useDescriptor(): void {
+    if (this.scarce === 0) return;
+    this.scarce--;
+    throw Object.assign(new Error("pidfd_open 1: too many open files"), { code: "EMFILE" });
   }
 
   /** The monitor that is launched next. */

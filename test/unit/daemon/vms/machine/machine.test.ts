@@ -19,6 +19,7 @@ import { agentError, FakeLauncher, guestPids, type MonitorScript } from "./fake-
 const spec: MachineSpec = {
   runtime: "simulation",
   autoRemove: false,
+  log: { maxBytes: 1000, maxFiles: 1, kept: true },
   simulation: { network: "none", paths: [] },
 };
 
@@ -209,6 +210,23 @@ test("requests that a guest does not answer end in time, and say what to do", as
   assert.equal(exec.exitCode, 125);
   await launcher.last.until(() => launcher.last.methods().includes("signal"));
   assert.deepEqual(await launcher.last.request("signal"), { target: "e1", signal: 9 });
+});
+
+test("a start that is not answered in time says so, and ends the machine", async (t) => {
+  const where = place({ answers: { configure: () => undefined, start: () => undefined } });
+  const machine = await Machine.launch(where, spec);
+  await machine.connect();
+  // Then the agent is known to be there.
+  await machine.stats();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const starting = machine.start(configuration, idleProcess()).catch((error) => machine.fail(error));
+  await where.launcher.last.request("start");
+  t.mock.timers.tick(120_000);
+  t.mock.timers.reset();
+  const message = "the guest agent did not answer within 120 seconds";
+  assert.equal((await starting)?.message, message);
+  const exit = await machine.ended;
+  assert.deepEqual([exit.reason, exit.message], ["start-failed", message]);
 });
 
 test("the time of a request begins when the guest agent is there", async (t) => {

@@ -24,7 +24,7 @@ function monitorIn(runDir: string, script: MonitorScript = {}): FakeMonitor {
     agentPath: "/agent",
     bootTimeoutMs: 1000,
     autoRemove: false,
-    log: { maxBytes: 1, maxFiles: 1 },
+    log: { maxBytes: 1, maxFiles: 1, kept: true },
   };
   return new FakeMonitor(spec, script);
 }

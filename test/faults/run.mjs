@@ -1,0 +1,4 @@
+// `npm run faults`: see main.ts.
+import { runTypeScript } from "../support/run-typescript.mjs";
+
+runTypeScript(new URL("./main.ts", import.meta.url));
