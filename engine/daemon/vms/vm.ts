@@ -255,13 +255,13 @@ export class Vm {
         stdin: stdin && this.config.openStdin,
         stdinOnce: endsWithItsClient(this.config),
       },
-      this.#machine?.connected ? this.#machine : undefined,
+      this.#machine?.reached ? this.#machine : undefined,
     );
   }
 
   /** The machine of a VM that runs. @throws VM_NOT_RUNNING */
   requireMachine(): Machine {
-    if (!this.running || !this.#machine?.connected) {
+    if (!this.running || !this.#machine) {
       throw new MockerError("VM_NOT_RUNNING", `container ${this.config.name} is not running`, {
         hint: `Start it with: mocker start ${this.config.name}`,
       });

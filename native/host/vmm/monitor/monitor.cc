@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/file.h"
@@ -155,6 +156,8 @@ void Monitor::deleteLater(std::unique_ptr<T>& object) {
 
 void Monitor::onHandshake(Fd fd, const Json& hello, std::string rest, Side side) {
   const auto role = stringOr(hello, "role", "");
+  // Every process of the guest can dial; only the agent has the token.
+  if (side == Side::guest && !control_.admits(hello)) return refuseGuest();
   if (role == "control") {
     if (side == Side::guest) return control_.takeGuest(std::move(fd), &hello, std::move(rest));
     return control_.takeEngine(std::move(fd), std::move(rest));
@@ -167,13 +170,18 @@ void Monitor::onHandshake(Fd fd, const Json& hello, std::string rest, Side side)
   if (side == Side::guest) takeMainStream(std::move(fd), std::move(rest));
 }
 
+void Monitor::refuseGuest() {
+  if (std::exchange(refusedGuest_, true)) return;
+  notice("refused a connection from inside the VM that is not its agent's");
+}
+
 // --- control ---
 
 ControlRelay::Events Monitor::controlEvents() {
   ControlRelay::Events events;
-  events.onAgentConnected = [this] {
+  events.onAgentConnected = [this](bool isFirst) {
     loop_.cancel(bootTimer_);
-    announce();
+    if (isFirst) announce();
     if (stopping_) requestStop();
   };
   events.onGuestDisconnected = [this] { checkChildDrained(); };
@@ -379,7 +387,6 @@ void Monitor::onChildExited(int status) {
     checkChildDrained();
   });
   updateMain();
-  control_.drainGuest();
   checkChildDrained();
 }
 

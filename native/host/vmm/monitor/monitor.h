@@ -51,6 +51,7 @@ class Monitor {
 
   void keepSockets();
   void onHandshake(Fd fd, const Json& hello, std::string rest, Side side);
+  void refuseGuest();
 
   // control
   ControlRelay::Events controlEvents();
@@ -112,6 +113,8 @@ class Monitor {
 
   PendingConnections pendingConnections_;
   ControlRelay control_;
+  /** It was noted that something else than the agent has dialled. */
+  bool refusedGuest_ = false;
   Loop::Timer bootTimer_ = 0;
 
   std::unique_ptr<FramedConnection> mainStream_;
