@@ -20,7 +20,8 @@
 #include "host/vmm/spec.h"
 #include "host/vmm/streams/attach-client.h"
 #include "host/vmm/streams/child-output.h"
-#include "host/vmm/streams/framed-connection.h"
+#include "host/vmm/streams/guest-stream.h"
+#include "host/vmm/streams/input-queue.h"
 #include "host/vmm/streams/replay-ring.h"
 #include "host/vmm/streams/stream-pairs.h"
 #include "pending-connections.h"
@@ -64,6 +65,7 @@ class Monitor {
   void mainClosed();
   void mainInput(std::string_view bytes);
   void updateMain();
+  void letSlowClientsGo();
 
   // the end
   void onSignal();
@@ -109,9 +111,10 @@ class Monitor {
   ControlRelay control_;
   Loop::Timer bootTimer_ = 0;
 
-  std::unique_ptr<FramedConnection> mainStream_;
-  std::string waitingInput_;
+  std::unique_ptr<GuestStream> mainStream_;
+  InputQueue waitingInput_;
   std::vector<std::unique_ptr<AttachClient>> clients_;
+  Loop::Timer slowClientsTimer_ = 0;
 
   StreamPairs execStreams_;
   std::vector<std::unique_ptr<CardRelay>> cards_;

@@ -1,4 +1,4 @@
-// A connection of frames in both directions: the control conversation's ends, and the main process's stream.
+// A connection of frames in both directions: the control conversation's ends, and the guest's of streams.
 #pragma once
 
 #include <functional>
@@ -14,6 +14,8 @@ namespace mocker {
 class FramedConnection {
  public:
   struct Events {
+    /** A frame begins; null: of no interest. */
+    std::function<void(FrameType type)> header;
     /** A piece of a stream; null: such are ignored. */
     std::function<void(FrameType stream, std::string_view bytes)> data;
     /** The text of a JSON frame. */
@@ -44,13 +46,14 @@ class FramedConnection {
   bool isOpen() const { return static_cast<bool>(fd_); }
   /** Back-pressure: whether to read on. */
   void setReading(bool reading);
+  /** Calls `closed`. */
+  void close();
 
  private:
   void onEvents(uint32_t events);
   void read();
   void feed(std::string_view bytes);
   void flush();
-  void close();
   void update();
 
   Loop& loop_;
