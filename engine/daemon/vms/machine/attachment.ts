@@ -13,6 +13,11 @@ export class Attachment {
   #monitor: Socket | undefined;
   #closed = false;
   readonly #timer: NodeJS.Timeout;
+  #onSettled: () => void = () => undefined;
+  /** Resolves when the client has come, or will not come any more. */
+  readonly settled = new Promise<void>((resolve) => {
+    this.#onSettled = resolve;
+  });
   #onClose: () => void = () => undefined;
   /** Resolves when it is over, whichever end ended it. */
   readonly closed = new Promise<void>((resolve) => {
@@ -29,6 +34,7 @@ export class Attachment {
 
   claim(client: Socket): void {
     clearTimeout(this.#timer);
+    this.#onSettled();
     if (this.#closed) {
       client.end();
       return;
@@ -50,10 +56,16 @@ export class Attachment {
     this.#join();
   }
 
+  /** The client that it was promised to is gone: closes it, unless that has come before. */
+  abandon(): void {
+    if (!this.#client) this.close();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#onSettled();
     this.#client?.destroySoon();
     if (this.#monitor && this.#onClientEnd) this.#onClientEnd(this.#monitor);
     this.#monitor?.destroySoon();
