@@ -13,7 +13,7 @@ namespace mocker {
  * Of each direction of each stream, in bytes of its stdin, stdout and stderr frames with their headers. JSON
  * frames are free: an exit and the credits themselves must get through.
  */
-constexpr size_t creditWindowBytes = 256 << 10;
+constexpr size_t creditWindowBytes = 512 << 10;
 
 /** What may still be sent. */
 class SendCredit {

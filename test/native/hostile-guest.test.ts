@@ -297,7 +297,7 @@ async function written(socket: Socket, bytes: Uint8Array): Promise<boolean> {
 }
 
 /** How much of each direction of a stream may be under way: creditWindowBytes of native/common/credit.h. */
-const windowBytes = 256 * 1024;
+const windowBytes = 512 * 1024;
 
 /** The guest's end of a stream, played within its credit unless told otherwise. */
 class GuestStream {
@@ -425,7 +425,7 @@ for (const id of ["main", "e1"]) {
       if (i % 16 === 0) await sleep(1);
     }
     await cut;
-    assert.match(box.vmmLog, /overran its credit/);
+    await until(() => box.vmmLog.includes("overran its credit"));
     const otherClient = box.stream("other");
     await other.send(Buffer.from("alive"));
     await otherClient.waitFor(/alive/);

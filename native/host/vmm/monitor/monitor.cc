@@ -197,6 +197,7 @@ void Monitor::takeMainStream(Fd fd, std::string rest) {
   if (main_ != Main::none || exit_) return;
   GuestStream::Events events;
   events.output = [this](FrameType stream, std::string_view bytes) { mainOutput(stream, bytes); };
+  events.outputEnd = [this] { sendMainOutput(); };
   events.message = [this](const Json& message) { mainMessage(message); };
   events.drained = [this] { updateMain(); };
   events.closed = [this] { mainClosed(); };
@@ -246,6 +247,13 @@ void Monitor::mainOutput(FrameType stream, std::string_view bytes) {
       if (i >= clients_.size() || clients_[i].get() != &client) --i;
     }
   }
+}
+
+void Monitor::sendMainOutput() {
+  // One that turns out to be gone leaves the list.
+  std::vector<AttachClient*> all;
+  for (const auto& client : clients_) all.push_back(client.get());
+  for (AttachClient* client : all) client->sendOutput();
   updateMain();
 }
 
@@ -307,6 +315,7 @@ void Monitor::mainMessage(const Json& message) {
 
 void Monitor::mainClosed() {
   deleteLater(mainStream_);
+  sendMainOutput();
   if (!exit_ && !childDead_) {
     // Either the VM is dying, and its death will say more, or its agent is broken.
     loop_.after(guestDrainMs, [this] {

@@ -61,6 +61,7 @@ class Monitor {
   void takeMainStream(Fd fd, std::string rest);
   void takeAttach(Fd fd, const Json& hello, std::string rest);
   void mainOutput(FrameType stream, std::string_view bytes);
+  void sendMainOutput();
   void mainMessage(const Json& message);
   void mainClosed();
   void mainInput(std::string_view bytes);

@@ -1,7 +1,6 @@
 #include "attach-client.h"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <cerrno>
 #include <utility>
@@ -31,22 +30,12 @@ void AttachClient::output(FrameType stream, std::string_view bytes) {
   if (!fd_ || ending_) return;
   char header[frameHeaderBytes];
   putFrameHeader(header, stream, static_cast<uint32_t>(bytes.size()));
-  std::string_view head(header, sizeof header);
-  if (out_.empty()) {
-    // Straight to the socket: copied only is what it does not take.
-    iovec parts[2] = {{header, sizeof header}, {const_cast<char*>(bytes.data()), bytes.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
-    const ssize_t put = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    size_t sent = put > 0 ? static_cast<size_t>(put) : 0;
-    const size_t ofHead = std::min(sent, head.size());
-    head.remove_prefix(ofHead);
-    bytes.remove_prefix(sent - ofHead);
-  }
-  queue(head);
+  queue(std::string_view(header, sizeof header));
   queue(bytes);
-  update();
+}
+
+void AttachClient::sendOutput() {
+  if (fd_ && !out_.empty()) flush();
 }
 
 void AttachClient::raw(std::string_view frames) {

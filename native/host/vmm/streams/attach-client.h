@@ -31,8 +31,9 @@ class AttachClient {
 
   /** Feeds what came after the hello. */
   void begin(std::string_view rest) { feed(rest); }
-  /** Output, framed here. */
+  /** Output, framed here; sent with the next call of sendOutput or end. */
   void output(FrameType stream, std::string_view bytes);
+  void sendOutput();
   void raw(std::string_view frames);
   /** Sends a last frame and closes when everything is sent; what is put out after it is for others. */
   void end(const Json& last);

@@ -17,7 +17,7 @@ ExecStream::ExecStream(Loop& loop, Fd guest, std::string rest, std::function<voi
     : loop_(loop),
       done_(std::move(done)),
       guest_(loop, std::move(guest), std::move(rest),
-             {[this](FrameType stream, std::string_view bytes) { output(stream, bytes); },
+             {[this](FrameType stream, std::string_view bytes) { output(stream, bytes); }, [this] { outputEnd(); },
               [this](const Json& said) { message(said); }, [this] { update(); }, [this] { guestClosed(); }}) {}
 
 void ExecStream::join(Fd client, std::string_view rest) {
@@ -45,8 +45,12 @@ void ExecStream::output(FrameType stream, std::string_view bytes) {
   }
   if (queuedBytes() > maxQueueBytes) {
     notice("cut off a stream of the guest whose pieces are too small");
-    return guest_.close();
+    guest_.close();
   }
+}
+
+void ExecStream::outputEnd() {
+  if (client_) client_->sendOutput();
   update();
 }
 

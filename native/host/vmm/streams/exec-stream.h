@@ -29,6 +29,7 @@ class ExecStream {
 
  private:
   void output(FrameType stream, std::string_view bytes);
+  void outputEnd();
   void message(const Json& message);
   void guestClosed();
   void clientClosed();

@@ -88,6 +88,7 @@ void FramedConnection::feed(std::string_view bytes) {
   } catch (const ProtocolError&) {
     close();
   }
+  if (fd_ && events_.fed) events_.fed();
 }
 
 void FramedConnection::flush() {

@@ -22,6 +22,8 @@ class FramedConnection {
     std::function<void(std::string&& text)> message;
     /** A descriptor that came along; null: descriptors are refused. */
     std::function<void(Fd fd)> descriptor;
+    /** All that was read at once has been handed on; null: of no interest. */
+    std::function<void()> fed;
     /** Queued bytes have been taken, or never will be. */
     std::function<void()> drained;
     /**

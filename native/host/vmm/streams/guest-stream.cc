@@ -24,6 +24,7 @@ FramedConnection::Events GuestStream::connectionEvents() {
     spend(bytes.size());
     if (isOpen() && stream != FrameType::in && !bytes.empty()) events_.output(stream, bytes);
   };
+  events.fed = [this] { events_.outputEnd(); };
   events.message = [this](std::string&& text) { onMessage(text); };
   events.drained = [this] {
     sendInput();

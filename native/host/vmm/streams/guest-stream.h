@@ -26,6 +26,8 @@ class GuestStream {
   struct Events {
     /** Some of the process's output; not empty. */
     std::function<void(FrameType stream, std::string_view bytes)> output;
+    /** All output that came at once has been handed on. */
+    std::function<void()> outputEnd;
     /** What the agent says beside it. */
     std::function<void(const Json& message)> message;
     /** Input has been taken. */
