@@ -6,7 +6,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FrameType } from "../../engine/protocol/stream.ts";
+import { FrameDecoder, FrameType } from "../../engine/protocol/stream.ts";
 import { rootDir } from "../support/paths.ts";
 import { compiled } from "./compiled.ts";
 import { AgentError, encodeFrame, isAlive, jsonFrame, member, until, Vm } from "./vm.ts";
@@ -399,53 +399,187 @@ test("floods of connections, waiting streams and messages stay bounded", async (
   await until(() => client.stderr.toString() === "alive");
 });
 
-test("streams are joined in either order, with half-close", async () => {
-  const { box } = await booted();
-  const client = box.connection({ role: "stream", id: "e1" });
-  const guest = await dial(box, streamHello("e1"), Buffer.from("from the guest"));
-  const text = (socket: Socket): Promise<string> =>
-    new Promise((done) => {
-      let all = "";
-      socket.on("data", (chunk) => {
-        all += chunk.toString();
-      });
-      socket.on("end", () => done(all));
+/** False when the other end takes no more. */
+async function written(socket: Socket, bytes: Uint8Array): Promise<boolean> {
+  if (socket.write(bytes)) return true;
+  const drained = new Promise<boolean>((done) => socket.once("drain", () => done(true)));
+  return Promise.race([drained, sleep(500, false)]);
+}
+
+/** How much of each direction of a stream may be under way: creditWindowBytes of native/common/credit.h. */
+const windowBytes = 512 * 1024;
+
+/** The guest's end of a stream, played within its credit unless told otherwise. */
+class GuestStream {
+  readonly socket: Socket;
+  /** What it may still send, of frames with their headers. */
+  credit = windowBytes;
+  readonly input: Buffer[] = [];
+  #unacknowledged = 0;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    const decoder = new FrameDecoder((type, payload) => {
+      if (type === FrameType.json) {
+        this.credit += Number(member(JSON.parse(Buffer.from(payload).toString()), "credit") ?? 0);
+        return;
+      }
+      this.input.push(Buffer.from(payload));
+      this.#unacknowledged += payload.length + 8;
+      if (this.#unacknowledged < windowBytes / 2) return;
+      socket.write(jsonFrame({ credit: this.#unacknowledged }));
+      this.#unacknowledged = 0;
     });
-  client.end("from the client");
-  const heard = text(guest);
-  const got = text(client);
-  await sleep(50);
-  guest.end(" and more");
-  assert.equal(await heard, "from the client");
-  assert.equal(await got, "from the guest and more");
-  const early = await dial(box, streamHello("e2"));
-  const late = box.connection({ role: "stream", id: "e2" });
-  early.end("x");
-  assert.equal(await text(late), "x");
+    socket.on("data", (chunk) => decoder.push(chunk));
+  }
+
+  static async open(box: Vm, id: string): Promise<GuestStream> {
+    return new GuestStream(await dial(box, streamHello(id)));
+  }
+
+  /** Sends output as far as there is credit; resolves when all of it is sent. */
+  async send(bytes: Buffer): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      await until(() => this.credit > 8);
+      const piece = bytes.subarray(at, at + Math.min(32_768, this.credit - 8));
+      this.credit -= piece.length + 8;
+      this.socket.write(encodeFrame(FrameType.stdout, piece));
+      at += piece.length;
+    }
+  }
+
+  end(code: number): void {
+    this.socket.end(jsonFrame({ exit: { code } }));
+  }
+
+  received(): Buffer {
+    return Buffer.concat(this.input);
+  }
+}
+
+test("streams are joined in either order", async () => {
+  const { box } = await booted();
+  const client = box.stream("e1");
+  client.write("from the client");
+  const guest = await GuestStream.open(box, "e1");
+  await guest.send(Buffer.from("from the guest"));
+  await until(() => guest.received().toString() === "from the client");
+  guest.end(3);
+  assert.deepEqual(await client.exit, { code: 3 });
+  assert.equal(client.stdout.toString(), "from the guest");
+  const early = await GuestStream.open(box, "e2");
+  await early.send(Buffer.from("x"));
+  early.end(4);
+  await closed(early.socket);
+  const late = box.stream("e2");
+  assert.deepEqual(await late.exit, { code: 4 });
+  assert.equal(late.stdout.toString(), "x");
+});
+
+test("input that a client has left behind reaches the guest, then its stream is closed", async () => {
+  const { box } = await booted();
+  const guest = await GuestStream.open(box, "e1");
+  const client = box.stream("e1");
+  const bytes = randomBytes(700_000);
+  for (let at = 0; at < bytes.length; at += 50_000) client.write(bytes.subarray(at, at + 50_000));
+  client.socket.end();
+  await until(() => client.socket.writableFinished);
+  client.socket.destroy();
+  await closed(guest.socket);
+  assert.ok(guest.received().equals(bytes));
 });
 
 test("many MiB through a joined stream, both ways at once", async () => {
   const { box } = await booted();
-  const client = box.connection({ role: "stream", id: "e1" });
-  const guest = await dial(box, streamHello("e1"));
-  const count = (socket: Socket): Promise<number> =>
-    new Promise((done) => {
-      let bytes = 0;
-      socket.on("data", (chunk) => {
-        bytes += chunk.length;
-      });
-      socket.on("end", () => done(bytes));
-    });
-  const counts = Promise.all([count(client), count(guest)]);
-  client.end(Buffer.alloc(20 << 20));
-  guest.end(Buffer.alloc(30 << 20));
-  assert.deepEqual(await counts, [30 << 20, 20 << 20]);
+  const client = box.stream("e1");
+  const guest = await GuestStream.open(box, "e1");
+  const [input, output] = [randomBytes(8 << 20), randomBytes(12 << 20)] as const;
+  for (let at = 0; at < input.length; at += 1 << 18) client.write(input.subarray(at, at + (1 << 18)));
+  await guest.send(output);
+  await until(() => guest.input.reduce((sum, piece) => sum + piece.length, 0) === input.length);
+  guest.end(0);
+  await client.exit;
+  assert.ok(guest.received().equals(input));
+  assert.ok(client.stdout.equals(output));
+});
+
+test("a guest is given credit as its clients take what it sends", async () => {
+  const { box } = await booted();
+  const client = box.stream("e1");
+  client.socket.pause();
+  const guest = await GuestStream.open(box, "e1");
+  const sent = guest.send(Buffer.alloc(2 << 20));
+  // The socket to the client takes some of it.
+  let left = -1;
+  await until(() => {
+    const stuck = guest.credit === left && left <= 8;
+    left = guest.credit;
+    return stuck;
+  });
+  client.socket.resume();
+  await sent;
+  await until(() => client.stdout.length === 2 << 20);
+});
+
+for (const id of ["main", "e1"]) {
+  test(`a guest that overruns its credit is cut off, that stream only: ${id}`, async () => {
+    const { box } = await booted();
+    const other = await GuestStream.open(box, "other");
+    const client = id === "main" ? box.attach() : box.stream(id);
+    client.socket.pause();
+    const guest = await GuestStream.open(box, id);
+    const cut = closed(guest.socket);
+    // Of the main stream up to 8 MiB are taken for a client that does not read.
+    for (let i = 0; i < 4000 && !guest.socket.destroyed; i++) {
+      guest.socket.write(encodeFrame(FrameType.stdout, Buffer.alloc(32_768)));
+      if (i % 16 === 0) await sleep(1);
+    }
+    await cut;
+    await until(() => box.vmmLog.includes("overran its credit"));
+    const otherClient = box.stream("other");
+    await other.send(Buffer.from("alive"));
+    await otherClient.waitFor(/alive/);
+  });
+}
+
+test("a guest that says that it has more room than was ever used is cut off", async () => {
+  const { box } = await booted();
+  for (const credit of [1, -1, 1e15, "many", null]) {
+    const client = box.stream("e1");
+    await closed(await dial(box, streamHello("e1"), jsonFrame({ credit })));
+    await assert.rejects(client.exit);
+  }
+});
+
+test("many streams that nobody reads, in the tiniest pieces, cost a bounded amount of memory", async () => {
+  const { box } = await booted();
+  const rss = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${box.monitor.pid}/status`, "utf8"))?.[1]);
+  const before = rss();
+  const tiny = Buffer.concat(Array.from({ length: 40_000 }, () => encodeFrame(FrameType.stdout, "x")));
+  const count = 24;
+  for (let i = 0; i < count; i++) {
+    const guest = await GuestStream.open(box, `s${i}`);
+    const client = box.connection({ role: "stream", id: `s${i}` });
+    client.pause();
+    // Beyond its credit, and without an end.
+    for (let n = 0; n < 4 && !guest.socket.destroyed; n++) {
+      if (!(await written(guest.socket, tiny))) break;
+    }
+  }
+  const sanitized = readFileSync(`/proc/${box.monitor.pid}/maps`, "utf8").includes("libasan");
+  const limit = (sanitized ? 8 : 3) * 2 * count * (windowBytes / 1024);
+  assert.ok(rss() - before < limit, `${before} to ${rss()} KiB`);
+  const client = box.attach();
+  const main = await GuestStream.open(box, "main");
+  await main.send(Buffer.from("alive"));
+  await client.waitFor(/alive/);
 });
 
 test("output that came with the exit is at the client before it", async () => {
   const { box } = await booted();
   const client = box.attach();
-  const bytes = randomBytes(900_000);
+  const bytes = randomBytes(200_000);
   await dial(
     box,
     Buffer.concat([

@@ -21,6 +21,11 @@ export class Attachment {
   #monitor: Socket | undefined;
   #closed = false;
   readonly #timer: NodeJS.Timeout;
+  #onSettled: () => void = () => undefined;
+  /** Resolves when the client has come, or will not come any more. */
+  readonly settled = new Promise<void>((resolve) => {
+    this.#onSettled = resolve;
+  });
   #onClose: () => void = () => undefined;
   /** Resolves when it is over, whichever end ended it. */
   readonly closed = new Promise<void>((resolve) => {
@@ -36,6 +41,7 @@ export class Attachment {
 
   claim(client: Socket): void {
     clearTimeout(this.#timer);
+    this.#onSettled();
     if (this.#closed) {
       client.end();
       return;
@@ -57,10 +63,16 @@ export class Attachment {
     this.#join();
   }
 
+  /** The client that it was promised to is gone: closes it, unless that has come before. */
+  abandon(): void {
+    if (!this.#client) this.close();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#onSettled();
     this.#client?.destroySoon();
     if (this.#monitor) this.#endInput(this.#monitor);
     this.#monitor?.destroySoon();
