@@ -13,8 +13,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const startTimeoutMs = 20_000;
 const retryMs = 5;
 /**
- * How long to wait for an engine that has the data directory before another one is started: it may be on its way
- * up, or on its way out.
+ * How long to wait for an engine that has the data directory before another one is started: it may be on its
+ * way up, or on its way out.
  */
 const otherEngineMs = 700;
 const endTimeoutMs = 5000;

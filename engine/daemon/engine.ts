@@ -117,7 +117,7 @@ export class Engine {
       networks,
       vms,
       volumes,
-      system: new SystemService({ version, images, vms, volumes, runtimes }),
+      system: new SystemService({ version, images, vms, volumes, networks, runtimes }),
       copies: new Copies(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),

@@ -41,9 +41,9 @@ class FrameDecoder {
 
   /**
    * Feeds `bytes`. `handler.onData(type, piece)` is called for pieces of stdin, stdout and stderr frames (an
-   * empty piece: a frame of length 0), `handler.onJson(text)` for whole JSON frames. A callback that returns
-   * false stops the feeding, and may have destroyed this decoder. Returns how many bytes were used. Throws
-   * ProtocolError.
+   * empty piece: a frame of length 0), `handler.onJson(text)` for whole JSON frames; and, of a handler that
+   * has it, `handler.onHeader(type)` when a frame begins. A callback that returns false stops the feeding,
+   * and may have destroyed this decoder. Returns how many bytes were used. Throws ProtocolError.
    */
   template <typename Handler>
   size_t feed(std::string_view bytes, Handler&& handler) {
@@ -56,8 +56,11 @@ class FrameDecoder {
         used += take;
         if (headerBytes_ < frameHeaderBytes) break;
         beginFrame();
-        if (left_ == 0) {
-          headerBytes_ = 0;
+        if (left_ == 0) headerBytes_ = 0;
+        if constexpr (requires { handler.onHeader(type_); }) {
+          if (!handler.onHeader(type_)) return used;
+        }
+        if (headerBytes_ == 0) {
           if (type_ == FrameType::json) throw ProtocolError("empty JSON frame");
           if (!handler.onData(type_, std::string_view())) return used;
         }

@@ -15,8 +15,9 @@ interface Listed {
 const settleMs = 30_000;
 
 /**
- * What is true whenever nothing is under way, whatever was killed before: nothing that was acknowledged is lost,
- * what is listed is as it is said to be and does what it is told, and nothing is left of what has ended.
+ * What is true whenever nothing is under way, whatever was killed before: nothing that was acknowledged is
+ * lost, what is listed is as it is said to be and does what it is told, and nothing is left of what has
+ * ended.
  * @throws Error with what is not so
  */
 export async function checkInvariants(world: World, workers: readonly Worker[]): Promise<void> {

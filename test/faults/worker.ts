@@ -4,7 +4,9 @@ import type { Random } from "./random.ts";
 import type { Trace } from "./trace.ts";
 import type { World } from "./world.ts";
 
-/** A command that takes longer hangs. Far more than any takes, beside a process that is stopped for a while. */
+/**
+ * A command that takes longer hangs. Far more than any takes, beside a process that is stopped for a while.
+ */
 const commandLimitMs = 60_000;
 /** What no user may see. */
 const unseemly =
@@ -164,8 +166,8 @@ export class Worker {
 }
 
 /**
- * Logs of a count: each start begins at 1, and no number is missing, nor any that was there before; but for what
- * the log says did not find room on a full disk.
+ * Logs of a count: each start begins at 1, and no number is missing, nor any that was there before; but for
+ * what the log says did not find room on a full disk.
  */
 export function checkCount(vm: ExpectedVm, stdout: string, stderr: string): void {
   if (vm.workload !== "count" || stdout === "") return;

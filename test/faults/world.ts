@@ -12,7 +12,9 @@ import {
   processesWithEnvironment,
 } from "../support/processes.ts";
 
-/** What a campaign harms: a home of its own, whose data are, for root, on a small file system of their own. */
+/**
+ * What a campaign harms: a home of its own, whose data are, for root, on a small file system of their own.
+ */
 export class World {
   readonly mocker: Mocker;
   readonly hasOwnDisk: boolean;

@@ -355,6 +355,7 @@ function guestEnvironment(asUser: boolean): Record<string, string> {
     LANG: "C.UTF-8",
     MOCKER_LAB: "1",
     MOCKER_BOOT_TIMEOUT_MS: "240000",
+    MOCKER_AGENT_TIMEOUT_MS: "240000",
     MOCKER_CACHE_DIR: asUser ? "/run/state/cache" : cacheDir(),
     MOCKER_TEST_ROOT: asUser ? labUserCheckout : rootDir(),
   };

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { rootDir } from "../support/paths.ts";
 import { retry } from "../support/retry.ts";
+import { compiled } from "./compiled.ts";
 import { AgentError, member, until, Vm } from "./vm.ts";
 
 let vm: Vm | undefined;
@@ -126,6 +132,34 @@ test("an exec that cannot start", async () => {
     message: 'chdir to cwd ("/nope") set in config.json failed: no such file or directory',
   });
   await assert.rejects(box.request("exec", { stream: "main", argv: ["true"] }), { code: "INTERNAL" });
+});
+
+test("an exec whose program's file system does not answer holds nobody else up, and not for ever", async (t) => {
+  const source = join(rootDir(), "test", "native", "lease-holder.c");
+  const holder = await compiled("lease-holder", "cc", [source], [source]);
+  vm = await Vm.configured({
+    prepare: (lower) => writeFileSync(join(lower, "bin", "slow"), "#!/bin/true\n", { mode: 0o755 }),
+  });
+  const box = vm;
+  await box.start(["sleep", "1000"]);
+  const lease = spawn(holder, [join(box.lower, "bin", "slow")], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => lease.kill());
+  await once(lease.stdout, "data");
+  const stuck = box.request("exec", { stream: "stuck", argv: ["slow"], env: ["PATH=/bin"], cwd: "/" });
+  const quick = await box.exec("quick", ["echo", "quick"]);
+  assert.deepEqual(await quick.exit, { code: 0 });
+  await box.request("signal", { target: "stuck", signal: 9 });
+  assert.ok(await stuck);
+  const late = box.request("exec", { stream: "late", argv: ["slow"], env: ["PATH=/bin"], startMs: 100 });
+  await assert.rejects(
+    late,
+    (error) =>
+      error instanceof AgentError && error.code === "NOT_STARTED" && /within 0 sec/.test(error.message),
+  );
+  const other = box.request("exec", { stream: "other", argv: ["slow"], env: ["PATH=/bin"], cwd: "/" });
+  lease.kill();
+  assert.ok(await other);
+  await until(() => box.agentEvents.some((event) => member(member(event, "params"), "id") === "other"));
 });
 
 test("an exec's background child delays its end only for a moment", async () => {

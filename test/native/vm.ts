@@ -74,6 +74,8 @@ export class ProcessStream {
   readonly connected: Promise<void>;
   /** Called for each piece of output, if set. */
   onOutput: ((type: FrameType, bytes: Buffer) => void) | undefined;
+  /** Called with why the stream is broken off, if set. */
+  onError: ((message: string) => void) | undefined;
   /** Keep the bytes of {@link stdout} and {@link stderr}. */
   keep = true;
 
@@ -86,8 +88,9 @@ export class ProcessStream {
       const decoder = new FrameDecoder((type, payload) => {
         const bytes = Buffer.from(payload);
         if (type === FrameType.json) {
-          const frame = JSON.parse(bytes.toString()) as { exit?: ExitFrame };
+          const frame = JSON.parse(bytes.toString()) as { exit?: ExitFrame; error?: { message: string } };
           if (frame.exit) done(frame.exit);
+          if (frame.error) this.onError?.(frame.error.message);
           return;
         }
         if (this.keep) (type === FrameType.stdout ? this.#out : this.#err).push(bytes);

@@ -2,6 +2,7 @@ import { after, before, describe } from "node:test";
 import type { RuntimeName } from "../../engine/protocol/engine.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { Mocker } from "../support/mocker.ts";
+import { controlScenarios } from "./control.ts";
 import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
@@ -42,6 +43,7 @@ export function allScenarios(runtime: RuntimeName): void {
     copyScenarios(get);
     terminalScenarios(get);
     crashScenarios(get);
+    controlScenarios(get);
     // The lab's time is dear: what cannot differ is shown once.
     if (runtime === "krun") return;
     recordScenarios(get);

@@ -47,6 +47,38 @@ export function streamScenarios(get: () => Suite): void {
     assert.equal(run.stdout.length, 16 * mebibyte);
   });
 
+  test("clients that do not read hold up nobody else: not other execs, not the log, not the end of the VM", async () => {
+    const { mocker, images } = get();
+    const total = 12 * mebibyte;
+    const script = `trap 'exit 7' TERM
+      until [ -e /tmp/go ]; do echo up; sleep 0.2; done
+      dd if=/dev/zero bs=1048576 count=12 2>/dev/null; echo; echo all said
+      while :; do sleep 0.2; done`;
+    await mocker.ok(["run", "-d", "--name", "talker", images.busybox, "sh", "-c", script]);
+    const attached = mocker.start(["attach", "--no-stdin", "talker"]);
+    await attached.waitForOutput(/up/);
+    process.kill(attached.pid, "SIGSTOP");
+    const flood = "echo begun; dd if=/dev/zero bs=1048576 count=64 2>/dev/null";
+    const exec = mocker.start(["exec", "talker", "sh", "-c", flood]);
+    await exec.waitForOutput(/begun/);
+    process.kill(exec.pid, "SIGSTOP");
+    assert.equal(await mocker.ok(["exec", "talker", "sh", "-c", "touch /tmp/go; echo gone"]), "gone\n");
+    // The main process waits for its client for a while, as Docker's does for ever.
+    await mocker.until(["logs", "--tail", "1", "talker"], /^all said$/m);
+    assert.equal(await mocker.ok(["exec", "talker", "echo", "quick"]), "quick\n");
+    const logs = await mocker.ok(["logs", "talker"]);
+    assert.equal(logs.replaceAll("up\n", "").length, total + "\nall said\n".length);
+    process.kill(attached.pid, "SIGCONT");
+    assert.notEqual((await attached.exited).code, 0);
+    assert.match(attached.stderr, /has not read the container's output for too long/);
+    await mocker.ok(["stop", "talker"]);
+    assert.equal((await mocker.ok(["wait", "talker"])).trim(), "7");
+    process.kill(exec.pid, "SIGCONT");
+    // Its end was that of the VM.
+    assert.notEqual((await exec.exited).code, 0);
+    await mocker.ok(["rm", "talker"]);
+  });
+
   test("variables arrive unchanged: quotes and dollars, and 200 of 1 KiB", async () => {
     const { mocker, images } = get();
     const odd = `A=b c"d$e`;

@@ -33,7 +33,14 @@ export interface RunResult {
 }
 
 /** From the caller's environment; everything else is this home's own. */
-const passedOn = ["PATH", "LANG", "MOCKER_LAB", "MOCKER_BOOT_TIMEOUT_MS", "MOCKER_LIBKRUN"];
+const passedOn = [
+  "PATH",
+  "LANG",
+  "MOCKER_LAB",
+  "MOCKER_BOOT_TIMEOUT_MS",
+  "MOCKER_AGENT_TIMEOUT_MS",
+  "MOCKER_LIBKRUN",
+];
 export const defaultTimeoutMs = inLab ? 600_000 : 60_000;
 const instances = new Set<Mocker>();
 

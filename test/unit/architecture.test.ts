@@ -131,6 +131,7 @@ const allowed: Record<string, string[]> = {
     "engine/common",
     "engine/daemon/log",
     "engine/daemon/vms/records",
+    "engine/docker",
     "engine/protocol",
     "native",
   ],

@@ -26,7 +26,9 @@ export interface SignalProxy {
   close(): void;
 }
 
-/** Sends signals on through `kill`, but for those of `except`; after the third INT or TERM, calls `giveUp`. */
+/**
+ * Sends signals on through `kill`, but for those of `except`; after the third INT or TERM, calls `giveUp`.
+ */
 export function proxySignals(
   io: Io,
   kill: (signal: string) => Promise<unknown>,

@@ -1,10 +1,13 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../common/json-file.ts";
 import { makeDirectory } from "../../common/make-directory.ts";
+import { rescuedMember } from "../../common/rescued-member.ts";
 import { parseIpv4, parseSubnet } from "../../docker/ipv4.ts";
+import { isPredefinedNetwork } from "../../docker/network-options.ts";
 import { MockerError } from "../../protocol/errors.ts";
+import { isRecord } from "../../protocol/params/schema.ts";
 
 /** `<data>/networks/<id>.json`: what a network is. Written once, when it is created. */
 export interface NetworkRecord {
@@ -29,6 +32,8 @@ export interface NetworkRecord {
 /** A record that cannot be read: there is a network, which can only be removed. */
 export interface BrokenRecord {
   id: string;
+  /** What it still says; else made of the ID. */
+  name: string;
   problem: string;
 }
 
@@ -59,13 +64,17 @@ export class NetworkRecords {
   }
 
   async #read(id: string): Promise<NetworkRecord | BrokenRecord> {
+    const path = this.#path(id);
     try {
-      const record = await readJsonFile<NetworkRecord>(this.#path(id), newestVersion);
-      if (!record) return { id, problem: `${this.#path(id)} is missing` };
-      check(record, id, this.#path(id));
+      const record = await readJsonFile<NetworkRecord>(path, newestVersion);
+      if (!record) throw new MockerError("STATE_CORRUPT", `${path} is missing`);
+      check(record, id, path);
       return record;
     } catch (error) {
-      return { id, problem: error instanceof Error ? error.message : String(error) };
+      const name = rescuedMember(await readFile(path, "utf8").catch(() => ""), "name");
+      const problem = error instanceof Error ? error.message : String(error);
+      // A network that Mocker makes itself must not be kept from being made again.
+      return { id, name: name === "" || isPredefinedNetwork(name) ? id.slice(0, 12) : name, problem };
     }
   }
 
@@ -75,13 +84,23 @@ export class NetworkRecords {
 }
 
 /** @throws STATE_CORRUPT for what nobody here has written */
-function check({ id, name, subnet, gateway }: NetworkRecord, wanted: string, path: string): void {
+function check(record: NetworkRecord, wanted: string, path: string): void {
+  const { id, name, subnet, gateway, createdAt, internal, attachable, labels, options } = record;
   const isWhole =
     id === wanted &&
     typeof name === "string" &&
     typeof subnet === "string" &&
     parseSubnet(subnet) !== undefined &&
     typeof gateway === "string" &&
-    parseIpv4(gateway) !== undefined;
+    parseIpv4(gateway) !== undefined &&
+    typeof createdAt === "string" &&
+    typeof internal === "boolean" &&
+    typeof attachable === "boolean" &&
+    isTexts(labels) &&
+    isTexts(options);
   if (!isWhole) throw new MockerError("STATE_CORRUPT", `${path} is not the record of a network`);
+}
+
+function isTexts(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((text) => typeof text === "string");
 }

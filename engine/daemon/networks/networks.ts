@@ -27,6 +27,7 @@ import type {
   NetworkParams,
   NetworkPruneParams,
 } from "../../protocol/params/network.ts";
+import type { StoreProblem } from "../../protocol/system.ts";
 import type { NetworkAttachment, Network as NetworkChoice } from "../../protocol/vm.ts";
 import type { EventLog } from "../events/event-log.ts";
 import type { Log } from "../log.ts";
@@ -172,6 +173,17 @@ export class Networks implements NetworkHost {
       throw invalid(`plugin "${driver}" not found`, "The only driver here is bridge.");
     const network = await this.#queue(() => this.#make(params));
     return { id: network.id, warnings: [] };
+  }
+
+  /** Records that cannot be read. */
+  check(): StoreProblem[] {
+    return [...this.#broken.values()].map(({ name, problem }) => ({
+      severity: "error",
+      subject: `network ${name}`,
+      problem: `cannot be used: ${problem}`,
+      hint: `Restore its record, or remove it: mocker network rm ${name}`,
+      repaired: false,
+    }));
   }
 
   /** By name. @throws INVALID_ARGUMENT for filters */
@@ -345,7 +357,7 @@ export class Networks implements NetworkHost {
 
   async #make(params: NetworkCreateParams): Promise<Network> {
     const { name } = params;
-    if (this.#byName(name))
+    if (this.#byName(name) || [...this.#broken.values()].some((record) => record.name === name))
       throw new MockerError("NETWORK_NAME_IN_USE", `network with name ${name} already exists`);
     const own = [...this.#networks.values()].map(({ subnet }) => subnet);
     let subnet: Subnet;
@@ -396,7 +408,7 @@ export class Networks implements NetworkHost {
 
   *#all(): Iterable<NetworkDetails> {
     for (const network of this.#networks.values()) yield network.details();
-    for (const { id, problem } of this.#broken.values()) yield { ...brokenNetwork(id), problem };
+    for (const { id, name, problem } of this.#broken.values()) yield { ...brokenNetwork(id), name, problem };
     yield* pseudoNetworks;
   }
 

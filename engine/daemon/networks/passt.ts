@@ -1,6 +1,7 @@
 /**
- * `--network passt`: a VM's card ends in a passt of its own (https://passt.top), which is the guest's way to the
- * host's networks and has no policy of ours: it reaches what the host reaches, but for the host's loopback.
+ * `--network passt`: a VM's card ends in a passt of its own (https://passt.top), which is the guest's way to
+ * the host's networks and has no policy of ours: it reaches what the host reaches, but for the host's
+ * loopback.
  */
 import { accessSync, constants } from "node:fs";
 import { createServer, isIPv6 } from "node:net";

@@ -3,7 +3,12 @@ import { diskBytes } from "../../common/disk-bytes.ts";
 import { dataDir, socketPath } from "../../common/paths.ts";
 import { type DoctorReport, type EngineInfo, protocolVersion } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
-import type { SystemCheckParams, SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
+import type {
+  StoreProblem,
+  SystemCheckParams,
+  SystemCheckResult,
+  SystemUsage,
+} from "../../protocol/system.ts";
 import type { CheckOptions, ImageStore } from "../images/image-store.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import type { Runtimes } from "../vms/runtimes/runtimes.ts";
@@ -11,12 +16,18 @@ import type { VmManager } from "../vms/vm-manager.ts";
 import type { VolumeService } from "../volumes/volume-service.ts";
 import { runDoctor } from "./doctor.ts";
 
+/** What says itself what of it is not as it should be. */
+interface Checked {
+  check(): StoreProblem[];
+}
+
 interface SystemParts {
   /** Mocker's own. */
   version: string;
   images: ImageStore;
   vms: VmManager;
   volumes: VolumeService;
+  networks: Checked;
   runtimes: Runtimes;
 }
 
@@ -26,14 +37,16 @@ export class SystemService {
   readonly #images: ImageStore;
   readonly #vms: VmManager;
   readonly #volumes: VolumeService;
+  readonly #networks: Checked;
   readonly #runtimes: Runtimes;
   readonly #startedMs = Date.now();
 
-  constructor({ version, images, vms, volumes, runtimes }: SystemParts) {
+  constructor({ version, images, vms, volumes, networks, runtimes }: SystemParts) {
     this.#version = version;
     this.#images = images;
     this.#vms = vms;
     this.#volumes = volumes;
+    this.#networks = networks;
     this.#runtimes = runtimes;
   }
 
@@ -92,7 +105,11 @@ export class SystemService {
     );
     const result = await this.#images.check({ ...options, deep, repair, running });
     const present = new Set((await this.#images.list()).map(({ id }) => id));
-    result.problems.push(...(await this.#vms.check(repair)), ...(await this.#volumes.check()));
+    result.problems.push(
+      ...(await this.#vms.check(repair)),
+      ...(await this.#volumes.check()),
+      ...this.#networks.check(),
+    );
     for (const { name, image, imageId, state } of all) {
       result.checked.vms++;
       if (present.has(imageId) || state === "dead") continue;

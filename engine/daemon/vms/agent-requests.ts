@@ -5,6 +5,7 @@ import type { VmExecParams } from "../../protocol/vm.ts";
 import type { Connection } from "../networks/connection.ts";
 import type { GuestConfiguration, GuestProcess } from "./machine/agent-protocol.ts";
 import { guestDns } from "./machine/guest-dns.ts";
+import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 import type { PreparedVm } from "./runtimes/runtime.ts";
 
@@ -54,10 +55,13 @@ export function mainProcess(
   secretEnv: readonly string[],
   size: TerminalSize,
 ): GuestProcess {
+  const argv = [...config.entrypoint, ...config.cmd];
+  const env = [...config.env, ...secretEnv];
+  checkProcessSize(argv, env);
   return {
     stream: "main",
-    argv: [...config.entrypoint, ...config.cmd],
-    env: [...config.env, ...secretEnv],
+    argv,
+    env,
     cwd: config.workingDir,
     user: config.user,
     tty: config.tty,
@@ -88,17 +92,22 @@ export function idleProcess(): GuestProcess {
   };
 }
 
-/** An exec with a new id. Absent members are the VM's, as in Docker. `secretEnv` as in {@link mainProcess}. */
+/**
+ * An exec with a new id. Absent members are the VM's, as in Docker. `secretEnv` as in {@link mainProcess}.
+ * @throws INVALID_ARGUMENT
+ */
 export function execProcess(
   config: VmConfig,
   secretEnv: readonly string[],
   params: VmExecParams,
 ): GuestProcess {
   const tty = params.tty ?? false;
+  const env = [...config.env, ...secretEnv, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])];
+  checkProcessSize(params.command, env);
   return {
     stream: randomBytes(32).toString("hex"),
     argv: params.command,
-    env: [...config.env, ...secretEnv, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])],
+    env,
     cwd: params.workingDir ?? config.workingDir,
     user: params.user ?? config.user,
     tty,

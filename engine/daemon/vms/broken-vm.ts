@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { rescuedMember } from "../../common/rescued-member.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmSummary } from "../../protocol/vm.ts";
 import type { Launcher } from "./machine/launcher.ts";
@@ -89,12 +90,7 @@ export class BrokenVm {
   }
 
   #said(member: string): string {
-    const found = new RegExp(`"${member}"\\s*:\\s*("(?:[^"\\\\\n]|\\\\.)*")`).exec(this.#text)?.[1];
-    try {
-      return found === undefined ? "" : String(JSON.parse(found));
-    } catch {
-      return "";
-    }
+    return rescuedMember(this.#text, member);
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   SecretVariable,
   VmCreateParams,
 } from "../../protocol/vm.ts";
+import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -50,7 +51,11 @@ export function makeVmConfig(
   const stopSignal = params.stopSignal ?? (image.config.stopSignal || "SIGTERM");
   signalNumber(stopSignal);
   const secretEnv = secretVariables(params.secretEnv ?? []);
-  const env = mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []);
+  const isSecret = (assignment: string): boolean =>
+    secretEnv.some(({ name }) => assignment.startsWith(`${name}=`));
+  const all = mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []);
+  const env = all.filter((assignment) => !isSecret(assignment));
+  checkProcessSize([...command.entrypoint, ...command.cmd], env);
   return {
     version: 3,
     id,
@@ -61,7 +66,7 @@ export function makeVmConfig(
     runtime,
     ...(params.runtime === "simulation" ? { hostIds: true } : {}),
     ...command,
-    env: env.filter((assignment) => !secretEnv.some(({ name }) => assignment.startsWith(`${name}=`))),
+    env,
     ...(secretEnv.length === 0 ? {} : { secretEnv }),
     workingDir: absolute(params.workingDir) ?? (image.config.workingDir || "/"),
     user: params.user ?? image.config.user,

@@ -149,8 +149,8 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * What of the records and directories of VMs is not as it should be; `repair` removes what nobody needs, and
-   * writes again how a VM ended where that can be read no more.
+   * What of the records and directories of VMs is not as it should be; `repair` removes what nobody needs,
+   * and writes again how a VM ended where that can be read no more.
    */
   async check(repair: boolean): Promise<StoreProblem[]> {
     const leftovers = await this.#state.eraseLeftovers();
@@ -435,7 +435,8 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * What the VM has written, ready to be sent. `tty`: stdout has both outputs. `warnings`: what of it is gone.
+   * What the VM has written, ready to be sent. `tty`: stdout has both outputs. `warnings`: what of it is
+   * gone.
    * @throws INVALID_ARGUMENT for a time, or in Docker's words for a VM without a log
    */
   async logs(params: VmLogsParams): Promise<{ log: LogStream; tty: boolean; warnings: string[] }> {

@@ -256,13 +256,13 @@ export class Vm {
         stdin: stdin && this.config.openStdin,
         stdinOnce: endsWithItsClient(this.config),
       },
-      this.#machine?.connected ? this.#machine : undefined,
+      this.#machine?.reached ? this.#machine : undefined,
     );
   }
 
   /** The machine of a VM that runs. @throws VM_NOT_RUNNING */
   requireMachine(): Machine {
-    if (!this.running || !this.#machine?.connected) {
+    if (!this.running || !this.#machine) {
       throw new MockerError("VM_NOT_RUNNING", `container ${this.config.name} is not running`, {
         hint: `Start it with: mocker start ${this.config.name}`,
       });
@@ -354,7 +354,8 @@ export class Vm {
       await this.#ended;
       throw failure;
     }
-    // The machine's end comes after everything that its monitor said.
+    // Its end has come already where the answer was slow.
+    if (this.#machine !== machine) return;
     this.#exit = undefined;
     this.#state = "running";
     this.#host.happened(this, "start");

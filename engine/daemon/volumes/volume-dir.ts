@@ -31,6 +31,8 @@ export class VolumeDir {
    */
   create(record: VolumeRecord, imageBytes?: number): VolumeFiles {
     const staged = new VolumeFiles(join(this.path, temporaryName(".creating")));
+    const files = this.files(record.name);
+    let isThere = false;
     try {
       makeDirectory(staged.dir);
       if (imageBytes === undefined) {
@@ -41,12 +43,12 @@ export class VolumeDir {
         createExt4Image(staged.imagePath, imageBytes);
       }
       staged.write(record);
-      const files = this.files(record.name);
       renameSync(staged.dir, files.dir);
+      isThere = true;
       syncDirectory(this.path);
       return files;
     } catch (error) {
-      rmSync(staged.dir, { recursive: true, force: true });
+      rmSync(isThere ? files.dir : staged.dir, { recursive: true, force: true });
       throw error;
     }
   }
@@ -55,8 +57,11 @@ export class VolumeDir {
   async remove(name: string): Promise<void> {
     const doomed = join(this.path, temporaryName(".removing"));
     renameSync(this.files(name).dir, doomed);
-    syncDirectory(this.path);
-    await this.#eraser.erase(doomed);
+    try {
+      syncDirectory(this.path);
+    } finally {
+      await this.#eraser.erase(doomed);
+    }
   }
 
   /** Sweeps what a crash left half made or half removed, and returns the names of the volumes there are. */

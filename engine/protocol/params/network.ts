@@ -17,8 +17,8 @@ export const NetworkAttachment = v.object({
 export type NetworkAttachment = v.InferOutput<typeof NetworkAttachment>;
 
 /**
- * How a VM is connected: to networks of ours, with one card for each; not at all; by TSI, where its sockets are
- * the host's; or by a passt of its own.
+ * How a VM is connected: to networks of ours, with one card for each; not at all; by TSI, where its sockets
+ * are the host's; or by a passt of its own.
  */
 export const Network = v.variant("mode", [
   v.object({ mode: v.literal("networks"), attachments: v.array(NetworkAttachment) }),

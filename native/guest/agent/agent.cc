@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -31,6 +32,10 @@ constexpr int64_t ackTimeoutMs = 5000;
 constexpr int mainDrainMs = 2000;
 constexpr int execDrainMs = 1000;
 constexpr int64_t haltMs = 2000;
+constexpr size_t tokenBytes = 32;
+constexpr int64_t startMs = 20000;
+constexpr int64_t maxStartMs = 600000;
+constexpr size_t maxMessageBytes = 4096;
 const std::string mainId = "main";
 
 char readBuffer[65536];
@@ -43,6 +48,16 @@ class RequestError : public std::runtime_error {
  private:
   std::string code_;
 };
+
+std::string randomToken() {
+  unsigned char bytes[tokenBytes];
+  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) throwErrno("getrandom");
+  std::string token;
+  for (const unsigned char byte : bytes) {
+    for (const int digit : {byte >> 4, byte & 15}) token.push_back("0123456789abcdef"[digit]);
+  }
+  return token;
+}
 
 std::string kernelRelease() {
   utsname names{};
@@ -100,9 +115,10 @@ SpawnRequest spawnRequest(const Json& params, bool isMain) {
 
 }  // namespace
 
-Agent::Agent(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
+Agent::Agent(std::unique_ptr<Transport> transport) : transport_(std::move(transport)), token_(randomToken()) {}
 
-Agent::Agent(std::unique_ptr<Transport> transport, IdMap uids, IdMap gids) : transport_(std::move(transport)) {
+Agent::Agent(std::unique_ptr<Transport> transport, IdMap uids, IdMap gids)
+    : transport_(std::move(transport)), token_(randomToken()) {
   machine_.simulation = true;
   machine_.uids = std::move(uids);
   machine_.gids = std::move(gids);
@@ -143,6 +159,7 @@ void Agent::connectControl() {
   loop_.add(control_.get(), event::readable, [this](uint32_t events) { onControl(events); });
   sendControl({{"hello",
                 {{"role", "control"},
+                 {"token", token_},
                  {"protocol", 1},
                  {"kernel", kernelRelease()},
                  {"bootMs", machine_.simulation ? 0 : bootMs()},
@@ -202,13 +219,13 @@ void Agent::handle(const std::string& text) {
   if (!request) return;
   const auto id = request->find("id");
   if (id == request->end()) return;
-  Json reply{{"id", *id}};
-  const auto refuse = [&](const std::string& code, const char* message) {
-    reply["error"] = {{"code", code}, {"message", message}};
+  const auto refuse = [&](const std::string& code, const std::string& message) {
+    answer({{"id", *id}, {"error", {{"code", code}, {"message", message.substr(0, maxMessageBytes)}}}});
   };
   try {
     const Json* params = objectOrNull(*request, "params");
-    reply["result"] = call(stringOr(*request, "method", ""), params ? *params : Json::object());
+    const auto result = call(stringOr(*request, "method", ""), params ? *params : Json::object(), *id);
+    if (result) answer({{"id", *id}, {"result", *result}});
   } catch (const SpawnError& error) {
     refuse(error.code(), error.what());
   } catch (const RequestError& error) {
@@ -216,29 +233,35 @@ void Agent::handle(const std::string& text) {
   } catch (const std::exception& error) {
     refuse("INTERNAL", error.what());
   }
+}
+
+void Agent::answer(const Json& reply) {
   sendControl(reply);
   if (auto action = std::exchange(afterReply_, nullptr)) action();
 }
 
-Json Agent::call(const std::string& method, const Json& params) {
-  if (method == "ping") return Json::object();
+std::optional<Json> Agent::call(const std::string& method, const Json& params, const Json& requestId) {
+  if (method == "ping") return Json(Json::object());
   if (halting_) throw RequestError("NOT_RUNNING", "the machine is going down");
   if (method == "configure") {
     configure(params, machine_);
-    return {{"kernel", kernelRelease()}};
+    return Json(Json::object());
   }
-  if (method == "start" || method == "exec") return runProcess(params, method == "start");
+  if (method == "start" || method == "exec") {
+    runProcess(params, method == "start", requestId);
+    return std::nullopt;
+  }
   if (method == "signal") {
     const int64_t signal = integerOr(params, "signal", 0);
     if (signal < 1 || signal > 64) throw RequestError("INTERNAL", "signal: must be a number from 1 to 64");
-    if (::kill(findRunning(params).pid(), static_cast<int>(signal)) != 0) throwErrno("kill");
-    return Json::object();
+    if (::kill(pidOf(stringOr(params, "target", "main")), static_cast<int>(signal)) != 0) throwErrno("kill");
+    return Json(Json::object());
   }
   if (method == "resize") {
     if (!findRunning(params).resize(sizeOf(params, "rows", 24), sizeOf(params, "cols", 80))) {
       throw RequestError("INTERNAL", "the process has no terminal");
     }
-    return Json::object();
+    return Json(Json::object());
   }
   if (method == "stop") return stop(params);
   if (method == "stats") {
@@ -250,7 +273,7 @@ Json Agent::call(const std::string& method, const Json& params) {
 
 // --- processes ---
 
-Json Agent::runProcess(const Json& params, bool isMain) {
+void Agent::runProcess(const Json& params, bool isMain, const Json& requestId) {
   if (!machine_.configured) throw RequestError("INTERNAL", "the machine is not configured yet");
   if (isMain && mainStarted_) throw RequestError("INTERNAL", "the main process was started already");
   if (mainEnded_) throw RequestError("NOT_RUNNING", "the main process has ended");
@@ -269,7 +292,7 @@ Json Agent::runProcess(const Json& params, bool isMain) {
       }
     }
     stream = transport_->dialStream(control_.get());
-    const auto hello = jsonFrame({{"hello", {{"role", "stream"}, {"id", id}}}});
+    const auto hello = jsonFrame({{"hello", {{"role", "stream"}, {"token", token_}, {"id", id}}}});
     if (writeSome(stream.get(), hello) != static_cast<long>(hello.size())) throwErrno("cannot reach the monitor");
   }
   Session::Events events;
@@ -294,12 +317,30 @@ Json Agent::runProcess(const Json& params, bool isMain) {
   Session& running = *session;
   sessions_[id] = std::move(session);
   try {
-    running.start(spawn(request, machine_), request.stdinOpen);
+    const auto timeoutMs = std::clamp<int64_t>(integerOr(params, "startMs", startMs), 1, maxStartMs);
+    auto process = std::make_unique<ProcessStart>(
+        loop_, spawn(request, machine_), timeoutMs,
+        [this, id](const std::optional<SpawnError>& failure) { started(id, failure); });
+    starting_[id] = {std::move(process), request.stdinOpen, requestId, std::nullopt};
   } catch (const SpawnError& error) {
     running.startFailed(error);
     throw;
   }
-  return {{"pid", running.pid()}};
+}
+
+void Agent::started(const std::string& id, const std::optional<SpawnError>& failure) {
+  const auto found = starting_.find(id);
+  const Starting starting = std::move(found->second);
+  starting_.erase(found);
+  Session& session = *sessions_.at(id);
+  if (failure) {
+    session.startFailed(*failure);
+    answer({{"id", starting.requestId}, {"error", {{"code", failure->code()}, {"message", failure->what()}}}});
+    return;
+  }
+  session.start(starting.process->take(), starting.forwardsStdin);
+  answer({{"id", starting.requestId}, {"result", {{"pid", session.pid()}}}});
+  if (starting.status) processEnded(id, *starting.status);
 }
 
 Session& Agent::findRunning(const Json& params) {
@@ -311,15 +352,24 @@ Session& Agent::findRunning(const Json& params) {
   return *it->second;
 }
 
+pid_t Agent::pidOf(const std::string& target) const {
+  const auto starting = starting_.find(target);
+  if (starting != starting_.end() && !starting->second.status) return starting->second.process->pid();
+  const auto session = sessions_.find(target);
+  if (session != sessions_.end() && session->second->running()) return session->second->pid();
+  throw RequestError("NOT_RUNNING", "no process \"" + target + "\" is running");
+}
+
 Json Agent::stop(const Json& params) {
   const auto main = sessions_.find(mainId);
-  if (main == sessions_.end() || !main->second->running()) {
+  const bool isStarting = starting_.count(mainId) > 0;
+  if (!isStarting && (main == sessions_.end() || !main->second->running())) {
     if (!mainStarted_) afterReply_ = [this] { beginHalt(); };
     return Json::object();
   }
   const int64_t signal = std::clamp<int64_t>(integerOr(params, "signal", SIGTERM), 1, 64);
   const int64_t graceMs = integerOr(params, "graceMs", 10000);
-  ::kill(main->second->pid(), static_cast<int>(signal));
+  ::kill(pidOf(mainId), static_cast<int>(signal));
   if (graceMs >= 0) loop_.after(graceMs, [this] { killAll(); });
   return Json::object();
 }
@@ -329,15 +379,20 @@ bool Agent::reap() {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid <= 0) return pid < 0 && errno == ECHILD;
-    for (auto& [id, session] : sessions_) {
-      if (session->pid() != pid) continue;
-      const bool isMain = id == mainId;
-      // Docker's rule, there made by the kernel: when the main process ends, so does everything else.
-      if (isMain) killAll();
-      session->exited(status, isMain ? mainDrainMs : execDrainMs);
-      break;
+    for (auto& [id, starting] : starting_) {
+      if (starting.process->pid() == pid) starting.status = status;
     }
+    const auto ended = std::find_if(sessions_.begin(), sessions_.end(),
+                                    [pid](const auto& entry) { return entry.second->pid() == pid; });
+    if (ended != sessions_.end()) processEnded(ended->first, status);
   }
+}
+
+void Agent::processEnded(const std::string& id, int status) {
+  const bool isMain = id == mainId;
+  // Docker's rule, there made by the kernel: when the main process ends, so does everything else.
+  if (isMain) killAll();
+  sessions_.at(id)->exited(status, isMain ? mainDrainMs : execDrainMs);
 }
 
 void Agent::sweep() {

@@ -6,12 +6,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/frame.h"
 #include "common/loop.h"
 #include "common/out-queue.h"
 #include "machine.h"
+#include "process/process-start.h"
 #include "process/session.h"
 #include "transport.h"
 
@@ -36,13 +38,19 @@ class Agent {
   void updateControl();
 
   void handle(const std::string& text);
-  Json call(const std::string& method, const Json& params);
-  Json runProcess(const Json& params, bool isMain);
+  void answer(const Json& reply);
+  /** The result; nothing: the answer comes later. */
+  std::optional<Json> call(const std::string& method, const Json& params, const Json& requestId);
+  void runProcess(const Json& params, bool isMain, const Json& requestId);
+  void started(const std::string& id, const std::optional<SpawnError>& failure);
   Json stop(const Json& params);
   Session& findRunning(const Json& params);
+  /** Of a process that runs or starts; throws RequestError. */
+  pid_t pidOf(const std::string& target) const;
 
   /** True: there are no children at all. */
   bool reap();
+  void processEnded(const std::string& id, int status);
   void sweep();
   void killAll();
   void mainEnded();
@@ -59,7 +67,19 @@ class Agent {
   int64_t redialMs_ = 1;
   Fd childSignals_;
 
+  /** Says that a connection is the agent's. Kept in this memory alone, out of the workload's reach. */
+  const std::string token_;
+
   std::map<std::string, std::unique_ptr<Session>> sessions_;
+  struct Starting {
+    std::unique_ptr<ProcessStart> process;
+    bool forwardsStdin = false;
+    Json requestId;
+    /** As from waitpid, if it has ended before its start was reported. */
+    std::optional<int> status;
+  };
+  /** By their sessions' ids. */
+  std::map<std::string, Starting> starting_;
   bool mainStarted_ = false;
   bool mainEnded_ = false;
   /** Replies come before what they cause: actions queued here run after the reply is on its way. */

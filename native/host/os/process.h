@@ -55,8 +55,8 @@ void closeFrom(int first);
 void returnFreeMemory();
 
 /**
- * Starts a program with an empty environment and default signals; its stdin is /dev/null, its descriptors from 1
- * on are copies of `descriptors`, and it has no others.
+ * Starts a program with an empty environment and default signals; its stdin is /dev/null, its descriptors
+ * from 1 on are copies of `descriptors`, and it has no others.
  * @param argv its first is the absolute path of the program
  * @param ownSession in a session of its own
  * @throws SysError

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { isWellFormed } from "../../../docker/well-formed.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { isRecord } from "../../../protocol/params/schema.ts";
 
@@ -12,7 +13,11 @@ const maxPathLength = 100;
 export function checkParams<P>(method: string, schema: v.GenericSchema<unknown, P>, params: unknown): P {
   if (!isRecord(params)) throw invalid(method, `expected an object, got ${nameOf(params)}`);
   const result = v.safeParse(schema, params, { abortEarly: true });
-  if (result.success) return result.output;
+  if (result.success) {
+    const odd = pathOfOddText(result.output);
+    if (odd) throw invalid(method, `${pathOf(odd)}: expected Unicode text, got half of a surrogate pair`);
+    return result.output;
+  }
   const [issue] = result.issues;
   const path = pathOf(issue.path ?? []);
   const isMissing = issue.input === undefined;
@@ -20,6 +25,21 @@ export function checkParams<P>(method: string, schema: v.GenericSchema<unknown, 
     method,
     `${path}: ${isMissing ? "missing" : `expected ${expectedBy(issue)}, got ${nameOf(issue.input)}`}`,
   );
+}
+
+/** Where there is text that is no Unicode: it has no UTF-8, and so no guest, file or registry takes it. */
+function pathOfOddText(value: unknown): { key: unknown }[] | undefined {
+  if (typeof value === "string") return isWellFormed(value) ? undefined : [];
+  if (typeof value !== "object" || value === null) return undefined;
+  const entries: Iterable<[unknown, unknown]> = Array.isArray(value)
+    ? value.entries()
+    : Object.entries(value);
+  for (const [key, member] of entries) {
+    if (typeof key === "string" && !isWellFormed(key)) return [{ key: "a name" }];
+    const path = pathOfOddText(member);
+    if (path) return [{ key }, ...path];
+  }
+  return undefined;
 }
 
 function invalid(method: string, what: string): MockerError {

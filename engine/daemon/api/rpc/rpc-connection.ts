@@ -3,6 +3,7 @@ import type { GenericSchema } from "valibot";
 import {
   type CancellationToken,
   createMessageConnection,
+  type Disposable,
   ErrorCodes,
   type MessageConnection,
   type NotificationType,
@@ -32,6 +33,7 @@ export class RpcConnection {
   readonly #handlers = new Map<string, Handler>();
   readonly #onInitialized: () => void;
   #isInitialized = false;
+  #isClosed = false;
 
   /**
    * `onInitialized` is called when the handshake has been accepted. The socket is closed with the connection.
@@ -42,7 +44,10 @@ export class RpcConnection {
     const writer = new BoundedWriter(socket);
     this.#connection = createMessageConnection(new BoundedReader(socket, writer, limits), writer);
     this.#connection.onError(([error]) => log.warn("connection.error", { message: error.message }));
-    this.#connection.onClose(() => this.#connection.dispose());
+    this.#connection.onClose(() => {
+      this.#isClosed = true;
+      this.#connection.dispose();
+    });
     this.#connection.onRequest((method, params, token) => this.#answer(method, params, token));
   }
 
@@ -77,8 +82,10 @@ export class RpcConnection {
     return (value) => void this.#connection.sendProgress(type, token, value).catch(() => undefined);
   }
 
-  onClose(listener: () => void): void {
-    this.#connection.onClose(listener);
+  /** Calls `listener` when the connection has ended; at once if it has by now. */
+  onClose(listener: () => void): Disposable {
+    if (this.#isClosed) listener();
+    return this.#connection.onClose(listener);
   }
 
   /** Begins to read; everything is bound. */

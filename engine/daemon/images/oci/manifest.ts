@@ -1,4 +1,5 @@
 import { type Digest, isDigest } from "../../../docker/digest.ts";
+import { wellFormed } from "../../../docker/well-formed.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageRunConfig } from "../../../protocol/image.ts";
 import type { Platform } from "./platform.ts";
@@ -187,23 +188,27 @@ export function parseConfig(bytes: Uint8Array, what: string, layerCount: number)
     throw invalidImage(what, `its configuration names ${diffIds.length} layers, its manifest ${layerCount}`);
   const run = object(json.config) ?? {};
   const created = string(json.created);
+  // Guests, records and clients are told of these; the image's id is that of the bytes.
+  const text = (value: unknown) => wellFormed(string(value));
+  const texts = (value: unknown) => strings(value).map(wellFormed);
+  const keys = (value: unknown) => Object.keys(object(value) ?? {}).map(wellFormed);
   return {
     architecture: string(json.architecture),
     os: string(json.os) || "linux",
     variant: string(json.variant),
     created: Number.isNaN(Date.parse(created)) ? "0001-01-01T00:00:00Z" : created,
-    author: string(json.author),
+    author: text(json.author),
     diffIds,
     run: {
-      env: strings(run.Env),
-      entrypoint: strings(run.Entrypoint),
-      cmd: strings(run.Cmd),
-      workingDir: string(run.WorkingDir),
-      user: string(run.User),
-      stopSignal: string(run.StopSignal),
-      exposedPorts: Object.keys(object(run.ExposedPorts) ?? {}),
-      volumes: Object.keys(object(run.Volumes) ?? {}),
-      labels: stringMap(run.Labels),
+      env: texts(run.Env),
+      entrypoint: texts(run.Entrypoint),
+      cmd: texts(run.Cmd),
+      workingDir: text(run.WorkingDir),
+      user: text(run.User),
+      stopSignal: text(run.StopSignal),
+      exposedPorts: keys(run.ExposedPorts),
+      volumes: keys(run.Volumes),
+      labels: Object.fromEntries(Object.entries(stringMap(run.Labels)).map((label) => label.map(wellFormed))),
     },
   };
 }

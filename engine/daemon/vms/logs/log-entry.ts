@@ -1,6 +1,6 @@
 /**
- * A VM's log: one entry a line, in one of two forms, see native/host/vmm/records/log-writer.h. The first is the
- * Kubernetes CRI format and says everything, the other says how much later than the entry before it was:
+ * A VM's log: one entry a line, in one of two forms, see native/host/vmm/records/log-writer.h. The first is
+ * the Kubernetes CRI format and says everything, the other says how much later than the entry before it was:
  *
  *     <RFC 3339> <stdout|stderr> <F|P> <bytes>\n
  *     [<microseconds>]<O|o|E|e><bytes>\n
@@ -118,6 +118,16 @@ export class LogEntryDecoder {
     }
     this.#rest = Buffer.from(data.subarray(start));
     return entries;
+  }
+
+  /**
+   * Forgets the beginning of a line whose end has not come. @returns how many bytes that were, which are to
+   * be read again: the writer cuts off what a full disk has torn
+   */
+  dropRest(): number {
+    const { length } = this.#rest;
+    this.#rest = Buffer.alloc(0);
+    return length;
   }
 
   #entry(text: Buffer): LogEntry | undefined {

@@ -100,7 +100,10 @@ class GenerationReader {
   async read(): Promise<LogEntry[] | undefined> {
     const buffer = Buffer.allocUnsafe(chunkBytes);
     const { bytesRead } = await this.#generation.file.read(buffer, 0, chunkBytes, this.position);
-    if (bytesRead === 0) return undefined;
+    if (bytesRead === 0) {
+      this.position -= this.#decoder.dropRest();
+      return undefined;
+    }
     this.position += bytesRead;
     return this.#decoder.push(buffer.subarray(0, bytesRead));
   }
@@ -143,7 +146,9 @@ async function findTail(generations: readonly Generation[], lines: number): Prom
   return undefined;
 }
 
-/** The lines of a generation, newlines included, the last one first; what follows the last newline is none. */
+/**
+ * The lines of a generation, newlines included, the last one first; what follows the last newline is none.
+ */
 async function* linesBackwards(
   { file }: Generation,
   size: number,

@@ -90,6 +90,8 @@ export interface AgentRequests {
   resize: { target: string; rows: number; cols: number };
   stop: { signal: number; graceMs: number };
   stats: Record<string, never>;
+  /** Whether it answers. */
+  ping: Record<string, never>;
 }
 
 /** The agent's error codes in the user's terms. */

@@ -13,14 +13,19 @@ export type InputEnd = "as-said" | "ends-with-client" | "endless";
 /**
  * A client's stream that is promised before both of its ends exist: `vm/attach` comes before `vm/start`, and
  * a client needs a moment to open its second connection. The end that comes first waits, paused, for the
- * other; then bytes pass untouched, but for the end of an input that is to have none. What a monitor has sent is still to be read after its end, however late
- * the client comes.
+ * other; then bytes pass untouched, but for the end of an input that is to have none. What a monitor has sent
+ * is still to be read after its end, however late the client comes.
  */
 export class Attachment {
   #client: Socket | undefined;
   #monitor: Socket | undefined;
   #closed = false;
   readonly #timer: NodeJS.Timeout;
+  #onSettled: () => void = () => undefined;
+  /** Resolves when the client has come, or will not come any more. */
+  readonly settled = new Promise<void>((resolve) => {
+    this.#onSettled = resolve;
+  });
   #onClose: () => void = () => undefined;
   /** Resolves when it is over, whichever end ended it. */
   readonly closed = new Promise<void>((resolve) => {
@@ -36,6 +41,7 @@ export class Attachment {
 
   claim(client: Socket): void {
     clearTimeout(this.#timer);
+    this.#onSettled();
     if (this.#closed) {
       client.end();
       return;
@@ -57,10 +63,16 @@ export class Attachment {
     this.#join();
   }
 
+  /** The client that it was promised to is gone: closes it, unless that has come before. */
+  abandon(): void {
+    if (!this.#client) this.close();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#onSettled();
     this.#client?.destroySoon();
     if (this.#monitor) this.#endInput(this.#monitor);
     this.#monitor?.destroySoon();

@@ -11,13 +11,13 @@ import type { JailLayer } from "../../../protocol/vm.ts";
 import type { Log } from "../../log.ts";
 import { failedStart, keepExit, killedMonitor, startExitCode } from "../records/exit-record.ts";
 import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
-import type { AgentHello, GuestConfiguration, GuestProcess } from "./agent-protocol.ts";
+import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from "./agent-protocol.ts";
 import type { CopyPath } from "./copy-path.ts";
 import type { Exec } from "./exec.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
 import type { Launcher, MonitorProcess } from "./launcher.ts";
 import { longSleep } from "./long-sleep.ts";
-import { MonitorClient, numberOr } from "./monitor-client.ts";
+import { AgentTimeout, agentTimeoutMs, MonitorClient } from "./monitor-client.ts";
 
 const defaultBootTimeoutMs = 60_000;
 const connectTimeoutMs = 10_000;
@@ -28,6 +28,19 @@ const scarceMs = 200;
 const maxMonitorLogBytes = 512 * 1024;
 /** Beyond a stop's own grace: the agent kills, syncs and unmounts in this time, or the monitor is killed. */
 const haltTimeoutMs = 20_000;
+/** How long a lost connection to the monitor is waited for by what needs it. */
+const reconnectTimeoutMs = 5_000;
+/** Between attempts to make it again; it doubles from the first to the last. */
+const redialMs = { first: 10, last: 2_000 };
+/** A connection that lasted so long was a good one. */
+const goodConnectionMs = 10_000;
+const configureTimeoutMs = 120_000;
+/** A volume is filled with what the image has there, which may be much. */
+const fillTimeoutMs = 60 * 60_000;
+/** How long a guest may take at most to hear of KILL, before it is ended from outside. */
+const killTimeoutMs = 10_000;
+/** How long a monitor may take to write down the end of its child. */
+const recordTimeoutMs = 5_000;
 /**
  * About 68 years: what is longer is no number of milliseconds that every reader of JSON takes for an integer.
  */
@@ -77,6 +90,9 @@ export class Machine {
   readonly #processEnd = new AbortController();
   readonly #execs = new Map<string, Exec>();
   #client: MonitorClient | undefined;
+  #connecting: Promise<void> | undefined;
+  #agent: AgentHello | undefined;
+  #redialMs = redialMs.first;
   /** Why it was ended from here, where the monitor says nothing better. */
   #failure: VmExitRecord | undefined;
 
@@ -155,8 +171,12 @@ export class Machine {
   get connected(): boolean {
     return this.#client?.connected ?? false;
   }
+  /** Whether the monitor could be asked at some time: a connection that is lost is made again. */
+  get reached(): boolean {
+    return this.#client !== undefined;
+  }
   get agent(): AgentHello | undefined {
-    return this.#client?.agent;
+    return this.#client?.agent ?? this.#agent;
   }
   /** What contains its process on the host, as far as that has told. */
   get jail(): readonly JailLayer[] | undefined {
@@ -169,8 +189,8 @@ export class Machine {
   }
 
   /**
-   * Connects to the monitor of an adopted machine, however long that takes: one that is stopped, swapped out or
-   * without its socket is no reason to end its guest.
+   * Connects to the monitor of an adopted machine, however long that takes: one that is stopped, swapped out
+   * or without its socket is no reason to end its guest.
    * @returns whether its main process was started; undefined when the machine ended before it was heard of
    */
   async resume(): Promise<boolean | undefined> {
@@ -196,16 +216,17 @@ export class Machine {
     main: GuestProcess,
     onConfigured?: () => void,
   ): Promise<void> {
-    const client = this.#reachable();
+    const client = await this.#reachable();
+    const limitMs = configuration.mounts.some(mayFill) ? fillTimeoutMs : configureTimeoutMs;
     if (onConfigured) {
-      await client.request("configure", configuration);
+      await client.request("configure", configuration, limitMs);
       onConfigured();
       await client.request("start", main);
       return;
     }
     // Both at once: the agent takes them in order, and a round trip into the guest is not free.
-    const configured = client.request("configure", configuration);
-    const started = client.request("start", main);
+    const configured = client.request("configure", configuration, limitMs);
+    const started = client.request("start", main, limitMs + agentTimeoutMs());
     started.catch(() => undefined);
     await configured;
     await started;
@@ -214,7 +235,10 @@ export class Machine {
   /** Ends a machine whose start has failed, records why, and returns the error for the user. */
   async fail(error: unknown): Promise<Error> {
     const failure = error instanceof Error ? error : new Error(String(error));
-    const isUnanswered = failure instanceof MockerError && failure.code === "AGENT_UNREACHABLE";
+    const isUnanswered =
+      failure instanceof MockerError &&
+      failure.code === "AGENT_UNREACHABLE" &&
+      !(failure instanceof AgentTimeout);
     if (!isUnanswered) this.#failure ??= failedStart(failure);
     if (this.connected) this.kill();
     else await this.endWithin(lastWordsTimeoutMs);
@@ -227,9 +251,23 @@ export class Machine {
     return new MockerError("VM_FAILED", exit.message || failure.message, { hint, cause: error });
   }
 
-  /** Stream of the main process: replay, then live output; takes stdin frames. */
-  attach(replayBytes: number, stdin: boolean): Promise<Socket> {
-    return this.#reachable().openAttach(replayBytes, stdin);
+  /**
+   * Stream of the main process: replay, then live output; takes stdin frames.
+   * @throws AGENT_UNREACHABLE when nobody is there whose output could come
+   */
+  async attach(replayBytes: number, stdin: boolean): Promise<Socket> {
+    const client = await this.#reachable();
+    const stream = await client.openAttach(replayBytes, stdin);
+    if (client.main !== "running") return stream;
+    try {
+      await client.request("ping", {});
+    } catch (error) {
+      // A machine that ends just now has its last words in the stream.
+      if (!(error instanceof AgentTimeout)) return stream;
+      stream.destroy();
+      throw error;
+    }
+    return stream;
   }
 
   /** Starts an exec. @returns its stream, unless it is detached @throws COMMAND_NOT_FOUND, … */
@@ -269,17 +307,20 @@ export class Machine {
 
   /** `target`: `main` or an exec's id. */
   async signal(target: string, signal: number): Promise<void> {
-    await this.#reachable().request("signal", { target, signal });
+    const client = await this.#reachable();
+    await client.request("signal", { target, signal });
   }
 
   /** `target`: `main` or an exec's id. */
   async resize(target: string, rows: number, cols: number): Promise<void> {
-    await this.#reachable().request("resize", { target, rows, cols });
+    const client = await this.#reachable();
+    await client.request("resize", { target, rows, cols });
   }
 
   async stats(): Promise<MachineStats> {
-    const { memoryUsedBytes, processes } = await this.#reachable().request("stats", {});
-    return { memoryUsedBytes: numberOr(memoryUsedBytes, 0), processes: numberOr(processes, 0) };
+    const client = await this.#reachable();
+    const { memoryUsedBytes, processes } = await client.request("stats", {});
+    return { memoryUsedBytes, processes };
   }
 
   /**
@@ -289,33 +330,23 @@ export class Machine {
    */
   async stop(signal: number, graceSeconds: number): Promise<void> {
     const graceMs = graceSeconds < 0 ? -1 : Math.min(Math.ceil(graceSeconds * 1000), longestGraceMs);
-    this.#client?.request("stop", { signal, graceMs }).catch(() => undefined);
+    this.#reachable()
+      .then((client) => client.request("stop", { signal, graceMs }))
+      .catch(() => undefined);
     if (graceMs < 0) await this.ended;
     else await this.endWithin(graceMs + haltTimeoutMs);
   }
 
-  /**
-   * KILL to the main process, and to the monitor of a guest that does not end by that; resolves at the end.
-   */
+  /** KILL to the main process, and to a guest that does not end by that; resolves at the end. */
   async terminate(): Promise<void> {
-    if (this.connected) {
-      this.signal("main", 9).catch(() => undefined);
-      await this.endWithin(haltTimeoutMs);
-    } else {
-      this.kill();
-      await this.ended;
-    }
+    if (await this.#killInside()) await this.endWithin(haltTimeoutMs);
+    else await this.#killGuest();
+    await this.ended;
   }
 
-  /** Resolves at the machine's end; kills it when `timeoutMs` are over. */
+  /** Resolves at the machine's end; kills its guest when `timeoutMs` are over. */
   async endWithin(timeoutMs: number): Promise<void> {
-    const timer = new AbortController();
-    const late = longSleep(timeoutMs, timer.signal).then(
-      () => this.kill(),
-      () => undefined,
-    );
-    await Promise.race([this.ended, late]);
-    timer.abort();
+    if (!(await this.#endsWithin(timeoutMs))) await this.#killGuest();
     await this.ended;
   }
 
@@ -349,8 +380,59 @@ export class Machine {
     }
   }
 
-  async #connect(timeoutMs: number): Promise<void> {
-    this.#client = await MonitorClient.connect(join(this.#place.runDir, "monitor.sock"), {
+  /** False: the guest has not heard of it. */
+  async #killInside(): Promise<boolean> {
+    if (!this.#client?.connected) return false;
+    const limitMs = Math.min(killTimeoutMs, agentTimeoutMs());
+    try {
+      await this.#client.request("signal", { target: "main", signal: 9 }, limitMs);
+      return true;
+    } catch (error) {
+      return !(error instanceof MockerError) || error.code !== "AGENT_UNREACHABLE";
+    }
+  }
+
+  /**
+   * Kills the guest from outside. Its process comes first, so that its monitor writes down the rest of the log
+   * and how it ended; the monitor only when it does not.
+   */
+  async #killGuest(): Promise<void> {
+    const record = await this.#place.files.readRuntime().catch(() => undefined);
+    if (this.#processEnd.signal.aborted) return;
+    if (record?.pid === this.#process.pid && record.childPid > 0 && record.childStartTimeTicks) {
+      try {
+        this.#place.launcher.kill({ pid: record.childPid, startTimeTicks: record.childStartTimeTicks });
+        await this.#endsWithin(recordTimeoutMs);
+      } catch (error) {
+        this.#place.log.error("machine.killGuest", error, { machine: this.#place.id });
+      }
+    }
+    this.kill();
+  }
+
+  /** Whether the machine ends in this time. */
+  async #endsWithin(timeoutMs: number): Promise<boolean> {
+    const timer = new AbortController();
+    const late = longSleep(timeoutMs, timer.signal).then(
+      () => false,
+      () => false,
+    );
+    const hasEnded = await Promise.race([this.ended.then(() => true), late]);
+    timer.abort();
+    return hasEnded;
+  }
+
+  /** One attempt at a time: the monitor hears the engine that came last. */
+  #connect(timeoutMs: number): Promise<void> {
+    this.#connecting ??= this.#dial(timeoutMs).finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #dial(timeoutMs: number): Promise<void> {
+    if (this.#client?.connected) return;
+    const client = await MonitorClient.connect(join(this.#place.runDir, "monitor.sock"), {
       timeoutMs,
       signal: this.#processEnd.signal,
       onExecExited: (id, exitCode) => {
@@ -358,23 +440,56 @@ export class Machine {
         this.#execs.delete(id);
       },
     });
+    this.#client = client;
+    const startMs = performance.now();
+    client.closed.then(() => {
+      this.#agent = client.agent ?? this.#agent;
+      if (performance.now() - startMs > goodConnectionMs) this.#redialMs = redialMs.first;
+      this.#redial();
+    });
+  }
+
+  /** Makes a lost connection again, as long as the monitor's process lives. */
+  async #redial(): Promise<void> {
+    while (!this.#client?.connected) {
+      const delayMs = this.#redialMs;
+      this.#redialMs = Math.min(delayMs * 2, redialMs.last);
+      await longSleep(delayMs, this.#processEnd.signal).catch(() => undefined);
+      if (this.#processEnd.signal.aborted) return;
+      await this.#connect(reconnectTimeoutMs).catch(() => undefined);
+    }
   }
 
   async #run(process: GuestProcess): Promise<{ pid: number; stream: Socket | undefined }> {
-    const client = this.#reachable();
+    const client = await this.#reachable();
     const stream = process.detach ? undefined : await client.openStream(process.stream);
     try {
       const { pid } = await client.request("exec", process);
-      return { pid: numberOr(pid, 0), stream };
+      return { pid, stream };
     } catch (error) {
       stream?.destroy();
+      // It must not run after all when the agent hears of it at last.
+      if (error instanceof AgentTimeout) {
+        client.request("signal", { target: process.stream, signal: 9 }).catch(() => undefined);
+      }
       throw error;
     }
   }
 
-  #reachable(): MonitorClient {
+  async #reachable(): Promise<MonitorClient> {
+    if (this.#client && !this.#processEnd.signal.aborted) {
+      // An adoption that goes on waits for ever.
+      const late = new AbortController();
+      await Promise.race([
+        this.#connect(reconnectTimeoutMs).catch(() => undefined),
+        longSleep(reconnectTimeoutMs, late.signal).catch(() => undefined),
+      ]);
+      late.abort();
+    }
     if (!this.#client?.connected) {
-      throw new MockerError("AGENT_UNREACHABLE", "the VM's monitor does not answer");
+      throw new MockerError("AGENT_UNREACHABLE", "the VM's monitor does not answer", {
+        hint: "Try again, or end the VM with: mocker kill, or mocker rm -f.",
+      });
     }
     return this.#client;
   }
@@ -426,6 +541,11 @@ export class Machine {
       await file.close();
     }
   }
+}
+
+/** Mounts that may have to be filled before they are there. */
+function mayFill(mount: GuestMount): boolean {
+  return mount.kind !== "tmpfs" && (mount.fill === true || mount.clear === true);
 }
 
 /** Where the sockets of a machine are whose monitor does not say it: as it was launched. */

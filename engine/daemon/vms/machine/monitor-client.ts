@@ -1,37 +1,60 @@
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { wellFormed } from "../../../docker/well-formed.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../protocol/stream.ts";
 import type { JailLayer } from "../../../protocol/vm.ts";
 import { toldExit } from "../records/exit-record.ts";
 import type { VmExitRecord } from "../records/vm-record.ts";
 import { type AgentHello, type AgentRequests, agentErrorCodes } from "./agent-protocol.ts";
+import {
+  type AgentResult,
+  type MainState,
+  type MonitorMessage,
+  parseMonitorMessage,
+} from "./monitor-messages.ts";
 
-export type MainState = "none" | "running" | "exited";
+/** What one message may have, as the monitor and the agent take it. */
+const maxMessageBytes = 1024 * 1024;
+const defaultAgentTimeoutMs = 30_000;
+/** Before the agent has dialled in, the monitor minds the time; this is for one that does not. */
+const maxBootMs = 10 * 60_000;
+
+/** How long the guest agent may take to answer what it can answer at once. */
+export function agentTimeoutMs(): number {
+  return Number(process.env.MOCKER_AGENT_TIMEOUT_MS ?? defaultAgentTimeoutMs);
+}
+
+/** The guest agent may still do what it was asked for. */
+export class AgentTimeout extends MockerError {
+  constructor(timeoutMs: number) {
+    super("AGENT_UNREACHABLE", `the guest agent did not answer within ${timeoutMs / 1000} seconds`, {
+      hint: "The VM is frozen or overloaded. Try again, or end it with: mocker kill, or mocker rm -f.",
+    });
+  }
+}
 
 export interface MonitorClientOptions {
   /** How long a monitor that is just starting is waited for. */
   timeoutMs: number;
   /** Aborted when the monitor's process has ended. */
   signal?: AbortSignal;
-  /** An exec has ended. The guest says so: neither need the id be known, nor come only once. */
+  /** An exec has ended. The guest says so: the id need not be known. */
   onExecExited?: (id: string, exitCode: number) => void;
 }
 
 interface Pending {
-  resolve: (result: Fields) => void;
+  resolve: (result: AgentResult) => void;
   reject: (error: Error) => void;
+  timeoutMs: number;
+  timer: NodeJS.Timeout | undefined;
 }
-
-/** A JSON object whose members are yet to be checked: the guest may have written it. */
-export type Fields = Record<string, unknown>;
 
 /**
  * Control connection to one machine's monitor, and through it to the guest agent. Requests sent before the
  * agent has dialled in are queued by the monitor. Request ids are random, so that a new engine never takes an
- * answer meant for its predecessor. The guest is hostile: what makes no sense is ignored, what is no frame at
- * all ends the connection.
+ * answer meant for its predecessor. What no monitor says ends the connection: it can be made anew.
  */
 export class MonitorClient {
   readonly #path: string;
@@ -53,7 +76,10 @@ export class MonitorClient {
     this.#socket = socket;
     this.#onExecExited = options.onExecExited ?? (() => undefined);
     const decoder = new FrameDecoder((type, payload) => {
-      if (type === FrameType.json) this.#receive(JSON.parse(Buffer.from(payload).toString("utf8")));
+      if (type !== FrameType.json) return;
+      const message = parseMonitorMessage(JSON.parse(Buffer.from(payload).toString("utf8")));
+      if (!message) throw new Error("no message of a monitor");
+      this.#receive(message);
     });
     socket.on("data", (chunk) => {
       try {
@@ -122,18 +148,34 @@ export class MonitorClient {
   }
 
   /**
-   * Asks the agent. @returns its answer, unchecked
-   * @throws AGENT_UNREACHABLE when the connection ends first; the agent's own error in the user's terms
+   * Asks the agent. Its time begins when it is there.
+   * @throws AGENT_UNREACHABLE when the connection ends first, or nothing has come within `timeoutMs`;
+   * INVALID_ARGUMENT for what is too long to be sent; the agent's own error in the user's terms
    */
-  request<M extends keyof AgentRequests>(method: M, params: AgentRequests[M]): Promise<Fields> {
+  request<M extends keyof AgentRequests>(
+    method: M,
+    params: AgentRequests[M],
+    timeoutMs = agentTimeoutMs(),
+  ): Promise<AgentResult> {
     const id = `${this.#idPrefix}-${this.#nextId++}`;
-    return new Promise<Fields>((resolve, reject) => {
+    return new Promise<AgentResult>((resolve, reject) => {
       if (this.#socket.destroyed) {
         reject(unreachable());
         return;
       }
-      this.#pending.set(id, { resolve, reject });
-      sendJson(this.#socket, { id, method, params });
+      const message = jsonFrame({ id, method, params });
+      if (message.length > maxMessageBytes) {
+        reject(
+          new MockerError(
+            "INVALID_ARGUMENT",
+            "what the VM is told (its names, mounts and hosts) exceeds 1 MiB",
+          ),
+        );
+        return;
+      }
+      this.#pending.set(id, { resolve, reject, timeoutMs, timer: undefined });
+      this.#startTimer(id);
+      this.#socket.write(message);
     });
   }
 
@@ -155,45 +197,44 @@ export class MonitorClient {
     this.#socket.destroy();
   }
 
-  #receive(message: unknown): void {
-    if (!isFields(message)) return;
-    if (message.event === "monitor") this.#announced(message.params);
-    else if (message.event === "execExited") this.#execExited(message.params);
-    else if (typeof message.id === "string") this.#answered(message.id, message);
+  #receive(message: MonitorMessage): void {
+    if (message.kind === "monitor") this.#announced(message);
+    else if (message.kind === "execExited") this.#onExecExited(message.id, message.exitCode);
+    else if (message.kind === "answer") this.#settle(message.id)?.resolve(message.result);
+    else if (message.kind === "error") this.#settle(message.id)?.reject(agentError(message));
   }
 
-  #announced(params: unknown): void {
-    if (!isFields(params)) return;
-    const { agent, main, exit, jail } = params;
-    if (Array.isArray(jail)) this.#jail = jail.flatMap(jailLayer);
-    if (main === "none" || main === "running" || main === "exited") this.#main = main;
+  #announced({ agent, main, exit, jail }: Extract<MonitorMessage, { kind: "monitor" }>): void {
+    const isNew = this.#agent === undefined && agent !== undefined;
+    this.#main = main;
+    this.#jail = jail ?? this.#jail;
     this.#exit = toldExit(exit) ?? this.#exit;
-    if (isFields(agent) && typeof agent.kernel === "string") {
-      this.#agent = {
-        protocol: numberOr(agent.protocol, 0),
-        kernel: agent.kernel,
-        bootMs: numberOr(agent.bootMs, 0),
-      };
-    }
+    this.#agent = agent ?? this.#agent;
+    if (isNew) for (const id of this.#pending.keys()) this.#startTimer(id);
     this.#notify();
   }
 
-  #execExited(params: unknown): void {
-    if (!isFields(params) || typeof params.id !== "string") return;
-    this.#onExecExited(params.id, Math.min(Math.max(Math.trunc(numberOr(params.code, 255)), 0), 255));
-  }
-
-  #answered(id: string, answer: Fields): void {
+  #startTimer(id: string): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
+    clearTimeout(pending.timer);
+    const { timeoutMs } = pending;
+    pending.timer = setTimeout(
+      () => this.#settle(id)?.reject(new AgentTimeout(timeoutMs)),
+      timeoutMs + (this.#agent ? 0 : maxBootMs),
+    ).unref();
+  }
+
+  /** Nobody waits for this answer any longer. */
+  #settle(id: string): Pending | undefined {
+    const pending = this.#pending.get(id);
+    clearTimeout(pending?.timer);
     this.#pending.delete(id);
-    if (isFields(answer.error)) pending.reject(agentError(answer.error));
-    else pending.resolve(isFields(answer.result) ? answer.result : {});
+    return pending;
   }
 
   #fail(): void {
-    for (const pending of this.#pending.values()) pending.reject(unreachable());
-    this.#pending.clear();
+    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(unreachable());
     this.#notify();
   }
 
@@ -202,37 +243,27 @@ export class MonitorClient {
   }
 }
 
-/** A member of an answer as a number; `fallback` where it is none. */
-export function numberOr(value: unknown, fallback: number): number {
-  return typeof value === "number" && Number.isFinite(value) ? value : fallback;
-}
-
-function jailLayer(layer: unknown): JailLayer[] {
-  if (!isFields(layer) || typeof layer.name !== "string" || typeof layer.on !== "boolean") return [];
-  const { name, on, detail } = layer;
-  return [{ name, on, ...(typeof detail === "string" ? { detail } : {}) }];
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function agentError({ code, message }: Fields): MockerError {
-  const known =
-    typeof code === "string" && Object.hasOwn(agentErrorCodes, code) ? agentErrorCodes[code] : undefined;
-  return new MockerError(
-    known ?? "VM_FAILED",
-    typeof message === "string" ? message : "the guest agent failed",
-  );
+function agentError({ code, message }: { code: string; message: string }): MockerError {
+  const known = Object.hasOwn(agentErrorCodes, code) ? agentErrorCodes[code] : undefined;
+  return new MockerError(known ?? "VM_FAILED", message === "" ? "the guest agent failed" : message);
 }
 
 function unreachable(): MockerError {
-  return new MockerError("AGENT_UNREACHABLE", "the VM ended before it answered");
+  return new MockerError("AGENT_UNREACHABLE", "the VM ended, or its monitor hung up, before it answered");
+}
+
+function jsonFrame(message: unknown): Buffer {
+  let text = JSON.stringify(message);
+  // Records of older versions may have text that is no Unicode, which no other reader of JSON takes.
+  if (/\\ud[89a-f]/i.test(text)) {
+    text = JSON.stringify(message, (_, value) => (typeof value === "string" ? wellFormed(value) : value));
+  }
+  const payload = Buffer.from(text);
+  return Buffer.concat([frameHeader(FrameType.json, payload.length), payload]);
 }
 
 function sendJson(socket: Socket, message: unknown): void {
-  const payload = Buffer.from(JSON.stringify(message));
-  socket.write(Buffer.concat([frameHeader(FrameType.json, payload.length), payload]));
+  socket.write(jsonFrame(message));
 }
 
 async function dial(path: string, timeoutMs: number, signal?: AbortSignal): Promise<Socket> {

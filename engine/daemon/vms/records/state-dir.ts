@@ -9,8 +9,8 @@ const idPattern = /^[0-9a-f]{64}$/;
 
 /**
  * `<data>/state`: one directory per VM. A directory appears whole and disappears whole: it is made and
- * emptied under a hidden name, and a rename is what counts. What cannot be erased stays under that name, hurts
- * nobody, and is tried again.
+ * emptied under a hidden name, and a rename is what counts. What cannot be erased stays under that name,
+ * hurts nobody, and is tried again.
  */
 export class StateDir {
   readonly path: string;
@@ -28,15 +28,16 @@ export class StateDir {
 
   async create(config: VmConfig): Promise<VmFiles> {
     const staged = new VmFiles(join(this.path, `.creating-${config.id}`));
+    const files = this.files(config.id);
     try {
       makeDirectory(staged.dir);
       staged.writeConfig(config);
-      const files = this.files(config.id);
       await rename(staged.dir, files.dir);
       syncDirectory(this.path);
       return files;
     } catch (error) {
-      await this.#eraser.erase(staged.dir).catch(() => undefined);
+      // What failed may have been the last step.
+      for (const { dir } of [staged, files]) await this.#eraser.erase(dir).catch(() => undefined);
       throw error;
     }
   }
@@ -54,8 +55,11 @@ export class StateDir {
       await rm(files.logPath, { force: true });
       await rename(files.dir, doomed);
     }
-    if (durable) syncDirectory(this.path);
-    await this.#eraser.erase(doomed);
+    try {
+      if (durable) syncDirectory(this.path);
+    } finally {
+      await this.#eraser.erase(doomed);
+    }
   }
 
   /** A directory for a helper machine, gone when {@link discard} is called or the next engine starts. */

@@ -133,7 +133,10 @@ export interface VmRuntimeRecord {
   pid: number;
   /** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
   startTimeTicks: number;
+  /** The VM's own process, a child of the monitor; 0 if there was none. */
   childPid: number;
+  /** Older monitors do not say it. */
+  childStartTimeTicks?: number;
   /** Where its sockets are. Absent in records of older monitors. */
   runDir?: string;
   /** RFC 3339. */

@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace mocker {
@@ -64,7 +65,11 @@ void Session::start(Spawned process, bool forwardStdin) {
     if (!source.fd) continue;
     loop_.add(source.fd.get(), event::readable, [this, &source](uint32_t happened) {
       if (happened & event::writable) flushStdin();
-      if (source.fd && (happened & (event::readable | event::hungUp))) readSource(source);
+      if (!source.fd || !(happened & (event::readable | event::hungUp))) return;
+      if (takesOutput()) return readSource(source);
+      // Watched for its input only: a terminal that everybody has left takes none.
+      if (happened & event::hungUp) stdinQueue_.clear();
+      update();
     });
   }
   // Input that came before the process was there.
@@ -128,23 +133,20 @@ void Session::readStream() {
     if (errno != EAGAIN && errno != EINTR) loseStream();
     return;
   }
-  if (got == 0) {
-    // Half-closed: no more input, though not the end of it, which is said by an empty frame only.
-    streamEnded_ = true;
-    if (phase_ == Phase::closing && out_.empty()) loseStream();
-    return update();
-  }
+  if (got == 0) return loseStream();
   struct {
     Session& self;
+    bool onHeader(FrameType type) {
+      if (type != FrameType::json) self.spendInput(frameHeaderBytes);
+      return true;
+    }
     bool onData(FrameType type, std::string_view piece) {
+      self.spendInput(piece.size());
       if (type == FrameType::in) self.takeStdin(piece);
       return true;
     }
     bool onJson(std::string&& text) {
-      const auto message = parseObject(text);
-      if (message && stringOr(*message, "ack", "") == "exit") {
-        if (self.events_.acknowledged) self.events_.acknowledged();
-      }
+      self.onMessage(text);
       return true;
     }
   } handler{*this};
@@ -156,11 +158,30 @@ void Session::readStream() {
   flushStdin();
 }
 
-void Session::takeStdin(std::string_view bytes) {
-  if (stdinEof_ || !forwardStdin_) {
-    // Before the start it is not known yet whether the process takes input.
-    if (phase_ != Phase::starting) return;
+/** Throws ProtocolError when the monitor overruns its credit, which ends the stream. */
+void Session::spendInput(size_t bytes) {
+  if (!received_.spend(bytes)) throw ProtocolError("input beyond its credit");
+}
+
+void Session::onMessage(const std::string& text) {
+  const auto message = parseObject(text);
+  if (!message) return;
+  if (stringOr(*message, "ack", "") == "exit" && events_.acknowledged) events_.acknowledged();
+  if (message->contains("credit") && !sendable_.grant(integerOr(*message, "credit", -1))) {
+    throw ProtocolError("credit for what was not sent");
   }
+}
+
+/** The monitor learns what has been taken of its input, or is for nobody. */
+void Session::grantInput() {
+  if (!stream_ || phase_ == Phase::closing || phase_ == Phase::done) return;
+  const size_t bytes = received_.grant(stdinQueue_.size());
+  if (bytes > 0) send(jsonFrame({{"credit", bytes}}));
+}
+
+void Session::takeStdin(std::string_view bytes) {
+  // Before the start it is not known yet whether the process takes input.
+  if ((stdinEof_ || !forwardStdin_) && phase_ != Phase::starting) return;
   if (bytes.empty()) {
     stdinEof_ = true;
   } else {
@@ -202,13 +223,18 @@ void Session::closeStdin() {
   stdin_.reset();
 }
 
+bool Session::takesOutput() const {
+  return out_.empty() && (!stream_ || sendable_.left() > frameHeaderBytes);
+}
+
 void Session::readSource(Source& source) {
   size_t filled = frameHeaderBytes;
   bool ended = false;
   bool empty = false;
+  const size_t most = stream_ ? std::min(maxWriteBytes, sendable_.left()) : maxWriteBytes;
   // A terminal gives at most 4 KiB at a time: gather a frame's worth.
-  while (filled < maxWriteBytes) {
-    const ssize_t got = ::read(source.fd.get(), readBuffer + filled, maxWriteBytes - filled);
+  while (filled < most) {
+    const ssize_t got = ::read(source.fd.get(), readBuffer + filled, most - filled);
     if (got > 0) {
       filled += static_cast<size_t>(got);
       continue;
@@ -223,6 +249,7 @@ void Session::readSource(Source& source) {
   if (payload > 0) {
     putFrameHeader(readBuffer, source.type, static_cast<uint32_t>(payload));
     if (graceOver_) bytesAfterGrace_ += payload;
+    if (stream_) sendable_.spend(filled);
     send(std::string_view(readBuffer, filled));
   }
   if (ended || (graceOver_ && (empty || bytesAfterGrace_ > maxBytesAfterGrace))) closeSource(source);
@@ -250,9 +277,11 @@ void Session::loseStream() {
     stream_.reset();
   }
   out_.clear();
-  // As when a terminal is unplugged: the process goes on, without input and with its output going nowhere.
-  closeStdin();
   if (phase_ == Phase::closing) phase_ = Phase::done;
+  // As when a terminal is unplugged: the process goes on, with the input that has come and no more, and with
+  // its output going nowhere.
+  if (!terminal_) stdinEof_ = true;
+  flushStdin();
 }
 
 void Session::checkDrained() {
@@ -288,22 +317,19 @@ void Session::finish(const Json& exit) {
 }
 
 void Session::update() {
+  grantInput();
   if (stream_) {
-    const bool readable = !streamEnded_ && stdinQueue_.empty();
-    loop_.modify(stream_.get(), (readable ? event::readable : 0u) | (out_.empty() ? 0u : event::writable));
+    loop_.modify(stream_.get(), event::readable | (out_.empty() ? 0u : event::writable));
     if (phase_ == Phase::closing && out_.empty() && !shutDown_) {
       shutDown_ = true;
       // The main stream stays open for the acknowledgement and the halt.
-      if (!events_.acknowledged) {
-        ::shutdown(stream_.get(), SHUT_WR);
-        if (streamEnded_) return loseStream();
-      }
+      if (!events_.acknowledged) ::shutdown(stream_.get(), SHUT_WR);
     }
   }
   for (auto& source : sources_) {
     if (!source.fd) continue;
     const bool input = terminal_ && !stdinQueue_.empty();
-    loop_.modify(source.fd.get(), (out_.empty() ? event::readable : 0u) | (input ? event::writable : 0u));
+    loop_.modify(source.fd.get(), (takesOutput() ? event::readable : 0u) | (input ? event::writable : 0u));
   }
   if (stdin_) loop_.modify(stdin_.get(), stdinQueue_.empty() ? 0u : event::writable);
 }

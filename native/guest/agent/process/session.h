@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "common/credit.h"
 #include "common/frame.h"
 #include "common/loop.h"
 #include "common/out-queue.h"
@@ -13,7 +14,8 @@ namespace mocker {
 
 /**
  * Copies between a process and its stream, each direction with its own back-pressure: output is read only
- * when the stream took what was read before, and the stream is read only when the process took its input.
+ * when the stream took what was read before and the monitor has given credit for more. The stream is always
+ * read, for the credits that come by it; the monitor gets credit for input as the process takes it.
  */
 class Session {
  public:
@@ -65,11 +67,16 @@ class Session {
 
   void onStream(uint32_t events);
   void readStream();
+  void spendInput(size_t bytes);
+  void onMessage(const std::string& text);
   void takeStdin(std::string_view bytes);
   void flushStdin();
   void closeStdin();
   void readSource(Source& source);
   void closeSource(Source& source);
+  /** Whether output may be read: it can be sent, or there is nobody to send it to. */
+  bool takesOutput() const;
+  void grantInput();
   void send(std::string_view bytes);
   void loseStream();
   void checkDrained();
@@ -88,7 +95,8 @@ class Session {
 
   FrameDecoder decoder_{65536};
   OutQueue out_;
-  bool streamEnded_ = false;
+  SendCredit sendable_;
+  ReceiveCredit received_;
   bool shutDown_ = false;
 
   Source sources_[2];

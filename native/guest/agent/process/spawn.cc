@@ -25,6 +25,9 @@
 namespace mocker {
 namespace {
 
+/** A name in the message may be as long as a path or an argument can be. */
+constexpr size_t maxReportBytes = 4096;
+
 struct Pipe {
   Fd read, write;
 };
@@ -235,7 +238,7 @@ void takeStdio(const Stdio& stdio) {
   } catch (const std::exception& error) {
     failure = std::string("INTERNAL\n") + error.what();
   }
-  writeFully(report, failure);
+  writeFully(report, std::string_view(failure).substr(0, maxReportBytes));
   ::_exit(127);
 }
 
@@ -278,17 +281,16 @@ Spawned spawn(const SpawnRequest& request, const Machine& machine) {
   const pid_t pid = ::fork();
   if (pid < 0) throw SpawnError("INTERNAL", "fork: " + errnoWords(errno));
   if (pid == 0) childMain(request, machine, stdio, report.write.get());
-  report.write.reset();
-  const std::string failure = readAll(report.read.get(), 65536);
-  if (!failure.empty()) {
-    int status = 0;
-    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    const size_t line = failure.find('\n');
-    throw SpawnError(failure.substr(0, line), failure.substr(line + 1));
-  }
+  setNonBlocking(report.read.get());
+  spawned.report = std::move(report.read);
   spawned.pid = pid;
   return spawned;
+}
+
+std::optional<SpawnError> startFailure(const std::string& report) {
+  if (report.empty()) return std::nullopt;
+  const size_t line = report.find('\n');
+  return SpawnError(report.substr(0, line), line == std::string::npos ? "" : report.substr(line + 1));
 }
 
 }  // namespace mocker

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ struct SpawnRequest {
 /** Our ends, all non-blocking. With a terminal only `terminal`, without one the pipes that were asked for. */
 struct Spawned {
   pid_t pid = -1;
+  /** Ends when the program has been executed; before, why it was not: see {@link startFailure}. */
+  Fd report;
   Fd in, out, err;
   Fd terminal;
 };
@@ -62,9 +65,13 @@ class SpawnError : public std::runtime_error {
 };
 
 /**
- * Runs `request` as a child in its own session with default signal dispositions, and waits until the program
- * has been executed. Throws SpawnError.
+ * Runs `request` as a child in its own session with default signal dispositions. The child looks for its
+ * user, directory and program by itself, on file systems that may never answer: `report` tells how that went.
+ * Throws SpawnError.
  */
 Spawned spawn(const SpawnRequest& request, const Machine& machine);
+
+/** What the whole text of a report says; nothing when the program has been executed. */
+std::optional<SpawnError> startFailure(const std::string& report);
 
 }  // namespace mocker

@@ -56,8 +56,9 @@ Fd partOf(const Fd& mount, const std::string& subpath) {
 }
 
 /**
- * The shares that are joined in one virtio-fs device, which is mounted once: of a second mount the kernel would
- * make any of the file systems there are of this device, a share's instead of the top (virtio_fs_test_super).
+ * The shares that are joined in one virtio-fs device, which is mounted once: of a second mount the kernel
+ * would make any of the file systems there are of this device, a share's instead of the top
+ * (virtio_fs_test_super).
  */
 class JoinedShares {
  public:

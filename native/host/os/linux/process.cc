@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "common/sys-error.h"
 
@@ -48,8 +49,11 @@ Fd openProcess(pid_t pid, uint64_t startTimeTicks) {
     throwErrno("pidfd_open " + std::to_string(pid));
   }
   // Only now is the pid pinned; a reused one shows in the start time.
-  if (processStartTime(pid) != startTimeTicks) return Fd();
-  return fd;
+  errno = 0;
+  const auto actual = processStartTime(pid);
+  // One that cannot be looked at is not gone.
+  if (!actual && (errno == EMFILE || errno == ENFILE)) throwErrno("/proc/" + std::to_string(pid));
+  return actual == startTimeTicks ? std::move(fd) : Fd();
 }
 
 Fd openChild(pid_t pid) {

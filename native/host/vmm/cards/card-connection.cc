@@ -14,7 +14,7 @@
 #include "common/sys-error.h"
 #include "common/unix-socket.h"
 #include "host/os/peer.h"
-#include "passt.h"
+#include "host/os/passt.h"
 
 namespace mocker {
 namespace {

@@ -8,19 +8,21 @@
 #include <vector>
 
 #include "common/loop.h"
+#include "guest-messages.h"
+#include "guest-token.h"
 #include "host/vmm/streams/framed-connection.h"
 
 namespace mocker {
 
 /**
- * What the engine says before the agent is there waits for it. Each end is read only while the other one
- * takes it.
+ * What the engine says before the agent is there waits for it; the engine is read only while the guest takes
+ * it. The guest is always read: what of it is passed on, the engine has asked for, which bounds it.
  */
 class ControlRelay {
  public:
   struct Events {
-    /** The agent has said hello. */
-    std::function<void()> onAgentConnected;
+    /** The agent has said hello; again, if it had to dial anew. */
+    std::function<void(bool isFirst)> onAgentConnected;
     /** The guest's end is closed. */
     std::function<void()> onGuestDisconnected;
     /** A descriptor of the guest's; null: such are refused. */
@@ -37,6 +39,8 @@ class ControlRelay {
   ControlRelay(const ControlRelay&) = delete;
   ControlRelay& operator=(const ControlRelay&) = delete;
 
+  /** Whether a hello is the guest agent's: the first control hello, and all that have its token. */
+  bool admits(const Json& hello) { return token_.admits(hello); }
   /** `hello` is null if the guest's hello is still to come. `rest` was read from the connection already. */
   void takeGuest(Fd fd, const Json* hello, std::string rest);
   /** An engine that comes takes the place of the one before. */
@@ -46,8 +50,6 @@ class ControlRelay {
   /** Asks the agent to stop the VM; its answer is for nobody. */
   void askToStop(int64_t graceMs);
 
-  /** What a dead guest has sent is read, whether the engine takes it or not. */
-  void drainGuest();
   void dropGuest();
 
   bool hasGuest() const { return static_cast<bool>(guest_); }
@@ -56,21 +58,34 @@ class ControlRelay {
   const Json& agentHello() const { return agentHello_; }
 
  private:
-  void fromGuest(std::string&& text);
-  void fromEngine(std::string&& text);
+  void greet(const Json& hello);
+  void fromGuest(const std::string& text);
+  void refuseGuest();
+  void fromEngine(const std::string& text);
+  void dropEngine();
   void toGuest(std::string_view text);
   void update();
 
   Loop& loop_;
   Events events_;
+  GuestToken token_;
+  GuestMessages messages_;
   std::unique_ptr<FramedConnection> guest_;
   std::unique_ptr<FramedConnection> engine_;
+  /** Which connections they are: one that was replaced may still have something to say in the same round. */
+  uint64_t guestConnection_ = 0;
+  uint64_t engineConnection_ = 0;
+  uint64_t lastConnection_ = 0;
   /** Whether the guest has said hello on its present connection. */
   bool saidHello_ = false;
+  /** What the guest has said on its present connection that nobody had asked for. */
+  size_t unasked_ = 0;
+  bool refusedGuest_ = false;
   Json agentHello_;
   std::vector<std::string> waiting_;
   size_t waitingBytes_ = 0;
-  bool guestDead_ = false;
+  /** Ends of execs that came while no engine was there. */
+  std::vector<Json> forNextEngine_;
 };
 
 }  // namespace mocker

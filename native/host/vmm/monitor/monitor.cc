@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/file.h"
@@ -19,14 +20,18 @@
 namespace mocker {
 namespace {
 
-/** While a client has more than this queued, the guest has to wait with its output. */
-constexpr size_t maxClientQueueBytes = 1 << 20;
-/** In a stopping VM the output goes on; a client that falls back further than this is let go. */
-constexpr size_t maxStoppingQueueBytes = 8 << 20;
-constexpr size_t maxInputQueueBytes = 1 << 20;
+/**
+ * While a client has more than this queued, the main process has to wait with its output, as in Docker: a
+ * client that is slow gets everything.
+ */
+constexpr size_t maxClientQueueBytes = 8 << 20;
+/**
+ * One that takes nothing at all for this long while the main process waits for it is let go: a forgotten or
+ * stopped client must not hold a service for ever, and the log has everything. In a stopping VM at once.
+ */
+constexpr int64_t clientPatienceMs = 10000;
 constexpr size_t maxClients = 64;
 constexpr size_t maxStreamIdBytes = 128;
-constexpr size_t maxMainJsonBytes = 65536;
 /** What a guest may make the host keep of its kernel's console and of libkrun's messages about it. */
 constexpr uint64_t maxConsoleBytes = 1 << 20;
 constexpr uint64_t maxErrorBytes = 256 << 10;
@@ -39,6 +44,13 @@ constexpr int64_t stopGraceMs = 10000;
 constexpr int64_t guestDrainMs = 2000;
 /** How long a client may take nothing of what is left for it after the VM's end. */
 constexpr int64_t clientDrainMs = 60000;
+/** The same of a VM that was asked to stop: who has asked waits for the monitor's end. */
+constexpr int64_t stoppedClientDrainMs = 5000;
+
+const Json letGo{{"error",
+                  {{"code", "CANCELLED"},
+                   {"message", "the client has not read the container's output for too long and was let go"},
+                   {"hint", "The container is not affected, and mocker logs has all of its output."}}}};
 
 std::string deathOf(int status) {
   if (WIFSIGNALED(status)) return "was killed by " + signalName(WTERMSIG(status));
@@ -174,6 +186,8 @@ void Monitor::deleteLater(std::unique_ptr<T>& object) {
 
 void Monitor::onHandshake(Fd fd, const Json& hello, std::string rest, Side side) {
   const auto role = stringOr(hello, "role", "");
+  // Every process of the guest can dial; only the agent has the token.
+  if (side == Side::guest && !control_.admits(hello)) return refuseGuest();
   if (role == "control") {
     if (side == Side::guest) return control_.takeGuest(std::move(fd), &hello, std::move(rest));
     return control_.takeEngine(std::move(fd), std::move(rest));
@@ -186,13 +200,18 @@ void Monitor::onHandshake(Fd fd, const Json& hello, std::string rest, Side side)
   if (side == Side::guest) takeMainStream(std::move(fd), std::move(rest));
 }
 
+void Monitor::refuseGuest() {
+  if (std::exchange(refusedGuest_, true)) return;
+  notice("refused a connection from inside the VM that is not its agent's");
+}
+
 // --- control ---
 
 ControlRelay::Events Monitor::controlEvents() {
   ControlRelay::Events events;
-  events.onAgentConnected = [this] {
+  events.onAgentConnected = [this](bool isFirst) {
     loop_.cancel(bootTimer_);
-    announce();
+    if (isFirst) announce();
     if (stopping_) requestStop();
   };
   events.onGuestDisconnected = [this] { checkChildDrained(); };
@@ -202,7 +221,7 @@ ControlRelay::Events Monitor::controlEvents() {
     };
   }
   events.onEngineConnected = [this] { announce(); };
-  // From here on the main process's end must not depend on a client that has stopped reading.
+  // From here on the main process's end must not depend on a client that does not read.
   events.onStopRequested = [this] {
     stopping_ = true;
     updateMain();
@@ -234,22 +253,16 @@ void Monitor::requestStop() {
 
 void Monitor::takeMainStream(Fd fd, std::string rest) {
   if (main_ != Main::none || exit_) return;
-  FramedConnection::Events events;
-  events.data = [this](FrameType stream, std::string_view bytes) {
-    if (stream != FrameType::in && !bytes.empty()) mainOutput(stream, bytes);
-  };
-  events.message = [this](std::string&& text) {
-    if (const auto message = parseObject(text)) mainMessage(*message);
-  };
+  GuestStream::Events events;
+  events.output = [this](FrameType stream, std::string_view bytes) { mainOutput(stream, bytes); };
+  events.outputEnd = [this] { sendMainOutput(); };
+  events.message = [this](const Json& message) { mainMessage(message); };
   events.drained = [this] { updateMain(); };
   events.closed = [this] { mainClosed(); };
   main_ = Main::running;
-  mainStream_ = std::make_unique<FramedConnection>(loop_, std::move(fd), std::move(rest), maxMainJsonBytes, std::move(events));
+  mainStream_ = std::make_unique<GuestStream>(loop_, std::move(fd), std::move(rest), std::move(events));
   announce();
-  if (!waitingInput_.empty()) {
-    mainStream_->sendFrames(waitingInput_);
-    std::string().swap(waitingInput_);
-  }
+  while (!waitingInput_.empty()) mainStream_->input(waitingInput_.take(maxInputQueueBytes));
   mainStream_->begin();
   updateMain();
 }
@@ -285,33 +298,58 @@ void Monitor::mainOutput(FrameType stream, std::string_view bytes) {
   for (size_t i = 0; i < clients_.size(); ++i) {
     AttachClient& client = *clients_[i];
     client.output(stream, bytes);
-    if (stopping_ && client.queuedBytes() > maxStoppingQueueBytes) {
+    if (stopping_ && !client.isEnding() && client.queuedBytes() > maxClientQueueBytes) {
       notice("let go of a client that does not read");
-      client.close();
-      --i;
+      client.end(letGo);
+      // One that is gone besides has left the list.
+      if (i >= clients_.size() || clients_[i].get() != &client) --i;
     }
   }
+}
+
+void Monitor::sendMainOutput() {
+  // One that turns out to be gone leaves the list.
+  std::vector<AttachClient*> all;
+  for (const auto& client : clients_) all.push_back(client.get());
+  for (AttachClient* client : all) client->sendOutput();
   updateMain();
 }
 
 void Monitor::mainInput(std::string_view bytes) {
   if (exit_) return;
   if (mainStream_) {
-    mainStream_->send(FrameType::in, bytes);
+    mainStream_->input(bytes);
   } else {
-    waitingInput_ += frame(FrameType::in, bytes);
+    waitingInput_.add(bytes);
   }
   updateMain();
 }
 
 void Monitor::updateMain() {
-  const size_t input = mainStream_ ? mainStream_->queuedBytes() : waitingInput_.size();
+  const size_t input = mainStream_ ? mainStream_->queuedInputBytes() : waitingInput_.size();
   bool full = false;
   for (auto& client : clients_) {
     client->setReadingInput(input < maxInputQueueBytes);
-    full = full || client->queuedBytes() > maxClientQueueBytes;
+    full = full || (!client->isEnding() && client->queuedBytes() > maxClientQueueBytes);
   }
-  if (mainStream_) mainStream_->setReading(!full || stopping_ || childDead_);
+  const bool holding = full && !stopping_ && !exit_;
+  if (mainStream_) mainStream_->grant(holding ? creditWindowBytes : 0);
+  if (holding && slowClientsTimer_ == 0) slowClientsTimer_ = loop_.after(1000, [this] { letSlowClientsGo(); });
+}
+
+void Monitor::letSlowClientsGo() {
+  slowClientsTimer_ = 0;
+  // Ending a client may take it out of the list.
+  std::vector<AttachClient*> slow;
+  for (const auto& client : clients_) {
+    const bool holds = !client->isEnding() && client->queuedBytes() > maxClientQueueBytes;
+    if (holds && client->stuckMs() >= clientPatienceMs) slow.push_back(client.get());
+  }
+  for (AttachClient* client : slow) {
+    notice("let go of a client that does not read");
+    client->end(letGo);
+  }
+  updateMain();
 }
 
 void Monitor::mainMessage(const Json& message) {
@@ -325,7 +363,7 @@ void Monitor::mainMessage(const Json& message) {
       end.message = stringOr(*exit, "message", "").substr(0, 4096);
     }
     record(end);
-    mainStream_->send(FrameType::json, toText({{"ack", "exit"}}));
+    mainStream_->send({{"ack", "exit"}});
     loop_.after(haltMs, [this] { killChild(); });
     return;
   }
@@ -335,6 +373,7 @@ void Monitor::mainMessage(const Json& message) {
 
 void Monitor::mainClosed() {
   deleteLater(mainStream_);
+  sendMainOutput();
   if (!exit_ && !childDead_) {
     // Either the VM is dying, and its death will say more, or its agent is broken.
     loop_.after(guestDrainMs, [this] {
@@ -401,7 +440,6 @@ void Monitor::onChildExited(int status) {
     checkChildDrained();
   });
   updateMain();
-  control_.drainGuest();
   checkChildDrained();
 }
 
@@ -447,7 +485,7 @@ void Monitor::startDraining() {
   ::unlink(spec_.monitorSocketPath().c_str());
   ::unlink(spec_.agentSocketPath().c_str());
   drainProgressMs_ = monotonicMs();
-  loop_.after(clientDrainMs, [this] { scheduleDrainCheck(); });
+  loop_.after(stoppedClientDrainMs, [this] { scheduleDrainCheck(); });
 }
 
 /** checkDrained runs whenever the loop wakes up; this makes it wake when nothing happens any more. */
@@ -458,7 +496,7 @@ void Monitor::scheduleDrainCheck() {
 /** Ends the loop once everything that is left has been taken, or nobody takes it. */
 void Monitor::checkDrained() {
   if (!draining_) return;
-  size_t left = execStreams_.joined();
+  size_t left = execStreams_.joined() + execStreams_.queuedBytes();
   for (const auto& client : clients_) left += client->queuedBytes();
   // Who has come already is told the end, too.
   left += pendingConnections_.waiting(Side::engine);
@@ -467,7 +505,8 @@ void Monitor::checkDrained() {
     undrainedBytes_ = left;
     drainProgressMs_ = now;
   }
-  if ((left == 0 && clients_.empty()) || now - drainProgressMs_ > clientDrainMs) loop_.stop();
+  const int64_t patienceMs = stopping_ ? stoppedClientDrainMs : clientDrainMs;
+  if ((left == 0 && clients_.empty()) || now - drainProgressMs_ > patienceMs) loop_.stop();
 }
 
 }  // namespace mocker

@@ -20,7 +20,8 @@
 #include "host/vmm/spec.h"
 #include "host/vmm/streams/attach-client.h"
 #include "host/vmm/streams/child-output.h"
-#include "host/vmm/streams/framed-connection.h"
+#include "host/vmm/streams/guest-stream.h"
+#include "host/vmm/streams/input-queue.h"
 #include "host/vmm/streams/replay-ring.h"
 #include "host/vmm/streams/stream-pairs.h"
 #include "pending-connections.h"
@@ -51,6 +52,7 @@ class Monitor {
 
   void keepSockets();
   void onHandshake(Fd fd, const Json& hello, std::string rest, Side side);
+  void refuseGuest();
 
   // control
   ControlRelay::Events controlEvents();
@@ -61,10 +63,12 @@ class Monitor {
   void takeMainStream(Fd fd, std::string rest);
   void takeAttach(Fd fd, const Json& hello, std::string rest);
   void mainOutput(FrameType stream, std::string_view bytes);
+  void sendMainOutput();
   void mainMessage(const Json& message);
   void mainClosed();
   void mainInput(std::string_view bytes);
   void updateMain();
+  void letSlowClientsGo();
 
   // the end
   void onSignal();
@@ -117,11 +121,14 @@ class Monitor {
 
   PendingConnections pendingConnections_;
   ControlRelay control_;
+  /** It was noted that something else than the agent has dialled. */
+  bool refusedGuest_ = false;
   Loop::Timer bootTimer_ = 0;
 
-  std::unique_ptr<FramedConnection> mainStream_;
-  std::string waitingInput_;
+  std::unique_ptr<GuestStream> mainStream_;
+  InputQueue waitingInput_;
   std::vector<std::unique_ptr<AttachClient>> clients_;
+  Loop::Timer slowClientsTimer_ = 0;
 
   StreamPairs execStreams_;
   std::vector<std::unique_ptr<CardRelay>> cards_;

@@ -15,9 +15,9 @@
 namespace mocker {
 
 /**
- * Every byte of output is in exactly one entry, in its stream's order, so that the output can be had back: the
- * bytes of an entry that ends a line are followed by a newline, those of others by nothing. Entries hold at
- * most 16 KiB; at least each 32 KiB there is one with its whole time. Full files are renamed to `log.1`,
+ * Every byte of output is in exactly one entry, in its stream's order, so that the output can be had back:
+ * the bytes of an entry that ends a line are followed by a newline, those of others by nothing. Entries hold
+ * at most 16 KiB; at least each 32 KiB there is one with its whole time. Full files are renamed to `log.1`,
  * `log.2` …; `maxFiles` counts the current one, too. A disk that cannot be written never stops the VM: what
  * was lost is said in the log when it can be written again.
  */

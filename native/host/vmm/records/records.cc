@@ -30,6 +30,7 @@ void writeRuntimeRecord(const VmSpec& spec, pid_t child, const std::string& star
                     {"pid", ::getpid()},
                     {"startTimeTicks", processStartTime(::getpid()).value_or(0)},
                     {"childPid", child},
+                    {"childStartTimeTicks", processStartTime(child).value_or(0)},
                     {"runDir", spec.runDir},
                     {"startedAt", startedAt}};
   writeFileAtomic(spec.stateDir + "/runtime.json", toText(record) + "\n", Durability::processOnly);

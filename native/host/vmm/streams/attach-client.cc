@@ -1,13 +1,20 @@
 #include "attach-client.h"
 
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include <cerrno>
+#include <utility>
 
+#include "common/clock.h"
 #include "read-buffer.h"
 
 namespace mocker {
+namespace {
+
+/** How long a client to which everything was sent may take to close its end. */
+constexpr int64_t lingerMs = 1000;
+
+}  // namespace
 
 AttachClient::AttachClient(Loop& loop, Fd fd, bool takesInput, Events events)
     : loop_(loop), fd_(std::move(fd)), takesInput_(takesInput), events_(std::move(events)) {
@@ -15,41 +22,46 @@ AttachClient::AttachClient(Loop& loop, Fd fd, bool takesInput, Events events)
 }
 
 AttachClient::~AttachClient() {
+  loop_.cancel(timer_);
   if (fd_) loop_.remove(fd_.get());
 }
 
 void AttachClient::output(FrameType stream, std::string_view bytes) {
-  if (!fd_) return;
+  if (!fd_ || ending_) return;
   char header[frameHeaderBytes];
   putFrameHeader(header, stream, static_cast<uint32_t>(bytes.size()));
-  std::string_view head(header, sizeof header);
-  if (out_.empty()) {
-    // Straight to the socket: copied only is what it does not take.
-    iovec parts[2] = {{header, sizeof header}, {const_cast<char*>(bytes.data()), bytes.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
-    const ssize_t put = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    size_t sent = put > 0 ? static_cast<size_t>(put) : 0;
-    const size_t ofHead = std::min(sent, head.size());
-    head.remove_prefix(ofHead);
-    bytes.remove_prefix(sent - ofHead);
-  }
-  out_.append(head);
-  out_.append(bytes);
-  update();
+  queue(std::string_view(header, sizeof header));
+  queue(bytes);
+}
+
+void AttachClient::sendOutput() {
+  if (fd_ && !out_.empty()) flush();
 }
 
 void AttachClient::raw(std::string_view frames) {
-  out_.append(frames);
+  if (!fd_ || ending_) return;
+  queue(frames);
   update();
 }
 
-void AttachClient::end(const Json& exit) {
+void AttachClient::end(const Json& last) {
+  raw(jsonFrame(last));
+  end();
+}
+
+void AttachClient::end() {
   if (!fd_ || ending_) return;
-  out_.append(jsonFrame(exit));
   ending_ = true;
   flush();
+}
+
+int64_t AttachClient::stuckMs() const {
+  return out_.empty() ? 0 : monotonicMs() - takenMs_;
+}
+
+void AttachClient::queue(std::string_view bytes) {
+  if (out_.empty()) takenMs_ = monotonicMs();
+  out_.append(bytes);
 }
 
 void AttachClient::setReadingInput(bool reading) {
@@ -59,18 +71,32 @@ void AttachClient::setReadingInput(bool reading) {
 
 void AttachClient::onEvents(uint32_t events) {
   if (events & event::writable) flush();
-  if (fd_ && (events & event::readable)) {
-    const ssize_t got = ::recv(fd_.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
-    if (got > 0) {
-      feed(std::string_view(readBuffer, static_cast<size_t>(got)));
-    } else if (got == 0) {
-      inputEnded_ = true;  // half-closed; it may still listen
-    } else if (errno != EAGAIN && errno != EINTR) {
-      close();
+  if (fd_ && (events & event::readable)) read();
+  if (fd_ && (events & event::hungUp)) {
+    // What it has sent before it went is still input.
+    while (takesInput_ && !inputEnded_ && read()) {
     }
+    close();
   }
-  if (fd_ && (events & (event::hungUp))) close();
   update();
+}
+
+bool AttachClient::read() {
+  if (!fd_) return false;
+  const ssize_t got = ::recv(fd_.get(), readBuffer, readBufferBytes, MSG_DONTWAIT);
+  if (got > 0) {
+    if (sent_) return true;
+    feed(std::string_view(readBuffer, static_cast<size_t>(got)));
+    return true;
+  }
+  if (got < 0 && errno == EINTR) return true;
+  if (got == 0) {
+    inputEnded_ = true;  // half-closed; it may still listen
+    if (sent_) close();
+  } else if (errno != EAGAIN) {
+    close();
+  }
+  return false;
 }
 
 void AttachClient::feed(std::string_view bytes) {
@@ -90,14 +116,26 @@ void AttachClient::feed(std::string_view bytes) {
 }
 
 void AttachClient::flush() {
+  const size_t before = out_.size();
   if (!out_.flush(fd_.get(), 1 << 20)) return close();
-  if (ending_ && out_.empty()) return close();
+  if (out_.size() < before) takenMs_ = monotonicMs();
+  if (ending_ && out_.empty()) return linger();
   events_.drained();
+  update();
+}
+
+/** A client that still writes when we close would get an error, and might read no more of what was sent. */
+void AttachClient::linger() {
+  if (!takesInput_ || inputEnded_) return close();
+  if (std::exchange(sent_, true)) return;
+  ::shutdown(fd_.get(), SHUT_WR);
+  timer_ = loop_.after(lingerMs, [this] { close(); });
   update();
 }
 
 void AttachClient::close() {
   if (!fd_) return;
+  loop_.cancel(timer_);
   loop_.remove(fd_.get());
   fd_.reset();
   out_.clear();
@@ -106,7 +144,7 @@ void AttachClient::close() {
 
 void AttachClient::update() {
   if (!fd_) return;
-  const bool reading = !inputEnded_ && (readingInput_ || !takesInput_);
+  const bool reading = !inputEnded_ && (sent_ || readingInput_ || !takesInput_);
   // event::hungUp is watched for in any case, so that a vanished client holds nothing back.
   loop_.modify(fd_.get(), event::hungUp | (reading ? event::readable : 0u) | (out_.empty() ? 0u : event::writable));
 }

@@ -70,6 +70,10 @@ void FramedConnection::read() {
 void FramedConnection::feed(std::string_view bytes) {
   struct {
     FramedConnection& self;
+    bool onHeader(FrameType type) {
+      if (self.events_.header) self.events_.header(type);
+      return self.isOpen();
+    }
     bool onData(FrameType type, std::string_view piece) {
       if (self.events_.data) self.events_.data(type, piece);
       return self.isOpen();
@@ -84,6 +88,7 @@ void FramedConnection::feed(std::string_view bytes) {
   } catch (const ProtocolError&) {
     close();
   }
+  if (fd_ && events_.fed) events_.fed();
 }
 
 void FramedConnection::flush() {

@@ -1,4 +1,4 @@
-// A connection of frames in both directions: the control conversation's ends, and the main process's stream.
+// A connection of frames in both directions: the control conversation's ends, and the guest's of streams.
 #pragma once
 
 #include <functional>
@@ -14,12 +14,16 @@ namespace mocker {
 class FramedConnection {
  public:
   struct Events {
+    /** A frame begins; null: of no interest. */
+    std::function<void(FrameType type)> header;
     /** A piece of a stream; null: such are ignored. */
     std::function<void(FrameType stream, std::string_view bytes)> data;
     /** The text of a JSON frame. */
     std::function<void(std::string&& text)> message;
     /** A descriptor that came along; null: descriptors are refused. */
     std::function<void(Fd fd)> descriptor;
+    /** All that was read at once has been handed on; null: of no interest. */
+    std::function<void()> fed;
     /** Queued bytes have been taken, or never will be. */
     std::function<void()> drained;
     /**
@@ -44,13 +48,14 @@ class FramedConnection {
   bool isOpen() const { return static_cast<bool>(fd_); }
   /** Back-pressure: whether to read on. */
   void setReading(bool reading);
+  /** Calls `closed`. */
+  void close();
 
  private:
   void onEvents(uint32_t events);
   void read();
   void feed(std::string_view bytes);
   void flush();
-  void close();
   void update();
 
   Loop& loop_;

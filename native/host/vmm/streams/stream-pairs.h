@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/loop.h"
-#include "splice.h"
+#include "exec-stream.h"
 
 namespace mocker {
 
@@ -30,21 +30,33 @@ class StreamPairs {
    */
   void take(Fd fd, const std::string& id, std::string rest, Side side);
   /** How many pairs have not ended yet. */
-  size_t joined() const { return splices_.size(); }
+  size_t joined() const { return joined_.size(); }
+  /** What the clients of these have yet to take. */
+  size_t queuedBytes() const;
 
  private:
-  struct Waiting {
+  struct WaitingClient {
     Fd fd;
     std::string rest;
     Loop::Timer timer;
   };
+  struct WaitingGuest {
+    std::unique_ptr<ExecStream> stream;
+    Loop::Timer timer;
+  };
 
+  void takeGuest(Fd fd, const std::string& id, std::string rest);
+  void takeClient(Fd fd, const std::string& id, std::string rest);
+  void join(std::unique_ptr<ExecStream> stream, Fd client, std::string_view rest);
+  std::unique_ptr<ExecStream> newStream(Fd guest, std::string rest);
   void removeDone();
 
   Loop& loop_;
   std::function<void(std::shared_ptr<void>)> deleteLater_;
-  std::map<std::string, Waiting> waiting_[2];
-  std::vector<std::unique_ptr<Splice>> splices_;
+  std::map<std::string, WaitingClient> clients_;
+  /** They are read meanwhile, as all that comes from a guest. */
+  std::map<std::string, WaitingGuest> guests_;
+  std::vector<std::unique_ptr<ExecStream>> joined_;
 };
 
 }  // namespace mocker

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { EventLog } from "../../../../engine/daemon/events/event-log.ts";
@@ -172,6 +172,26 @@ test("a record that cannot be read blocks nothing, is shown, and can be removed"
   assert.equal((await after.networks.resolve("good")).name, "good");
   await after.networks.remove({ network: broken });
   await assert.rejects(after.networks.inspect({ network: broken }), { code: "NETWORK_NOT_FOUND" });
+});
+
+test("a network whose record is damaged keeps its name, as far as that can be read, and the check names it", async () => {
+  const setup = await Setup.create();
+  const { id } = await setup.networks.create({ name: "web" });
+  const path = join(setup.dir, "networks", `${id}.json`);
+  const whole = readFileSync(path, "utf8");
+  for (const damaged of [whole.replace(/"labels": \{\}/, '"labels": 0'), whole.slice(0, whole.length - 20)]) {
+    writeFileSync(path, damaged);
+    const after = new Setup(setup);
+    await after.networks.recover();
+    await assert.rejects(after.networks.create({ name: "web" }), { code: "NETWORK_NAME_IN_USE" });
+    const [problem, ...others] = after.networks.check();
+    assert.deepEqual([problem?.subject, problem?.severity, others], ["network web", "error", []]);
+  }
+  const last = new Setup(setup);
+  await last.networks.recover();
+  await last.networks.remove({ network: "web" });
+  assert.deepEqual(last.networks.check(), []);
+  await last.networks.create({ name: "web" });
 });
 
 test("the directory of a network goes with it, or with the next engine when its process was still there", async () => {

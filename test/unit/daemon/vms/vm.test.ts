@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mock, test } from "node:test";
 import { FakeVms } from "./fake-vms.ts";
-import { agentError } from "./machine/fake-monitor.ts";
+import { agentError, guestPids } from "./machine/fake-monitor.ts";
 
 /** Lets everything run that waits for nothing but its turn. */
 const turnOfTheLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -241,15 +241,15 @@ test("other signals go to a main process that runs, and to no other", async () =
   assert.equal(vms.manager.find("box").state, "running");
 });
 
-test("a monitor that lies cannot keep its VM from being killed", async () => {
+test("a monitor that lies cannot keep its VM from being used, nor from being killed", async () => {
   const vms = new FakeVms();
   const { vm, monitor } = await vms.run();
   monitor.tellBytes(Uint8Array.of(9, 9, 9, 9, 9, 9, 9, 9));
   monitor.control?.resume();
   await new Promise((resolve) => monitor.control?.once("close", resolve));
-  await assert.rejects(vms.manager.exec({ vm: "box", command: ["true"] }), { code: "VM_NOT_RUNNING" });
+  await vms.manager.exec({ vm: "box", command: ["true"], detach: true });
   await vms.manager.kill({ vm: "box" });
-  assert.deepEqual([vm.state, vm.exit?.exitCode, vms.launcher.kills], ["exited", 137, [1]]);
+  assert.deepEqual([vm.state, vm.exit?.exitCode, vms.launcher.kills], ["exited", 137, []]);
 });
 
 test("a command that is not there fails the start with Docker's code, and leaves a failed VM", async () => {
@@ -327,3 +327,18 @@ test("a VM whose start the engine did not survive is ended, with the reason", as
     mock.timers.reset();
   }
 });
+
+for (const [verb, end] of [
+  ["killed", (vms: FakeVms) => vms.manager.kill({ vm: "box" })],
+  ["removed", (vms: FakeVms) => vms.manager.remove({ vm: "box", force: true })],
+] as const) {
+  test(`a VM whose monitor lets nobody in is ${verb} all the same`, async () => {
+    const vms = new FakeVms();
+    const { vm, monitor } = await vms.run();
+    monitor.writeRuntime();
+    monitor.refuseControl();
+    await end(vms);
+    assert.deepEqual([vm.state, vm.exit?.message], ["exited", "the VM's process was killed by SIGKILL"]);
+    assert.deepEqual(vms.launcher.kills, [guestPids + 1]);
+  });
+}

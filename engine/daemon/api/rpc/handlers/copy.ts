@@ -5,6 +5,7 @@ import type { StreamRef } from "../../../../protocol/stream.ts";
 import type { Copies } from "../../../system/copies.ts";
 import type { RpcConnection } from "../rpc-connection.ts";
 import type { StreamServer } from "../stream-server.ts";
+import { offerAttachment } from "./offer-attachment.ts";
 
 export interface CopyServices {
   copies: Pick<Copies, "fromImage" | "fromVm">;
@@ -16,7 +17,7 @@ export function bindCopies(rpc: RpcConnection, { copies, streams }: CopyServices
   const open = async ({ name, path, isVm }: Split, followLink: boolean): Promise<StreamRef> => {
     if (!isVm) return streams.offerBytes(await copies.fromImage(name, path, followLink));
     const attachment = await copies.fromVm(name, path, followLink);
-    return streams.offer((socket) => attachment.claim(socket));
+    return offerAttachment(rpc, streams, attachment);
   };
   rpc.handle(copyFrom, CopyFromParams, async ({ source, followLink = false }) => {
     let ambiguous: MockerError | undefined;

@@ -3,6 +3,7 @@ import { execResize, execSignal, vmExec } from "../../../../protocol/vm.ts";
 import type { VmManager } from "../../../vms/vm-manager.ts";
 import type { RpcConnection } from "../rpc-connection.ts";
 import type { StreamServer } from "../stream-server.ts";
+import { offerAttachment } from "./offer-attachment.ts";
 
 export interface ExecServices {
   vms: Pick<VmManager, "exec" | "execResize" | "execSignal">;
@@ -14,7 +15,7 @@ export function bindExecs(rpc: RpcConnection, { vms, streams }: ExecServices): v
   rpc.handle(vmExec, VmExecParams, async (request) => {
     const { attachment, ...started } = await vms.exec(request);
     if (!attachment) return started;
-    return { ...started, stream: streams.offer((socket) => attachment.claim(socket)) };
+    return { ...started, stream: offerAttachment(rpc, streams, attachment) };
   });
   rpc.handle(execResize, ExecResizeParams, async (request) => {
     await vms.execResize(request);

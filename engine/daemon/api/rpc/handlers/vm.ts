@@ -17,6 +17,7 @@ import {
 import type { VmManager } from "../../../vms/vm-manager.ts";
 import type { RpcConnection } from "../rpc-connection.ts";
 import type { StreamServer } from "../stream-server.ts";
+import { offerAttachment } from "./offer-attachment.ts";
 
 export interface VmServices {
   vms: Pick<
@@ -54,7 +55,7 @@ export function bindVms(rpc: RpcConnection, { vms, streams }: VmServices): void 
   });
   rpc.handle(vmAttach, params.VmAttachParams, async (request) => {
     const { attachment, tty } = await vms.attach(request);
-    return { stream: streams.offer((socket) => attachment.claim(socket)), tty };
+    return { stream: offerAttachment(rpc, streams, attachment), tty };
   });
   rpc.handle(vmLogs, params.VmLogsParams, async (request) => {
     const { log, tty, warnings } = await vms.logs(request);
@@ -62,7 +63,7 @@ export function bindVms(rpc: RpcConnection, { vms, streams }: VmServices): void 
   });
   rpc.handle(vmExport, params.VmParams, async (request) => {
     const attachment = await vms.export(request);
-    return { stream: streams.offer((socket) => attachment.claim(socket)) };
+    return { stream: offerAttachment(rpc, streams, attachment) };
   });
   const changes = vms.onDidChange((change) => rpc.notify(vmDidChange, change));
   rpc.onClose(() => changes.dispose());

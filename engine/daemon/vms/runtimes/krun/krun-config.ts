@@ -24,7 +24,9 @@ const deviceRoom = process.arch === "x64" ? 6 : 24;
 /** The image's and the VM's own. */
 const ownDisks = 2;
 
-/** Whether the shares have to have one virtio-fs device, and not one each, for a VM's devices to find room. */
+/**
+ * Whether the shares have to have one virtio-fs device, and not one each, for a VM's devices to find room.
+ */
 export function mustJoinShares({
   disks,
   shares,

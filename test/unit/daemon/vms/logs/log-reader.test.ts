@@ -6,6 +6,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -166,6 +167,22 @@ test("a follower that looks while the current log has no name yet waits for it",
     }
     if (seen.length === 2) end();
     return ["a\n", "b\n"];
+  });
+});
+
+test("a follower that has seen half an entry which is cut off again misses nothing of what follows", async () => {
+  const whole = entry(1, "F", "a");
+  const path = log(`${whole}${entry(2, "F", "torn").slice(0, -3)}`);
+  await follow(path, (seen, end) => {
+    if (seen.length === 1) {
+      // When it has come to the end there is, and waits.
+      setTimeout(() => {
+        truncateSync(path, whole.length);
+        appendFileSync(path, entry(3, "F", "b") + entry(4, "F", "c"));
+      }, 50);
+    }
+    if (seen.length === 3) end();
+    return ["a\n", "b\n", "c\n"];
   });
 });
 

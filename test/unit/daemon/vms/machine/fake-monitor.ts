@@ -17,6 +17,10 @@ type Fields = Record<string, unknown>;
 export interface MonitorScript {
   /** False: it never makes its socket. */
   listens?: boolean;
+  /** What it says of the agent to an engine that connects; null while there is none. */
+  agent?: null;
+  /** As by SIGSTOP: it does not see its guest die. */
+  isStopped?: boolean;
   /** It takes connections and says nothing, as one that is stopped. */
   silent?: boolean;
   /**
@@ -30,6 +34,9 @@ export interface MonitorScript {
 export function agentError(code: string, message: string): Fields {
   return { error: { code, message } };
 }
+
+/** The process of a monitor's guest is so far from the monitor's own. */
+export const guestPids = 1000;
 
 const monitors: FakeMonitor[] = [];
 
@@ -48,6 +55,7 @@ export class FakeMonitor {
   /** What it says of the main process to an engine that connects. */
   main: "none" | "running" | "exited" = "none";
   isOver = false;
+  #refusesControl = false;
   silent: boolean;
   readonly #script: MonitorScript;
   readonly #server: Server;
@@ -120,16 +128,23 @@ export class FakeMonitor {
     this.die();
   }
 
-  /** Its record for the next engine; its pid is its place among the launcher's monitors. */
+  /** Its record, for the next engine, too; its pid is its place among the launcher's monitors. */
   writeRuntime(pid = 1): void {
     const record = {
       version: 1,
       pid,
       startTimeTicks: pid,
-      childPid: 0,
+      childPid: guestPids + pid,
+      childStartTimeTicks: pid,
       startedAt: "2026-01-01T00:00:00.000Z",
     };
     writeFileSync(join(this.spec.stateDir, "runtime.json"), JSON.stringify(record));
+  }
+
+  /** Its guest's process was killed: it says so, unless it is stopped itself. */
+  guestDied(): void {
+    if (this.#script.isStopped) return;
+    this.exit({ exitCode: 137, reason: "vm-died", message: "the VM's process was killed by SIGKILL" });
   }
 
   /** As by SIGKILL: nothing is written. */
@@ -164,10 +179,16 @@ export class FakeMonitor {
   }
 
   #welcome(socket: Socket, hello: Fields): boolean {
+    if (hello.role === "control" && this.#refusesControl) {
+      socket.destroy();
+      return false;
+    }
     if (hello.role !== "control") {
       this.streams.push({ hello, socket });
       return false;
     }
+    // As the real one: the engine that comes last is heard.
+    this.control?.destroy();
     this.control = socket;
     this.controls++;
     socket.on("end", () => socket.end());
@@ -177,8 +198,14 @@ export class FakeMonitor {
 
   /** Says how it is. */
   announce(exit: VmExitRecord | null = null): void {
-    const agent = { protocol: 1, kernel: "6.12.0", bootMs: 5 };
+    const agent = this.#script.agent === null ? null : { protocol: 1, kernel: "6.12.0", bootMs: 5 };
     this.tell({ event: "monitor", params: { agent, main: this.main, exit } });
+  }
+
+  /** No engine gets a connection any more, and the one there is has ended. */
+  refuseControl(): void {
+    this.#refusesControl = true;
+    this.control?.destroy();
   }
 
   #serve({ id, method, params }: Fields): void {
@@ -202,6 +229,7 @@ const usualAnswers: NonNullable<MonitorScript["answers"]> = {
     monitor.exit({ exitCode: 143, signal: 15 });
     return {};
   },
+  ping: () => ({}),
   stats: () => ({ memoryUsedBytes: 1_000_000, processes: 3 }),
 };
 
@@ -232,7 +260,8 @@ export class FakeLauncher implements Launcher {
   kill({ pid }: MonitorProcess): void {
     this.#useDescriptor();
     this.kills.push(pid);
-    this.monitors[pid - 1]?.die();
+    if (pid <= guestPids) this.monitors[pid - 1]?.die();
+    else this.monitors[pid - guestPids - 1]?.guestDied();
   }
 
   isLocked(lockPath: string): boolean {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Log } from "../../../../../engine/daemon/log.ts";
 import { idleProcess } from "../../../../../engine/daemon/vms/agent-requests.ts";
 import type { GuestConfiguration } from "../../../../../engine/daemon/vms/machine/agent-protocol.ts";
+import { Exec } from "../../../../../engine/daemon/vms/machine/exec.ts";
 import {
   Machine,
   type MachinePlace,
@@ -13,7 +15,7 @@ import {
 import { VmFiles } from "../../../../../engine/daemon/vms/records/vm-record.ts";
 import { MockerError } from "../../../../../engine/protocol/errors.ts";
 import { tmpDir } from "../../../../support/tmp-dir.ts";
-import { agentError, FakeLauncher, type MonitorScript } from "./fake-monitor.ts";
+import { agentError, FakeLauncher, guestPids, type MonitorScript } from "./fake-monitor.ts";
 
 const spec: MachineSpec = {
   runtime: "simulation",
@@ -170,4 +172,126 @@ test("an archive is asked of the agent as such", async () => {
   const { archive, argv, user, cwd } = await launcher.last.request("exec");
   assert.deepEqual([archive, argv, user, cwd], [true, ["copy", "/etc/", "etc", "follow"], "", "/"]);
   stream.destroy();
+});
+
+/** Lets the time of requests into guests be over soon. */
+function shortTimeouts(t: TestContext, timeoutMs = "200"): void {
+  process.env.MOCKER_AGENT_TIMEOUT_MS = timeoutMs;
+  t.after(() => delete process.env.MOCKER_AGENT_TIMEOUT_MS);
+}
+
+test("a lost connection is made again, and everything works after that", async () => {
+  const { machine, launcher } = await started({ answers: { resize: () => undefined } });
+  const monitor = launcher.last;
+  const running = new Exec({ vmId: "v", process: { ...idleProcess(), stream: "e1" } });
+  await machine.exec(running);
+  const inFlight = assert.rejects(machine.resize("main", 1, 1), {
+    code: "AGENT_UNREACHABLE",
+    message: "the VM ended, or its monitor hung up, before it answered",
+  });
+  await monitor.request("resize");
+  monitor.tell({ event: "monitor" });
+  await inFlight;
+  await machine.signal("main", 1);
+  assert.equal(monitor.controls, 2);
+  assert.equal(machine.agent?.kernel, "6.12.0");
+  monitor.tell({ event: "execExited", params: { id: "e1", code: 5 } });
+  assert.equal(await running.exited, 5, "what ran before ends after it");
+  for (let controls = 3; controls <= 5; controls++) {
+    monitor.control?.destroy();
+    await monitor.until(() => monitor.controls === controls);
+    assert.equal((await machine.stats()).processes, 3);
+  }
+  (await machine.attach(0, false)).destroy();
+  await machine.terminate();
+  assert.deepEqual(launcher.kills, []);
+});
+
+test("requests that a guest does not answer end in time, and say what to do", async (t) => {
+  const { machine, launcher } = await started({
+    answers: { exec: () => undefined, stats: () => undefined, ping: () => undefined },
+  });
+  shortTimeouts(t);
+  const late = { code: "AGENT_UNREACHABLE", message: "the guest agent did not answer within 0.2 seconds" };
+  await assert.rejects(machine.stats(), { ...late, hint: /mocker kill/ });
+  await assert.rejects(machine.archive(), late);
+  launcher.last.main = "running";
+  launcher.last.control?.destroy();
+  await launcher.last.until(() => launcher.last.controls === 2);
+  await assert.rejects(machine.attach(0, false), late);
+  const exec = new Exec({ vmId: "v", process: { ...idleProcess(), stream: "e1" } });
+  await assert.rejects(machine.exec(exec), late);
+  assert.equal(exec.exitCode, 125);
+  await launcher.last.until(() => launcher.last.methods().includes("signal"));
+  assert.deepEqual(await launcher.last.request("signal"), { target: "e1", signal: 9 });
+});
+
+test("a start that is not answered in time says so, and ends the machine", async (t) => {
+  const where = place({ answers: { configure: () => undefined, start: () => undefined } });
+  const machine = await Machine.launch(where, spec);
+  await machine.connect();
+  // Then the agent is known to be there.
+  await machine.stats();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const starting = machine.start(configuration, idleProcess()).catch((error) => machine.fail(error));
+  await where.launcher.last.request("start");
+  t.mock.timers.tick(120_000);
+  t.mock.timers.reset();
+  const message = "the guest agent did not answer within 120 seconds";
+  assert.equal((await starting)?.message, message);
+  const exit = await machine.ended;
+  assert.deepEqual([exit.reason, exit.message], ["start-failed", message]);
+});
+
+test("the time of a request begins when the guest agent is there", async (t) => {
+  shortTimeouts(t);
+  const where = place({ agent: null });
+  const machine = await Machine.launch(where, spec);
+  await machine.connect();
+  const starting = machine.start(configuration, idleProcess());
+  await where.launcher.last.request("start");
+  assert.equal(await Promise.race([starting.then(() => "started"), sleep(500, "waiting")]), "started");
+});
+
+test("a guest that does not hear of KILL is killed before its monitor, which writes down how it ended", async () => {
+  const { machine, launcher } = await started();
+  const monitor = launcher.last;
+  monitor.writeRuntime();
+  monitor.refuseControl();
+  const end = machine.terminate();
+  const exit = await machine.ended;
+  await end;
+  assert.deepEqual(launcher.kills, [guestPids + 1]);
+  assert.deepEqual([exit.reason, exit.message], ["vm-died", "the VM's process was killed by SIGKILL"]);
+});
+
+test("a stop whose grace is over does the same", async () => {
+  const { machine, launcher } = await started({ answers: { stop: () => ({}) } });
+  launcher.last.writeRuntime();
+  await machine.endWithin(10);
+  assert.deepEqual(launcher.kills, [guestPids + 1]);
+  assert.equal((await machine.ended).reason, "vm-died");
+});
+
+test("a monitor that is stopped itself is killed after its guest", async (t) => {
+  const { machine, launcher } = await started({ isStopped: true });
+  launcher.last.writeRuntime();
+  launcher.last.refuseControl();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const end = machine.terminate();
+  while (launcher.kills.length < 2) {
+    await new Promise((resolve) => setImmediate(resolve));
+    t.mock.timers.tick(1000);
+  }
+  t.mock.timers.reset();
+  await end;
+  assert.deepEqual(launcher.kills, [guestPids + 1, 1]);
+  assert.equal((await machine.ended).reason, "vmm-killed");
+});
+
+test("an older monitor, which does not say which its guest's process is, is killed itself", async () => {
+  const { machine, launcher } = await started();
+  launcher.last.refuseControl();
+  await machine.terminate();
+  assert.deepEqual(launcher.kills, [1]);
 });

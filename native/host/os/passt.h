@@ -7,8 +7,8 @@
 namespace mocker {
 
 /**
- * Starts passt for a card. It lives in the background, as long as the connection that is returned or a copy of
- * it is open, which carries frames as those of connectCard do. Takes at most 10 s.
+ * Starts passt for a card. It lives in the background, as long as the connection that is returned or a copy
+ * of it is open, which carries frames as those of connectCard do. Takes at most 10 s.
  * @throws std::runtime_error with what passt says
  */
 Fd startPasst(const PasstSpec& passt);

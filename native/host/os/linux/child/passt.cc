@@ -1,4 +1,4 @@
-#include "passt.h"
+#include "host/os/passt.h"
 
 #include <fcntl.h>
 #include <poll.h>
