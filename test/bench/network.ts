@@ -156,8 +156,8 @@ function transfer(place: Place, address: string, to: number): Promise<number> {
 }
 
 /**
- * Milliseconds for connections one after the other, each until the server has closed it. One that is reset, as
- * passt of 2023 does, is made again.
+ * Milliseconds for connections one after the other, each until the server has closed it. One that is reset,
+ * as passt of 2023 does, is made again.
  */
 function connect(place: Place, address: string, to: number, times: number): Promise<number> {
   return place.run(

@@ -394,8 +394,8 @@ export class Machine {
   }
 
   /**
-   * Kills the guest from outside. Its process comes first, so that its monitor writes down the rest of the log
-   * and how it ended; the monitor only when it does not.
+   * Kills the guest from outside. Its process comes first, so that its monitor writes down the rest of the
+   * log and how it ended; the monitor only when it does not.
    */
   async #killGuest(): Promise<void> {
     const record = await this.#place.files.readRuntime().catch(() => undefined);
