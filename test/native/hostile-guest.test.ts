@@ -401,6 +401,39 @@ test("floods of connections, waiting streams and messages stay bounded", async (
   await until(() => client.stderr.toString() === "alive");
 });
 
+test("connections without a hello do not keep the agent's out, however many there are", async () => {
+  const { box } = await booted();
+  const silent: Socket[] = [];
+  let ended = 0;
+  // One more than there are places.
+  for (let i = 0; i < 65; i++) {
+    const socket = await dial(box, Buffer.from([3, 0]));
+    socket
+      .on("close", () => ended++)
+      .on("end", () => socket.end())
+      .resume();
+    silent.push(socket);
+  }
+  await until(() => ended > 0);
+  const client = box.stream("e1");
+  const guest = await GuestStream.open(box, "e1");
+  await guest.send(Buffer.from("alive"));
+  await client.waitFor(/alive/);
+  await until(() => ended > 1);
+  // Only those that have waited longest had to go.
+  assert.equal(ended, 2);
+  assert.ok(silent[0]?.closed && silent[1]?.closed);
+  // The same for the engine's side.
+  const idle = Array.from({ length: 65 }, () => connect(join(box.runDir, "monitor.sock")));
+  for (const socket of idle) socket.on("error", () => {});
+  await new Promise((done) => idle[0]?.on("end", done).resume());
+  const attached = box.attach();
+  const main = await GuestStream.open(box, "main");
+  await main.send(Buffer.from("alive"));
+  await attached.waitFor(/alive/);
+  for (const socket of [...silent, ...idle]) socket.destroy();
+});
+
 /** False when the other end takes no more. */
 async function written(socket: Socket, bytes: Uint8Array): Promise<boolean> {
   if (socket.write(bytes)) return true;
