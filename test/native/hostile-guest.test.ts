@@ -347,6 +347,36 @@ test("odd exits are brought into bounds", async () => {
   assert.equal(box.logged("stdout").length, 0);
 });
 
+for (const [name, exit, told] of [
+  ["no numbers", { code: "7", signal: "KILL", reason: 9, message: {} }, { code: 255 }],
+  ["numbers that are none of theirs", { code: 1e15, signal: -4, reason: "by magic" }, { code: 255 }],
+  ["a negative code", { code: -1, signal: 65, more: "x" }, { code: 255 }],
+  [
+    "a long message",
+    { code: 127, reason: "start-failed", message: "é".repeat(20_000) },
+    { code: 127, reason: "start-failed", message: "é".repeat(2048) },
+  ],
+] as const) {
+  test(`an exec's exit is brought into bounds, and its client told no more: ${name}`, async () => {
+    const { box } = await booted();
+    const client = box.stream("e1");
+    const guest = await dial(box, streamHello("e1"));
+    guest.write(jsonFrame({ exit }));
+    assert.deepEqual(await client.exit, told);
+  });
+}
+
+test("an exit within which there is more without end costs the monitor nothing", async () => {
+  const { box } = await booted();
+  const depth = 32_000;
+  const deep = `{"exit":{"code":3,"deep":${"[".repeat(depth)}${"]".repeat(depth)}}}`;
+  for (const id of ["e1", "e2", "main"]) {
+    const client = id === "main" ? box.attach() : box.stream(id);
+    await dial(box, streamHello(id), encodeFrame(FrameType.json, deep));
+    assert.deepEqual(await client.exit, { code: 3 });
+  }
+});
+
 test("a halt without an exit is not believed", async () => {
   const { box } = await booted();
   const main = await dial(
@@ -399,6 +429,39 @@ test("floods of connections, waiting streams and messages stay bounded", async (
   const client = box.attach();
   await dial(box, streamHello("main"), encodeFrame(FrameType.stderr, "alive"));
   await until(() => client.stderr.toString() === "alive");
+});
+
+test("connections without a hello do not keep the agent's out, however many there are", async () => {
+  const { box } = await booted();
+  const silent: Socket[] = [];
+  let ended = 0;
+  // One more than there are places.
+  for (let i = 0; i < 65; i++) {
+    const socket = await dial(box, Buffer.from([3, 0]));
+    socket
+      .on("close", () => ended++)
+      .on("end", () => socket.end())
+      .resume();
+    silent.push(socket);
+  }
+  await until(() => ended > 0);
+  const client = box.stream("e1");
+  const guest = await GuestStream.open(box, "e1");
+  await guest.send(Buffer.from("alive"));
+  await client.waitFor(/alive/);
+  await until(() => ended > 1);
+  // Only those that have waited longest had to go.
+  assert.equal(ended, 2);
+  assert.ok(silent[0]?.closed && silent[1]?.closed);
+  // The same for the engine's side.
+  const idle = Array.from({ length: 65 }, () => connect(join(box.runDir, "monitor.sock")));
+  for (const socket of idle) socket.on("error", () => {});
+  await new Promise((done) => idle[0]?.on("end", done).resume());
+  const attached = box.attach();
+  const main = await GuestStream.open(box, "main");
+  await main.send(Buffer.from("alive"));
+  await attached.waitFor(/alive/);
+  for (const socket of [...silent, ...idle]) socket.destroy();
 });
 
 /** False when the other end takes no more. */

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join, parse } from "node:path";
+import { join, parse, resolve } from "node:path";
 import { test } from "node:test";
 import { rootDir } from "../support/paths.ts";
 import { compiled } from "./compiled.ts";
 
 const native = join(rootDir(), "native");
-const programs = join(rootDir(), "test", "native", "programs");
+export const programs = join(rootDir(), "test", "native", "programs");
 
 /** The headers that a test or a source of native/ may include. */
 function headers(): string[] {
@@ -39,9 +39,9 @@ export class SanitizedProgram {
     this.#source = join(programs, `${name}.cc`);
   }
 
-  /** With other sources of native/ and with libraries: files, or flags of the linker. */
+  /** With other sources, by their paths in native/, and with libraries: files, or flags of the linker. */
   async build(sources: string[], libraries: string[]): Promise<void> {
-    const left = [this.#source, ...sources.map((source) => join(native, source))];
+    const left = [this.#source, ...sources.map((source) => resolve(native, source))];
     const included = headers();
     const objects: string[] = [];
     const compile = async (): Promise<void> => {
@@ -57,6 +57,11 @@ export class SanitizedProgram {
     const files = [...objects, ...libraries.filter((library) => !library.startsWith("-"))];
     const args = [...sanitizers, "-pthread", ...objects, ...libraries];
     this.#executable = await compiled(this.#name, "g++", args, files);
+  }
+
+  /** Its path, once it is built. */
+  get executable(): string {
+    return this.#executable;
   }
 
   /** Makes a test of each of the program's, which is given a directory. */

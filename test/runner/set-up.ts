@@ -1,6 +1,7 @@
 import { provideCodeServer } from "../extension/harness/code-server.ts";
 import { usualImages } from "../fixtures/index.ts";
 import { startRegistry } from "../fixtures/registry.ts";
+import { hostileAgent } from "../lab/hostile-agent.ts";
 import { labFiles } from "../lab/setup.ts";
 import { SetupError } from "../support/host.ts";
 import type { Suite } from "./arguments.ts";
@@ -19,6 +20,8 @@ const steps = {
   },
   "lab's files": async () => {
     await labFiles(progress);
+    // What is compiled in the lab takes its time there.
+    await hostileAgent();
   },
 };
 export type Step = keyof typeof steps;

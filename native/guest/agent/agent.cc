@@ -17,6 +17,7 @@
 #include "common/sys-error.h"
 #include "configure.h"
 #include "power.h"
+#include "process/process-request.h"
 #include "stats.h"
 
 namespace mocker {
@@ -40,15 +41,6 @@ const std::string mainId = "main";
 
 char readBuffer[65536];
 
-class RequestError : public std::runtime_error {
- public:
-  RequestError(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
-  const std::string& code() const { return code_; }
-
- private:
-  std::string code_;
-};
-
 std::string randomToken() {
   unsigned char bytes[tokenBytes];
   if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) throwErrno("getrandom");
@@ -69,48 +61,6 @@ int64_t bootMs() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1000000;
-}
-
-std::vector<std::string> stringsOf(const Json& params, const char* key) {
-  std::vector<std::string> strings;
-  const auto it = params.find(key);
-  if (it == params.end()) return strings;
-  if (!it->is_array()) throw RequestError("INTERNAL", std::string(key) + ": must be an array");
-  for (const auto& value : *it) {
-    if (!value.is_string()) throw RequestError("INTERNAL", std::string(key) + ": must be an array of strings");
-    strings.push_back(value.get<std::string>());
-    if (strings.back().find('\0') != std::string::npos) {
-      throw RequestError("INTERNAL", std::string(key) + ": must not contain a NUL byte");
-    }
-  }
-  return strings;
-}
-
-unsigned short sizeOf(const Json& params, const char* key, int64_t fallback) {
-  return static_cast<unsigned short>(std::clamp<int64_t>(integerOr(params, key, fallback), 0, 65535));
-}
-
-SpawnRequest spawnRequest(const Json& params, bool isMain) {
-  SpawnRequest request;
-  request.argv = stringsOf(params, "argv");
-  if (request.argv.empty()) throw RequestError("INTERNAL", "argv: must not be empty");
-  request.env = stringsOf(params, "env");
-  request.cwd = stringOr(params, "cwd", "");
-  if (request.cwd.empty()) request.cwd.push_back('/');
-  if (request.cwd[0] != '/') throw RequestError("BAD_CWD", "the working directory \"" + request.cwd + "\" is not an absolute path");
-  request.createCwd = isMain;
-  request.user = stringOr(params, "user", "");
-  request.tty = flagOr(params, "tty", false);
-  request.rows = sizeOf(params, "rows", 24);
-  request.cols = sizeOf(params, "cols", 80);
-  request.stdinOpen = flagOr(params, "stdin", false);
-  request.detach = !isMain && flagOr(params, "detach", false);
-  request.idle = isMain && flagOr(params, "idle", false);
-  request.archive = !isMain && flagOr(params, "archive", false);
-  request.noNewPrivileges = flagOr(params, "noNewPrivileges", false);
-  const auto limits = params.find("rlimits");
-  if (limits != params.end()) request.rlimits = parseLimits(*limits);
-  return request;
 }
 
 }  // namespace
@@ -258,7 +208,7 @@ std::optional<Json> Agent::call(const std::string& method, const Json& params, c
     return Json(Json::object());
   }
   if (method == "resize") {
-    if (!findRunning(params).resize(sizeOf(params, "rows", 24), sizeOf(params, "cols", 80))) {
+    if (!findRunning(params).resize(terminalRows(params), terminalColumns(params))) {
       throw RequestError("INTERNAL", "the process has no terminal");
     }
     return Json(Json::object());
@@ -280,7 +230,7 @@ void Agent::runProcess(const Json& params, bool isMain, const Json& requestId) {
   const auto id = isMain ? mainId : stringOr(params, "stream", "");
   if (id.empty() || id.size() > 128 || (!isMain && id == mainId)) throw RequestError("INTERNAL", "stream: is not usable");
   if (sessions_.count(id)) throw RequestError("INTERNAL", "stream \"" + id + "\" is in use");
-  const SpawnRequest request = spawnRequest(params, isMain);
+  const SpawnRequest request = parseProcessRequest(params, isMain);
 
   Fd stream;
   if (!request.detach) {

@@ -1,7 +1,8 @@
 #include "guest-messages.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "host/vmm/records/records.h"
 
 namespace mocker {
 namespace {
@@ -77,8 +78,7 @@ GuestMessages::Checked GuestMessages::checkEvent(const Json& message) {
   if (stringOr(message, "event", "") != "execExited" || !params) return {Json(), true};
   const auto id = stringOr(*params, "id", "");
   if (execs_.erase(id) == 0) return {Json(), true};
-  const int64_t code = std::clamp<int64_t>(integerOr(*params, "code", 255), 0, 255);
-  return {{{"event", "execExited"}, {"params", {{"id", id}, {"code", code}}}}};
+  return {{{"event", "execExited"}, {"params", {{"id", id}, {"code", ExitRecord::fromGuest(*params).exitCode}}}}};
 }
 
 }  // namespace mocker

@@ -23,10 +23,12 @@ class Handshake {
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;
 
+  /** Closes the connection, and calls `done`. */
+  void drop();
+
  private:
   void read();
   void give(const Json& hello, std::string rest);
-  void drop();
   void finish();
 
   Loop& loop_;

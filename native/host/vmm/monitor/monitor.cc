@@ -354,15 +354,7 @@ void Monitor::letSlowClientsGo() {
 
 void Monitor::mainMessage(const Json& message) {
   if (const Json* exit = objectOrNull(message, "exit"); exit && !exit_) {
-    ExitRecord end;
-    end.exitCode = static_cast<int>(std::clamp<int64_t>(integerOr(*exit, "code", 0), 0, 255));
-    const int64_t signal = integerOr(*exit, "signal", 0);
-    if (signal >= 1 && signal <= 64) end.signal = static_cast<int>(signal);
-    if (stringOr(*exit, "reason", "") == "start-failed") {
-      end.reason = "start-failed";
-      end.message = stringOr(*exit, "message", "").substr(0, 4096);
-    }
-    record(end);
+    record(ExitRecord::fromGuest(*exit));
     mainStream_->send({{"ack", "exit"}});
     loop_.after(haltMs, [this] { killChild(); });
     return;

@@ -47,21 +47,25 @@ void PendingConnections::listen(const Fd& listener, Side side) {
 }
 
 void PendingConnections::take(Fd fd, Side side) {
-  if (waiting(side) >= maxPending) return;
+  if (waiting(side) >= maxPending) oldest(side)->handshake->drop();
   auto handshake = std::make_unique<Handshake>(
       loop_, std::move(fd), [this, side](Handshake& self, Fd taken, const Json& hello, std::string rest) {
-        const auto it = pending_.find(&self);
-        deleteLater_(std::move(it->second.second));
+        const auto it = std::find_if(pending_.begin(), pending_.end(),
+                                     [&](const Pending& pending) { return pending.handshake.get() == &self; });
+        deleteLater_(std::move(it->handshake));
         pending_.erase(it);
         onHandshake_(std::move(taken), hello, std::move(rest), side);
       });
-  Handshake* key = handshake.get();
-  pending_[key] = {side, std::move(handshake)};
+  pending_.push_back({side, std::move(handshake)});
+}
+
+std::vector<PendingConnections::Pending>::iterator PendingConnections::oldest(Side side) {
+  return std::find_if(pending_.begin(), pending_.end(), [side](const Pending& pending) { return pending.side == side; });
 }
 
 size_t PendingConnections::waiting(Side side) const {
   return static_cast<size_t>(
-      std::count_if(pending_.begin(), pending_.end(), [&](const auto& entry) { return entry.second.first == side; }));
+      std::count_if(pending_.begin(), pending_.end(), [side](const Pending& pending) { return pending.side == side; }));
 }
 
 }  // namespace mocker

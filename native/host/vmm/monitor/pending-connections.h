@@ -2,10 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/loop.h"
 #include "handshake.h"
@@ -13,7 +13,10 @@
 
 namespace mocker {
 
-/** Bounded for each side: what is too much is closed. */
+/**
+ * Bounded for each side: one that is too much takes the place of the one that has waited longest. A workload
+ * that holds all places without a word so does not keep its agent out, whose hello comes at once.
+ */
 class PendingConnections {
  public:
   /**
@@ -38,7 +41,14 @@ class PendingConnections {
   Loop& loop_;
   std::function<void(std::shared_ptr<void>)> deleteLater_;
   OnHandshake onHandshake_;
-  std::map<Handshake*, std::pair<Side, std::unique_ptr<Handshake>>> pending_;
+  struct Pending {
+    Side side;
+    std::unique_ptr<Handshake> handshake;
+  };
+  std::vector<Pending>::iterator oldest(Side side);
+
+  /** Those that have waited longest come first. */
+  std::vector<Pending> pending_;
 };
 
 }  // namespace mocker

@@ -12,8 +12,24 @@ namespace {
 
 /** Messages have at most 4 KiB; JSON may write a byte of them as six. */
 constexpr size_t maxExitRecordBytes = 32 * 1024;
+constexpr size_t maxMessageBytes = 4096;
+/** Of a process of whose end nothing usable is said: it is no success. */
+constexpr int unknownExitCode = 255;
 
 }  // namespace
+
+ExitRecord ExitRecord::fromGuest(const Json& exit) {
+  ExitRecord record;
+  const int64_t code = integerOr(exit, "code", -1);
+  record.exitCode = code >= 0 && code <= 255 ? static_cast<int>(code) : unknownExitCode;
+  const int64_t signal = integerOr(exit, "signal", 0);
+  if (signal >= 1 && signal <= 64) record.signal = static_cast<int>(signal);
+  if (stringOr(exit, "reason", "") == "start-failed") {
+    record.reason = "start-failed";
+    record.message = stringOr(exit, "message", "").substr(0, maxMessageBytes);
+  }
+  return record;
+}
 
 Json ExitRecord::frame() const {
   Json exit{{"code", exitCode}};

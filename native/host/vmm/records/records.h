@@ -11,13 +11,16 @@
 
 namespace mocker {
 
-/** How a VM ended. */
+/** How a VM, or an exec in it, ended. */
 struct ExitRecord {
   int exitCode = 0;
   std::optional<int> signal;
   /** "exited", "start-failed", "vm-died" or "boot-failed". */
   std::string reason = "exited";
   std::string message;
+
+  /** What a guest says of it, brought into bounds and made anew. */
+  static ExitRecord fromGuest(const Json& exit);
 
   /** The exit frame for attached clients. */
   Json frame() const;

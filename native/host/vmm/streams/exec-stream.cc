@@ -1,6 +1,7 @@
 #include "exec-stream.h"
 
 #include "host/vmm/notice.h"
+#include "host/vmm/records/records.h"
 
 namespace mocker {
 namespace {
@@ -58,7 +59,7 @@ void ExecStream::message(const Json& message) {
   const Json* exit = objectOrNull(message, "exit");
   if (!exit || exited_) return;
   exited_ = true;
-  const Json last{{"exit", *exit}};
+  const Json last = ExitRecord::fromGuest(*exit).frame();
   if (client_) return client_->end(last);
   early_ += jsonFrame(last);
 }
