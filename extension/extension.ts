@@ -19,6 +19,7 @@ import { Runner } from "./run-configurations/runner.ts";
 import { Secrets } from "./run-configurations/secrets.ts";
 import type { CommandHandler, Services } from "./services.ts";
 import { onDidChangeSetting } from "./settings.ts";
+import { MockerTasks } from "./tasks/mocker-tasks.ts";
 import { VmTerminalProfile } from "./terminals/terminal-profile.ts";
 import { Terminals } from "./terminals/terminals.ts";
 import { ContextKeys } from "./views/context-keys.ts";
@@ -120,6 +121,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   own(
     vscode.window.registerTerminalProfileProvider("mocker.vm", new VmTerminalProfile(model, terminals, log)),
   );
+  own(MockerTasks.register(services));
 
   own(
     onDidChangeSetting("engine.path", () => {
