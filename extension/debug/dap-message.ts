@@ -1,4 +1,7 @@
-/** Messages of the Debug Adapter Protocol, and how they go over a stream of bytes (its specification, "Base Protocol"). */
+/**
+ * Messages of the Debug Adapter Protocol, and how they go over a stream of bytes (its specification, "Base
+ * Protocol").
+ */
 
 export interface DapRequest {
   seq: number;

@@ -1,6 +1,6 @@
 /**
- * A debug session of the type `mocker`: owns the VM, and speaks the Debug Adapter Protocol with the editor, for
- * an adapter in the VM or, of Node, for the editor's own debugger, which attaches from outside.
+ * A debug session of the type `mocker`: owns the VM, and speaks the Debug Adapter Protocol with the editor,
+ * for an adapter in the VM or, of Node, for the editor's own debugger, which attaches from outside.
  */
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";

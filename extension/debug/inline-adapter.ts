@@ -2,7 +2,9 @@ import * as vscode from "vscode";
 import { isDapMessage } from "./dap-message.ts";
 import type { DebugHost, DebugSession } from "./debug-session.ts";
 
-/** A debug session of ours as an adapter inside the extension's process; it ends with js-debug's, its child. */
+/**
+ * A debug session of ours as an adapter inside the extension's process; it ends with js-debug's, its child.
+ */
 export class InlineAdapter implements vscode.DebugAdapter {
   readonly #sent = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
   readonly #session: DebugSession;

@@ -4,7 +4,9 @@ import { asMockerError, describe } from "../engine/errors.ts";
 import { ProcessTerminal } from "../terminals/process-terminal.ts";
 import { statusOf } from "./task-definition.ts";
 
-/** The terminal of a task: it ends with the process, whose exit code is the task's; and the other way round. */
+/**
+ * The terminal of a task: it ends with the process, whose exit code is the task's; and the other way round.
+ */
 export abstract class TaskTerminal extends ProcessTerminal {
   readonly #onFailed: (error: unknown) => void;
   #over = false;
