@@ -211,27 +211,27 @@ function planAttach(configuration: DebugConfiguration, { plan }: DebugContext): 
     );
   }
   const language = languageFor(configuration, undefined);
-  const { transport, port: usualPort } = debuggers[language];
-  if (transport === "tcp") {
-    throw invalid(
-      l10n.t("Mocker cannot attach to a program of the language {0}.", language),
-      l10n.t("Launch it in a VM of its own instead"),
-    );
-  }
+  const { transport: usual, port: usualPort, listening } = debuggers[language];
+  // By its number a program is found in the VM; else by its debugger's port.
+  const dials = listening !== undefined && configuration.processId === undefined;
+  const transport = dials ? "tcp" : usual;
   const local = text(configuration, "localRoot") ?? plan.workspaceFolder;
   const remote = text(configuration, "remoteRoot");
   return {
     kind: "attach",
     language,
     transport,
-    port: number(configuration, "port") ?? usualPort,
-    command: transport === "inspector" ? [] : adapterCommand(configuration, language, undefined),
+    port: number(configuration, "port") ?? (dials ? listening.port : usualPort),
+    command: transport === "stdio" ? adapterCommand(configuration, language, undefined) : [],
     console: consoleOf(configuration),
     vm,
     shared: local === undefined || remote === undefined ? undefined : { local, remote },
     workspaceFolder: plan.workspaceFolder,
-    startArguments:
-      transport === "inspector" ? others(configuration) : { request: "attach", ...others(configuration) },
+    startArguments: {
+      ...(transport === "inspector" ? {} : { request: "attach" }),
+      ...(dials ? listening.attach : {}),
+      ...others(configuration),
+    },
   };
 }
 

@@ -71,6 +71,8 @@ export class DebugSession {
   #seq = 1;
   #terminated = false;
   #announced: (() => void) | undefined;
+  /** The request that ends the session, and what its response calls. */
+  #left: { seq: number; resolve: () => void } | undefined;
 
   constructor(engine: DebugEngine, plan: LaunchPlan | AttachPlan, host: DebugHost) {
     this.#engine = engine;
@@ -172,7 +174,7 @@ export class DebugSession {
       "INVALID_ARGUMENT",
       l10n.t("The VM {0} publishes no port {1} for the debugger.", vm, port),
       {
-        hint: l10n.t("Run it with -p 127.0.0.1::{0} and node --inspect=0.0.0.0:{0}", port),
+        hint: l10n.t("Run it with -p 127.0.0.1::{0}, and its debugger at 0.0.0.0:{0}", port),
       },
     );
   }
@@ -182,37 +184,43 @@ export class DebugSession {
   async #openBridge(): Promise<void> {
     const plan = this.#plan;
     const decode = (bytes: Uint8Array) => this.#fromAdapter(bytes);
-    let process: DebugProcess;
+    let vm: { id: string; name: string };
+    let process: DebugProcess | undefined;
     let mapping: PathMapping;
     if (plan.kind === "launch") {
       const announced = new Promise<void>((resolve) => {
         this.#announced = resolve;
       });
       process = await this.#launch(plan);
+      ({ vm } = process);
       mapping = new PathMapping([plan.shared, ...PathMapping.shares(plan.vm.mounts ?? [])]);
       if (plan.transport === "tcp") {
         await Promise.race([announced, process.ended, aborted(this.#closing.signal)]);
-        await this.#dial(process, plan.port ?? 0, decode);
       }
     } else {
-      const details = await this.#engine.request(vmInspect, { vm: vmName(plan) });
-      process = await execProcess(this.#engine, details, plan.command, this.#onOutput);
-      this.#own(process);
-      mapping = new PathMapping([
-        ...(plan.shared === undefined ? [] : [plan.shared]),
-        ...PathMapping.shares(details.mounts),
-      ]);
+      const details = await this.#engine.request(vmInspect, { vm: plan.vm });
+      vm = details;
+      const own = plan.shared === undefined ? [] : [plan.shared];
+      mapping = new PathMapping([...own, ...PathMapping.shares(details.mounts)]);
+      if (plan.transport === "stdio") {
+        process = await execProcess(this.#engine, details, plan.command, this.#onOutput);
+        this.#own(process);
+      }
     }
+    if (plan.transport === "tcp") await this.#dial(vm, plan.port ?? 0, decode);
     const bridge = new DapBridge(
       {
         send: (message) => this.#toEditor(message),
-        write: (bytes) => (this.#socket === undefined ? process.write(bytes) : this.#socket.write(bytes)),
+        write: (bytes) => {
+          if (this.#socket === undefined) process?.write(bytes);
+          else this.#socket.write(bytes);
+        },
         text: (text) => {
           this.#said(text);
           this.#print("console", text);
         },
         ...(plan.console === "integratedTerminal"
-          ? { runInTerminal: (request: TerminalRequest) => this.#host.runInTerminal(process.vm, request) }
+          ? { runInTerminal: (request: TerminalRequest) => this.#host.runInTerminal(vm, request) }
           : {}),
       },
       mapping,
@@ -223,9 +231,13 @@ export class DebugSession {
   }
 
   /** Connects to an adapter that listens in the VM. */
-  async #dial(process: DebugProcess, guestPort: number, decode: (bytes: Uint8Array) => void): Promise<void> {
-    const port = await hostPortOf(this.#engine, process.vm.id, guestPort);
-    if (port === undefined) throw this.#unpublished(process.vm.name, guestPort);
+  async #dial(
+    vm: { id: string; name: string },
+    guestPort: number,
+    decode: (bytes: Uint8Array) => void,
+  ): Promise<void> {
+    const port = await hostPortOf(this.#engine, vm.id, guestPort);
+    if (port === undefined) throw this.#unpublished(vm.name, guestPort);
     const socket = connect({ host: "127.0.0.1", port });
     this.#socket = socket;
     socket.on("error", () => undefined);
@@ -247,7 +259,13 @@ export class DebugSession {
     this.#unanswered.set(request.seq, request);
     if (request.command === "terminate") return;
     this.#closing.abort();
-    await Promise.race([this.#process?.ended, sleep(farewellMs, undefined, { ref: false })]);
+    if (this.#bridge !== undefined) {
+      const answered = new Promise<void>((resolve) => {
+        this.#left = { seq: request.seq, resolve };
+      });
+      const ended = this.#process?.ended ?? answered;
+      await Promise.race([answered, ended, sleep(farewellMs, undefined, { ref: false })]);
+    }
     await this.close();
     if (this.#unanswered.delete(request.seq)) this.#respond(request);
   }
@@ -351,7 +369,10 @@ export class DebugSession {
   }
 
   #toEditor(message: DapMessage): void {
-    if (message.type === "response") this.#unanswered.delete(message.request_seq);
+    if (message.type === "response") {
+      this.#unanswered.delete(message.request_seq);
+      if (message.request_seq === this.#left?.seq) this.#left.resolve();
+    }
     if (message.type === "event" && message.event === "terminated") this.#terminated = true;
     this.#host.send(message);
   }

@@ -31,6 +31,12 @@ export interface LanguageDebugger {
   command: readonly string[];
   /** Arguments of its `launch` request. */
   launch(target: Target): Record<string, unknown>;
+  /**
+   * A debugger that a program brought along when it was started, and that speaks the protocol: its usual port
+   * in the VM, and arguments of `attach`. Absent: an adapter is started in the VM, and finds the program
+   * itself.
+   */
+  listening?: { port: number; attach: Record<string, unknown> };
   /** What to do about an image that has no such debugger. */
   remedy(): string;
 }
@@ -50,6 +56,7 @@ export const debuggers: Record<Language, LanguageDebugger> = {
     images: ["python:3", "python:3-slim"],
     transport: "stdio",
     command: ["python3", "-m", "debugpy.adapter"],
+    listening: { port: 5678, attach: { type: "python" } },
     launch: ({ console, ...target }) => ({ type: "python", ...target, console }),
     remedy: () => l10n.t("Choose an image with Python and debugpy: pip install debugpy adds it to one"),
   },
@@ -58,6 +65,7 @@ export const debuggers: Record<Language, LanguageDebugger> = {
     images: ["golang:1"],
     transport: "tcp",
     port: 4711,
+    listening: { port: 4711, attach: { mode: "remote" } },
     command: ["dlv", "dap", "--listen=0.0.0.0:4711"],
     launch: ({ program, args, cwd, env, stopOnEntry }) => ({
       mode: "debug",

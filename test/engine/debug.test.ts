@@ -182,7 +182,7 @@ describe("debugging in a VM, over the Debug Adapter Protocol", () => {
   });
 
   test("one attaches to a VM that runs, which stays", async () => {
-    const mount = ["-v", `${workspace}:/srv/app`, "-w", "/srv/app"];
+    const mount = ["-v", `${workspace}:/srv/app`, "-w", "/srv/app", "-p", "127.0.0.1::5678"];
     await mocker.ok([
       "run",
       "-d",
@@ -195,14 +195,13 @@ describe("debugging in a VM, over the Debug Adapter Protocol", () => {
       "sleep",
       "1000",
     ]);
-    const listen = "python3 -m debugpy --listen 127.0.0.1:5678 --wait-for-client main.py; echo $? > /ended";
+    const listen = "python3 -m debugpy --listen 0.0.0.0:5678 --wait-for-client main.py; echo $? > /ended";
     await mocker.ok(["exec", "-d", "web", "sh", "-c", listen]);
     await mocker.until(["exec", "web", "sh", "-c", "cat /proc/net/tcp"], /:162E /i);
     const client = debug({
       request: "attach",
       vm: "web",
       language: "python",
-      connect: { host: "127.0.0.1", port: 5678 },
     });
     await client.ask("initialize", { adapterID: "mocker" });
     client.send("attach");

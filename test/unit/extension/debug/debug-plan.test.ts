@@ -142,10 +142,15 @@ test("one attaches to a VM that runs, and says where its sources are if mounts d
     workspaceFolder: "/home/me/app",
     startArguments: { skipFiles: [] },
   });
-  const python = attach({ vm: "web", language: "python", remoteRoot: "/srv", connect: { port: 5678 } });
-  assert.deepEqual(python.command, ["python3", "-m", "debugpy.adapter"]);
+  const python = attach({ vm: "web", language: "python", remoteRoot: "/srv", justMyCode: false });
+  assert.deepEqual([python.transport, python.port, python.command], ["tcp", 5678, []]);
   assert.deepEqual(python.shared, { local: "/home/me/app", remote: "/srv" });
-  assert.deepEqual(python.startArguments, { request: "attach", connect: { port: 5678 } });
+  assert.deepEqual(python.startArguments, { request: "attach", type: "python", justMyCode: false });
+  const go = attach({ vm: "web", language: "go", port: 40_000 });
+  assert.deepEqual([go.transport, go.port, go.startArguments.mode], ["tcp", 40_000, "remote"]);
+  const byNumber = attach({ vm: "web", language: "python", processId: 7 });
+  assert.deepEqual([byNumber.transport, byNumber.command], ["stdio", ["python3", "-m", "debugpy.adapter"]]);
+  assert.deepEqual(byNumber.startArguments, { request: "attach", processId: 7 });
 });
 
 test("what is missing or wrong is said, with what to write instead", () => {
@@ -161,7 +166,6 @@ test("what is missing or wrong is said, with what to write instead", () => {
     [{ image, program, ports: ["x"] }, /wrong port "x"/, /launch\.json/],
     [{ image, program, network: "none" }, /through the network none/, /bridge/],
     [{ request: "attach" }, /names no VM/, /"vm": "web"/],
-    [{ request: "attach", vm: "web", language: "go" }, /cannot attach/, /Launch/],
     [{ request: "replay" }, /no request "replay"/, /launch/],
   ];
   for (const [members, message, hint] of wrong) {
