@@ -52,16 +52,20 @@ export function logLimitsText({ maxBytes, maxFiles }: LogLimits): string {
   return `${maxFiles === 1 ? "one file" : `${maxFiles} files`} of at most ${humanSize(maxBytes)}`;
 }
 
+const optionsHint =
+  "Logs have the options max-size and max-file: --log-opt max-size=10m --log-opt max-file=3";
+
 function refuseOption(driver: string, name: string): never {
   if (otherOptions[driver]?.includes(name)) {
     throw new MockerError("FEATURE_UNAVAILABLE", `log opt '${name}' is not supported`, {
-      hint: "Logs have the options max-size and max-file.",
+      hint: optionsHint,
     });
   }
   throw invalid(
     driver === "local"
       ? `unknown log opt '${name}' for log driver local`
       : `unknown log opt '${name}' for ${driver} log driver`,
+    optionsHint,
   );
 }
 
@@ -72,6 +76,7 @@ function maxSize(text: string): number {
   } catch (error) {
     throw invalid(
       `failed to initialize logging driver: invalid value for max-size: ${text}: ${error instanceof Error ? error.message : error}`,
+      optionsHint,
     );
   }
   if (bytes <= 0) throw invalid("failed to initialize logging driver: max-size must be a positive number");
@@ -85,10 +90,15 @@ function maxFile(text: string): number {
     );
   }
   const count = Number(text);
+  if (!Number.isSafeInteger(count)) {
+    throw invalid(
+      `failed to initialize logging driver: invalid value for max-file: ${text}: strconv.Atoi: parsing "${text}": value out of range`,
+    );
+  }
   if (count < 1) throw invalid("failed to initialize logging driver: max-file cannot be less than 1");
   return count;
 }
 
-function invalid(message: string): MockerError {
-  return new MockerError("INVALID_ARGUMENT", message);
+function invalid(message: string, hint?: string): MockerError {
+  return new MockerError("INVALID_ARGUMENT", message, hint === undefined ? {} : { hint });
 }

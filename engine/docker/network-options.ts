@@ -83,7 +83,10 @@ export function networkOfFlags(
 /** A VM's network by the name of a mode or of a network. @throws INVALID_ARGUMENT */
 export function networkOf(first: NetworkAttachment, others: readonly NetworkAttachment[] = []): Network {
   const { network } = first;
-  if (network === "none" || network === "tsi" || network === "passt") return { mode: network };
+  if (network === "none" || network === "tsi" || network === "passt") {
+    refuseSettings(first);
+    return { mode: network };
+  }
   if (network.startsWith("container:")) throw sharedNetwork();
   return { mode: "networks", attachments: [first, ...others] };
 }
@@ -91,6 +94,17 @@ export function networkOf(first: NetworkAttachment, others: readonly NetworkAtta
 /** A VM's network as Docker's `NetworkMode`. */
 export function networkModeName(network: Network): string {
   return network.mode === "networks" ? (network.attachments[0]?.network ?? "none") : network.mode;
+}
+
+/** Of a mode, where they would have no effect, as Docker refuses them of its own. @throws INVALID_ARGUMENT */
+function refuseSettings({ network, aliases = [], address, mac, links = [] }: NetworkAttachment): void {
+  if (aliases.length > 0)
+    throw invalid("network-scoped aliases are only supported for user-defined networks");
+  if (address !== undefined)
+    throw invalid("user specified IP address is supported on user defined networks only");
+  if (network === "none") return;
+  if (mac !== undefined) throw invalid("conflicting options: mac-address and the network mode");
+  if (links.length > 0) throw invalid(`conflicting options: ${network} networking can't be used with links`);
 }
 
 function sharedNetwork(): MockerError {

@@ -52,6 +52,28 @@ describe("a guest or a monitor that stands still", () => {
     });
   }
 
+  test("an engine that finds a stopped monitor says so, and the VM can be removed", async () => {
+    const { monitor } = await running("found");
+    process.kill(monitor, "SIGSTOP");
+    const engine = await mocker.enginePid();
+    process.kill(engine, "SIGKILL");
+    await mocker.waitForProcessEnd(engine);
+    assert.match(await mocker.ok(["ps", "--format", "{{.Names}} {{.Status}}"]), /^found Up /);
+    for (const command of [
+      ["exec", "found", "true"],
+      ["attach", "found"],
+      ["cp", "found:/etc", join(mocker.dir, "etc")],
+    ]) {
+      const { code, stderr } = await mocker.run(command);
+      assert.notEqual(code, 0, command[0]);
+      assert.match(stderr, /the VM's monitor did not answer within 1.5 seconds/, command[0]);
+      assert.match(stderr, /mocker kill, or mocker rm -f/, command[0]);
+    }
+    await mocker.ok(["rm", "-f", "found"]);
+    assert.equal(await mocker.ok(["ps", "-aq"]), "");
+    await mocker.waitForProcessEnd(monitor);
+  });
+
   test("a VM whose guest stood still goes on when that is over", async () => {
     const { guest } = await running("again");
     process.kill(guest, "SIGSTOP");

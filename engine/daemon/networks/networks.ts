@@ -158,8 +158,11 @@ export class Networks implements NetworkHost {
   /** @throws NETWORK_NAME_IN_USE, INVALID_ARGUMENT */
   async create(params: NetworkCreateParams): Promise<NetworkCreateResult> {
     const { name } = params;
-    if (isPredefinedNetwork(name)) throw invalid(`operation is not permitted on predefined ${name} network`);
-    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name) || name === "tsi" || name === "passt") {
+    // Modes of ours are no names, too.
+    if (isPredefinedNetwork(name) || name === "tsi" || name === "passt") {
+      throw invalid(`operation is not permitted on predefined ${name} network`);
+    }
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
       throw invalid(
         name === ""
           ? "network name cannot be empty"
@@ -425,8 +428,11 @@ export class Networks implements NetworkHost {
       );
     }
     if (!match) {
+      const isMode = wanted === "passt" || wanted === "tsi";
       throw new MockerError("NETWORK_NOT_FOUND", `network ${wanted} not found`, {
-        hint: "See: mocker network ls",
+        hint: isMode
+          ? `It is no network, but a way to the host's for one VM: mocker run --network ${wanted}`
+          : "See: mocker network ls",
       });
     }
     return match;

@@ -1,7 +1,8 @@
 import { statfsSync } from "node:fs";
+import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import * as native from "../../../native/index.ts";
-import { dataDir } from "../../common/paths.ts";
+import { dataDir, runDir } from "../../common/paths.ts";
 import { portsColumn } from "../../docker/ports.ts";
 import type { DoctorCheck, DoctorReport } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
@@ -10,6 +11,7 @@ import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import { tapProblem } from "../vms/runtimes/simulation/simulation-runtime.ts";
 import { missingSubordinateIds } from "../vms/runtimes/subordinate-ids.ts";
 import { jailCheck, simulatedRoot } from "./jail-check.ts";
+import { lingerCheck } from "./linger-check.ts";
 
 const lowSpaceMiB = 2048;
 /** What VMs of ours ask of libkrun; other features that it can be built with are nobody's loss. */
@@ -29,6 +31,7 @@ export async function runDoctor(vms: readonly Pick<VmSummary, "name" | "ports">[
     subordinateIds(),
     diskSpace(),
     simulatedCards(),
+    logOut(),
     openPorts(vms),
   ].filter((check) => check !== undefined);
   const broken = checks.find((check) => check.status === "failed");
@@ -128,6 +131,16 @@ function simulatedCards(): DoctorCheck | undefined {
     detail: `the simulation can give no network card: ${problem}`,
     hint: "As root: modprobe tun && chmod 0666 /dev/net/tun; in a container, give it that device.",
   };
+}
+
+function logOut(): DoctorCheck | undefined {
+  try {
+    const { uid, username } = userInfo();
+    return lingerCheck({ uid, userName: username, runDir: runDir(), root: "/" });
+  } catch {
+    // A user without an entry in passwd, whom no systemd has logged in.
+    return undefined;
+  }
 }
 
 function diskSpace(): DoctorCheck {

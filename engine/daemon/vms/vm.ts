@@ -250,13 +250,15 @@ export class Vm {
    * none of its output.
    */
   attach(replayBytes: number, stdin: boolean): Promise<Attachment> {
+    const machine = this.#machine;
     return this.#mainStreams.open(
       {
         replayBytes,
         stdin: stdin && this.config.openStdin,
         stdinOnce: endsWithItsClient(this.config),
       },
-      this.#machine?.reached ? this.#machine : undefined,
+      // One that runs and was never reached says so: its next start may never come.
+      this.running || machine?.reached ? machine : undefined,
     );
   }
 

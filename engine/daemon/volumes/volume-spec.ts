@@ -67,14 +67,17 @@ export function blockBytes(name: string, options: Readonly<Record<string, string
   );
 }
 
+const kinds =
+  "A volume without options is a directory; a disk is --opt type=block, a directory of the host --opt type=none --opt o=bind --opt device=/path";
+
 /**
  * The options of the driver `local`: none, those of a block volume, or those of a directory of the host under
  * a name.
  * @throws INVALID_ARGUMENT, FEATURE_UNAVAILABLE
  */
 export function checkDriverOptions(name: string, options: Readonly<Record<string, string>>): void {
-  const invalid = (what: string): MockerError =>
-    new MockerError("INVALID_ARGUMENT", `create ${name}: ${what}`);
+  const invalid = (what: string, hint?: string): MockerError =>
+    new MockerError("INVALID_ARGUMENT", `create ${name}: ${what}`, hint === undefined ? {} : { hint });
   const unknown = Object.keys(options).find((option) => !optionNames.has(option));
   if (unknown !== undefined) throw invalid(`invalid option: ${JSON.stringify(unknown)}`);
   if (Object.keys(options).length === 0) return;
@@ -88,12 +91,12 @@ export function checkDriverOptions(name: string, options: Readonly<Record<string
   if (size !== undefined) throw invalid("only volumes of the type block have a size: --opt type=block");
   const flags = o.split(",").filter((flag) => flag !== "");
   const isBind = flags.some((flag) => flag === "bind" || flag === "rbind");
-  if (device === "") throw invalid("missing device in volume options");
+  if (device === "") throw invalid("missing device in volume options", kinds);
   if (!isBind || (type !== "none" && type !== "")) {
     throw new MockerError(
       "FEATURE_UNAVAILABLE",
       `create ${name}: volumes of the type ${JSON.stringify(type)} are not supported`,
-      { hint: "A directory of the host can have a name: --opt type=none --opt o=bind --opt device=/path" },
+      { hint: kinds },
     );
   }
   if (!isAbsolute(device)) throw invalid(`device ${JSON.stringify(device)} must be an absolute path`);

@@ -38,7 +38,20 @@ const refused: [string, Record<string, string>, string][] = [
     { "max-file": "two" },
     'failed to initialize logging driver: invalid value for max-file: two: strconv.Atoi: parsing "two": invalid syntax',
   ],
+  [
+    "local",
+    { "max-file": "99999999999999999999" },
+    'failed to initialize logging driver: invalid value for max-file: 99999999999999999999: strconv.Atoi: parsing "99999999999999999999": value out of range',
+  ],
 ];
+test("a mistyped option is told which there are", () => {
+  const hint = /max-size=10m --log-opt max-file=3$/;
+  for (const name of ["maxsize", "compress"]) {
+    assert.throws(() => logLimits({ driver: "local", options: { [name]: "1" } }), { hint });
+  }
+  assert.throws(() => logLimits({ driver: "local", options: { "max-size": "" } }), { hint });
+});
+
 for (const [driver, options, message] of refused) {
   test(`refused: ${message}`, () => assert.throws(() => logLimits({ driver, options }), { message }));
 }

@@ -54,6 +54,30 @@ for (const [what, networks, flags, message] of [
     { aliases: ["x"] },
     "network-scoped aliases are only supported for user-defined networks",
   ],
+  [
+    "an alias on passt",
+    ["passt"],
+    { aliases: ["x"] },
+    "network-scoped aliases are only supported for user-defined networks",
+  ],
+  [
+    "an address on passt",
+    ["passt"],
+    { address: "10.0.2.9" },
+    "user specified IP address is supported on user defined networks only",
+  ],
+  [
+    "a MAC address on tsi",
+    ["tsi"],
+    { mac: "02:42:0a:00:00:01" },
+    "conflicting options: mac-address and the network mode",
+  ],
+  [
+    "a link on passt",
+    ["passt"],
+    { links: ["db"] },
+    "conflicting options: passt networking can't be used with links",
+  ],
   ["one network twice", ["a", "a"], {}, 'network "a" is specified multiple times'],
   [
     "a mode beside a network",

@@ -10,10 +10,13 @@ test("what has an effect is told apart", () => {
   assert.equal(asksForWeakJail(), false);
   assert.equal(asksForWeakJail(["label=disable", "jail=weak"]), true);
   assert.equal(asksForWeakJail(["jail=weak", "jail=strict"]), false);
-  for (const text of ["no-new-privileges", "no-new-privileges=true", "no-new-privileges:true"]) {
+  for (const value of ["", "=true", ":true", "=1", "=T"]) {
+    const text = `no-new-privileges${value}`;
     assert.equal(securityOptions([text]).noNewPrivileges, true, text);
   }
-  assert.equal(securityOptions(["no-new-privileges=false"]).noNewPrivileges, false);
+  for (const text of ["no-new-privileges=false", "no-new-privileges=f"]) {
+    assert.equal(securityOptions([text]).noNewPrivileges, false, text);
+  }
 });
 
 test("what would open a container is accepted, and said to be without effect", () => {
@@ -39,12 +42,15 @@ test("a profile that would not be applied is refused", () => {
 
 test("what makes no sense is refused in Docker's words", () => {
   for (const [text, message] of [
-    ["jail", 'invalid --security-opt 1: "jail"'],
+    ["jail", 'invalid --security-opt: "jail"'],
+    ["jail=", 'invalid --security-opt: "jail="'],
+    ["no-new-priviliges", 'invalid --security-opt: "no-new-priviliges"'],
     ["jail=none", 'invalid --security-opt 2: "jail=none"'],
     ["colour=red", 'invalid --security-opt 2: "colour=red"'],
     ["no-new-privileges=maybe", 'invalid --security-opt 2: "no-new-privileges=maybe"'],
-    ["", 'invalid --security-opt 1: ""'],
+    ["no-new-privileges=constructor", 'invalid --security-opt 2: "no-new-privileges=constructor"'],
+    ["", 'invalid --security-opt: ""'],
   ] as const) {
-    assert.throws(() => securityOptions([text]), { code: "INVALID_ARGUMENT", message });
+    assert.throws(() => securityOptions([text]), { code: "INVALID_ARGUMENT", message, hint: /jail=weak/ });
   }
 });

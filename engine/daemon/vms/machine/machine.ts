@@ -257,6 +257,7 @@ export class Machine {
    */
   async attach(replayBytes: number, stdin: boolean): Promise<Socket> {
     const client = await this.#reachable();
+    await client.heard();
     const stream = await client.openAttach(replayBytes, stdin);
     if (client.main !== "running") return stream;
     try {
@@ -393,8 +394,8 @@ export class Machine {
   }
 
   /**
-   * Kills the guest from outside. Its process comes first, so that its monitor writes down the rest of the log
-   * and how it ended; the monitor only when it does not.
+   * Kills the guest from outside. Its process comes first, so that its monitor writes down the rest of the
+   * log and how it ended; the monitor only when it does not.
    */
   async #killGuest(): Promise<void> {
     const record = await this.#place.files.readRuntime().catch(() => undefined);
@@ -477,7 +478,8 @@ export class Machine {
   }
 
   async #reachable(): Promise<MonitorClient> {
-    if (this.#client && !this.#processEnd.signal.aborted) {
+    if (this.#processEnd.signal.aborted) throw new MockerError("AGENT_UNREACHABLE", "the VM has just ended");
+    if (this.#client || this.#connecting) {
       // An adoption that goes on waits for ever.
       const late = new AbortController();
       await Promise.race([

@@ -8,6 +8,7 @@ import type { JailLayer } from "../../../protocol/vm.ts";
 import { toldExit } from "../records/exit-record.ts";
 import type { VmExitRecord } from "../records/vm-record.ts";
 import { type AgentHello, type AgentRequests, agentErrorCodes } from "./agent-protocol.ts";
+import { longSleep } from "./long-sleep.ts";
 import {
   type AgentResult,
   type MainState,
@@ -28,11 +29,16 @@ export function agentTimeoutMs(): number {
 
 /** The guest agent may still do what it was asked for. */
 export class AgentTimeout extends MockerError {
-  constructor(timeoutMs: number) {
-    super("AGENT_UNREACHABLE", `the guest agent did not answer within ${timeoutMs / 1000} seconds`, {
+  constructor(timeoutMs: number, silent = "the guest agent") {
+    super("AGENT_UNREACHABLE", `${silent} did not answer within ${timeoutMs / 1000} seconds`, {
       hint: "The VM is frozen or overloaded. Try again, or end it with: mocker kill, or mocker rm -f.",
     });
   }
+}
+
+/** The monitor takes connections and says nothing, as one that is stopped or swapped out. */
+function silentMonitor(timeoutMs: number): AgentTimeout {
+  return new AgentTimeout(timeoutMs, "the VM's monitor");
 }
 
 export interface MonitorClientOptions {
@@ -148,7 +154,24 @@ export class MonitorClient {
   }
 
   /**
-   * Asks the agent. Its time begins when it is there.
+   * Resolves when the monitor has said how it is, which it does at once.
+   * @throws AGENT_UNREACHABLE when it says nothing, or goes away
+   */
+  async heard(): Promise<void> {
+    if (this.#main !== undefined) return;
+    const timeoutMs = agentTimeoutMs();
+    const late = new AbortController();
+    const isHeard = await Promise.race([
+      this.waitFor(() => this.#main !== undefined),
+      longSleep(timeoutMs, late.signal).catch(() => undefined),
+    ]);
+    late.abort();
+    if (isHeard === undefined) throw silentMonitor(timeoutMs);
+    if (!isHeard) throw unreachable();
+  }
+
+  /**
+   * Asks the agent. Its time begins when it is there; that of a monitor which says nothing begins at once.
    * @throws AGENT_UNREACHABLE when the connection ends first, or nothing has come within `timeoutMs`;
    * INVALID_ARGUMENT for what is too long to be sent; the agent's own error in the user's terms
    */
@@ -205,7 +228,7 @@ export class MonitorClient {
   }
 
   #announced({ agent, main, exit, jail }: Extract<MonitorMessage, { kind: "monitor" }>): void {
-    const isNew = this.#agent === undefined && agent !== undefined;
+    const isNew = this.#main === undefined || (this.#agent === undefined && agent !== undefined);
     this.#main = main;
     this.#jail = jail ?? this.#jail;
     this.#exit = toldExit(exit) ?? this.#exit;
@@ -219,9 +242,10 @@ export class MonitorClient {
     if (!pending) return;
     clearTimeout(pending.timer);
     const { timeoutMs } = pending;
+    const isHeard = this.#main !== undefined;
     pending.timer = setTimeout(
-      () => this.#settle(id)?.reject(new AgentTimeout(timeoutMs)),
-      timeoutMs + (this.#agent ? 0 : maxBootMs),
+      () => this.#settle(id)?.reject(isHeard ? new AgentTimeout(timeoutMs) : silentMonitor(timeoutMs)),
+      timeoutMs + (this.#agent || !isHeard ? 0 : maxBootMs),
     ).unref();
   }
 

@@ -11,7 +11,9 @@
 
 namespace mocker {
 
-/** The guest has credit for as much output as its client has taken, or none of it before there is a client. */
+/**
+ * The guest has credit for as much output as its client has taken, or none of it before there is a client.
+ */
 class ExecStream {
  public:
   /** `rest` was read from the guest's end already. `done`: may be destroyed, but not within the call. */

@@ -88,6 +88,7 @@ test("networks get subnets that neither the host nor another network has", async
 for (const [what, params, message] of [
   ["the name of another", { name: "web" }, "network with name web already exists"],
   ["a built-in name", { name: "host" }, "operation is not permitted on predefined host network"],
+  ["the name of a mode", { name: "passt" }, "operation is not permitted on predefined passt network"],
   ["a bad name", { name: "a b" }, /includes invalid characters for a network name/],
   ["another driver", { name: "x", driver: "macvlan" }, 'plugin "macvlan" not found'],
   [
@@ -444,6 +445,7 @@ test("--network host is the default network, with a warning, and names are those
   assert.deepEqual((await setup.networks.choose(inNetwork(id.slice(0, 8)))).network, inNetwork("web"));
   assert.deepEqual((await setup.networks.choose(undefined)).network, inNetwork("bridge"));
   await assert.rejects(setup.networks.choose(inNetwork("nosuch")), { message: "network nosuch not found" });
+  await assert.rejects(setup.networks.resolve("passt"), { hint: /for one VM: mocker run --network passt$/ });
   await assert.rejects(setup.networks.choose(inNetwork("bridge", { address: "172.17.0.9" })), {
     message: "user specified IP address is supported on user defined networks only",
   });

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { mock, test } from "node:test";
 import { FakeVms } from "./fake-vms.ts";
+import type { FakeMonitor } from "./machine/fake-monitor.ts";
 
 /** Lets everything run that waits for nothing but its turn. */
 const turnOfTheLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -125,6 +126,71 @@ test("a monitor that says nothing is not ended, but followed until it does", asy
   assert.equal((await after.manager.stats({ vm: "box" })).processes, 3);
   assert.deepEqual(after.errors(), []);
 });
+
+/** Lets time pass until a promise is settled. */
+async function meanwhile<T>(promise: Promise<T>): Promise<T> {
+  let isSettled = false;
+  const settle = (): void => {
+    isSettled = true;
+  };
+  promise.then(settle, settle);
+  while (!isSettled) {
+    await turnOfTheLoop();
+    mock.timers.tick(100);
+  }
+  return await promise;
+}
+
+for (const [what, hinder, message] of [
+  [
+    "takes connections and says nothing",
+    (monitor: FakeMonitor) => {
+      monitor.silent = true;
+      // Elsewhere, where the engine of before does not take the connection back.
+      const runDir = `${monitor.spec.runDir}-moved`;
+      renameSync(monitor.spec.runDir, runDir);
+      const path = join(monitor.spec.stateDir, "runtime.json");
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), runDir }));
+    },
+    "the VM's monitor did not answer within 30 seconds",
+  ],
+  [
+    "has no socket",
+    ({ spec }: FakeMonitor) => rmSync(spec.runDir, { recursive: true }),
+    "the VM's monitor does not answer",
+  ],
+] as const) {
+  test(`what is asked of a VM whose monitor ${what} says so, and the VM is removed all the same`, async () => {
+    const before = new FakeVms();
+    const nothing = (): undefined => undefined;
+    before.launcher.script = { answers: { exec: nothing, ping: nothing, stats: nothing, signal: nothing } };
+    const { monitor } = await before.run();
+    monitor.writeRuntime();
+    monitor.main = "running";
+    hinder(monitor);
+    const after = new FakeVms(before);
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      await meanwhile(after.recover());
+      const { manager } = after;
+      const said = { code: "AGENT_UNREACHABLE", message, hint: /mocker kill, or mocker rm -f/ };
+      for (const ask of [
+        () => manager.exec({ vm: "box", command: ["true"] }),
+        () => manager.attach({ vm: "box" }),
+        () => manager.copy({ vm: "box", copy: { path: "/etc", name: "etc", followLink: false } }),
+        () => manager.stats({ vm: "box" }),
+      ]) {
+        await meanwhile(assert.rejects(ask(), said));
+      }
+      assert.equal(manager.find("box").state, "running");
+      await meanwhile(manager.remove({ vm: "box", force: true }));
+    } finally {
+      mock.timers.reset();
+    }
+    assert.equal(monitor.isOver, true);
+    assert.deepEqual(await after.manager.list({ all: true }), []);
+  });
+}
 
 test("a monitor's sockets are where it says, wherever this engine would have them", async () => {
   const before = new FakeVms();

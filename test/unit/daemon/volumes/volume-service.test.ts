@@ -121,6 +121,8 @@ test("what cannot be is refused in Docker's words", async () => {
     ],
   ];
   for (const [params, message] of cases) assert.throws(() => service.create(params), { message });
+  const mistyped = (): unknown => service.create({ name: "data", options: { type: "blok" } });
+  assert.throws(mistyped, { hint: /a disk is --opt type=block/ });
   assert.deepEqual(readdirSync(path), []);
 });
 

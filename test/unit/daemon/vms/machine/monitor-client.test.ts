@@ -196,3 +196,23 @@ test("a monitor that does not come is given up", async () => {
     message: "the VM's monitor does not answer",
   });
 });
+
+test("a monitor that takes connections and says nothing is given up, and said to be the silent one", async (t) => {
+  process.env.MOCKER_AGENT_TIMEOUT_MS = "200";
+  t.after(() => delete process.env.MOCKER_AGENT_TIMEOUT_MS);
+  const { monitor, client, close } = await connected({ silent: true, answers: { stats: () => undefined } });
+  const silent = {
+    code: "AGENT_UNREACHABLE",
+    message: "the VM's monitor did not answer within 0.2 seconds",
+    hint: /mocker kill, or mocker rm -f/,
+  };
+  await assert.rejects(client.request("stats", {}), silent);
+  await assert.rejects(client.heard(), silent);
+  const hearing = client.heard();
+  monitor.announce();
+  await hearing;
+  await assert.rejects(client.request("stats", {}), {
+    message: "the guest agent did not answer within 0.2 seconds",
+  });
+  close();
+});
