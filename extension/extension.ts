@@ -10,6 +10,7 @@ import { Pulls } from "./commands/pulls.ts";
 import { runConfigurationCommands } from "./commands/run-configuration-commands.ts";
 import { vmCommands } from "./commands/vm-commands.ts";
 import { volumeCommands } from "./commands/volume-commands.ts";
+import { MockerDebug } from "./debug/mocker-debug.ts";
 import { Connection } from "./engine/connection.ts";
 import { showError } from "./engine/errors.ts";
 import { Model } from "./engine/model.ts";
@@ -19,6 +20,7 @@ import { Runner } from "./run-configurations/runner.ts";
 import { Secrets } from "./run-configurations/secrets.ts";
 import type { CommandHandler, Services } from "./services.ts";
 import { onDidChangeSetting } from "./settings.ts";
+import { MockerTasks } from "./tasks/mocker-tasks.ts";
 import { VmTerminalProfile } from "./terminals/terminal-profile.ts";
 import { Terminals } from "./terminals/terminals.ts";
 import { ContextKeys } from "./views/context-keys.ts";
@@ -120,6 +122,8 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   own(
     vscode.window.registerTerminalProfileProvider("mocker.vm", new VmTerminalProfile(model, terminals, log)),
   );
+  own(MockerTasks.register(services));
+  own(MockerDebug.register(services));
 
   own(
     onDidChangeSetting("engine.path", () => {

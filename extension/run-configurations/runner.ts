@@ -43,15 +43,24 @@ export class Runner {
     configuration: RunConfiguration,
     secrets: Readonly<Record<string, string>>,
   ): Promise<{ id: string; name: string }> {
+    const vm = await this.create(configuration, secrets);
+    this.#terminals.openConsole(vm, { start: true });
+    return vm;
+  }
+
+  /** Creates the VM, pulling its image if it is not there. Throws MockerError. */
+  async create(
+    configuration: RunConfiguration,
+    secrets: Readonly<Record<string, string>>,
+  ): Promise<{ id: string; name: string }> {
     const context = planContext();
     const fileEnv = (configuration.envFiles ?? []).flatMap((file) => readEnvFile(resolvePath(file, context)));
     const params = createParams(configuration, { context, defaults: runDefaults(), fileEnv, secrets });
     const vm = await createVm(this.#connection, params, {
-      pull: () => this.#pull(configuration.image),
+      pull: () => this.pull(configuration.image),
       freeName: () => this.#replaces(params.name ?? ""),
     });
     for (const warning of vm.warnings) this.#log.warn(warning);
-    this.#terminals.openConsole(vm, { start: true });
     return vm;
   }
 
@@ -78,7 +87,8 @@ export class Runner {
     return true;
   }
 
-  async #pull(reference: string): Promise<boolean> {
+  /** Pulls an image, with progress that can be cancelled. Throws MockerError; else true. */
+  async pull(reference: string): Promise<boolean> {
     const pull = this.#pulls.start(reference);
     await vscode.window.withProgress(
       {

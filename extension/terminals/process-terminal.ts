@@ -166,8 +166,9 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
     this.print(`\x1b[0m\r\n\x1b[3m[${text}]\x1b[0m\r\n`);
   }
 
-  protected fireClose(): void {
-    this.#close.fire(undefined);
+  /** Closes the terminal; with an exit code of a task's process, which the editor then reports. */
+  protected fireClose(exitCode?: number): void {
+    this.#close.fire(exitCode);
   }
 }
 
