@@ -1,8 +1,9 @@
 import * as vscode from "vscode";
 import { type MockerExports, makeExports } from "./api.ts";
 import type { CommandName } from "./commands/command-names.ts";
-import { engineCommands } from "./commands/engine-commands.ts";
+import { commandTarget, engineCommands } from "./commands/engine-commands.ts";
 import { imageCommands } from "./commands/image-commands.ts";
+import { commandFolder, refreshCommand } from "./commands/install-command.ts";
 import { mountCommands } from "./commands/mount-commands.ts";
 import { networkCommands } from "./commands/network-commands.ts";
 import { portCommands } from "./commands/port-commands.ts";
@@ -19,6 +20,7 @@ import { Runner } from "./run-configurations/runner.ts";
 import { Secrets } from "./run-configurations/secrets.ts";
 import type { CommandHandler, Services } from "./services.ts";
 import { onDidChangeSetting } from "./settings.ts";
+import { putCommandOnPath } from "./terminals/terminal-path.ts";
 import { VmTerminalProfile } from "./terminals/terminal-profile.ts";
 import { Terminals } from "./terminals/terminals.ts";
 import { ContextKeys } from "./views/context-keys.ts";
@@ -50,7 +52,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   const runner = new Runner(connection, model, pulls, terminals, log);
   const documents = own(new Documents(connection, model));
   own(vscode.workspace.registerTextDocumentContentProvider(scheme, documents));
-  own(new ContextKeys(connection, model, configurations));
+  const contextKeys = own(new ContextKeys(connection, model, configurations));
 
   const vmTree = own(new VmTree(model, connection));
   const imageTree = own(new ImageTree(model, connection, pulls));
@@ -93,6 +95,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     volumeView,
     networkView,
     configurationView,
+    contextKeys,
     context,
   };
   const commands: Record<CommandName, CommandHandler> = {
@@ -128,6 +131,12 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     }),
   );
 
+  putCommandOnPath(context.environmentVariableCollection, __dirname);
+  try {
+    refreshCommand(commandTarget(context), commandFolder());
+  } catch (error) {
+    log.warn(`The installed command is as it was: ${String(error)}`);
+  }
   connection
     .connectIfRunning()
     .then(() => terminals.restore())

@@ -47,6 +47,7 @@ export const commandNames = [
   "copyDiagnostics",
   "doctor",
   "installCommand",
+  "uninstallCommand",
 ] as const;
 
 export type CommandName = (typeof commandNames)[number];
