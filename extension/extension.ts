@@ -14,6 +14,7 @@ import { volumeCommands } from "./commands/volume-commands.ts";
 import { Connection } from "./engine/connection.ts";
 import { showError } from "./engine/errors.ts";
 import { Model } from "./engine/model.ts";
+import { Stops } from "./engine/stops.ts";
 import { useTranslations } from "./l10n.ts";
 import { RunConfigurations } from "./run-configurations/run-configurations.ts";
 import { Runner } from "./run-configurations/runner.ts";
@@ -29,6 +30,7 @@ import { ImageTree } from "./views/image-tree.ts";
 import { NetworkTree } from "./views/network-tree.ts";
 import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
+import { SimulationNote } from "./views/vms/simulation-note.ts";
 import { VmTree } from "./views/vms/vm-tree.ts";
 import { VolumeTree } from "./views/volume-tree.ts";
 
@@ -54,7 +56,8 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   own(vscode.workspace.registerTextDocumentContentProvider(scheme, documents));
   const contextKeys = own(new ContextKeys(connection, model, configurations));
 
-  const vmTree = own(new VmTree(model, connection));
+  const stops: Stops = new Stops(() => vmTree.refresh());
+  const vmTree = own(new VmTree(model, connection, stops));
   const imageTree = own(new ImageTree(model, connection, pulls));
   const volumeTree = own(new VolumeTree(model, connection));
   const networkTree = own(new NetworkTree(model, connection));
@@ -79,10 +82,12 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     }),
   );
   own(new RunningCount(connection, model, vmView));
+  own(new SimulationNote(model, vmView));
 
   const services: Services = {
     connection,
     model,
+    stops,
     pulls,
     terminals,
     documents,
