@@ -48,6 +48,7 @@ export const commandNames = [
   "doctor",
   "installCommand",
   "uninstallCommand",
+  "getStarted",
 ] as const;
 
 export type CommandName = (typeof commandNames)[number];

@@ -43,6 +43,9 @@ export function engineCommands(services: Services) {
       });
     },
 
+    getStarted: () =>
+      vscode.commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`),
+
     uninstallCommand() {
       const path = uninstallCommand(commandFolder());
       contextKeys.update();
