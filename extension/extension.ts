@@ -1,8 +1,9 @@
 import * as vscode from "vscode";
 import { type MockerExports, makeExports } from "./api.ts";
 import type { CommandName } from "./commands/command-names.ts";
-import { engineCommands } from "./commands/engine-commands.ts";
+import { commandTarget, engineCommands } from "./commands/engine-commands.ts";
 import { imageCommands } from "./commands/image-commands.ts";
+import { commandFolder, refreshCommand } from "./commands/install-command.ts";
 import { mountCommands } from "./commands/mount-commands.ts";
 import { networkCommands } from "./commands/network-commands.ts";
 import { portCommands } from "./commands/port-commands.ts";
@@ -14,6 +15,7 @@ import { MockerDebug } from "./debug/mocker-debug.ts";
 import { Connection } from "./engine/connection.ts";
 import { showError } from "./engine/errors.ts";
 import { Model } from "./engine/model.ts";
+import { Stops } from "./engine/stops.ts";
 import { useTranslations } from "./l10n.ts";
 import { RunConfigurations } from "./run-configurations/run-configurations.ts";
 import { Runner } from "./run-configurations/runner.ts";
@@ -21,6 +23,7 @@ import { Secrets } from "./run-configurations/secrets.ts";
 import type { CommandHandler, Services } from "./services.ts";
 import { onDidChangeSetting } from "./settings.ts";
 import { MockerTasks } from "./tasks/mocker-tasks.ts";
+import { putCommandOnPath } from "./terminals/terminal-path.ts";
 import { VmTerminalProfile } from "./terminals/terminal-profile.ts";
 import { Terminals } from "./terminals/terminals.ts";
 import { ContextKeys } from "./views/context-keys.ts";
@@ -29,6 +32,7 @@ import { ImageTree } from "./views/image-tree.ts";
 import { NetworkTree } from "./views/network-tree.ts";
 import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
+import { SimulationNote } from "./views/vms/simulation-note.ts";
 import { VmTree } from "./views/vms/vm-tree.ts";
 import { VolumeTree } from "./views/volume-tree.ts";
 
@@ -52,9 +56,10 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   const runner = new Runner(connection, model, pulls, terminals, log);
   const documents = own(new Documents(connection, model));
   own(vscode.workspace.registerTextDocumentContentProvider(scheme, documents));
-  own(new ContextKeys(connection, model, configurations));
+  const contextKeys = own(new ContextKeys(connection, model, configurations));
 
-  const vmTree = own(new VmTree(model, connection));
+  const stops: Stops = new Stops(() => vmTree.refresh());
+  const vmTree = own(new VmTree(model, connection, stops));
   const imageTree = own(new ImageTree(model, connection, pulls));
   const volumeTree = own(new VolumeTree(model, connection));
   const networkTree = own(new NetworkTree(model, connection));
@@ -79,10 +84,12 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     }),
   );
   own(new RunningCount(connection, model, vmView));
+  own(new SimulationNote(model, vmView));
 
   const services: Services = {
     connection,
     model,
+    stops,
     pulls,
     terminals,
     documents,
@@ -95,6 +102,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     volumeView,
     networkView,
     configurationView,
+    contextKeys,
     context,
   };
   const commands: Record<CommandName, CommandHandler> = {
@@ -132,6 +140,12 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     }),
   );
 
+  putCommandOnPath(context.environmentVariableCollection, __dirname);
+  try {
+    refreshCommand(commandTarget(context), commandFolder());
+  } catch (error) {
+    log.warn(`The installed command is as it was: ${String(error)}`);
+  }
   connection
     .connectIfRunning()
     .then(() => terminals.restore())

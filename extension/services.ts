@@ -2,7 +2,9 @@ import type * as vscode from "vscode";
 import type { Pulls } from "./commands/pulls.ts";
 import type { Connection } from "./engine/connection.ts";
 import type { Model } from "./engine/model.ts";
+import type { Stops } from "./engine/stops.ts";
 import type { Terminals } from "./terminals/terminals.ts";
+import type { ContextKeys } from "./views/context-keys.ts";
 import type { Documents } from "./views/documents.ts";
 import type { ImageItem, PullItem } from "./views/image-item.ts";
 import type { NetworkItem } from "./views/network-item.ts";
@@ -15,6 +17,7 @@ import type { WizardServices } from "./wizard/wizard-services.ts";
 export interface Services extends WizardServices {
   connection: Connection;
   model: Model;
+  stops: Stops;
   pulls: Pulls;
   terminals: Terminals;
   documents: Documents;
@@ -23,6 +26,7 @@ export interface Services extends WizardServices {
   volumeView: vscode.TreeView<VolumeItem>;
   networkView: vscode.TreeView<NetworkItem>;
   configurationView: vscode.TreeView<RunConfigurationItem>;
+  contextKeys: ContextKeys;
   context: vscode.ExtensionContext;
 }
 

@@ -7,6 +7,9 @@ import type { NetworkMode, RuntimeName } from "../engine/protocol/index.ts";
 export interface Settings {
   "engine.path": string;
   "run.cpus": number;
+  /** MiB. */
+  "run.memory": number;
+  /** What `run.memory` was called in 0.1.0. */
   "run.memoryMiB": number;
   "run.runtime": "auto" | RuntimeName;
   "run.network": NetworkMode;
@@ -16,9 +19,12 @@ export interface Settings {
   "statusBar.visible": boolean;
 }
 
-/** The value of `mocker.<name>` here and now; the manifest holds its default. */
-export function setting<K extends keyof Settings>(name: K): Settings[K] {
-  return vscode.workspace.getConfiguration("mocker").get(name) as Settings[K];
+/**
+ * The value of `mocker.<name>` now, in the workspace or in the folder of it that `resource` is in; the
+ * manifest holds its default.
+ */
+export function setting<K extends keyof Settings>(name: K, resource?: vscode.Uri): Settings[K] {
+  return vscode.workspace.getConfiguration("mocker", resource).get(name) as Settings[K];
 }
 
 /** Calls back when one of the settings changes. */

@@ -12,12 +12,14 @@ export function planContext(): PlanContext {
   return { workspaceFolder: workspaceFolder()?.uri.fsPath, userHome: homedir() };
 }
 
+/** The settings of that folder, for VMs that run from it. */
 export function runDefaults(): Defaults {
+  const resource = workspaceFolder()?.uri;
   return {
-    cpus: setting("run.cpus"),
-    memoryMiB: setting("run.memoryMiB"),
-    runtime: setting("run.runtime"),
-    network: setting("run.network"),
-    autoRemove: setting("run.autoRemove"),
+    cpus: setting("run.cpus", resource),
+    memoryMiB: setting("run.memory", resource) || setting("run.memoryMiB", resource),
+    runtime: setting("run.runtime", resource),
+    network: setting("run.network", resource),
+    autoRemove: setting("run.autoRemove", resource),
   };
 }

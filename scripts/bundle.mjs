@@ -1,6 +1,7 @@
-// Bundles the engine, its layer worker, the CLI and the extension: one CommonJS file each under dist/.
+// Bundles the engine, its layer worker, the CLI and the extension: one CommonJS file each under dist/. Beside
+// them dist/bin is what the extension puts on PATH of the editor's terminals.
 
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const entries = {
@@ -60,3 +61,6 @@ for (const bundle of bundles) {
 // What is in the bundles; notices.mjs reads it.
 writeFileSync("dist/meta.json", JSON.stringify(metafile));
 chmodSync("dist/cli.js", 0o755);
+mkdirSync("dist/bin", { recursive: true });
+copyFileSync("extension/bin/mocker", "dist/bin/mocker");
+chmodSync("dist/bin/mocker", 0o755);

@@ -47,6 +47,8 @@ export const commandNames = [
   "copyDiagnostics",
   "doctor",
   "installCommand",
+  "uninstallCommand",
+  "getStarted",
 ] as const;
 
 export type CommandName = (typeof commandNames)[number];

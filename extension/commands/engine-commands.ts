@@ -1,14 +1,14 @@
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import * as vscode from "vscode";
 import { diagnostics } from "../engine/diagnostics.ts";
 import type { CommandHandler, Services } from "../services.ts";
-import { commandFolder, installCommand } from "./install-command.ts";
+import { type CommandTarget, commandFolder, installCommand, uninstallCommand } from "./install-command.ts";
 
 const { l10n } = vscode;
 
 export function engineCommands(services: Services) {
-  const { connection, documents, context, log } = services;
+  const { connection, documents, context, contextKeys, log } = services;
   const version = String(context.extension.packageJSON.version);
   return {
     async restartEngine() {
@@ -28,13 +28,9 @@ export function engineCommands(services: Services) {
     doctor: () => documents.showDoctor(),
 
     async installCommand() {
-      const { path, onPath } = installCommand(
-        join(__dirname, "cli.js"),
-        process.execPath,
-        commandFolder(),
-        process.env,
-      );
-      const shown = path.replace(`${homedir()}/`, "~/");
+      const { path, onPath } = installCommand(commandTarget(context), commandFolder(), process.env);
+      contextKeys.update();
+      const shown = fromHome(path);
       if (onPath) {
         vscode.window.showInformationMessage(l10n.t("Installed {0}.", shown));
         return;
@@ -46,5 +42,31 @@ export function engineCommands(services: Services) {
         if (answer === copy) vscode.env.clipboard.writeText(`export PATH="${dirname(path)}:$PATH"`);
       });
     },
+
+    getStarted: () =>
+      vscode.commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`),
+
+    uninstallCommand() {
+      const path = uninstallCommand(commandFolder());
+      contextKeys.update();
+      vscode.window.showInformationMessage(
+        path === undefined
+          ? l10n.t("The 'mocker' command is not installed. Terminals of the editor have it anyway.")
+          : l10n.t("Removed {0}. Terminals of the editor still have it.", fromHome(path)),
+      );
+    },
   } satisfies Record<string, CommandHandler>;
+}
+
+/** This version of the extension, on this editor's Node. */
+export function commandTarget({ extension }: vscode.ExtensionContext): CommandTarget {
+  return {
+    extensionPath: extension.extensionPath,
+    extensionId: extension.id,
+    nodePath: process.execPath,
+  };
+}
+
+function fromHome(path: string): string {
+  return path.replace(`${homedir()}/`, "~/");
 }

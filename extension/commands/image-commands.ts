@@ -1,24 +1,27 @@
 import * as vscode from "vscode";
-import { type ImageSummary, imageRemove } from "../../engine/protocol/index.ts";
+import { type ImageSummary, imageRemove, vmRemove } from "../../engine/protocol/index.ts";
 import { asMockerError, showError } from "../engine/errors.ts";
-import { sortedImages, usersOf } from "../engine/store.ts";
+import { sortedImages, usersOf, vmsOf } from "../engine/store.ts";
 import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
 import { formatBytes } from "../views/format.ts";
 import { imageLabel, imageName, PullItem } from "../views/image-item.ts";
 import { chooseImages } from "../views/selection.ts";
 import { runWizard } from "../wizard/run-wizard.ts";
-import { askReference } from "./pull-step.ts";
+import { askReference, showPull } from "./pull-step.ts";
+import { removeButton, usersWarning } from "./users-removal.ts";
 import { each, listed } from "./vm-commands.ts";
 
 const { l10n } = vscode;
 
 export function imageCommands(services: Services) {
-  const { connection, documents, pulls, model, log } = services;
+  const { connection, documents, imageView, pulls, model, log } = services;
 
   const pull = async (reference: string): Promise<void> => {
     try {
-      const result = await pulls.start(reference).done;
+      const pull = pulls.start(reference);
+      if (!imageView.visible) showPull(pull, pulls);
+      const result = await pull.done;
       vscode.window.setStatusBarMessage(
         result.upToDate
           ? l10n.t("$(check) {0} is up to date", reference)
@@ -84,7 +87,18 @@ export function imageCommands(services: Services) {
 
     async removeImage(item, items) {
       const images = await chooseImages(services, item, items, l10n.t("Remove which image?"));
-      if (images.length > 0 && (await confirmRemoval(images, l10n.t("Remove")))) await remove(images);
+      const vms = images.flatMap((image) => vmsOf(model.snapshot, image.id));
+      if (
+        images.length === 0 ||
+        !(await confirmRemoval(
+          images,
+          vms.map(({ name }) => name),
+        ))
+      )
+        return;
+      // An image that is in use cannot be removed.
+      await each(services, vms, (vm) => connection.request(vmRemove, { vm: vm.id, force: true }));
+      await remove(images);
     },
 
     async pruneImages() {
@@ -104,7 +118,7 @@ export function imageCommands(services: Services) {
         })),
         {
           canPickMany: true,
-          title: l10n.t("Prune Images: {0} in {1} that no VM uses", formatBytes(total), unused.length),
+          title: l10n.t("Prune Images: {0} that no VM uses", formatBytes(total)),
           placeHolder: l10n.t("Enter removes the chosen ones"),
         },
       );
@@ -135,19 +149,18 @@ export function imageCommands(services: Services) {
   } satisfies Record<string, CommandHandler>;
 }
 
-async function confirmRemoval(images: readonly ImageSummary[], button: string): Promise<boolean> {
-  if (!setting("confirmRemove")) return true;
+async function confirmRemoval(images: readonly ImageSummary[], users: readonly string[]): Promise<boolean> {
+  if (!setting("confirmRemove") && users.length === 0) return true;
   const [first] = images;
   const size = formatBytes(images.reduce((sum, image) => sum + image.sizeBytes, 0));
   const question =
     images.length === 1 && first !== undefined
       ? l10n.t("Remove the image {0} ({1})?", imageLabel(first), size)
       : l10n.t("Remove {0} images ({1})?", images.length, size);
-  const detail = images.length > 1 ? listed(images.map(imageLabel)) : undefined;
-  const answer = await vscode.window.showWarningMessage(
-    question,
-    { modal: true, ...(detail === undefined ? {} : { detail }) },
-    button,
-  );
-  return answer === button;
+  const detail = [
+    ...(images.length > 1 ? [listed(images.map(imageLabel))] : []),
+    ...usersWarning(users),
+  ].join("\n\n");
+  const button = removeButton(users);
+  return (await vscode.window.showWarningMessage(question, { modal: true, detail }, button)) === button;
 }

@@ -13,7 +13,7 @@ const any = () => true;
 const own = ({ name }: NetworkDetails) => !isPredefinedNetwork(name);
 
 export function networkCommands(services: Services) {
-  const { connection, documents, model } = services;
+  const { connection, documents, model, stops } = services;
   const choose = (
     item: unknown,
     items: unknown,
@@ -41,7 +41,9 @@ export function networkCommands(services: Services) {
       );
       if (networks.length === 0 || !(await confirmRemoval(networks, users))) return;
       // While one runs in it a network cannot be removed.
-      await each(services, users.filter(isRunning), (vm) => connection.request(vmStop, { vm: vm.id }));
+      await each(services, users.filter(isRunning), (vm) =>
+        stops.end(vm, () => connection.request(vmStop, { vm: vm.id })),
+      );
       await removeAll(networks);
     },
 

@@ -1,17 +1,18 @@
 import * as vscode from "vscode";
 import type { ImagePullResult } from "../../engine/protocol/index.ts";
-import { asMockerError, describe } from "../engine/errors.ts";
+import { asMockerError, showError, showLog } from "../engine/errors.ts";
 import { askText } from "../wizard/quick-input.ts";
-import { type Pulls, pullText } from "./pulls.ts";
+import { type Pull, type Pulls, pullText } from "./pulls.ts";
 
 /**
  * Pulls in front of the user: progress where one types, Escape aborts it. Resolves to undefined if the image
- * is not there; a failure was shown, in place.
+ * is not there; a failure was shown.
  */
 export async function pullInQuickPick(
   title: string,
   reference: string,
   pulls: Pulls,
+  log: vscode.LogOutputChannel,
 ): Promise<ImagePullResult | undefined> {
   const pull = pulls.start(reference);
   const input = vscode.window.createQuickPick();
@@ -47,7 +48,8 @@ export async function pullInQuickPick(
     const error = asMockerError(failure);
     if (error.code !== "CANCELLED") {
       input.hide();
-      vscode.window.showErrorMessage(describe(error));
+      // The step shows again, whenever the message is read. A message with a button is shown whole.
+      showError(error, log, [showLog()]);
     }
     return undefined;
   } finally {
@@ -55,6 +57,26 @@ export async function pullInQuickPick(
     subscription.dispose();
     input.dispose();
   }
+}
+
+/** Shows a pull where its view does not, with a button that cancels it, until it has ended. */
+export function showPull(pull: Pull, pulls: Pulls): void {
+  vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: vscode.l10n.t("Pulling {0}", pull.reference),
+      cancellable: true,
+    },
+    async (progress, token) => {
+      token.onCancellationRequested(() => pull.source.cancel());
+      const show = (): void => progress.report({ message: pullText(pull.meter) });
+      show();
+      const subscription = pulls.onDidChange(show);
+      // Who asked for it says why it failed.
+      await pull.done.catch(() => undefined);
+      subscription.dispose();
+    },
+  );
 }
 
 /** A reference to pull, or undefined. */

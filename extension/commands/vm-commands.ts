@@ -15,12 +15,15 @@ const any = () => true;
 const stopped = (vm: VmSummary) => !isRunning(vm);
 
 export function vmCommands(services: Services) {
-  const { connection, terminals, documents } = services;
+  const { connection, terminals, documents, stops } = services;
   const choose = (item: unknown, items: unknown, placeholder: string, fits: (vm: VmSummary) => boolean) =>
     chooseVms(services, item, items, placeholder, fits);
 
   const start = (vm: VmSummary): Promise<void> =>
     startVm(connection, { vm: vm.id }, (names) => askSecrets(vm.name, names));
+
+  const stop = (vm: VmSummary): Promise<void> =>
+    stops.end(vm, () => connection.request(vmStop, { vm: vm.id }));
 
   const remove = async (vms: readonly VmSummary[]): Promise<void> => {
     if (vms.length === 0 || !(await confirmRemoval(vms))) return;
@@ -39,21 +42,19 @@ export function vmCommands(services: Services) {
 
     async stopVm(item, items) {
       const vms = await choose(item, items, l10n.t("Stop which VM?"), isRunning);
-      await progress(vms, l10n.t("Stopping"), () =>
-        each(services, vms, (vm) => connection.request(vmStop, { vm: vm.id })),
-      );
+      await progress(vms, l10n.t("Stopping"), () => each(services, vms, stop));
     },
 
     async killVm(item, items) {
       const vms = await choose(item, items, l10n.t("Kill which VM?"), isRunning);
-      await each(services, vms, (vm) => connection.request(vmKill, { vm: vm.id }));
+      await each(services, vms, (vm) => stops.end(vm, () => connection.request(vmKill, { vm: vm.id })));
     },
 
     async restartVm(item, items) {
       const vms = await choose(item, items, l10n.t("Restart which VM?"), isRunning);
       await progress(vms, l10n.t("Restarting"), () =>
         each(services, vms, async (vm) => {
-          await connection.request(vmStop, { vm: vm.id });
+          await stop(vm);
           await start(vm);
         }),
       );

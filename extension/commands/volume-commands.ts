@@ -7,6 +7,7 @@ import { formatBytes } from "../views/format.ts";
 import { chooseVolumes } from "../views/selection.ts";
 import { volumeLabel } from "../views/volume-item.ts";
 import { createVolume } from "./create-volume.ts";
+import { removeButton, usersWarning } from "./users-removal.ts";
 import { each, listed } from "./vm-commands.ts";
 
 const { l10n } = vscode;
@@ -88,21 +89,10 @@ async function confirmRemoval(volumes: readonly VolumeSummary[], users: readonly
       : l10n.t("Remove {0} volumes?", volumes.length);
   const detail = [
     ...(volumes.length > 1 ? [listed(volumes.map(volumeLabel))] : []),
-    ...(users.length > 0
-      ? [
-          users.length === 1
-            ? l10n.t("Used by {0}: this VM is removed too, with its disk.", users.join(", "))
-            : l10n.t("Used by {0}: these VMs are removed too, with their disks.", users.join(", ")),
-        ]
-      : []),
+    ...usersWarning(users),
     consequence(volumes),
   ].join("\n\n");
-  const button =
-    users.length === 0
-      ? l10n.t("Remove")
-      : users.length === 1
-        ? l10n.t("Remove VM Too")
-        : l10n.t("Remove VMs Too");
+  const button = removeButton(users);
   return (await vscode.window.showWarningMessage(question, { modal: true, detail }, button)) === button;
 }
 

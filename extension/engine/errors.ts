@@ -24,7 +24,8 @@ function command(title: string, id: string, ...args: unknown[]): ErrorAction {
 }
 
 const doctor = () => command(vscode.l10n.t("Run Doctor"), "mocker.doctor");
-const log = () => command(vscode.l10n.t("Show Log"), "mocker.showLog");
+/** What went on before it. */
+export const showLog = () => command(vscode.l10n.t("Show Log"), "mocker.showLog");
 const settings = (name: string) =>
   command(vscode.l10n.t("Open Settings"), "workbench.action.openSettings", name);
 
@@ -49,11 +50,11 @@ function remedies({ code, details }: MockerError): ErrorAction[] {
 /** Offered where the caller has nothing better. */
 function fallbacks({ code, details }: MockerError): ErrorAction[] {
   if (code === "IMAGE_NOT_FOUND") return [command(vscode.l10n.t("Pull Image…"), "mocker.pullImage")];
-  if (code === "INTERNAL") return [log()];
+  if (code === "INTERNAL") return [showLog()];
   if (code !== "ENGINE_UNREACHABLE" || details?.source === "setting") return [];
   return details?.source === "environment"
-    ? [log()]
-    : [command(vscode.l10n.t("Restart Engine"), "mocker.restartEngine"), log()];
+    ? [showLog()]
+    : [command(vscode.l10n.t("Restart Engine"), "mocker.restartEngine"), showLog()];
 }
 
 /** Where no VM can run, the engine speaks of a flag of the command line; here it is a setting. */

@@ -2,7 +2,7 @@
 export function sentences(message: string, hint?: string): string {
   return [message, hint]
     .filter((text) => text !== undefined && text !== "")
-    .map((text) => ended(capitalised(text ?? "")))
+    .map((text) => ended(capitalised(once(text ?? ""))))
     .join(" ");
 }
 
@@ -14,6 +14,11 @@ function capitalised(text: string): string {
   return /^[a-z][a-z'-]*[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }
 
+/** Registries say some things twice: `manifest unknown: manifest unknown`. */
+function once(text: string): string {
+  return text.replace(/(^|: )([^:]+): \2$/, "$1$2");
+}
+
 function ended(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return /[.!?]\)?$/.test(text) ? text : `${text}.`;
 }

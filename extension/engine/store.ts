@@ -67,7 +67,12 @@ export function isRunning(vm: VmSummary): boolean {
   return vm.state === "running" || vm.state === "paused";
 }
 
-/** Running VMs first, the newest of each group on top, as `mocker ps` lists them. */
+/** The newest on top, as `mocker ps -a` lists them: a VM keeps its place whatever becomes of it. */
+export function vmsByCreation(snapshot: Snapshot): VmSummary[] {
+  return [...snapshot.vms.values()].sort((a, b) => compareText(b.createdAt, a.createdAt));
+}
+
+/** Running VMs first, the newest of each group on top: for lists to choose from. */
 export function sortedVms(snapshot: Snapshot): VmSummary[] {
   return [...snapshot.vms.values()].sort(
     (a, b) => Number(isRunning(b)) - Number(isRunning(a)) || compareText(b.createdAt, a.createdAt),
@@ -84,9 +89,14 @@ export function sortedImages(snapshot: Snapshot): ImageSummary[] {
   });
 }
 
+/** The VMs made from an image. */
+export function vmsOf(snapshot: Snapshot, imageId: string): VmSummary[] {
+  return [...snapshot.vms.values()].filter((vm) => vm.imageId === imageId);
+}
+
 /** Names of the VMs made from an image. */
 export function usersOf(snapshot: Snapshot, imageId: string): string[] {
-  return [...snapshot.vms.values()].filter((vm) => vm.imageId === imageId).map((vm) => vm.name);
+  return vmsOf(snapshot, imageId).map((vm) => vm.name);
 }
 
 /** Names of the VMs that have a volume, whether they run or not. */

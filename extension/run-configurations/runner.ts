@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { createVm } from "../../engine/client/create-vm.ts";
 import { KeyValueFileError, readKeyValueFile } from "../../engine/common/key-value-file.ts";
 import { MockerError, vmRemove } from "../../engine/protocol/index.ts";
+import { showPull } from "../commands/pull-step.ts";
 import type { Pulls } from "../commands/pulls.ts";
 import type { Connection } from "../engine/connection.ts";
 import { asMockerError } from "../engine/errors.ts";
@@ -90,17 +91,8 @@ export class Runner {
   /** Pulls an image, with progress that can be cancelled. Throws MockerError; else true. */
   async pull(reference: string): Promise<boolean> {
     const pull = this.#pulls.start(reference);
-    await vscode.window.withProgress(
-      {
-        location: vscode.ProgressLocation.Notification,
-        title: l10n.t("Pulling {0}", reference),
-        cancellable: true,
-      },
-      async (_progress, token) => {
-        token.onCancellationRequested(() => pull.source.cancel());
-        await pull.done;
-      },
-    );
+    showPull(pull, this.#pulls);
+    await pull.done;
     return true;
   }
 }

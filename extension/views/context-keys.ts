@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { isPredefinedNetwork } from "../../engine/docker/network-options.ts";
+import { commandFolder, isCommandInstalled } from "../commands/install-command.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Model } from "../engine/model.ts";
 import { isRunning } from "../engine/store.ts";
@@ -15,7 +16,7 @@ export class ContextKeys implements vscode.Disposable {
   constructor(connection: Connection, model: Model, configurations: RunConfigurations) {
     this.#connection = connection;
     this.#model = model;
-    const update = () => this.#update();
+    const update = () => this.#follow();
     const read = async (): Promise<void> => {
       const entries = vscode.workspace.isTrusted ? await configurations.entries() : [];
       this.#set("mocker.hasConfigurations", entries.length > 0);
@@ -25,7 +26,7 @@ export class ContextKeys implements vscode.Disposable {
       connection.onDidChangeState(update),
       configurations.onDidChange(read),
     ];
-    update();
+    this.update();
     read();
   }
 
@@ -33,7 +34,13 @@ export class ContextKeys implements vscode.Disposable {
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
 
-  #update(): void {
+  /** Sets all of them anew, and those of what no event tells of. */
+  update(): void {
+    this.#set("mocker.hasInstalledCommand", isCommandInstalled(commandFolder()));
+    this.#follow();
+  }
+
+  #follow(): void {
     const { state } = this.#connection;
     const { vms, images, volumes, networks } = this.#model.snapshot;
     const loaded = state.kind === "connected" && this.#model.loaded;

@@ -1,31 +1,41 @@
 import * as vscode from "vscode";
 import type { ImageDetails, ImageSummary } from "../../engine/protocol/index.ts";
 import { type Pull, pullText } from "../commands/pulls.ts";
-import { formatAge, formatBytes, shortId } from "./format.ts";
-import { shortReference } from "./short-reference.ts";
-import { rowsOf } from "./tooltip-rows.ts";
+import { formatBytes, formatDate, formatTime, shortId } from "./format.ts";
+import { nameAndRegistry, shortReference } from "./short-reference.ts";
+import { rowsOf, variablesText } from "./tooltip-rows.ts";
 
 /** One image in the tree. */
 export class ImageItem extends vscode.TreeItem {
   readonly image: ImageSummary;
 
   constructor(image: ImageSummary, inUse: boolean) {
-    super(imageLabel(image), vscode.TreeItemCollapsibleState.None);
+    const { name, registry } = nameAndRegistry(imageLabel(image));
+    super(name, vscode.TreeItemCollapsibleState.None);
     this.image = image;
     this.id = image.id;
-    const details = [formatBytes(image.sizeBytes), formatAge(image.created, Date.now(), vscode.env.language)];
+    const details = [formatBytes(image.sizeBytes), formatDate(image.created, vscode.env.language)];
     if (image.repoTags.length > 1) details.unshift(`+${image.repoTags.length - 1}`);
-    this.description = details.filter((part) => part !== "").join(" · ");
+    // What is cut off first is last.
+    this.description = joined([...details, registry]);
     this.iconPath = new vscode.ThemeIcon(
       "package",
-      inUse ? undefined : new vscode.ThemeColor("disabledForeground"),
+      inUse ? undefined : new vscode.ThemeColor("descriptionForeground"),
     );
     this.contextValue = inUse ? "image.used" : "image.unused";
     this.accessibilityInformation = {
-      label: vscode.l10n.t("Image {0}, {1}", imageLabel(image), this.description),
+      label: vscode.l10n.t(
+        "Image {0}, {1}",
+        imageLabel(image),
+        joined([...details, inUse ? vscode.l10n.t("used by VMs") : vscode.l10n.t("not used")]),
+      ),
       role: "treeitem",
     };
   }
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(" · ");
 }
 
 /** A pull, on top of the images. */
@@ -57,6 +67,8 @@ export function imageName(image: ImageSummary): string {
   return image.repoTags[0] ?? image.id;
 }
 
+const copyDigest = "mocker.copyImageDigest";
+
 export function imageTooltip(
   image: ImageSummary,
   details: ImageDetails | undefined,
@@ -70,7 +82,9 @@ export function imageTooltip(
   text.appendMarkdown("**\n\n| | |\n|:--|:--|\n");
   row(l10n.t("Tags"), image.repoTags.join(", ") || l10n.t("none"));
   row(l10n.t("ID"), shortId(image.id));
-  for (const digest of image.repoDigests) row(l10n.t("Digest"), digest.slice(digest.indexOf("@") + 1));
+  for (const digest of image.repoDigests)
+    row(l10n.t("Digest"), shortId(digest.slice(digest.indexOf("@") + 1)));
+  row(l10n.t("Created"), formatTime(image.created, vscode.env.language));
   row(l10n.t("Platform"), [image.os, image.architecture, image.variant].filter(Boolean).join("/"));
   row(l10n.t("Size"), formatBytes(image.sizeBytes));
   if (details !== undefined) {
@@ -79,8 +93,13 @@ export function imageTooltip(
     row(l10n.t("Command"), [...entrypoint, ...cmd].join(" "));
     if (user !== "") row(l10n.t("User"), user);
     if (workingDir !== "") row(l10n.t("Folder"), workingDir);
-    row(l10n.t("Environment"), l10n.t("{0} variables", env.length));
+    row(l10n.t("Environment"), variablesText(env.length));
   }
   if (users.length > 0) row(l10n.t("Used by"), users.join(", "));
+  if (image.repoDigests.length > 0) {
+    text.isTrusted = { enabledCommands: [copyDigest] };
+    const argument = encodeURIComponent(JSON.stringify(image.id));
+    text.appendMarkdown(`\n[$(copy) ${l10n.t("Copy Digest")}](command:${copyDigest}?${argument})`);
+  }
   return text;
 }

@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import { isPredefinedNetwork } from "../../engine/docker/network-options.ts";
 import type { NetworkDetails } from "../../engine/protocol/index.ts";
-import { formatAge, shortId } from "./format.ts";
+import { formatTime, shortId } from "./format.ts";
 import { rowsOf } from "./tooltip-rows.ts";
 import { usersText } from "./volume-item.ts";
 import { warningIcon } from "./warning-icon.ts";
@@ -31,7 +31,7 @@ export class NetworkItem extends vscode.TreeItem {
       problem === undefined
         ? new vscode.ThemeIcon(
             "type-hierarchy-sub",
-            users.length > 0 ? undefined : new vscode.ThemeColor("disabledForeground"),
+            users.length > 0 ? undefined : new vscode.ThemeColor("descriptionForeground"),
           )
         : warningIcon();
     this.contextValue = isDefault ? "network.default" : users.length > 0 ? "network.used" : "network.unused";
@@ -58,7 +58,7 @@ export function networkTooltip(network: NetworkDetails, users: readonly string[]
   if (network.internal) row(l10n.t("Internal"), l10n.t("no way out, and no published ports"));
   row(l10n.t("Used by"), users.join(", ") || l10n.t("none"));
   for (const { name, address } of network.endpoints) row(name, address);
-  row(l10n.t("Created"), formatAge(network.createdAt, Date.now(), vscode.env.language));
+  row(l10n.t("Created"), formatTime(network.createdAt, vscode.env.language));
   row(l10n.t("ID"), shortId(network.id));
   return text;
 }

@@ -65,12 +65,12 @@ export class RowTree<T extends Row<T>> implements vscode.Disposable {
   }
 }
 
-/** Ages do not count: they are those of the moment. */
 function shapeOf<T extends Row<T>>(item: T): RowShape {
   const { id = "", label, description, contextValue, iconPath, collapsibleState, rows = [] } = item;
+  const spoken = item.accessibilityInformation?.label;
   return {
     id,
-    looks: JSON.stringify([label, description, contextValue, iconPath, collapsibleState]),
+    looks: JSON.stringify([label, description, contextValue, iconPath, collapsibleState, spoken]),
     rows: rows.map(shapeOf),
   };
 }

@@ -3,6 +3,7 @@ import { addVolume, type FileEntry } from "../run-configurations/run-configurati
 import type { RunConfigurations } from "../run-configurations/run-configurations.ts";
 import { portablePath, suggestTarget } from "../run-configurations/run-plan.ts";
 import { planContext } from "../workspace.ts";
+import { rowsOf, variablesText } from "./tooltip-rows.ts";
 import { warningIcon } from "./warning-icon.ts";
 
 export class RunConfigurationItem extends vscode.TreeItem {
@@ -121,11 +122,7 @@ function tooltip({ name, configuration, problem }: FileEntry): vscode.MarkdownSt
     return text;
   }
   text.appendMarkdown("\n\n| | |\n|:--|:--|\n");
-  const row = (label: string, value: string): void => {
-    text.appendMarkdown(`| ${label} | `);
-    text.appendText(value.replaceAll("|", "¦"));
-    text.appendMarkdown(" |\n");
-  };
+  const row = rowsOf(text);
   row(l10n.t("Image"), configuration.image);
   if (configuration.command) row(l10n.t("Command"), configuration.command.join(" "));
   for (const port of configuration.ports ?? []) row(l10n.t("Port"), port);
@@ -136,7 +133,7 @@ function tooltip({ name, configuration, problem }: FileEntry): vscode.MarkdownSt
   }
   for (const file of configuration.envFiles ?? []) row(l10n.t("Env file"), file);
   const variables = Object.keys(configuration.env ?? {}).length;
-  if (variables > 0) row(l10n.t("Environment"), l10n.t("{0} variables", variables));
+  if (variables > 0) row(l10n.t("Environment"), variablesText(variables));
   if (configuration.secrets?.length) row(l10n.t("Secrets"), configuration.secrets.join(", "));
   if (configuration.cpus) row(l10n.t("CPUs"), String(configuration.cpus));
   if (configuration.memoryMiB) row(l10n.t("Memory"), `${configuration.memoryMiB} MiB`);

@@ -10,7 +10,8 @@ import { EndpointItem } from "./vms/endpoint-item.ts";
 import { MountItem } from "./vms/mount-item.ts";
 import { PortItem, portReach } from "./vms/port-item.ts";
 import { type PortRow, portLabel, portRows } from "./vms/port-row.ts";
-import { VmItem, vmIcon, vmStatus } from "./vms/vm-item.ts";
+import { VmItem, vmIcon } from "./vms/vm-item.ts";
+import { vmStatus } from "./vms/vm-state.ts";
 import { usersText, VolumeItem, volumeLabel } from "./volume-item.ts";
 
 type ItemClass<T> = abstract new (...args: never[]) => T;
@@ -45,7 +46,7 @@ export async function chooseVms(
   placeholder: string,
   fits: (vm: VmSummary) => boolean,
 ): Promise<VmSummary[]> {
-  const { model, vmView } = services;
+  const { model, stops, vmView } = services;
   const chosen = given(VmItem, item, items, vmView).map((each) => model.vm(each.vm.id) ?? each.vm);
   if (chosen.length > 0 || item === keyboard) return chosen.filter(fits);
   const { vms } = await model.whenLoaded();
@@ -59,8 +60,11 @@ export async function chooseVms(
     candidates.map((vm) => ({
       label: vm.name,
       description: vm.image,
-      detail: [vmStatus(vm), ...portRows(vm.ports).map(portLabel)].join(" · "),
-      iconPath: vmIcon(vm),
+      detail: [
+        vmStatus(vm, stops.endingOf(vm), vscode.env.language),
+        ...portRows(vm.ports).map(portLabel),
+      ].join(" · "),
+      iconPath: vmIcon(vm, stops.endingOf(vm)),
       vm,
     })),
     { placeHolder: placeholder, matchOnDescription: true },

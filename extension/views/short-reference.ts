@@ -14,3 +14,15 @@ export function shortReference(reference: string): string {
   const end = Math.floor(kept / 2);
   return `${short.slice(0, kept - end)}…${short.slice(-end)}`;
 }
+
+/**
+ * What tells an image apart, and the registry with its path, which many have in common: "" for Docker Hub's,
+ * whose names are known with what is before the slash. A registry has a dot or a port or is `localhost`
+ * (github.com/distribution/reference, splitDockerDomain).
+ */
+export function nameAndRegistry(reference: string): { name: string; registry: string } {
+  const slash = reference.lastIndexOf("/");
+  const [first = ""] = reference.split("/");
+  if (slash < 0 || !/[.:]|^localhost$/.test(first)) return { name: reference, registry: "" };
+  return { name: reference.slice(slash + 1), registry: reference.slice(0, slash) };
+}

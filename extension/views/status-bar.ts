@@ -44,12 +44,11 @@ export class RunningCount implements vscode.Disposable {
       this.#item.hide();
       return;
     }
-    this.#item.text = `$(vm) ${text}`;
-    this.#item.tooltip =
-      state.kind === "connected" && state.info.runtime === "simulation"
-        ? `${tooltip} (${vscode.l10n.t("simulation")})`
-        : tooltip;
-    this.#item.accessibilityInformation = { label: tooltip };
+    const simulated = state.kind === "connected" && state.info.runtime === "simulation";
+    const note = simulated ? ` (${vscode.l10n.t("simulated")})` : "";
+    this.#item.text = `$(vm) ${text}${note}`;
+    this.#item.tooltip = `${tooltip}${note}`;
+    this.#item.accessibilityInformation = { label: `${tooltip}${note}` };
     this.#item.show();
   }
 }

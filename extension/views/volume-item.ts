@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import type { VolumeSummary } from "../../engine/protocol/index.ts";
-import { formatAge, formatBytes, shortId } from "./format.ts";
+import { formatBytes, formatTime, shortId } from "./format.ts";
 import { rowsOf } from "./tooltip-rows.ts";
 import { warningIcon } from "./warning-icon.ts";
 
@@ -21,7 +21,7 @@ export class VolumeItem extends vscode.TreeItem {
       broken === undefined
         ? new vscode.ThemeIcon(
             "database",
-            users.length > 0 ? undefined : new vscode.ThemeColor("disabledForeground"),
+            users.length > 0 ? undefined : new vscode.ThemeColor("descriptionForeground"),
           )
         : warningIcon();
     this.contextValue =
@@ -69,7 +69,7 @@ export function volumeTooltip(
   if (volume.anonymous) row(l10n.t("Name"), volume.name);
   row(l10n.t("Used by"), users.join(", ") || l10n.t("none"));
   if (diskBytes !== undefined) row(l10n.t("Size"), formatBytes(diskBytes));
-  row(l10n.t("Created"), formatAge(volume.createdAt, Date.now(), vscode.env.language));
+  row(l10n.t("Created"), formatTime(volume.createdAt, vscode.env.language));
   row(l10n.t("Folder"), volume.mountpoint);
   for (const [key, value] of Object.entries(volume.options)) row(key, value);
   return text;

@@ -1,12 +1,11 @@
 import * as vscode from "vscode";
 import { pullInQuickPick } from "../commands/pull-step.ts";
-import type { Pulls } from "../commands/pulls.ts";
-import type { Model } from "../engine/model.ts";
 import { sortedImages } from "../engine/store.ts";
 import { formatBytes } from "../views/format.ts";
 import { imageLabel, imageName } from "../views/image-item.ts";
 import type { Draft } from "./draft.ts";
 import { type PickItem, pickStep, type Step, separator } from "./quick-input.ts";
+import type { WizardServices } from "./wizard-services.ts";
 
 /** For a machine without images: nobody should have to know the name of one. */
 function suggestions(): { reference: string; description: string }[] {
@@ -18,7 +17,7 @@ function suggestions(): { reference: string; description: string }[] {
 }
 
 /** An image that is here, or one to pull: what is typed. */
-export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
+export function imageStep(draft: Draft, { model, pulls, log }: WizardServices): Step {
   return (place) =>
     pickStep(place, {
       placeholder: vscode.l10n.t("Choose an image, or type a reference to pull"),
@@ -44,7 +43,7 @@ export function imageStep(draft: Draft, model: Model, pulls: Pulls): Step {
           iconPath: new vscode.ThemeIcon("cloud-download"),
           ...more,
           run: async () => {
-            const pulled = await pullInQuickPick(place.title, reference, pulls);
+            const pulled = await pullInQuickPick(place.title, reference, pulls, log);
             if (pulled === undefined) return undefined;
             draft.image = nameOf(reference, pulled.reference);
             return "next";

@@ -40,9 +40,12 @@ export interface PickStepOptions {
 
 /** A step that is one list; an item may open further inputs and come back to it. */
 export async function pickStep(place: StepPlace | undefined, options: PickStepOptions): Promise<StepEnd> {
+  let typed = "";
   for (;;) {
-    const end = await showPick(place, options);
+    const end = await showPick(place, options, typed);
     if (typeof end === "string") return end;
+    // It is what the list was made of, and may need a letter changed. Of other lists it is a filter.
+    if (options.dynamic) typed = end.typed;
     const result = await end.item.run?.();
     if (result !== undefined) return result;
   }
@@ -51,10 +54,12 @@ export async function pickStep(place: StepPlace | undefined, options: PickStepOp
 function showPick(
   place: StepPlace | undefined,
   options: PickStepOptions,
-): Promise<"back" | "cancel" | { item: PickItem }> {
+  typed: string,
+): Promise<"back" | "cancel" | { item: PickItem; typed: string }> {
   const input = vscode.window.createQuickPick<PickItem>();
   locate(input, place);
   input.placeholder = options.placeholder;
+  input.value = typed;
   input.ignoreFocusOut = true;
   input.matchOnDescription = options.matchOnDescription ?? false;
   let generation = 0;
@@ -81,7 +86,7 @@ function showPick(
     input.onDidAccept(() => {
       const [item] = input.selectedItems;
       if (item?.run === undefined) return;
-      resolve({ item });
+      resolve({ item, typed: input.value });
       input.dispose();
     });
     input.onDidHide(() => {

@@ -22,7 +22,7 @@ export async function runWizard(services: WizardServices, image?: string): Promi
   const draft = emptyDraft(image);
   let finish: (() => Promise<void>) | undefined;
   const finished = await runSteps(l10n.t("Run a VM"), [
-    ...(image === undefined ? [imageStep(draft, services.model, services.pulls)] : []),
+    ...(image === undefined ? [imageStep(draft, services)] : []),
     nameStep(draft, services.model),
     networkStep(draft, services),
     portsStep(draft, services),

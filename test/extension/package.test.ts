@@ -26,6 +26,7 @@ const required = [
     "extension.js",
     "ThirdPartyNotices.txt",
   ].map((name) => `dist/${name}`),
+  "dist/bin/mocker",
   ...[
     "mocker.node",
     "mocker-vmm",
@@ -93,8 +94,9 @@ describe("the package", () => {
   it("has a command line that works where there is no Node but the editor's", async () => {
     const { node } = await provideCodeServer(() => undefined);
     const bin = join(mocker.dir, "bin");
-    const cli = join(mocker.dir, "x/extension/dist/cli.js");
-    const { path } = installCommand(cli, node, bin, {});
+    const extensionPath = join(mocker.dir, "x/extension");
+    const target = { extensionPath, extensionId: "mocker.mocker", nodePath: node };
+    const { path } = installCommand(target, bin, {});
     const env = mocker.environment({ PATH: "/nonexistent" });
     assert.match(await runTool(path, ["--version"], { env }), /\d+\.\d+\.\d+/);
     assert.match(await runTool(path, ["run", "--rm", "hello"], { env }), /hello/i);

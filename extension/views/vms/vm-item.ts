@@ -1,13 +1,16 @@
 import * as vscode from "vscode";
 import { mountSource } from "../../../engine/docker/mount.ts";
 import type { VmDetails, VmSummary } from "../../../engine/protocol/index.ts";
+import type { Ending } from "../../engine/stops.ts";
 import { isRunning } from "../../engine/store.ts";
-import { formatAge, formatDuration, shortId } from "../format.ts";
-import { rowsOf } from "../tooltip-rows.ts";
+import { shortId } from "../format.ts";
+import { nameAndRegistry } from "../short-reference.ts";
+import { rowsOf, variablesText } from "../tooltip-rows.ts";
 import type { EndpointItem } from "./endpoint-item.ts";
 import type { MountItem } from "./mount-item.ts";
 import { PortItem, portReach } from "./port-item.ts";
 import { portLabel, portRows } from "./port-row.ts";
+import { vmLook, vmStatus } from "./vm-state.ts";
 
 /** Second argument of the command of a click, which leaves the focus in the tree. */
 export const clicked = "click";
@@ -15,16 +18,23 @@ export const clicked = "click";
 /** What is below a VM. */
 export type VmPart = PortItem | EndpointItem | MountItem;
 
-/** One VM in the tree. Rendered anew at each refresh: times in it are those of now. */
+/** What of a VM its own summary does not tell. */
+export interface VmSurroundings {
+  /** The image's name where the VM was made from an ID. */
+  imageTag: string | undefined;
+  /** What is below it. */
+  rows: readonly VmPart[];
+  /** A row below says which and why. */
+  lostNetwork: boolean;
+  ending: Ending | undefined;
+}
+
+/** One VM in the tree. */
 export class VmItem extends vscode.TreeItem {
   readonly vm: VmSummary;
   readonly rows: readonly VmPart[];
 
-  /**
-   * `imageTag`: the image's name where the VM was made from an ID. `lostNetwork`: a row below says which and
-   * why.
-   */
-  constructor(vm: VmSummary, imageTag: string | undefined, rows: readonly VmPart[], lostNetwork: boolean) {
+  constructor(vm: VmSummary, { imageTag, rows, lostNetwork, ending }: VmSurroundings) {
     super(
       vm.name,
       rows.length > 0 ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
@@ -32,17 +42,19 @@ export class VmItem extends vscode.TreeItem {
     this.vm = vm;
     this.rows = rows;
     this.id = vm.id;
-    this.iconPath = vmIcon(vm);
+    this.iconPath = vmIcon(vm, ending);
     const image = vm.imageId.replace(/^sha256:/, "").startsWith(vm.image) ? (imageTag ?? vm.image) : vm.image;
     const problem = lostNetwork ? vscode.l10n.t("network lost") : "";
-    this.description = [problem, image, vm.runtime === "simulation" ? vscode.l10n.t("simulation") : ""]
+    const simulated = vm.runtime === "simulation" ? vscode.l10n.t("simulated") : "";
+    this.description = [problem, vmLook(vm, ending).word, simulated, nameAndRegistry(image).name]
       .filter((part) => part !== "")
       .join(" · ");
-    this.contextValue = contextOf(vm);
+    this.contextValue = contextOf(vm, ending);
     this.accessibilityInformation = {
       label: [
-        vscode.l10n.t("VM {0}, image {1}, {2}", vm.name, image, vmStatus(vm)),
-        ...(lostNetwork ? [problem] : []),
+        vscode.l10n.t("VM {0}, {1}", vm.name, vmStatus(vm, ending, vscode.env.language)),
+        ...[problem, simulated].filter((part) => part !== ""),
+        vscode.l10n.t("Image {0}", image),
         ...rows.flatMap((row) =>
           row instanceof PortItem ? (row.accessibilityInformation?.label ?? []) : [],
         ),
@@ -59,61 +71,30 @@ export class VmItem extends vscode.TreeItem {
   }
 }
 
-/** Words for `when` clauses: `vm running` or `vm stopped`. */
-function contextOf(vm: VmSummary): string {
+/** Words for `when` clauses. */
+function contextOf(vm: VmSummary, ending: Ending | undefined): string {
+  if (ending === "stopping") return "vm.stopping";
   return isRunning(vm) ? "vm.running" : "vm.stopped";
 }
 
-export function vmIcon(vm: VmSummary): vscode.ThemeIcon {
-  const color = (id: string) => new vscode.ThemeColor(id);
-  switch (vm.state) {
-    case "running":
-      // The outlined one is not a virtual machine.
-      return vm.runtime === "simulation"
-        ? new vscode.ThemeIcon("vm-outline", color("testing.iconPassed"))
-        : new vscode.ThemeIcon("vm-running", color("testing.iconPassed"));
-    case "paused":
-      return new vscode.ThemeIcon("debug-pause", color("charts.yellow"));
-    case "failed":
-    case "dead":
-      return new vscode.ThemeIcon("error", color("testing.iconFailed"));
-    case "exited":
-      return (vm.exitCode ?? 0) === 0
-        ? new vscode.ThemeIcon("vm", color("disabledForeground"))
-        : new vscode.ThemeIcon("vm", color("testing.iconFailed"));
-    case "created":
-      return new vscode.ThemeIcon("vm", color("disabledForeground"));
-  }
-}
-
-/** `running for 3 minutes`, `exited (0) 2 hours ago`: as of now. */
-export function vmStatus(vm: VmSummary, now = Date.now()): string {
-  const { l10n, env } = vscode;
-  switch (vm.state) {
-    case "running":
-      return l10n.t("running for {0}", formatDuration(vm.startedAt, now, env.language));
-    case "paused":
-      return l10n.t("paused");
-    case "created":
-      return l10n.t("created {0}", formatAge(vm.createdAt, now, env.language));
-    case "exited":
-      return l10n.t("exited ({0}) {1}", vm.exitCode ?? 0, formatAge(vm.finishedAt, now, env.language));
-    case "dead":
-      return l10n.t("dead");
-    case "failed":
-      return l10n.t("failed {0}", formatAge(vm.finishedAt, now, env.language));
-  }
+export function vmIcon(vm: VmSummary, ending?: Ending): vscode.ThemeIcon {
+  const { icon, color } = vmLook(vm, ending);
+  return new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
 }
 
 /** The tooltip, with what only `vm/inspect` knows when that is at hand. */
-export function vmTooltip(vm: VmSummary, details: VmDetails | undefined): vscode.MarkdownString {
+export function vmTooltip(
+  vm: VmSummary,
+  ending: Ending | undefined,
+  details: VmDetails | undefined,
+): vscode.MarkdownString {
   const { l10n } = vscode;
   const text = new vscode.MarkdownString(undefined, true);
   const row = rowsOf(text);
-  text.appendMarkdown(`$(${vmIcon(vm).id}) **`);
+  text.appendMarkdown(`$(${vmIcon(vm, ending).id}) **`);
   text.appendText(vm.name);
   text.appendMarkdown("** — ");
-  text.appendText(vmStatus(vm));
+  text.appendText(vmStatus(vm, ending, vscode.env.language));
   if (vm.reason !== undefined) {
     text.appendMarkdown("\n\n$(warning) ");
     text.appendText(vm.reason);
@@ -136,7 +117,7 @@ export function vmTooltip(vm: VmSummary, details: VmDetails | undefined): vscode
     row(l10n.t("Volume"), `${mountSource(mount)} → ${mount.target}${note}`);
   }
   if (details !== undefined) {
-    row(l10n.t("Environment"), l10n.t("{0} variables", details.config.env.length));
+    row(l10n.t("Environment"), variablesText(details.config.env.length));
     row(l10n.t("CPUs"), String(details.config.cpus));
     row(l10n.t("Memory"), `${details.config.memoryMiB} MiB`);
     if (details.guestKernelVersion !== undefined) row(l10n.t("Kernel"), details.guestKernelVersion);

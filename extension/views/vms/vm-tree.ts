@@ -2,7 +2,8 @@ import type * as vscode from "vscode";
 import { type VmSummary, vmInspect } from "../../../engine/protocol/index.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { Model } from "../../engine/model.ts";
-import { sortedVms } from "../../engine/store.ts";
+import type { Stops } from "../../engine/stops.ts";
+import { vmsByCreation } from "../../engine/store.ts";
 import { RowTree } from "../row-tree.ts";
 import { EndpointItem } from "./endpoint-item.ts";
 import { MountItem } from "./mount-item.ts";
@@ -17,15 +18,17 @@ export type VmRow = VmItem | VmPart;
 export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable {
   readonly #model: Model;
   readonly #connection: Connection;
+  readonly #stops: Stops;
   readonly #endpoints: VmEndpoints;
   readonly #rows = new RowTree<VmRow>(() => this.#items());
   readonly #subscriptions: vscode.Disposable[];
 
   readonly onDidChangeTreeData = this.#rows.onDidChange;
 
-  constructor(model: Model, connection: Connection) {
+  constructor(model: Model, connection: Connection, stops: Stops) {
     this.#model = model;
     this.#connection = connection;
+    this.#stops = stops;
     this.#endpoints = new VmEndpoints(connection, model);
     this.#subscriptions = [
       this.#endpoints,
@@ -47,14 +50,14 @@ export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable
 
   #items(): VmRow[] {
     const { snapshot } = this.#model;
-    return sortedVms(snapshot).map(
+    return vmsByCreation(snapshot).map(
       (vm) =>
-        new VmItem(
-          vm,
-          snapshot.images.get(vm.imageId)?.repoTags[0],
-          this.#parts(vm),
-          this.#endpoints.hasLost(vm),
-        ),
+        new VmItem(vm, {
+          imageTag: snapshot.images.get(vm.imageId)?.repoTags[0],
+          rows: this.#parts(vm),
+          lostNetwork: this.#endpoints.hasLost(vm),
+          ending: this.#stops.endingOf(vm),
+        }),
     );
   }
 
@@ -76,8 +79,14 @@ export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable
       .request(vmInspect, { vm: item.vm.id }, token)
       .catch(() => undefined);
     // resolveTreeItem's result is the given item, with the lazy members filled in.
-    item.tooltip = vmTooltip(this.#model.vm(item.vm.id) ?? item.vm, details);
+    const vm = this.#model.vm(item.vm.id) ?? item.vm;
+    item.tooltip = vmTooltip(vm, this.#stops.endingOf(vm), details);
     return item;
+  }
+
+  /** After a change that the model does not tell of. */
+  refresh(): void {
+    this.#rows.refresh();
   }
 
   dispose(): void {

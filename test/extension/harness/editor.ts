@@ -34,6 +34,14 @@ export type ViewName = "Virtual Machines" | "Images" | "Volumes" | "Networks" | 
 
 const themes = { light: "Default Light Modern", dark: "Default Dark Modern" } as const;
 
+/** The themes of VS Code itself, and by what class of the window each is told. */
+export const themeClasses = {
+  [themes.light]: "vs",
+  [themes.dark]: "vs-dark",
+  "Default High Contrast": "hc-black",
+  "Default High Contrast Light": "hc-light",
+} as const;
+
 /** A stock editor with the packaged extension, in a home of its own. */
 export class Editor {
   readonly mocker: Mocker;
@@ -330,18 +338,24 @@ export class Editor {
     // Where nothing reacts to it.
     await this.page.mouse.move(500, 15);
     for (const [kind, theme] of Object.entries(themes)) {
-      await this.set("workbench.colorTheme", theme);
-      await this.page.locator(`.monaco-workbench.${kind === "light" ? "vs" : "vs-dark"}`).waitFor();
+      await this.useTheme(theme);
       await show?.();
       await this.capture(`${name}-${kind}`);
     }
   }
 
-  /** Leaves `NAME-contrast.png`, in the dark theme of high contrast. */
+  /** Leaves `NAME-contrast.png` and `NAME-contrast-light.png`, in the themes of high contrast. */
   async shootContrast(name: string): Promise<void> {
-    await this.set("workbench.colorTheme", "Default High Contrast");
-    await this.page.locator(".monaco-workbench.hc-black").waitFor();
+    await this.useTheme("Default High Contrast Light");
+    await this.capture(`${name}-contrast-light`);
+    await this.useTheme("Default High Contrast");
     await this.capture(`${name}-contrast`);
+  }
+
+  /** Changes the theme; returns once it shows. */
+  async useTheme(theme: keyof typeof themeClasses): Promise<void> {
+    await this.set("workbench.colorTheme", theme);
+    await this.page.locator(`.monaco-workbench.${themeClasses[theme]}`).waitFor();
   }
 
   /** One picture of the window as it is. */

@@ -63,6 +63,7 @@ const always: Record<string, string> = {
   copyDiagnostics: "helps most when nothing else works",
   doctor: "tells why nothing works",
   installCommand: "needs nothing but the extension",
+  getStarted: "needs nothing but the extension",
 };
 
 test("every command has a title, a category and a handler", () => {
@@ -142,7 +143,7 @@ test("there are at most twelve settings, each described, scoped and read", () =>
     const short = name.replace(/^mocker\./, "");
     // vscode-languageclient reads the trace of the client whose ID is "mocker".
     const isRead =
-      short === "trace.server" ? sources.includes('super("mocker"') : sources.includes(`setting("${short}")`);
+      short === "trace.server" ? sources.includes('super("mocker"') : sources.includes(`setting("${short}"`);
     assert.ok(isRead, `${name} is not read`);
   }
   const declared = [...read("extension/settings.ts").matchAll(/^ {2}"?([\w.]+)"?: /gm)].map(

@@ -15,3 +15,10 @@ test("names of the user stay as they are spelled, also at the beginning", () => 
   assert.equal(sentences("/home/user/.env: no such file"), "/home/user/.env: no such file.");
   assert.equal(sentences("127.0.0.1:5000/app not found"), "127.0.0.1:5000/app not found.");
 });
+
+test("nothing is said twice, and a sentence in brackets has its end", () => {
+  assert.equal(sentences("not found: manifest unknown: manifest unknown"), "Not found: manifest unknown.");
+  assert.equal(sentences("denied: denied"), "denied.");
+  assert.equal(sentences("a: b: a"), "a: b: a.");
+  assert.equal(sentences("Name it. (This was for UPPER/Case::x.)"), "Name it. (This was for UPPER/Case::x.)");
+});

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatAge, formatBytes, formatDuration, shortId } from "../../../../extension/views/format.ts";
+import { formatBytes, formatDate, formatTime, shortId } from "../../../../extension/views/format.ts";
+
+process.env.TZ = "UTC";
 
 test("sizes have three digits", () => {
   assert.equal(formatBytes(0), "0B");
@@ -8,14 +10,13 @@ test("sizes have three digits", () => {
   assert.equal(formatBytes(7_734_000), "7.73MB");
 });
 
-test("times are relative, in the editor's language", () => {
-  const now = Date.parse("2026-01-10T00:00:00Z");
-  assert.equal(formatAge("2026-01-09T23:59:30Z", now, "en"), "30 seconds ago");
-  assert.equal(formatAge("2026-01-09T22:00:00Z", now, "en"), "2 hours ago");
-  assert.equal(formatDuration("2026-01-09T23:57:00Z", now, "en"), "3 minutes");
-  assert.equal(formatDuration("2026-01-09T23:57:00Z", now, "de"), "3 Minuten");
-  assert.equal(formatAge("1970-01-01T00:00:00Z", now, "en"), "");
-  assert.equal(formatAge(undefined, now, "en"), "");
+test("times are those of the clock, in the editor's language; the epoch is none", () => {
+  assert.equal(formatDate("2026-01-09T12:00:00Z", "en"), "Jan 9, 2026");
+  assert.equal(formatDate("2026-01-09T12:00:00Z", "de"), "09.01.2026");
+  assert.equal(formatTime("2026-01-09T12:00:00Z", "de"), "09.01.2026, 12:00");
+  for (const none of [undefined, "", "1970-01-01T00:00:00Z", "nonsense"]) {
+    assert.equal(formatTime(none, "en"), "");
+  }
 });
 
 test("IDs are short and without their algorithm", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shortReference } from "../../../../extension/views/short-reference.ts";
+import { nameAndRegistry, shortReference } from "../../../../extension/views/short-reference.ts";
 
 test("a reference that fits stays; else its registry goes, then the middle of its name", () => {
   assert.equal(shortReference("alpine:3.20"), "alpine:3.20");
@@ -15,4 +15,13 @@ test("none is longer than there is room for", () => {
   for (const reference of ["x".repeat(300), `a/${"b".repeat(300)}`, `${"c".repeat(300)}/d`, "oci:/"]) {
     assert.ok(shortReference(reference).length <= 22, reference);
   }
+});
+
+test("a registry is told from an image's name", () => {
+  const parts = (reference: string) => Object.values(nameAndRegistry(reference));
+  assert.deepEqual(parts("alpine:3.20"), ["alpine:3.20", ""]);
+  assert.deepEqual(parts("bitnami/redis:7"), ["bitnami/redis:7", ""]);
+  assert.deepEqual(parts("127.0.0.1:36627/debian:latest"), ["debian:latest", "127.0.0.1:36627"]);
+  assert.deepEqual(parts("ghcr.io/owner/app:1"), ["app:1", "ghcr.io/owner"]);
+  assert.deepEqual(parts("localhost/app@sha256:abcdef…"), ["app@sha256:abcdef…", "localhost"]);
 });
