@@ -235,6 +235,8 @@ export class VmManager implements VmHost {
     // Before the image is asked for: a client would pull it first, and then hear of the mount.
     checkMounts(params.mounts ?? []);
     const security = securityOptions(params.securityOpt ?? []);
+    // Before anything is made: its file may be unreadable.
+    const warnsOfSimulation = this.#warnsOfSimulation();
     const choice = await this.#runtimes.choose(params.runtime ?? "auto");
     const cardsProblem = choice.runtime.cardsProblem();
     const { network, ports, warnings } = await chooseNetwork(params, this.networks, cardsProblem);
@@ -277,7 +279,7 @@ export class VmManager implements VmHost {
           ...warnings,
           ...security.warnings,
           ...ownershipWarning(config),
-          ...(this.#warnsOfSimulation() ? simulationWarning(choice.simulationReason) : []),
+          ...(warnsOfSimulation ? simulationWarning(choice.simulationReason) : []),
         ],
       };
     } finally {

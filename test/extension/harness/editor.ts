@@ -69,6 +69,8 @@ export class Editor {
         writeFileSync(join(workspace, name), text);
       }
       const socket = join(mocker.dir, "helper.sock");
+      // Before the browser, which is not the user's, makes one there for itself.
+      mkdirSync(join(mocker.home, ".config"), { recursive: true });
       const stock = await startEditor({
         env: mocker.environment({
           ...(user === undefined ? {} : { USER: user.name, LOGNAME: user.name }),

@@ -107,6 +107,8 @@ export class FakeVms {
   readonly runtime = new FakeRuntime();
   readonly events = new EventLog();
   readonly changes: VmChange[] = [];
+  /** The setting; throws where its file cannot be read. */
+  warnsOfSimulation: () => boolean = () => true;
   readonly log: Log;
   readonly state: StateDir;
   readonly manager: VmManager;
@@ -149,7 +151,7 @@ export class FakeVms {
         },
       },
       runtimes: new Runtimes(this.runtime, this.runtime),
-      warnsOfSimulation: () => true,
+      warnsOfSimulation: () => this.warnsOfSimulation(),
       launcher: this.launcher,
       events: this.events,
       runDir,

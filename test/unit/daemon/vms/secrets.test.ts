@@ -154,6 +154,6 @@ test("what cannot be a secret is refused without naming a value", async () => {
     await refusal({ secretEnv, secretValues: { TOKEN: long } }),
     /TOKEN is longer than Linux allows/,
   );
-  assert.deepEqual(vms.manager.counts(), { total: 0, running: 0 });
+  assert.equal(vms.manager.counts().total, 0);
   assert.deepEqual(readdirSync(vms.state.path), [], "a VM that was refused leaves no directory");
 });

@@ -568,3 +568,14 @@ test("no-new-privileges is for the main process and for execs", async () => {
     assert.equal((await monitor.request(method)).noNewPrivileges, true, method);
   }
 });
+
+test("a setting that cannot be read leaves no VM behind", async () => {
+  const vms = new FakeVms();
+  vms.warnsOfSimulation = () => {
+    throw new MockerError("INVALID_ARGUMENT", "it cannot be read");
+  };
+  await assert.rejects(vms.manager.create({ image: "box", name: "box" }), { message: "it cannot be read" });
+  assert.equal(vms.manager.counts().total, 0);
+  vms.warnsOfSimulation = () => true;
+  await vms.run();
+});
