@@ -91,7 +91,8 @@ function checkStatus(vm: ExpectedVm, status: string): void {
   if (!exited && !isUp && !/^(Created|Failed)/.test(status)) throw wrong("no such status");
   if (!exited) return;
   const code = Number(exited[1]);
-  const allowed = vm.workload === "exit" ? [exitCode, 127, ...(vm.harmed ? [137] : [])] : [137, 143];
+  const allowed =
+    vm.workload === "exit" ? [exitCode, 127, ...(vm.harmed || vm.ended ? [137, 143] : [])] : [137, 143];
   if (!allowed.includes(code)) throw wrong(`its exit code can only be ${allowed.join(" or ")}`);
 }
 

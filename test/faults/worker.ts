@@ -54,7 +54,16 @@ export class Worker {
     const how = this.#random.pick({ run: 6, create: 1, foreground: 2, missing: 1 });
     const workload: Workload = how === "run" ? this.#random.pick({ sleep: 4, count: 3, exit: 3 }) : "exit";
     const name = `${this.#prefix}${++this.#made}`;
-    const vm: ExpectedVm = { name, workload, exists: "maybe", runs: "unknown", harmed: false, counted: 0 };
+    const vm: ExpectedVm = {
+      name,
+      workload,
+      removesItself: how === "foreground",
+      exists: "maybe",
+      runs: "unknown",
+      harmed: false,
+      ended: false,
+      counted: 0,
+    };
     this.vms.set(name, vm);
     const net = this.#random.pick({ bridge: 3, none: 2 });
     const named = ["--name", name, "--network", net, this.#image];
@@ -108,6 +117,7 @@ export class Worker {
         const verb = this.#random.pick({ stop: 2, kill: 1 });
         const before = vm.runs;
         vm.runs = "unknown";
+        vm.ended = true;
         const ended = await this.#run(verb === "stop" ? ["stop", "-t", "0", name] : ["kill", name]);
         if (ended.code === 0) vm.runs = verb === "stop" ? "no" : "unknown";
         else if (before === "no" && !ended.isUnknown) vm.runs = "no";
@@ -115,20 +125,27 @@ export class Worker {
       }
       case "start": {
         if (vm.runs === "yes") return;
-        vm.runs = "unknown";
-        vm.counted = 0;
-        vm.harmed = false;
+        const { harmed } = vm;
+        Object.assign(vm, { runs: "unknown", harmed: false, counted: 0 });
         const started = await this.#run(["start", name]);
-        if (started.code === 0 && vm.workload !== "exit" && !vm.harmed) vm.runs = "yes";
+        if (started.code === 0) {
+          vm.ended = false;
+          if (vm.workload !== "exit" && !vm.harmed) vm.runs = "yes";
+        } else if (harmed) {
+          // It may not even have begun: what was true of the run before still is.
+          vm.harmed = true;
+        }
         return;
       }
       case "rm":
       case "force": {
-        const before = vm.exists;
-        vm.exists = "maybe";
+        const { exists, runs, ended } = vm;
+        // One that is cut off may have killed it and no more.
+        Object.assign(vm, { exists: "maybe", runs: "unknown", ended: true });
         const removed = await this.#run(this.#random.next() < 0.5 ? ["rm", "-f", name] : ["rm", name]);
         if (removed.code === 0) vm.exists = "no";
-        else if (/cannot remove container .* container is running/.test(removed.stderr)) vm.exists = before;
+        else if (/cannot remove container .* container is running/.test(removed.stderr))
+          Object.assign(vm, { exists, ended, runs: vm.harmed ? "unknown" : runs });
         return;
       }
       case "inspect": {

@@ -1,3 +1,4 @@
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../../common/atomic-file.ts";
@@ -29,11 +30,18 @@ export class StateDir {
   async create(config: VmConfig): Promise<VmFiles> {
     const staged = new VmFiles(join(this.path, `.creating-${config.id}`));
     const files = this.files(config.id);
+    await this.#eraser.retry();
     try {
       makeDirectory(staged.dir);
       staged.writeConfig(config);
-      await rename(staged.dir, files.dir);
-      syncDirectory(this.path);
+      // Before it has its name: a want of descriptors must not show only after that.
+      const directory = openSync(this.path, "r");
+      try {
+        await rename(staged.dir, files.dir);
+        fsyncSync(directory);
+      } finally {
+        closeSync(directory);
+      }
       return files;
     } catch (error) {
       // What failed may have been the last step.
