@@ -5,15 +5,13 @@ export type Workload = "sleep" | "count" | "exit";
 export interface ExpectedVm {
   readonly name: string;
   readonly workload: Workload;
-  /** `--rm`: it is gone once it has run, whoever started it. */
-  readonly removesItself: boolean;
   /** `maybe`: a command that makes or removes it did not come to its end. */
   exists: "yes" | "no" | "maybe";
   /** `unknown`: a command that starts or ends it did not come to its end. */
   runs: "yes" | "no" | "unknown";
   /** One of its processes was killed since it was last started: it may have ended with 137 at any time. */
   harmed: boolean;
-  /** A command has tried to end it since it was last started: its code may be a signal's. */
+  /** A command has tried to end it, and may still be at it: its code may be a signal's. */
   ended: boolean;
   /** The last number that `logs` showed of a "count" since it was last started. */
   counted: number;

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, killQuietly } from "../support/processes.ts";
 import type { Random } from "./random.ts";
@@ -97,7 +99,8 @@ export class Saboteur {
 
   #takeDescriptors(): void {
     const pid = this.#world.enginePid();
-    if (pid === undefined) return;
+    // One that is still reading its records would take them for damaged.
+    if (pid === undefined || !existsSync(join(this.#world.mocker.runDir, "engine.sock"))) return;
     this.#trace.say("take the engine's descriptors");
     this.#trace.isDisturbed = true;
     try {

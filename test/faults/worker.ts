@@ -57,7 +57,6 @@ export class Worker {
     const vm: ExpectedVm = {
       name,
       workload,
-      removesItself: how === "foreground",
       exists: "maybe",
       runs: "unknown",
       harmed: false,
@@ -129,8 +128,7 @@ export class Worker {
         Object.assign(vm, { runs: "unknown", harmed: false, counted: 0 });
         const started = await this.#run(["start", name]);
         if (started.code === 0) {
-          vm.ended = false;
-          if (vm.workload !== "exit" && !vm.harmed) vm.runs = "yes";
+          if (vm.workload !== "exit" && !vm.harmed && !vm.ended) vm.runs = "yes";
         } else if (harmed) {
           // It may not even have begun: what was true of the run before still is.
           vm.harmed = true;
@@ -173,7 +171,7 @@ export class Worker {
       this.#trace.say(`${args.slice(0, 4).join(" ")}: ${code} ${stderr.trim().split("\n")[0] ?? ""}`);
       if (unseemly.test(stderr))
         throw this.#world.mocker.failure(args, "says what no user may see", { stdout, stderr });
-      const isCutOff = /the engine|connection/.test(stderr);
+      const isCutOff = /engine|connection/.test(stderr);
       return { code, stdout: stdout.toString(), stderr, isUnknown: code === 137 || isCutOff };
     } finally {
       clearTimeout(timer);
