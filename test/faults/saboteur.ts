@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive, killQuietly } from "../support/processes.ts";
 import type { Random } from "./random.ts";
@@ -18,6 +16,8 @@ export class Saboteur {
   readonly #random: Random;
   readonly #trace: Trace;
   readonly #workers: readonly Worker[];
+  /** When each engine was first seen, by its pid. */
+  readonly #engines = new Map<number, number>();
   /** What has to be undone before anything can be checked. */
   readonly #undo: (() => void)[] = [];
 
@@ -34,6 +34,8 @@ export class Saboteur {
 
   async strike(): Promise<void> {
     await sleep(this.#random.between(10, 250));
+    const engine = this.#world.enginePid();
+    if (engine !== undefined && !this.#engines.has(engine)) this.#engines.set(engine, performance.now());
     const what = this.#random.pick({
       kill: 88,
       stop: 5,
@@ -99,8 +101,9 @@ export class Saboteur {
 
   #takeDescriptors(): void {
     const pid = this.#world.enginePid();
+    if (pid === undefined) return;
     // One that is still reading its records would take them for damaged.
-    if (pid === undefined || !existsSync(join(this.#world.mocker.runDir, "engine.sock"))) return;
+    if (performance.now() - (this.#engines.get(pid) ?? performance.now()) < 1000) return;
     this.#trace.say("take the engine's descriptors");
     this.#trace.isDisturbed = true;
     try {

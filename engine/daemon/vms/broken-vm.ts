@@ -41,7 +41,7 @@ export class BrokenVm {
     return this.#text.includes(JSON.stringify(text));
   }
 
-  /** What whoever asks for more than its removal is told. */
+  /** What one is told who asks for more than its removal. */
   get error(): MockerError {
     return new MockerError("STATE_CORRUPT", `container ${this.name} is dead: ${this.problem}`, {
       hint: `Remove it with: mocker rm -f ${this.name}`,

@@ -361,7 +361,7 @@ export class Machine {
     try {
       this.#place.launcher.kill(this.#process);
     } catch (error) {
-      // Out of descriptors: the wish to kill stays.
+      // Out of descriptors: the kill stays due.
       this.#place.log.error("machine.kill", error, { machine: this.#place.id });
       setTimeout(() => this.kill(), scarceMs);
     }
