@@ -153,7 +153,7 @@ export class Worker {
     }
   }
 
-  /** Runs a command that nothing disturbs, which must end in time. */
+  /** Runs a command, which must end in time whatever is done to it. */
   async #run(args: string[]): Promise<Outcome> {
     this.commands++;
     this.#trace.say(`mocker ${args.join(" ")}`);

@@ -10,22 +10,11 @@
 #include "common/unix-socket.h"
 #include "jailed-process.h"
 #include "krun-child.h"
+#include "pipe.h"
 #include "simulation.h"
 
 namespace mocker {
 namespace {
-
-struct Pipe {
-  Fd reading;
-  Fd writing;
-};
-
-Pipe makePipe() {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC) != 0) throwErrno("pipe");
-  Pipe pipe{Fd(fds[0]), Fd(fds[1])};
-  return pipe;
-}
 
 Child launchKrun(const VmSpec& spec, const std::vector<Fd>& cards) {
   Pipe errors = makePipe();

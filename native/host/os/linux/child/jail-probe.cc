@@ -14,22 +14,12 @@
 #include "host/os/linux/jail/jail.h"
 #include "jailed-process.h"
 #include "own-users.h"
+#include "pipe.h"
 
 namespace mocker {
 namespace {
 
 constexpr size_t maxReportBytes = 65536;
-
-struct Pipe {
-  Fd reading;
-  Fd writing;
-};
-
-Pipe makePipe() {
-  int fds[2];
-  if (::pipe2(fds, O_CLOEXEC) != 0) throwErrno("pipe");
-  return {Fd(fds[0]), Fd(fds[1])};
-}
 
 Json tryJail(const std::string& directory, JailReport namespaces) {
   JailPlan plan;

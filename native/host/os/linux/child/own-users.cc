@@ -12,6 +12,7 @@
 #include "common/sys-error.h"
 #include "id-mapping.h"
 #include "jailed-process.h"
+#include "pipe.h"
 
 namespace mocker {
 namespace {
@@ -45,10 +46,7 @@ void writeMap(pid_t child, const char* name, const IdRange& range) {
 
 OwnUsers::OwnUsers() : uids_(rangeOf("/etc/subuid")), gids_(rangeOf("/etc/subgid")) {
   // Mounts take their users from a namespace, which has to be some process's first.
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throwErrno("pipe");
-  const Fd waits(ends[0]);
-  Fd holds(ends[1]);
+  auto [waits, holds] = makePipe();
   const pid_t child = cloneInto(CLONE_NEWUSER);
   if (child < 0) throwErrno("cannot create a user namespace");
   if (child == 0) {

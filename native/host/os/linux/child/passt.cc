@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/sys-error.h"
 #include "host/os/process.h"
+#include "pipe.h"
 
 namespace mocker {
 namespace {
@@ -63,9 +64,7 @@ Fd startPasst(const PasstSpec& passt) {
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throwErrno("socketpair");
   Fd ours(ends[0]);
   Fd theirs(ends[1]);
-  if (::pipe2(ends, O_CLOEXEC) != 0) throwErrno("pipe");
-  const Fd reading(ends[0]);
-  Fd writing(ends[1]);
+  auto [reading, writing] = makePipe();
   std::vector<std::string> argv{passt.path};
   argv.insert(argv.end(), passt.arguments.begin(), passt.arguments.end());
   // The third of its descriptors from 1 on.

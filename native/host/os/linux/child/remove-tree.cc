@@ -23,6 +23,7 @@
 #include "common/fd.h"
 #include "common/sys-error.h"
 #include "host/os/linux/child/id-mapping.h"
+#include "pipe.h"
 
 namespace mocker {
 namespace {
@@ -143,10 +144,7 @@ void removeAll(const std::string& path) {
 }  // namespace
 
 void removeTree(const std::string& path) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throwErrno("pipe");
-  Fd read(ends[0]);
-  Fd write(ends[1]);
+  auto [read, write] = makePipe();
   const auto child = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   // Where there are no user namespaces, there are no files of others either.
   if (child < 0) return removeAll(path);

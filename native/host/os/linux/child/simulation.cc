@@ -25,21 +25,12 @@
 #include "host/os/linux/child/own-users.h"
 #include "host/os/tap.h"
 #include "host/vmm/notice.h"
+#include "pipe.h"
 
 namespace mocker {
 namespace {
 
 constexpr int agentControlFd = 3;
-
-struct Ends {
-  Fd read, write;
-};
-
-Ends makePipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throwErrno("pipe");
-  return {Fd(ends[0]), Fd(ends[1])};
-}
 
 /**
  * `inUserNamespace`: whether the new process has one of its own, which only `mayDoWithout` may be without.
@@ -282,12 +273,12 @@ void giveUsers(pid_t child, const Users& users) {
 
 Child launchSimulation(const VmSpec& spec, const rlimit& openFiles) {
   // None of what follows may be descriptor 3, which the child overwrites.
-  Ends spare;
+  Pipe spare;
   if (::fcntl(agentControlFd, F_GETFD) < 0) spare = makePipe();
   const Fd agent = openAgent(spec.agentPath);
   auto [ours, theirs] = socketPair();
-  Ends go = makePipe();
-  Ends report = makePipe();
+  Pipe go = makePipe();
+  Pipe report = makePipe();
   auto [tapsOut, tapsIn] = socketPair();
   const Users users = chooseUsers(spec);
 
@@ -298,22 +289,22 @@ Child launchSimulation(const VmSpec& spec, const rlimit& openFiles) {
   if (child.pid == 0) {
     std::string failure;
     try {
-      go.write.reset();
-      runAgent({openFiles, spec.cards, users, spec.runDir, agent.get(), theirs.get(), go.read.get(), tapsIn.get()});
+      go.writing.reset();
+      runAgent({openFiles, spec.cards, users, spec.runDir, agent.get(), theirs.get(), go.reading.get(), tapsIn.get()});
     } catch (const std::exception& error) {
       failure = error.what();
     }
-    writeFully(report.write.get(), failure);
+    writeFully(report.writing.get(), failure);
     ::_exit(125);
   }
-  go.read.reset();
-  report.write.reset();
+  go.reading.reset();
+  report.writing.reset();
   theirs.reset();
   tapsIn.reset();
   try {
     if (inUserNamespace) giveUsers(child.pid, users);
-    if (!writeFully(go.write.get(), "g")) throwErrno("the simulation's first process died");
-    const std::string failure = readAll(report.read.get(), 4096);
+    if (!writeFully(go.writing.get(), "g")) throwErrno("the simulation's first process died");
+    const std::string failure = readAll(report.reading.get(), 4096);
     if (!failure.empty()) throw std::runtime_error(failure);
     child.taps = receiveTaps(tapsOut.get(), spec.cards.size());
   } catch (const std::exception&) {
