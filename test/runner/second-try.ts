@@ -2,7 +2,7 @@ import { type Suite, suites } from "./arguments.ts";
 import type { Failure, Tally } from "./tally.ts";
 
 /** More is no accident, and would take too long. */
-const mostTries = 10;
+const mostTries = 20;
 
 /** What is run once more, alone. */
 interface Try {
