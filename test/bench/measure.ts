@@ -48,10 +48,17 @@ export async function time(
   return took;
 }
 
+/** Says on stderr what is going on, with the seconds since the program's start: a bench takes long. */
+export function progress(text: string): void {
+  process.stderr.write(`${process.uptime().toFixed(0).padStart(5)} s  ${text}\n`);
+}
+
 /**
  * Runs both sides in turns, so that what else the machine does meets both. The first round does not count.
+ * `what` is said with each round's values.
  */
 export async function interleaved(
+  what: string,
   rounds: number,
   ours: () => Promise<number>,
   peer: () => Promise<number>,
@@ -60,6 +67,7 @@ export async function interleaved(
   for (let round = 0; round <= rounds; round++) {
     const a = await ours();
     const b = await peer();
+    progress(`${what}: ${round} of ${rounds}: ${a.toFixed(0)}, peer ${b.toFixed(0)}`);
     if (round === 0) continue;
     result.ours.push(a);
     result.peer.push(b);

@@ -43,16 +43,19 @@ export async function networkPart(rounds: number): Promise<Row[]> {
     }
     const idle = { ours: [residentMiB(ours.pid)], peer: [residentMiB(peer.pid)] };
     const out = await interleaved(
+      "from a VM to the outside",
       rounds,
       () => transfer(ours.vm.place, internetAddress, port),
       () => untilReset(() => transfer(peer.vm.place, internetAddress, port)),
     );
     const into = await interleaved(
+      "from the host to a VM's port",
       rounds,
       () => transfer(world.host, "127.0.0.1", ours.hostPort),
       () => untilReset(() => transfer(world.host, "127.0.0.1", peer.hostPort)),
     );
     const connecting = await interleaved(
+      "connections to a VM's port",
       rounds,
       () => connect(world.host, "127.0.0.1", ours.hostPort, 100),
       () => connect(world.host, "127.0.0.1", peer.hostPort, 100),

@@ -128,6 +128,7 @@ async function inLab(part: string, rounds: number, argument: string, folder: str
   try {
     const result = await lab.run([process.execPath, program, part, String(rounds), argument], {
       timeoutMs: 60 * 60_000,
+      onStderr: (data) => process.stderr.write(data),
     });
     const rows = /^ROWS (.*)$/m.exec(result.stdout.toString())?.[1];
     if (rows === undefined) throw new SetupError(`the lab's part failed (${result.code}):\n${result.stderr}`);
@@ -142,6 +143,7 @@ async function cliPart(rounds: number): Promise<Row[]> {
   try {
     const pid = await mocker.enginePid();
     const ps = await interleaved(
+      "ps",
       rounds * 4,
       () => time(mocker.argv(["ps"]), { env: mocker.environment(), cwd: mocker.dir }),
       () => time([process.execPath, "-e", "0"]),

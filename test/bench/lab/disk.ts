@@ -6,7 +6,7 @@ import { startRegistry } from "../../fixtures/registry.ts";
 import { Mocker } from "../../support/mocker.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { bars } from "../bars.ts";
-import { interleaved, type Row } from "../measure.ts";
+import { interleaved, progress, type Row } from "../measure.ts";
 import { msbEnvironment } from "../msb.ts";
 
 const run = promisify(execFile);
@@ -53,6 +53,7 @@ export async function diskInLab(rounds: number, msb: string): Promise<Row[]> {
   };
   const ok = (args: string[]): Promise<string> => mocker.ok(args, { timeoutMs: limitMs });
   try {
+    progress("pulls");
     await ok(["pull", "-q", image]);
     await msbRun(["pull", "--quiet", "--insecure", image]);
     const volume = join(theirs, "volume");
@@ -88,9 +89,11 @@ export async function diskInLab(rounds: number, msb: string): Promise<Row[]> {
     const add = (what: string, values: { ours: number[]; peer: number[] }): void => {
       rows.push({ what: `${what} (lab)`, unit: "ms", ...values, peerName: "microsandbox", bar: bars.disk });
     };
+    const reading = "reading 3,000 files of the root";
     add(
-      "reading 3,000 files of the root",
+      reading,
       await interleaved(
+        reading,
         rounds,
         async () => {
           await start.ours();
@@ -112,6 +115,7 @@ export async function diskInLab(rounds: number, msb: string): Promise<Row[]> {
       add(
         what,
         await interleaved(
+          what,
           rounds,
           () => ours(command),
           () => peer(command),

@@ -7,7 +7,7 @@ import { runTool } from "../../support/host.ts";
 import { Mocker } from "../../support/mocker.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { bars } from "../bars.ts";
-import { interleaved, type Row } from "../measure.ts";
+import { interleaved, progress, type Row } from "../measure.ts";
 import { msbEnvironment } from "../msb.ts";
 
 const run = promisify(execFile);
@@ -33,8 +33,10 @@ export async function networkInLab(rounds: number, msb: string): Promise<Row[]> 
   const msbRun = async (args: string[]): Promise<string> =>
     (await run(msb, args, { env: msbEnvironment(theirs), timeout: limitMs })).stdout;
   try {
+    progress("pulls");
     await ok(["pull", "-q", image]);
     await msbRun(["pull", "--quiet", "--insecure", image]);
+    progress("starts");
     for (const network of ["bridge", "tsi"]) {
       await ok([
         ...["run", "-d", "--name", network, "--network", network, "--runtime", "krun", ...size],
@@ -52,6 +54,7 @@ export async function networkInLab(rounds: number, msb: string): Promise<Row[]> 
     for (const [peerName, peer] of Object.entries(peers)) {
       for (const [what, measure] of Object.entries(servers.measures)) {
         const values = await interleaved(
+          `${what}, beside ${peerName}`,
           rounds,
           () => measure(ours),
           () => measure(peer),

@@ -47,12 +47,14 @@ export async function runInLab(rounds: number, floor: string): Promise<Row[]> {
       time(mocker.argv(args), { env: mocker.environment(), cwd: mocker.dir });
 
     const run = await interleaved(
+      "run",
       rounds,
       () => timeMocker("run", "--rm", "--runtime", "krun", ...size, image, "true"),
       runFloor,
     );
     await mocker.ok(["run", "-d", "--name", "held", "--runtime", "krun", ...size, image, "sleep", "100000"]);
     const exec = await interleaved(
+      "exec",
       rounds,
       () => timeMocker("exec", "held", "true"),
       () => time([process.execPath, "-e", "0"]),
