@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { keepCached } from "../support/cache.ts";
 import { hashOfFiles, runTool, withLock } from "../support/host.ts";
 import { cacheDir } from "../support/paths.ts";
@@ -26,6 +28,21 @@ export async function msbProgram(): Promise<string> {
     });
   keepCached(folder);
   return join(folder, "node_modules", packageName, "bin", "msb");
+}
+
+const run = promisify(execFile);
+
+/** Runs msb, at home in `folder`; returns its stdout. Without an end of its input an exec does not end. */
+export async function runMsb(
+  program: string,
+  folder: string,
+  args: string[],
+  limitMs: number,
+): Promise<string> {
+  const options = { env: msbEnvironment(folder), timeout: limitMs, killSignal: "SIGKILL" as const };
+  const running = run(program, args, options);
+  running.child.stdin?.end();
+  return (await running).stdout;
 }
 
 /** A home of its own for msb, below `folder`, where files take user xattrs: a tmpfs may not. */

@@ -1,17 +1,15 @@
-import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { Mocker } from "../../support/mocker.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
 import { bars } from "../bars.ts";
 import { interleaved, progress, type Row } from "../measure.ts";
-import { msbEnvironment } from "../msb.ts";
+import { runMsb } from "../msb.ts";
 
-const run = promisify(execFile);
 const size = ["--cpus", "1", "--memory", "512M"];
-const limitMs = 30 * 60_000;
+/** For each command in the lab. */
+const limitMs = 5 * 60_000;
 
 /**
  * Prints the hundredths of a second that `command` takes in the guest: clients' start-up is not the disk's.
@@ -47,13 +45,15 @@ export async function diskInLab(rounds: number, msb: string): Promise<Row[]> {
   const image = `${registry.host}/debian`;
   const mocker = new Mocker();
   const theirs = tmpDir();
-  const msbRun = async (args: string[]): Promise<string> => {
-    const options = { env: msbEnvironment(theirs), timeout: limitMs, maxBuffer: 2 ** 24 };
-    return (await run(msb, args, options)).stdout;
+  const msbRun = (args: string[]): Promise<string> => {
+    progress(`msb ${args.slice(0, 4).join(" ")}`);
+    return runMsb(msb, theirs, args, limitMs);
   };
-  const ok = (args: string[]): Promise<string> => mocker.ok(args, { timeoutMs: limitMs });
+  const ok = (args: string[]): Promise<string> => {
+    progress(`mocker ${args.slice(0, 4).join(" ")}`);
+    return mocker.ok(args, { timeoutMs: limitMs });
+  };
   try {
-    progress("pulls");
     await ok(["pull", "-q", image]);
     await msbRun(["pull", "--quiet", "--insecure", image]);
     const volume = join(theirs, "volume");
