@@ -406,6 +406,8 @@ for file in passwd group subuid subgid; do
   mount --bind /run/$file /etc/$file
 done
 busybox hostname mocker-lab
+# What systemd gives every process; the kernel's own is 4096, which a virtio-fs server soon has used.
+ulimit -Hn 524288
 ${environment}
 cd ${quote(rootDir())}
 ${quote(process.execPath)} /run/lab/guest.cjs

@@ -51,9 +51,9 @@ export class SuiteRun {
   /** Bundles the selected test files for which `keep` is true; undefined when there are none. */
   async bundles(keep: (file: string) => boolean = () => true): Promise<TestBundles | undefined> {
     const { pattern } = this.selection;
-    const all = testFiles(`test/${this.suite}`).filter(keep);
+    const all = testFiles(`test/${this.suite}`);
     const matching = pattern === undefined ? all : all.filter((file) => file.includes(pattern));
-    const chosen = matching.length > 0 ? matching : all;
+    const chosen = (matching.length > 0 ? matching : all).filter(keep);
     if (chosen.length === 0) return undefined;
     const bundles = await bundleTests(chosen, mkdtempSync(join(this.directory.path, `${this.suite}-`)));
     // Other users read them.
