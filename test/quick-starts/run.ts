@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { imageLayout } from "../fixtures/image.ts";
+import { fixtureImage } from "../fixtures/index.ts";
 import { Lab } from "../lab/lab.ts";
 import { bundleProgram } from "../runner/bundle-tests.ts";
 import { SetupError } from "../support/host.ts";
@@ -12,6 +13,7 @@ import { images, type ServiceName } from "./images.ts";
 const usage = `Usage: npm run quick-starts [-- [--lab] [NAME…]]
 Types the first command of popular images' READMEs and asks each service on its published port:
   ${Object.keys(images).join(", ")}
+With the name debuggers alone, debugs Go and C in VMs instead.
 The images are stand-ins made of Debian's packages; making one takes a minute, once. Needs root for that.
 Without --lab the VMs are simulated ones of this machine.
 `;
@@ -19,16 +21,21 @@ Without --lab the VMs are simulated ones of this machine.
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
   const names = args.filter((argument) => argument !== "--lab");
-  if (names.some((name) => !Object.hasOwn(images, name))) {
+  const areDebuggers = names.join() === "debuggers";
+  if (!areDebuggers && names.some((name) => !Object.hasOwn(images, name))) {
     process.stderr.write(usage);
     return 2;
   }
   const chosen = (names.length > 0 ? names : Object.keys(images)) as ServiceName[];
   const pairs: string[] = [];
-  for (const name of chosen) pairs.push(`${name}=${await imageLayout(images[name])}`);
+  if (areDebuggers) for (const name of ["delve", "lldb"] as const) await fixtureImage(name);
+  else for (const name of chosen) pairs.push(`${name}=${await imageLayout(images[name])}`);
   const folder = mkdtempSync(join(cacheDir(), "quick-starts-"));
   try {
-    const program = await bundleProgram("test/quick-starts/inside/main.ts", folder);
+    const program = await bundleProgram(
+      `test/quick-starts/inside/${areDebuggers ? "debuggers" : "main"}.ts`,
+      folder,
+    );
     const argv = [program, ...pairs];
     return args.includes("--lab") ? await runInLab(argv, folder) : await runHere(argv);
   } finally {
