@@ -62,6 +62,7 @@ const commands: Readonly<Record<string, Loader>> = {
 
   "volume create": async () => (await import("./commands/volume/create.ts")).volumeCreateCommand,
   "volume inspect": async () => (await import("./commands/system/inspect.ts")).volumeInspectCommand,
+  "system events, events": async () => (await import("./commands/system/events.ts")).events,
   "volume ls|list": async () => (await import("./commands/volume/ls.ts")).volumeLs,
   "volume prune": async () => (await import("./commands/volume/prune.ts")).volumePruneCommand,
   "volume rm|remove": async () => (await import("./commands/volume/rm.ts")).volumeRm,
