@@ -6,6 +6,7 @@ import { commonVerbs, groups, type Loader, type VerbGroup, verbs } from "./comma
 import { describeError } from "./errors.ts";
 import { booleanFlag, describeFlags, FlagError, parseFlags, stringFlag } from "./flags.ts";
 import type { Io } from "./io.ts";
+import { refusal } from "./refused-verbs.ts";
 import { clientVersion } from "./version.ts";
 
 const program = "mocker";
@@ -108,7 +109,12 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
     if (verb === "help") {
       // `help run` is `run --help`, and `help image ls` is `image ls --help`.
       [verb] = rest;
-      if (verb !== undefined && verbs.find(verb) === undefined && !groups.has(verb)) {
+      if (
+        verb !== undefined &&
+        verbs.find(verb) === undefined &&
+        !groups.has(verb) &&
+        refusal(rest) === undefined
+      ) {
         throw new CommandFailure(`unknown help topic: ${rest.join(" ")}`);
       }
       rest = [...rest.slice(1), "--help"];
@@ -117,6 +123,8 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       io.stdout.write(await programHelp(io));
       return 0;
     }
+    const refused = refusal([verb, ...rest]);
+    if (refused !== undefined) throw new CommandFailure(refused);
     const group = groups.get(verb);
     if (group !== undefined) {
       path = `${program} ${verb}`;

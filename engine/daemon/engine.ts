@@ -8,6 +8,7 @@ import { Server } from "./api/rpc/server.ts";
 import { StreamServer } from "./api/rpc/stream-server.ts";
 import { Streams } from "./api/rpc/streams.ts";
 import { Uploads } from "./api/rpc/uploads.ts";
+import { EventFeed } from "./events/event-feed.ts";
 import { EventLog } from "./events/event-log.ts";
 import { Idle } from "./idle.ts";
 import { ImageStore } from "./images/image-store.ts";
@@ -112,6 +113,7 @@ export class Engine {
     const streams = new Streams();
     const services = {
       engine: this,
+      events: new EventFeed(events),
       images,
       registry: new RegistryService(registry),
       networks,

@@ -1,6 +1,7 @@
 export * from "./copy.ts";
 export * from "./engine.ts";
 export * from "./errors.ts";
+export * from "./events.ts";
 export * from "./image.ts";
 export * from "./image-archive.ts";
 export * from "./network.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
-import { AgentError, type ExitFrame, type Json, Vm, type VmOptions } from "./vm.ts";
+import { AgentError, type ExitFrame, type Json, until, Vm, type VmOptions } from "./vm.ts";
 
 let vm: Vm | undefined;
 afterEach(async () => {
@@ -254,6 +254,49 @@ test("stats counts memory and processes", async () => {
     stats.memoryUsedBytes > 100_000 && stats.memoryUsedBytes < 50_000_000,
     String(stats.memoryUsedBytes),
   );
+});
+
+test("the list of processes has what ps wants to know, in one JSON object a line", async () => {
+  vm = await Vm.configured();
+  const stream = vm.attach();
+  await vm.start(["sh", "-c", "sleep 100 & echo up; wait"]);
+  await stream.waitFor(/up/);
+  const listed = await vm.exec("list", ["mocker-process-list"], { processes: true });
+  assert.deepEqual(await listed.exit, { code: 0 });
+  const [machine, ...processes] = listed.stdout
+    .toString()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  assert.ok(Number(machine?.memoryBytes) > 0);
+  assert.deepEqual(
+    processes.map(({ command, name, user, tty, state, ppid }) => [command, name, user, tty, state, ppid]),
+    [
+      ["sh -c sleep 100 & echo up; wait", "sh", "root", "?", "S", 1],
+      ["sleep 100", "sleep", "root", "?", "S", processes[0]?.pid],
+    ],
+  );
+});
+
+test("a pause stops all processes, and its end lets those go on that were not stopped before", async () => {
+  vm = await Vm.configured();
+  const stream = vm.attach();
+  const stopped = "sleep 100 & kill -STOP $!; until grep -q 'T (stopped)' /proc/$!/status; do :; done";
+  await vm.start(["sh", "-c", `${stopped}; sleep 200 & echo up; wait`]);
+  await stream.waitFor(/up/);
+  const areStopped = async (id: string): Promise<boolean[]> => {
+    const listed = await vm?.exec(id, ["mocker-process-list"], { processes: true });
+    await listed?.exit;
+    const lines = listed?.stdout.toString().trim().split("\n").slice(1) ?? [];
+    return lines.map((line) => (JSON.parse(line) as { state: string }).state === "T");
+  };
+  await vm.request("pause");
+  await vm.request("pause");
+  await until(() => vm?.monitorEvents.at(-1)?.paused === true);
+  assert.deepEqual(await areStopped("paused"), [true, true, true]);
+  await vm.request("unpause");
+  await until(() => vm?.monitorEvents.at(-1)?.paused === undefined);
+  assert.deepEqual(await areStopped("awake"), [false, true, false]);
 });
 
 test("requests out of order are refused", async () => {

@@ -115,7 +115,7 @@ const allowed: Record<string, string[]> = {
     "engine/docker",
     "engine/protocol",
   ],
-  "engine/daemon/events": [],
+  "engine/daemon/events": ["engine/docker", "engine/protocol"],
   "engine/daemon/networks": [
     "engine/common",
     "engine/daemon/events",

@@ -1,5 +1,4 @@
-/** What an event is about; Docker's words. */
-export type EventType = "container" | "image" | "volume" | "network" | "builder" | "daemon";
+import type { EventType } from "../../protocol/events.ts";
 
 /** Something that has happened. */
 export interface EngineEvent {

@@ -12,12 +12,14 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/sys-error.h"
 #include "configure.h"
 #include "power.h"
 #include "process/process-request.h"
+#include "processes.h"
 #include "stats.h"
 
 namespace mocker {
@@ -214,6 +216,8 @@ std::optional<Json> Agent::call(const std::string& method, const Json& params, c
     return Json(Json::object());
   }
   if (method == "stop") return stop(params);
+  if (method == "pause") return pause();
+  if (method == "unpause") return unpause();
   if (method == "stats") {
     if (!machine_.configured) throw RequestError("INTERNAL", "the machine is not configured yet");
     return readStats(machine_);
@@ -321,6 +325,31 @@ Json Agent::stop(const Json& params) {
   const int64_t graceMs = integerOr(params, "graceMs", 10000);
   ::kill(pidOf(mainId), static_cast<int>(signal));
   if (graceMs >= 0) loop_.after(graceMs, [this] { killAll(); });
+  return Json::object();
+}
+
+Json Agent::pause() {
+  if (!machine_.simulation) throw RequestError("INTERNAL", "a guest cannot stop itself");
+  if (mainEnded_) throw RequestError("NOT_RUNNING", "the main process has ended");
+  if (paused_) return Json::object();
+  paused_ = true;
+  // What the workload has stopped by itself stays stopped when this is over.
+  stoppedBefore_ = stoppedProcesses(machine_);
+  // All but this process, in one step: no fork slips through (kill(2)).
+  ::kill(-1, SIGSTOP);
+  return Json::object();
+}
+
+Json Agent::unpause() {
+  if (!std::exchange(paused_, false)) return Json::object();
+  const auto stopped = std::exchange(stoppedBefore_, {});
+  if (stopped.empty()) {
+    ::kill(-1, SIGCONT);
+    return Json::object();
+  }
+  for (const pid_t pid : stoppedProcesses(machine_)) {
+    if (!stopped.contains(pid)) ::kill(pid, SIGCONT);
+  }
   return Json::object();
 }
 

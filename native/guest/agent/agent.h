@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/frame.h"
@@ -44,6 +45,9 @@ class Agent {
   void runProcess(const Json& params, bool isMain, const Json& requestId);
   void started(const std::string& id, const std::optional<SpawnError>& failure);
   Json stop(const Json& params);
+  /** The simulation's: a VM is stopped from outside. */
+  Json pause();
+  Json unpause();
   Session& findRunning(const Json& params);
   /** Of a process that runs or starts; throws RequestError. */
   pid_t pidOf(const std::string& target) const;
@@ -84,6 +88,9 @@ class Agent {
   bool mainEnded_ = false;
   /** Replies come before what they cause: actions queued here run after the reply is on its way. */
   std::function<void()> afterReply_;
+
+  bool paused_ = false;
+  std::set<pid_t> stoppedBefore_;
 
   bool halting_ = false;
   int64_t haltDeadlineMs_ = 0;

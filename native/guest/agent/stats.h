@@ -6,7 +6,11 @@
 
 namespace mocker {
 
-/** `{memoryUsedBytes, processes}`: of the whole guest, or of the simulation's processes. */
+/**
+ * Of the whole guest, or of the simulation's processes: `memoryUsedBytes`, `processes` and `threads` now;
+ * since its start `cpuUs`, `networkReceivedBytes`, `networkSentBytes`, `blockReadBytes` and
+ * `blockWrittenBytes`.
+ */
 Json readStats(const Machine& machine);
 
 }  // namespace mocker

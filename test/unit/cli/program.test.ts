@@ -196,6 +196,30 @@ const cases: Case[] = [
     code: 1,
     stderr: "mocker: unknown command: mocker constructor\n\nRun 'mocker --help' for more information\n",
   },
+  {
+    argv: ["swarm", "init"],
+    code: 1,
+    stderr:
+      "mocker: mocker swarm is not supported: Mocker runs VMs on this machine, not on a swarm of them; start each VM with: mocker run -d\n",
+  },
+  {
+    argv: ["compose", "up", "-d"],
+    code: 1,
+    stderr:
+      "mocker: mocker compose is not supported: not yet; start each service with: mocker run -d --network NETWORK --name SERVICE\n",
+  },
+  {
+    argv: ["image", "build", "."],
+    code: 1,
+    stderr:
+      "mocker: mocker image build is not supported: not yet; build the image elsewhere, then: docker save IMAGE | mocker load, or mocker pull it from a registry\n",
+  },
+  {
+    argv: ["help", "buildx"],
+    code: 1,
+    stderr:
+      "mocker: mocker buildx is not supported: not yet; build the image elsewhere, then: docker save IMAGE | mocker load, or mocker pull it from a registry\n",
+  },
   { argv: ["help", "toString"], code: 1, stderr: "unknown help topic: toString\n" },
   { argv: ["help", "foo"], code: 1, stderr: "unknown help topic: foo\n" },
   {

@@ -1,5 +1,6 @@
 import { bindCopies, type CopyServices } from "./handlers/copy.ts";
 import { bindEngine, type EngineServices } from "./handlers/engine.ts";
+import { bindEvents, type EventServices } from "./handlers/events.ts";
 import { bindExecs, type ExecServices } from "./handlers/exec.ts";
 import { bindImages, type ImageServices } from "./handlers/image.ts";
 import { bindImageArchives, type ImageArchiveServices } from "./handlers/image-archive.ts";
@@ -13,6 +14,7 @@ import type { RpcConnection } from "./rpc-connection.ts";
 /** What stands behind this door: the engine's services, and this door's own streams. */
 export type RpcServices = CopyServices &
   EngineServices &
+  EventServices &
   ExecServices &
   ImageArchiveServices &
   ImageServices &
@@ -25,6 +27,7 @@ export type RpcServices = CopyServices &
 /** Binds one client's connection to the services: requests in, results, progress and events out. */
 export function bindConnection(rpc: RpcConnection, services: RpcServices): void {
   bindEngine(rpc, services);
+  bindEvents(rpc, services);
   bindImages(rpc, services);
   bindImageArchives(rpc, services);
   bindNetworks(rpc, services);

@@ -52,6 +52,7 @@ SpawnRequest parseProcessRequest(const Json& params, bool isMain) {
   request.detach = !isMain && flagOr(params, "detach", false);
   request.idle = isMain && flagOr(params, "idle", false);
   request.archive = !isMain && flagOr(params, "archive", false);
+  request.processes = !isMain && flagOr(params, "processes", false);
   request.noNewPrivileges = flagOr(params, "noNewPrivileges", false);
   const auto limits = params.find("rlimits");
   if (limits != params.end()) request.rlimits = parseLimits(*limits);

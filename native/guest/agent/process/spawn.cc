@@ -19,6 +19,7 @@
 #include "common/unix-socket.h"
 #include "confinement.h"
 #include "executable.h"
+#include "guest/agent/processes.h"
 #include "guest/agent/rootfs/tree-archive.h"
 #include "user.h"
 
@@ -219,6 +220,25 @@ void takeStdio(const Stdio& stdio) {
 }
 
 /** As {@link runArchive}: it does not exec. */
+[[noreturn]] void runProcessList(const Machine& machine, const Stdio& stdio) {
+  resetSignals();
+  ::setsid();
+  takeStdio(stdio);
+  const auto proc = static_cast<unsigned>(machine.proc.get());
+  if ((proc > 3 && ::syscall(SYS_close_range, 3u, proc - 1, 0u) != 0) ||
+      ::syscall(SYS_close_range, proc + 1, ~0u, 0u) != 0) {
+    throw SpawnError("INTERNAL", "close_range: " + errnoWords(errno));
+  }
+  try {
+    writeProcessList(machine, 1);
+    ::_exit(0);
+  } catch (const std::exception& error) {
+    writeFully(2, std::string(error.what()) + "\n");
+    ::_exit(1);
+  }
+}
+
+/** As {@link runArchive}: it does not exec. */
 [[noreturn]] void runIdle(const Stdio& stdio) {
   resetSignals();
   ::setsid();
@@ -231,6 +251,7 @@ void takeStdio(const Stdio& stdio) {
   std::string failure;
   try {
     if (request.archive) runArchive(request, stdio);
+    if (request.processes) runProcessList(machine, stdio);
     if (request.idle) runIdle(stdio);
     runChild(request, machine, stdio);
   } catch (const SpawnError& error) {

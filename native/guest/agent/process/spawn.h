@@ -38,6 +38,8 @@ struct SpawnRequest {
    * link there points to.
    */
   bool archive = false;
+  /** Instead of a program: writes the list of the machine's processes to standard output (processes.h). */
+  bool processes = false;
   /** No program may give it, or what it starts, more rights than it has. */
   bool noNewPrivileges = false;
   std::vector<ResourceLimit> rlimits;

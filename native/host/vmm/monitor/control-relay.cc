@@ -74,6 +74,7 @@ void ControlRelay::fromGuest(const std::string& text) {
     return refuseGuest();
   }
   if (message && stringOr(*message, "id", "") == ownRequestId) return;
+  if (message) noteAnswer(*message);
   auto checked = message ? messages_.check(*message) : GuestMessages::Checked{Json(), true};
   if (checked.unasked && ++unasked_ > maxUnasked) return refuseGuest();
   if (checked.message.is_null()) return;
@@ -122,9 +123,38 @@ void ControlRelay::fromEngine(const std::string& text) {
   const auto message = parseObject(text);
   // An engine whose request is not understood must not wait for the answer.
   if (!message) return dropEngine();
+  const auto method = stringOr(*message, "method", "");
+  const bool isPause = method == "pause";
+  if ((isPause || method == "unpause") && pauseHere(*message, isPause)) return;
   if (const auto refusal = messages_.noteRequest(*message)) return tellEngine(*refusal);
-  if (stringOr(*message, "method", "") == "stop") events_.onStopRequested();
+  if (method == "stop") events_.onStopRequested();
   toGuest(text);
+}
+
+bool ControlRelay::pauseHere(const Json& message, bool isPause) {
+  const auto id = stringOr(message, "id", "");
+  if (!events_.pause) {
+    // The engine's requests are bounded by what may be out at once; an agent that answers none is let go.
+    if (pauses_.size() < maxUnasked) pauses_[id] = isPause;
+    return false;
+  }
+  const std::string problem = events_.pause(isPause);
+  Json answer{{"id", id}};
+  if (problem.empty()) {
+    answer["result"] = Json::object();
+  } else {
+    answer["error"] = {{"code", "NOT_RUNNING"}, {"message", problem}};
+  }
+  tellEngine(answer);
+  return true;
+}
+
+void ControlRelay::noteAnswer(const Json& message) {
+  const auto found = pauses_.find(stringOr(message, "id", ""));
+  if (found == pauses_.end()) return;
+  const bool isPause = found->second;
+  pauses_.erase(found);
+  if (!message.contains("error")) events_.onPaused(isPause);
 }
 
 void ControlRelay::toGuest(std::string_view text) {
@@ -144,6 +174,10 @@ void ControlRelay::tellEngine(const Json& message) {
 
 void ControlRelay::askToStop(int64_t graceMs) {
   toGuest(toText({{"id", ownRequestId}, {"method", "stop"}, {"params", {{"signal", SIGTERM}, {"graceMs", graceMs}}}}));
+}
+
+void ControlRelay::askToUnpause() {
+  toGuest(toText({{"id", ownRequestId}, {"method", "unpause"}, {"params", Json::object()}}));
 }
 
 void ControlRelay::update() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,13 @@ class ControlRelay {
     std::function<void()> onEngineConnected;
     /** The engine asks the agent to stop the VM, with this call or one that follows. */
     std::function<void()> onStopRequested;
+    /**
+     * Stops the VM's process, or lets it go on; returns why it cannot, or nothing. Null: that is asked of the
+     * agent.
+     */
+    std::function<std::string(bool isPause)> pause;
+    /** The agent has done so. */
+    std::function<void(bool isPause)> onPaused;
     /** Takes what must be destroyed, but not within its own call. */
     std::function<void(std::shared_ptr<void> ended)> deleteLater;
   };
@@ -49,6 +57,8 @@ class ControlRelay {
   void tellEngine(const Json& message);
   /** Asks the agent to stop the VM; its answer is for nobody. */
   void askToStop(int64_t graceMs);
+  /** Asks the agent to let its processes go on; its answer is for nobody. */
+  void askToUnpause();
 
   void dropGuest();
 
@@ -62,6 +72,9 @@ class ControlRelay {
   void fromGuest(const std::string& text);
   void refuseGuest();
   void fromEngine(const std::string& text);
+  void noteAnswer(const Json& message);
+  /** Whether the VM is paused by the monitor itself; then the engine has its answer. */
+  bool pauseHere(const Json& message, bool isPause);
   void dropEngine();
   void toGuest(std::string_view text);
   void update();
@@ -82,6 +95,8 @@ class ControlRelay {
   size_t unasked_ = 0;
   bool refusedGuest_ = false;
   Json agentHello_;
+  /** Requests of the agent to pause (true) or to go on, by their ids. */
+  std::map<std::string, bool> pauses_;
   std::vector<std::string> waiting_;
   size_t waitingBytes_ = 0;
   /** Ends of execs that came while no engine was there. */

@@ -14,7 +14,15 @@ constexpr size_t maxCodeBytes = 64;
 constexpr size_t maxMessageBytes = 4096;
 
 /** Numbers of results; what is not here is of no interest to the engine. */
-constexpr const char* resultNumbers[] = {"pid", "memoryUsedBytes", "processes"};
+constexpr const char* resultNumbers[] = {"pid",
+                                         "memoryUsedBytes",
+                                         "processes",
+                                         "threads",
+                                         "cpuUs",
+                                         "networkReceivedBytes",
+                                         "networkSentBytes",
+                                         "blockReadBytes",
+                                         "blockWrittenBytes"};
 /** What JavaScript takes for an integer. */
 constexpr int64_t maxNumber = (int64_t{1} << 53) - 1;
 

@@ -226,6 +226,11 @@ ControlRelay::Events Monitor::controlEvents() {
     stopping_ = true;
     updateMain();
   };
+  if (spec_.runtime == Runtime::krun) events.pause = [this](bool isPause) { return pauseChild(isPause); };
+  events.onPaused = [this](bool isPause) {
+    paused_ = isPause;
+    announce();
+  };
   events.deleteLater = [this](std::shared_ptr<void> ended) { pendingDelete_.push_back(std::move(ended)); };
   return events;
 }
@@ -234,11 +239,31 @@ void Monitor::announce() {
   const char* main = main_ == Main::none ? "none" : main_ == Main::running ? "running" : "exited";
   Json params{{"agent", control_.agentHello()}, {"main", main}, {"exit", exitRecord_}};
   if (jail_.is_array()) params["jail"] = jail_;
+  if (paused_) params["paused"] = true;
   control_.tellEngine({{"event", "monitor"}, {"params", params}});
+}
+
+std::string Monitor::pauseChild(bool isPause) {
+  if (child_ <= 0 || exit_ || main_ != Main::running) return "the main process does not run";
+  if (::kill(child_, isPause ? SIGSTOP : SIGCONT) != 0) return errnoWords(errno);
+  paused_ = isPause;
+  announce();
+  return {};
+}
+
+/** So that it can hear of its end. */
+void Monitor::unpause() {
+  if (!std::exchange(paused_, false)) return;
+  if (spec_.runtime == Runtime::krun) {
+    if (child_ > 0) ::kill(child_, SIGCONT);
+  } else {
+    control_.askToUnpause();
+  }
 }
 
 void Monitor::requestStop() {
   stopping_ = true;
+  unpause();
   updateMain();
   if (!control_.agentIsHere()) {
     // Nobody inside to be asked.

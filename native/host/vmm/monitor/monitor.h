@@ -58,6 +58,9 @@ class Monitor {
   ControlRelay::Events controlEvents();
   void announce();
   void requestStop();
+  /** Stops the VM's process, or lets it go on; returns why it cannot, or nothing. */
+  std::string pauseChild(bool isPause);
+  void unpause();
 
   // the main process
   void takeMainStream(Fd fd, std::string rest);
@@ -110,6 +113,7 @@ class Monitor {
   /** The same as exit.json has it; null before. */
   Json exitRecord_;
   bool stopping_ = false;
+  bool paused_ = false;
   Loop::Timer stopTimer_ = 0;
   bool draining_ = false;
   int64_t drainProgressMs_ = 0;

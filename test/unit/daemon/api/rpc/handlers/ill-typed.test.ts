@@ -57,6 +57,7 @@ const log = new Log(join(tmpDir(), "engine.jsonl"), "error");
 const streams = new Streams();
 const services: RpcServices = {
   engine: { version: "1.2.3", stop: () => undefined },
+  events: failing(),
   images: failing(),
   networks: failing(),
   registry: failing(),
