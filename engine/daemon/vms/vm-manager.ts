@@ -24,6 +24,7 @@ import type {
   VmLogsParams,
   VmRemoveParams,
   VmStartParams,
+  VmState,
   VmStopParams,
   VmSummary,
   VmWaitParams,
@@ -37,6 +38,7 @@ import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { bootRequest } from "./boot-request.ts";
 import { BrokenVm } from "./broken-vm.ts";
 import { ExecTable } from "./exec-table.ts";
+import { checkGuestOptions } from "./guest-options.ts";
 import { HelperMachine } from "./helper-machine.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
@@ -47,6 +49,8 @@ import type { Launcher } from "./machine/launcher.ts";
 import type { MachinePlace, MachineStats } from "./machine/machine.ts";
 import { checkMounts, completeMounts } from "./mounts.ts";
 import { isVolume, type VmVolumes } from "./open-mounts.ts";
+import type { ProbeRun } from "./policies/health-check.ts";
+import { LimitedOutput } from "./policies/limited-output.ts";
 import type { StateDir } from "./records/state-dir.ts";
 import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
@@ -66,9 +70,13 @@ import {
 import { VmTable } from "./vm-table.ts";
 
 const maxReplayBytes = 64 * 1024;
+const killSignal = 9;
+
+/** What lists show without being asked for all. */
+const runningStates: readonly VmState[] = ["running", "paused", "restarting"];
 
 interface Images {
-  get(reference: string): Promise<ImageDetails>;
+  get(reference: string, platform?: string): Promise<ImageDetails>;
 }
 
 export interface VmManagerOptions {
@@ -146,6 +154,11 @@ export class VmManager implements VmHost {
       }),
     );
     for (const path of await this.#unusedRunDirs()) await this.#removeRunDir(path);
+  }
+
+  /** Starts the VMs that have ended while no engine was there and whose restart policy wants them to run. */
+  restartDue(): void {
+    for (const vm of this.#vms.all()) vm.restartIfDue();
   }
 
   /**
@@ -240,9 +253,10 @@ export class VmManager implements VmHost {
     const choice = await this.#runtimes.choose(params.runtime ?? "auto");
     const cardsProblem = choice.runtime.cardsProblem();
     const { network, ports, warnings } = await chooseNetwork(params, this.networks, cardsProblem);
+    const guestWarnings = checkGuestOptions(params.guest ?? {}, choice.runtime.name, network);
     const name = this.#vms.reserveName(params.name);
     try {
-      const image = await this.#images.get(params.image);
+      const image = await this.#images.get(params.image, params.platform);
       const { mounts = [], volumesFrom = [] } = params;
       const config = makeVmConfig(params, {
         image,
@@ -278,6 +292,7 @@ export class VmManager implements VmHost {
         warnings: [
           ...warnings,
           ...security.warnings,
+          ...guestWarnings,
           ...ownershipWarning(config),
           ...(warnsOfSimulation ? simulationWarning(choice.simulationReason) : []),
         ],
@@ -317,7 +332,7 @@ export class VmManager implements VmHost {
   async remove({ vm: name, force = false, volumes = false }: VmRemoveParams): Promise<{ id: string }> {
     const vm = this.#vms.findAny(name);
     if (vm instanceof BrokenVm) return await this.#removeBroken(vm, force);
-    if (vm.busy && !force && !vm.removing) throw stillRunning(vm.config.name);
+    if (vm.busy && !force && !vm.removing) throw stillRunning(vm.config.name, vm.restarting);
     await vm.remove(() => this.#erase(vm, volumes));
     return { id: vm.id };
   }
@@ -387,8 +402,13 @@ export class VmManager implements VmHost {
   async wait(params: VmWaitParams): Promise<VmWaitResult> {
     const vm = this.find(params.vm);
     const condition = params.condition ?? "not-running";
-    const isOver = vm.ended === undefined && (condition === "not-running" || vm.exit !== undefined);
-    if (condition === "next-exit" || !isOver) await this.#next(vm, ["die", "destroy"]);
+    const isOver =
+      vm.ended === undefined && !vm.restarting && (condition === "not-running" || vm.exit !== undefined);
+    if (condition === "next-exit" || !isOver) {
+      // As in Docker, one that its policy starts again has not ended.
+      do await this.#next(vm, ["die", "stop", "destroy"]);
+      while (this.#vms.has(vm) && (vm.restarting || vm.ended !== undefined));
+    }
     if (condition === "removed" && this.#vms.has(vm)) await this.#next(vm, ["destroy"]);
     const exit = vm.exit;
     return {
@@ -406,7 +426,7 @@ export class VmManager implements VmHost {
     const filters = params.filters ?? {};
     // Docker shows stopped VMs too when a filter speaks of states.
     const everything = params.all || params.last !== undefined || "status" in filters || "exited" in filters;
-    const candidates = everything ? all : all.filter((vm) => vm.state === "running" || vm.state === "paused");
+    const candidates = everything ? all : all.filter(({ state }) => runningStates.includes(state));
     const kept = await filterVms(candidates, filters, {
       all,
       imageId: async (reference) => (await this.#images.get(reference).catch(() => undefined))?.id,
@@ -492,6 +512,26 @@ export class VmManager implements VmHost {
       execId: exec.id,
       ...(stream ? { attachment: attached(stream) } : {}),
       ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
+    };
+  }
+
+  async probe(vm: Vm, command: string[]): Promise<ProbeRun> {
+    const machine = vm.requireMachine();
+    const { env } = await vm.secrets.known();
+    const exec = new Exec({ vmId: vm.id, process: execProcess(vm.config, env, { vm: vm.id, command }) });
+    const stream = await machine.exec(exec);
+    const output = new LimitedOutput();
+    stream?.on("data", (chunk: Buffer) => output.push(chunk));
+    stream?.on("error", () => undefined);
+    // Its exit is told of on another connection than its last words.
+    const ended = new Promise<void>((resolve) => {
+      if (!stream) resolve();
+      for (const event of ["end", "close"]) stream?.once(event, resolve);
+    }).then(() => stream?.destroy());
+    return {
+      exited: ended.then(() => exec.exited),
+      output: () => output.text,
+      kill: () => void machine.signal(exec.id, killSignal).catch(() => undefined),
     };
   }
 
@@ -662,6 +702,7 @@ export class VmManager implements VmHost {
   #changeOf({ type, action, actor: { id } }: EngineEvent): VmChange | undefined {
     if (type !== "container") return undefined;
     if (action === "destroy") return { kind: "removed", id };
+    if (action.startsWith("health_status")) return { kind: "changed", id, vm: this.find(id).summary() };
     if (action !== "create" && action !== "start" && action !== "die") return undefined;
     const vm = this.find(id).summary();
     if (action === "die") return { kind: vm.state === "failed" ? "failed" : "exited", id, vm };
@@ -676,10 +717,10 @@ export class VmManager implements VmHost {
   }
 }
 
-function stillRunning(name: string): MockerError {
+function stillRunning(name: string, isRestarting = false): MockerError {
   return new MockerError(
     "VM_RUNNING",
-    `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
+    `cannot remove container "${name}": container is ${isRestarting ? "restarting" : "running"}: stop the container before removing or force remove`,
   );
 }
 
