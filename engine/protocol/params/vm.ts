@@ -123,7 +123,7 @@ export const VmListParams = v.object({
   last: v.exactOptional(finiteNumber),
   /**
    * Docker's filters: id, name, status, ancestor, label, exited, before, since, network, publish, expose,
-   * volume, and ours: runtime.
+   * volume, health, and ours: runtime.
    */
   filters: v.exactOptional(filters),
 });
