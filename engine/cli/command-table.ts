@@ -66,6 +66,7 @@ const commands: Readonly<Record<string, Loader>> = {
   "system info, info": async () => (await import("./commands/system/info.ts")).info,
   inspect: async () => (await import("./commands/system/inspect.ts")).inspect,
   "system prune": async () => (await import("./commands/system/prune.ts")).systemPrune,
+  "system service": async () => (await import("./commands/system/service.ts")).systemServiceCommand,
   version: async () => (await import("./commands/system/version.ts")).version,
 
   "volume create": async () => (await import("./commands/volume/create.ts")).volumeCreateCommand,

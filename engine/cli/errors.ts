@@ -9,6 +9,14 @@ export function describeError(error: unknown): string {
   return `mocker: ${error instanceof Error ? error.message : String(error)}`;
 }
 
+/** Docker's exit status of `exec` for a process that did not start. */
+export function execFailureCode(error: unknown): number {
+  const code = startFailureCode(error);
+  if (code !== 125) return code;
+  // A user who is not there, above all.
+  return error instanceof MockerError && error.code === "INVALID_ARGUMENT" ? 126 : 1;
+}
+
 /** Docker's exit status of `run` for a process that did not start. */
 export function startFailureCode(error: unknown): number {
   if (error instanceof MockerError) {

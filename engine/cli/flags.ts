@@ -5,6 +5,16 @@
  */
 import { parseArgs } from "node:util";
 
+/** Why a flag of Docker's has not Docker's effect here. */
+export interface FlagSupport {
+  /** `accepted` has no effect, as a VM makes it needless; `refused` ends the command. */
+  readonly kind: "accepted" | "refused";
+  /** Follows "--name has no effect: " or "--name is not supported: ". */
+  readonly reason: string;
+  /** What to do instead. */
+  readonly hint?: string;
+}
+
 /** One flag of a command. `T` is what the command gets. */
 export interface Flag<T> {
   readonly short: string | undefined;
@@ -14,6 +24,10 @@ export interface Flag<T> {
   readonly description: string;
   /** Not in the help: another name for one that is. */
   readonly isHidden?: boolean;
+  /** Absent: it does what it does in Docker. */
+  readonly support?: FlagSupport;
+  /** Of a hidden flag: the one that takes its place. */
+  readonly replacement?: string;
   /** Shown in the help; undefined for none. */
   readonly defaultText: string | undefined;
   readonly initial: T;
@@ -120,6 +134,29 @@ export function listFlag<T = string>(
 
 export function textListFlag(short: string | undefined, description: string): Flag<readonly string[]> {
   return listFlag(short, "list", description, (text) => text);
+}
+
+/** A flag that Docker's users know and that has nothing to do here. `reason`: see {@link FlagSupport}. */
+export function acceptedFlag<T>(flag: Flag<T>, reason: string): Flag<T> {
+  return { ...flag, support: { kind: "accepted", reason } };
+}
+
+/**
+ * A flag that Docker's users know and that cannot be had here. `reason` and `hint`: see {@link FlagSupport}.
+ */
+export function refusedFlag<T>(flag: Flag<T>, reason: string, hint: string): Flag<T> {
+  return { ...flag, isHidden: true, support: { kind: "refused", reason, hint } };
+}
+
+/** A flag that Docker still takes, and says that another has its place. */
+export function deprecatedFlag<T>(flag: Flag<T>, replacement: string): Flag<T> {
+  return { ...flag, isHidden: true, replacement };
+}
+
+/** Whether the value of a flag that was given asks for anything: Docker's defaults do not. */
+export function isAskedFor(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isAskedFor);
+  return ![undefined, "", "0", 0, false].some((nothing) => nothing === value);
 }
 
 export interface ParsedFlags<F extends Flags> {

@@ -52,3 +52,24 @@ export function processIo(): Io {
     },
   };
 }
+
+/** The same with other variables beside. */
+export function withEnvironment(io: Io, variables: Io["env"]): Io {
+  return {
+    get stdin() {
+      return io.stdin;
+    },
+    get stdout() {
+      return io.stdout;
+    },
+    get stderr() {
+      return io.stderr;
+    },
+    env: { ...io.env, ...variables },
+    get cwd() {
+      return io.cwd;
+    },
+    onSignal: (signal, handler) => io.onSignal(signal, handler),
+    onExit: (action) => io.onExit(action),
+  };
+}

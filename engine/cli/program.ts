@@ -4,19 +4,14 @@ import type { EngineClient } from "../client/engine-client.ts";
 import { argumentsMistake, type Command, CommandFailure, commandHelp, usageLine } from "./command.ts";
 import { commonVerbs, groups, type Loader, type VerbGroup, verbs } from "./command-table.ts";
 import { describeError } from "./errors.ts";
-import { booleanFlag, describeFlags, FlagError, parseFlags, stringFlag } from "./flags.ts";
-import type { Io } from "./io.ts";
+import { describeFlags, FlagError, type Flags, isAskedFor, parseFlags } from "./flags.ts";
+import { globalFlags, isLogLevel } from "./global-flags.ts";
+import { type Io, withEnvironment } from "./io.ts";
 import { refusal } from "./refused-verbs.ts";
 import { clientVersion } from "./version.ts";
 
 const program = "mocker";
 const tagline = "Docker for microVMs: every container is a virtual machine of its own";
-
-const globalFlags = {
-  debug: booleanFlag("D", "Enable debug mode: show the causes of errors"),
-  "log-level": stringFlag("l", 'Set the logging level ("debug", "info", "warn", "error", "fatal")', "info"),
-  version: booleanFlag("v", "Print version information and quit"),
-} as const;
 
 /** The status of wrong flags, of whatever command. */
 const flagErrorCode = 125;
@@ -57,6 +52,31 @@ async function groupHelp(name: string, group: VerbGroup): Promise<string> {
   ].join("\n\n");
 }
 
+/**
+ * Says which of the flags that were given have no effect, if `debug` is to be told.
+ * @throws CommandFailure for one that is not supported
+ */
+function tellSupport(
+  flags: Flags,
+  { values, given }: { values: Readonly<Record<string, unknown>>; given: ReadonlySet<string> },
+  path: string,
+  debug: Io | undefined,
+): void {
+  for (const [name, { support }] of Object.entries(flags)) {
+    if (!support || !given.has(name) || !isAskedFor(values[name])) continue;
+    const { kind, reason, hint } = support;
+    if (kind === "refused") {
+      const advice = hint === undefined ? "" : `\nhint: ${hint}`;
+      const help = `Run '${path} --help' for more information`;
+      throw new CommandFailure(
+        `${program}: --${name} is not supported: ${reason}${advice}\n\n${help}`,
+        flagErrorCode,
+      );
+    }
+    debug?.stderr.write(`DEBUG: --${name} has no effect: ${reason}\n`);
+  }
+}
+
 /** @param calls all ways to call the command */
 async function runCommand(
   command: Command,
@@ -64,6 +84,7 @@ async function runCommand(
   calls: readonly string[],
   argv: readonly string[],
   io: Io,
+  debug: boolean,
 ): Promise<number> {
   const { values, given, help, args } = parseFlags(argv, command.flags, command.stopAtFirstArgument === true);
   if (help) {
@@ -72,6 +93,12 @@ async function runCommand(
   }
   const mistake = argumentsMistake(command, path, args.length);
   if (mistake !== undefined) throw new CommandFailure(mistake);
+  for (const name of given) {
+    const replacement = command.flags[name]?.replacement;
+    if (replacement !== undefined)
+      io.stderr.write(`Flag --${name} has been deprecated, use --${replacement} instead\n`);
+  }
+  tellSupport(command.flags, { values, given }, path, debug ? io : undefined);
   let engine: Promise<EngineClient> | undefined;
   try {
     return await command.run({
@@ -94,13 +121,18 @@ async function runCommand(
 }
 
 /** Runs the command that `argv` names. */
-async function dispatch(argv: readonly string[], io: Io): Promise<number> {
+async function dispatch(argv: readonly string[], processIo: Io): Promise<number> {
+  let io = processIo;
   let path = program;
   let usage = "[OPTIONS] COMMAND [ARG...]";
   let debug = false;
   try {
     const global = parseFlags(argv, globalFlags, true);
     debug = global.values.debug || global.values["log-level"] === "debug";
+    tellSupport(globalFlags, global, program, debug ? io : undefined);
+    const { config, "log-level": logLevel = "info" } = global.values;
+    if (!isLogLevel(logLevel)) throw new CommandFailure(`Unable to parse logging level: ${logLevel}`);
+    if (config) io = withEnvironment(io, { DOCKER_CONFIG: config });
     if (global.values.version) {
       io.stdout.write(`Mocker version ${clientVersion}\n`);
       return 0;
@@ -120,7 +152,9 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       rest = [...rest.slice(1), "--help"];
     }
     if (verb === undefined || global.help) {
-      io.stdout.write(await programHelp(io));
+      // As in Docker: who has asked for it may want to read it through a pipe.
+      const isAsked = global.help || global.args.length > 0;
+      (isAsked ? io.stdout : io.stderr).write(await programHelp(io));
       return 0;
     }
     const refused = refusal([verb, ...rest]);
@@ -132,7 +166,7 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       const parsed = parseFlags(rest, {}, true);
       const [name, ...args] = parsed.args;
       if (name === undefined || parsed.help) {
-        io.stdout.write(await groupHelp(verb, group));
+        (parsed.help ? io.stdout : io.stderr).write(await groupHelp(verb, group));
         return 0;
       }
       const found = group.find(name);
@@ -140,14 +174,14 @@ async function dispatch(argv: readonly string[], io: Io): Promise<number> {
       const command = await found.load();
       path = `${path} ${found.name}`;
       usage = command.usage;
-      return await runCommand(command, path, found.calls, args, io);
+      return await runCommand(command, path, found.calls, args, io, debug);
     }
     const found = verbs.find(verb);
     if (found === undefined) throw new CommandFailure(unknownCommand(`${program} ${verb}`, undefined));
     const command = await found.load();
     path = `${program} ${verb}`;
     usage = command.usage;
-    return await runCommand(command, path, found.calls, rest, io);
+    return await runCommand(command, path, found.calls, rest, io, debug);
   } catch (error) {
     if (error instanceof FlagError) {
       const line = usageLine(path, usage);

@@ -15,7 +15,7 @@ interface Requests {
 
 /** What to do before the VM is asked for again, once each. False, or none: the failure stands. */
 export interface CreateRemedies {
-  /** The image is not there: pulls it. */
+  /** The image is not there, or not for the platform: pulls it. */
   pull?(): Promise<boolean>;
   /** Another VM has the name: frees it. */
   freeName?(): Promise<boolean>;
@@ -42,6 +42,6 @@ export async function createVm(
 
 function remedyFor(error: unknown): keyof CreateRemedies | undefined {
   if (!(error instanceof MockerError)) return undefined;
-  if (error.code === "IMAGE_NOT_FOUND") return "pull";
+  if (error.code === "IMAGE_NOT_FOUND" || error.code === "NO_MATCHING_PLATFORM") return "pull";
   return error.code === "VM_NAME_IN_USE" ? "freeName" : undefined;
 }

@@ -156,6 +156,7 @@ export class Engine {
     await this.#volumes.removeOrphans((id) => this.#vms.has(id));
     this.#vms.onDidChange(() => this.#idle.check());
     await this.#server.listen();
+    this.#vms.restartDue();
     this.#log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });
     this.#idle.check();
     this.#watchSocket();

@@ -28,3 +28,14 @@ export function parseDuration(text: string): number | undefined {
     total += Number(amount) * (unitMs[unit] ?? 0);
   return total;
 }
+
+/** As Go writes a duration: `1.5s`, `1m0s`, `100ms`. */
+export function goDuration(milliseconds: number): string {
+  if (milliseconds === 0) return "0s";
+  if (milliseconds < 1000) return `${milliseconds}ms`;
+  const seconds = (milliseconds % 60_000) / 1000;
+  const minutes = Math.floor(milliseconds / 60_000) % 60;
+  const hours = Math.floor(milliseconds / 3_600_000);
+  if (hours > 0) return `${hours}h${minutes}m${seconds}s`;
+  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
+}

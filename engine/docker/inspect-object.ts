@@ -1,7 +1,7 @@
 /** `inspect`'s objects in Docker's shape, so that scripts and tools find what they look for. */
 import type { ImageDetails, Mount, VmDetails, VolumeSummary } from "../protocol/index.ts";
-import { hostConfigNetwork, networkSettings } from "./inspect-network.ts";
-import { mountSource } from "./mount.ts";
+import { healthConfig, healthState, hostConfig, isTmpfsFlag, withOmitted } from "./inspect-host-config.ts";
+import { networkSettings } from "./inspect-network.ts";
 import { rfc3339 } from "./times.ts";
 
 /** Go's zero time, Docker's "never". */
@@ -19,74 +19,69 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
     Created: vm.createdAt,
     Path: path,
     Args: args,
-    State: {
-      // Docker knows no "failed": such a VM has exited.
-      Status: vm.state === "failed" ? "exited" : vm.state,
-      Running: vm.state === "running" || vm.state === "paused",
-      Paused: vm.state === "paused",
-      Restarting: false,
-      OOMKilled: false,
-      Dead: false,
-      Pid: vm.pid,
-      ExitCode: vm.exitCode ?? 0,
-      Error: vm.reason ?? "",
-      StartedAt: vm.startedAt ?? never,
-      FinishedAt: vm.finishedAt ?? never,
-    },
+    State: withOmitted(
+      {
+        // Docker knows no "failed": such a VM has exited.
+        Status: vm.state === "failed" ? "exited" : vm.state,
+        Running: vm.state === "running" || vm.state === "paused" || vm.state === "restarting",
+        Paused: vm.state === "paused",
+        Restarting: vm.state === "restarting",
+        OOMKilled: false,
+        Dead: false,
+        Pid: vm.pid,
+        ExitCode: vm.exitCode ?? 0,
+        Error: vm.reason ?? "",
+        StartedAt: vm.startedAt ?? never,
+        FinishedAt: vm.finishedAt ?? never,
+      },
+      { Health: healthState(vm.health) },
+    ),
     Image: vm.imageId,
+    ResolvConfPath: "",
+    HostnamePath: "",
+    HostsPath: "",
     LogPath: vm.logPath,
     Name: `/${vm.name}`,
-    RestartCount: 0,
+    RestartCount: vm.restartCount,
     Driver: vm.runtime,
     Platform: "linux",
-    HostConfig: {
-      Binds: vm.mounts.flatMap((mount) =>
-        mount.type === "tmpfs" || (mount.type === "volume" && mount.anonymous)
-          ? []
-          : [`${mountSource(mount)}:${mount.target}${mount.readOnly ? ":ro" : ""}`],
-      ),
-      Tmpfs: new Map(
-        vm.mounts.flatMap((mount) =>
-          isTmpfsFlag(mount) ? [[mount.target, mount.options?.join(",") ?? ""] as const] : [],
-        ),
-      ),
-      ...hostConfigNetwork(config),
-      LogConfig: { Type: config.log.driver, Config: new Map(Object.entries(config.log.options)) },
-      AutoRemove: config.autoRemove,
-      SecurityOpt: config.securityOpt.length === 0 ? null : config.securityOpt,
-      Runtime: vm.runtime,
-      Memory: config.memoryMiB * 1024 * 1024,
-      NanoCpus: config.cpus * 1_000_000_000,
-    },
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: null,
+    HostConfig: hostConfig(vm),
     Mounts: vm.mounts.filter((mount) => !isTmpfsFlag(mount)).map(mountObject),
-    Config: {
-      Hostname: config.hostname,
-      Domainname: config.domainname,
-      ...(config.exposedPorts.length === 0
-        ? {}
-        : { ExposedPorts: new Map(config.exposedPorts.map((port) => [port, {}])) }),
-      User: config.user,
-      Tty: config.tty,
-      OpenStdin: config.openStdin,
-      StdinOnce: config.stdinOnce,
-      Env: [...config.env, ...config.secretEnv.map(({ name }) => `${name}=<secret>`)],
-      Cmd: config.cmd,
-      Image: vm.image,
-      Volumes: anonymousTargets(vm.mounts),
-      WorkingDir: config.workingDir,
-      Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
-      Labels: new Map(Object.entries(vm.labels)),
-      StopSignal: config.stopSignal,
-      StopTimeout: config.stopTimeoutSeconds,
-    },
+    GraphDriver: { Data: null, Name: vm.runtime },
+    Config: withOmitted(
+      {
+        Hostname: config.hostname,
+        Domainname: config.domainname,
+        User: config.user,
+        AttachStdin: false,
+        AttachStdout: false,
+        AttachStderr: false,
+        Tty: config.tty,
+        OpenStdin: config.openStdin,
+        StdinOnce: config.stdinOnce,
+        Env: [...config.env, ...config.secretEnv.map(({ name }) => `${name}=<secret>`)],
+        Cmd: config.cmd,
+        Image: vm.image,
+        Volumes: anonymousTargets(vm.mounts),
+        WorkingDir: config.workingDir,
+        Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
+        OnBuild: null,
+        Labels: new Map(Object.entries(vm.labels)),
+        StopSignal: config.stopSignal,
+        StopTimeout: config.stopTimeoutSeconds,
+      },
+      {
+        ExposedPorts: new Map(config.exposedPorts.map((port) => [port, {}])),
+        Healthcheck: healthConfig(config.healthcheck),
+      },
+    ),
     NetworkSettings: networkSettings(vm),
     Mocker: vm,
   };
-}
-
-/** `--tmpfs`, which Docker keeps apart from `--mount type=tmpfs`. */
-function isTmpfsFlag(mount: Mount): mount is Mount & { type: "tmpfs" } {
-  return mount.type === "tmpfs" && mount.options !== undefined;
 }
 
 function mountObject(mount: Mount): Record<string, unknown> {
@@ -140,17 +135,20 @@ export function imageObject(image: ImageDetails): Record<string, unknown> {
     Comment: image.comment ?? "",
     Created: image.created,
     Author: image.author,
-    Config: {
-      User: config.user,
-      ExposedPorts: set(config.exposedPorts),
-      Env: config.env,
-      Cmd: config.cmd,
-      Volumes: set(config.volumes),
-      WorkingDir: config.workingDir,
-      Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
-      Labels: new Map(Object.entries(config.labels)),
-      StopSignal: config.stopSignal,
-    },
+    Config: withOmitted(
+      {
+        User: config.user,
+        ExposedPorts: set(config.exposedPorts),
+        Env: config.env,
+        Cmd: config.cmd,
+        Volumes: set(config.volumes),
+        WorkingDir: config.workingDir,
+        Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
+        Labels: new Map(Object.entries(config.labels)),
+        StopSignal: config.stopSignal,
+      },
+      { Healthcheck: healthConfig(config.healthcheck) },
+    ),
     Architecture: image.architecture,
     ...(image.variant === undefined ? {} : { Variant: image.variant }),
     Os: image.os,

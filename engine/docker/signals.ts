@@ -63,6 +63,6 @@ export function signalNumber(text: string): number {
     if (number >= firstRealTime && number <= lastRealTime) return number;
   }
   const number = numbers.get(short);
-  if (number === undefined) throw new MockerError("INVALID_ARGUMENT", `Invalid signal: ${text}`);
+  if (number === undefined) throw new MockerError("INVALID_ARGUMENT", `invalid signal: ${text}`);
   return number;
 }

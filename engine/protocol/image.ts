@@ -9,6 +9,8 @@ import type {
   ImageTagParams,
 } from "./params/image.ts";
 
+import type { Healthcheck } from "./params/vm-options.ts";
+
 export type * from "./params/image.ts";
 
 export interface ImageSummary {
@@ -38,6 +40,8 @@ export interface ImageRunConfig {
   exposedPorts: string[];
   volumes: string[];
   labels: Record<string, string>;
+  /** Absent in records of older versions, too. */
+  healthcheck?: Healthcheck;
 }
 
 export interface ImageDetails extends ImageSummary {

@@ -26,14 +26,35 @@ import type {
   VmUpdateParams,
   VmWaitParams,
 } from "./params/vm.ts";
+import type { GuestOptions, Healthcheck, RestartPolicy } from "./params/vm-options.ts";
 import type { StreamRef } from "./stream.ts";
 
 export type * from "./params/mount.ts";
 export type * from "./params/network.ts";
 export type * from "./params/vm.ts";
+export type * from "./params/vm-options.ts";
 
 /** `dead`: its record cannot be read; it can only be removed. */
-export type VmState = "created" | "running" | "paused" | "exited" | "failed" | "dead";
+export type VmState = "created" | "running" | "paused" | "restarting" | "exited" | "failed" | "dead";
+
+/** One run of a VM's health check. */
+export interface HealthLogEntry {
+  /** RFC 3339. */
+  start: string;
+  end: string;
+  /** 0 is healthy; -1 where the check did not end by itself. */
+  exitCode: number;
+  /** At most 4096 bytes of what it printed. */
+  output: string;
+}
+
+/** What a VM's health check has told of its last start. */
+export interface Health {
+  status: "starting" | "healthy" | "unhealthy";
+  failingStreak: number;
+  /** The latest five, oldest first. */
+  log: HealthLogEntry[];
+}
 
 /** One of the things that contain a VM's process on the host. */
 export interface JailLayer {
@@ -67,6 +88,8 @@ export interface VmSummary {
   exitCode?: number;
   /** Why a VM failed or ended by other means than its own exit. */
   reason?: string;
+  /** Of one that has a health check and was started. */
+  healthStatus?: Health["status"];
   labels: Record<string, string>;
   mounts: Mount[];
   /** Names. */
@@ -104,7 +127,15 @@ export interface VmDetails extends VmSummary {
     log: LogConfig;
     stopSignal: string;
     stopTimeoutSeconds: number;
+    restart: RestartPolicy;
+    healthcheck?: Healthcheck;
+    guest: GuestOptions;
+    annotations: Record<string, string>;
   };
+  /** How often its restart policy has started it since somebody did. */
+  restartCount: number;
+  /** Of one that has a health check and was started. */
+  health?: Health;
   /** In the order of its cards; empty for a VM without networks of ours. */
   endpoints: VmEndpoint[];
   /** Process of the VM's monitor on the host; 0 when not running. */

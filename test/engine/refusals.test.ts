@@ -39,7 +39,7 @@ describe("without any image, registry or network", () => {
   });
 
   for (const [what, args, code, message] of [
-    ["an unknown VM", ["inspect", "nobody"], 1, /no such object: nobody/],
+    ["an unknown VM", ["inspect", "nobody"], 1, /No such object: nobody/],
     ["an unknown image", ["run", "--pull", "never", "no-such-image"], 125, /No such image: no-such-image/],
     ["an invalid reference", ["run", "image/UPPER"], 125, /must be lowercase/],
     ["a registry that does not answer", ["pull", "127.0.0.1:1/image"], 1, /127\.0\.0\.1:1/],

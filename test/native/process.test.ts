@@ -117,6 +117,8 @@ for (const [user, ids, groups, home] of users) {
 for (const [user, message] of [
   ["nobody-here", "unable to find user nobody-here: no matching entries in passwd file"],
   ["alice:nogroup", "unable to find group nogroup: no matching entries in group file"],
+  ["99999999999", "uids and gids must be in range 0-2147483647"],
+  ["0:2147483648", "uids and gids must be in range 0-2147483647"],
 ]) {
   test(`user "${user}" is refused`, async () => {
     vm = await Vm.configured();
@@ -125,6 +127,22 @@ for (const [user, message] of [
     assert.equal(vm.exitRecord().exitCode, 125);
   });
 }
+
+test("a process is in its own group, in those that list its user, and in those that are added", async () => {
+  const groups = async (options: Record<string, unknown>): Promise<string> => {
+    const { stdout } = await run(["grep", "Groups", "/proc/self/status"], options);
+    await vm?.dispose();
+    return stdout.replace(/^Groups:\s*/, "").trim();
+  };
+  assert.equal(await groups({ user: "1000:1000" }), "1000");
+  assert.equal(await groups({ user: "4711", groups: ["wheel", "77", "wheel"] }), "0 10 77");
+});
+
+test("a process has none of the capabilities that are dropped, and what it starts neither", async () => {
+  const { stdout } = await run(["sh", "-c", "grep CapBnd /proc/self/status"], { dropCapabilities: [0, 1] });
+  const bits = BigInt(`0x${stdout.trim().split(/\s+/)[1]}`);
+  assert.deepEqual([bits & 3n, bits & 8n], [0n, 8n]);
+});
 
 test("HOME is the user's wish before passwd's", async () => {
   const { stdout } = await run(["sh", "-c", "echo $HOME"], {

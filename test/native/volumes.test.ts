@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, before, test } from "node:test";
-import { createExt4Image } from "../../engine/daemon/volumes/ext4-image.ts";
+import { createExt4Image } from "../../engine/common/ext4-image.ts";
 import { needPrograms, runTool } from "../support/host.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 import { withoutNamespaces } from "./jail/without-namespaces.ts";

@@ -11,6 +11,7 @@ import { jailScenarios } from "./jail.ts";
 import { lifecycleScenarios, recordScenarios } from "./lifecycle.ts";
 import { networkScenarios } from "./network.ts";
 import { pauseScenarios } from "./pause.ts";
+import { policyScenarios } from "./policies.ts";
 import { secretScenarios } from "./secrets.ts";
 import { streamScenarios } from "./streams.ts";
 import type { Suite } from "./suite.ts";
@@ -39,6 +40,7 @@ export function allScenarios(runtime: RuntimeName): void {
     volumeScenarios(get);
     networkScenarios(get);
     lifecycleScenarios(get);
+    policyScenarios(get);
     jailScenarios(get);
     exportScenarios(get);
     copyScenarios(get);

@@ -1,7 +1,8 @@
 import { CommandFailure } from "../command.ts";
 import type { Io } from "../io.ts";
 
-const interrupted = 130;
+/** Status of a command that Ctrl-C has ended. */
+export const interruptedCode = 130;
 
 /** Runs `work` so that Ctrl-C or a TERM aborts it, cleanly, with Docker's status. */
 export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -11,7 +12,7 @@ export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Pr
   try {
     return await work(controller.signal);
   } catch (error) {
-    if (controller.signal.aborted) throw new CommandFailure("", interrupted);
+    if (controller.signal.aborted) throw new CommandFailure("", interruptedCode);
     throw error;
   } finally {
     for (const end of forget) end();

@@ -28,6 +28,6 @@ export function lingerCheck({ uid, userName, runDir, root }: Session): DoctorChe
     name,
     status: "warning",
     detail: `at your last log-out systemd removes /run/user/${uid} with the sockets of the engine and of VMs: VMs run on (unless logind.conf has KillUserProcesses=yes), out of reach until you log in again`,
-    hint: `To keep them within reach: loginctl enable-linger ${userName}`,
+    hint: `To keep them within reach, and to have what mocker system service installs start at boot: loginctl enable-linger ${userName}`,
   };
 }

@@ -1,10 +1,12 @@
 /** Builds the guest agent's `configure`, `start` and `exec` requests. */
 import { randomBytes } from "node:crypto";
 import { securityOptions } from "../../docker/security-options.ts";
-import type { VmExecParams } from "../../protocol/vm.ts";
+import type { GuestOptions, VmExecParams } from "../../protocol/vm.ts";
 import type { Connection } from "../networks/connection.ts";
+import { guestLimits, processPrivileges } from "./guest-options.ts";
 import type { GuestConfiguration, GuestProcess } from "./machine/agent-protocol.ts";
 import { guestDns } from "./machine/guest-dns.ts";
+import { baseEnv, mergeEnv } from "./process-env.ts";
 import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 import type { PreparedVm } from "./runtimes/runtime.ts";
@@ -45,8 +47,9 @@ export const noGuestNetwork: GuestNetwork = { dns: { servers: [], search: [], op
 export function guestConfiguration(
   { rootfs, mounts }: PreparedVm,
   guest: GuestNetwork & Pick<GuestConfiguration, "hostname" | "disposable">,
+  options: GuestOptions = {},
 ): GuestConfiguration {
-  return { ...guest, rootfs, mounts, timeUnixNs: Date.now() * 1e6 };
+  return { ...guest, ...guestLimits(options), rootfs, mounts, timeUnixNs: Date.now() * 1e6 };
 }
 
 /** `secretEnv`: `KEY=value` of each, which {@link VmConfig.env} has not. */
@@ -56,7 +59,7 @@ export function mainProcess(
   size: TerminalSize,
 ): GuestProcess {
   const argv = [...config.entrypoint, ...config.cmd];
-  const env = [...config.env, ...secretEnv];
+  const env = mergeEnv(baseEnv(config, config.tty), config.env, secretEnv);
   checkProcessSize(argv, env);
   return {
     stream: "main",
@@ -72,8 +75,14 @@ export function mainProcess(
   };
 }
 
-function privileges({ securityOpt = [] }: VmConfig): Pick<GuestProcess, "noNewPrivileges"> {
-  return securityOptions(securityOpt).noNewPrivileges ? { noNewPrivileges: true } : {};
+function privileges(
+  { securityOpt = [], guest }: VmConfig,
+  privileged = guest?.privileged ?? false,
+): Partial<GuestProcess> {
+  return {
+    ...(securityOptions(securityOpt).noNewPrivileges ? { noNewPrivileges: true } : {}),
+    ...processPrivileges(guest, privileged),
+  };
 }
 
 /** The main process of a helper machine, which does nothing until it is ended. */
@@ -102,7 +111,7 @@ export function execProcess(
   params: VmExecParams,
 ): GuestProcess {
   const tty = params.tty ?? false;
-  const env = [...config.env, ...secretEnv, ...(tty ? ["TERM=xterm"] : []), ...(params.env ?? [])];
+  const env = mergeEnv(baseEnv(config, tty), config.env, secretEnv, params.env ?? []);
   checkProcessSize(params.command, env);
   return {
     stream: randomBytes(32).toString("hex"),
@@ -115,6 +124,6 @@ export function execProcess(
     cols: params.columns ?? defaultTerminal.columns,
     stdin: params.openStdin ?? false,
     detach: params.detach ?? false,
-    ...privileges(config),
+    ...privileges(config, params.privileged ?? config.guest?.privileged),
   };
 }

@@ -7,5 +7,6 @@ import type { BootRequest } from "./runtimes/runtime.ts";
 export function bootRequest(config: VmConfig, mounts: readonly HostMount[]): BootRequest {
   const { imageId, cpus, memoryMiB, network, hostIds = false } = config;
   const weakJail = asksForWeakJail(config.securityOpt);
-  return { imageId, cpus, memoryMiB, network, hostIds, weakJail, mounts };
+  const storageSizeBytes = config.guest?.storageSizeBytes;
+  return { imageId, cpus, memoryMiB, network, hostIds, weakJail, storageSizeBytes, mounts };
 }

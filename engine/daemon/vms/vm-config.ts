@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
+import { checkHealthcheck, mergeHealthcheck } from "../../docker/run-options/healthcheck.ts";
+import { checkRestartPolicy } from "../../docker/run-options/restart-policy.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
@@ -13,10 +15,10 @@ import type {
   SecretVariable,
   VmCreateParams,
 } from "../../protocol/vm.ts";
+import { mergeEnv } from "./process-env.ts";
 import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
-const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const defaultMemoryMiB = 1024;
 const minimumMemoryMiB = 64;
 
@@ -53,7 +55,7 @@ export function makeVmConfig(
   const secretEnv = secretVariables(params.secretEnv ?? []);
   const isSecret = (assignment: string): boolean =>
     secretEnv.some(({ name }) => assignment.startsWith(`${name}=`));
-  const all = mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []);
+  const all = mergeEnv(image.config.env, params.env ?? []);
   const env = all.filter((assignment) => !isSecret(assignment));
   checkProcessSize([...command.entrypoint, ...command.cmd], env);
   return {
@@ -90,7 +92,24 @@ export function makeVmConfig(
     log: logConfig(params.log),
     stopSignal,
     stopTimeoutSeconds: params.stopTimeoutSeconds ?? 10,
+    ...policies(params, image.config),
+    ...(params.guest === undefined ? {} : { guest: params.guest }),
+    ...(params.annotations === undefined ? {} : { annotations: params.annotations }),
   };
+}
+
+function policies(
+  { restart, healthcheck, autoRemove }: VmCreateParams,
+  image: ImageRunConfig,
+): Pick<VmConfig, "restart" | "healthcheck"> {
+  if (restart) checkRestartPolicy(restart);
+  const isRestarted = restart !== undefined && restart.name !== "no";
+  if (isRestarted && autoRemove) {
+    throw new MockerError("INVALID_ARGUMENT", "can't create 'AutoRemove' container with restart policy");
+  }
+  if (healthcheck) checkHealthcheck(healthcheck);
+  const check = mergeHealthcheck(image.healthcheck, healthcheck);
+  return { ...(isRestarted ? { restart } : {}), ...(check === undefined ? {} : { healthcheck: check }) };
 }
 
 function logConfig(wanted: LogConfig = defaultLogConfig): LogConfig {
@@ -107,20 +126,6 @@ function exposedPorts(
 ): string[] {
   const bound = published.map(({ guestPort, protocol }) => `${guestPort}/${protocol}`);
   return [...new Set([...image.exposedPorts, ...(params.exposedPorts ?? []), ...bound])];
-}
-
-/**
- * The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran.
- */
-const tellRuntimeLabel = "io.mocker.tell-runtime";
-
-function baseEnv(image: ImageRunConfig, hostname: string, tty: boolean, runtime: RuntimeName): string[] {
-  return [
-    defaultPath,
-    `HOSTNAME=${hostname}`,
-    ...(tty ? ["TERM=xterm"] : []),
-    ...(tellRuntimeLabel in image.labels ? [`MOCKER_RUNTIME=${runtime}`] : []),
-  ];
 }
 
 /** Docker's rule: an entry point given by the user also drops the image's default arguments. */
@@ -142,19 +147,6 @@ function resolveCommand(
     if (word.includes("\0")) throw new MockerError("INVALID_ARGUMENT", "the command holds a NUL byte");
   }
   return { entrypoint, cmd };
-}
-
-/** Later lists win; a variable keeps the place where it first stood. */
-export function mergeEnv(...lists: string[][]): string[] {
-  const merged = new Map<string, string>();
-  for (const assignment of lists.flat()) {
-    const equals = assignment.indexOf("=");
-    if (equals <= 0 || assignment.includes("\0")) {
-      throw new MockerError("INVALID_ARGUMENT", `invalid environment variable: ${assignment}`);
-    }
-    merged.set(assignment.slice(0, equals), assignment);
-  }
-  return [...merged.values()];
 }
 
 /** The last of a name counts. */

@@ -10,6 +10,7 @@ const known = [
   "before",
   "exited",
   "expose",
+  "health",
   "id",
   "label",
   "name",
@@ -80,6 +81,10 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
         throw new MockerError("INVALID_ARGUMENT", `invalid filter 'exited=${value}'`);
       return (vm) => vm.state === "exited" && vm.exitCode === Number(value);
     }
+    case "health":
+      if (!["starting", "healthy", "unhealthy", "none"].includes(value))
+        throw new MockerError("INVALID_ARGUMENT", `unrecognised filter value for health: ${value}`);
+      return (vm) => (vm.healthStatus ?? "none") === value;
     case "label":
       return (vm) => matchesLabel(vm.labels, value);
     case "ancestor": {

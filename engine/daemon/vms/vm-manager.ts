@@ -29,6 +29,7 @@ import type {
   VmRemoveParams,
   VmRenameParams,
   VmStartParams,
+  VmState,
   VmStats,
   VmStopParams,
   VmSummary,
@@ -46,6 +47,7 @@ import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { bootRequest } from "./boot-request.ts";
 import { BrokenVm } from "./broken-vm.ts";
 import { ExecTable } from "./exec-table.ts";
+import { checkGuestOptions } from "./guest-options.ts";
 import { HelperMachine } from "./helper-machine.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
@@ -56,6 +58,8 @@ import type { Launcher } from "./machine/launcher.ts";
 import type { MachinePlace } from "./machine/machine.ts";
 import { checkMounts, completeMounts } from "./mounts.ts";
 import { isVolume, type VmVolumes } from "./open-mounts.ts";
+import type { ProbeRun } from "./policies/health-check.ts";
+import { LimitedOutput } from "./policies/limited-output.ts";
 import type { StateDir } from "./records/state-dir.ts";
 import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
@@ -78,9 +82,13 @@ import { pruneVms } from "./vm-pruner.ts";
 import { VmTable } from "./vm-table.ts";
 
 const maxReplayBytes = 64 * 1024;
+const killSignal = 9;
+
+/** What lists show without being asked for all. */
+const runningStates: readonly VmState[] = ["running", "paused", "restarting"];
 
 interface Images {
-  get(reference: string): Promise<ImageDetails>;
+  get(reference: string, platform?: string): Promise<ImageDetails>;
 }
 
 export interface VmManagerOptions {
@@ -158,6 +166,11 @@ export class VmManager implements VmHost {
       }),
     );
     for (const path of await this.#unusedRunDirs()) await this.#removeRunDir(path);
+  }
+
+  /** Starts the VMs that have ended while no engine was there and whose restart policy wants them to run. */
+  restartDue(): void {
+    for (const vm of this.#vms.all()) vm.restartIfDue();
   }
 
   /**
@@ -252,9 +265,10 @@ export class VmManager implements VmHost {
     const choice = await this.#runtimes.choose(params.runtime ?? "auto");
     const cardsProblem = choice.runtime.cardsProblem();
     const { network, ports, warnings } = await chooseNetwork(params, this.networks, cardsProblem);
+    const guestWarnings = checkGuestOptions(params.guest ?? {}, choice.runtime.name, network);
     const name = this.#vms.reserveName(params.name);
     try {
-      const image = await this.#images.get(params.image);
+      const image = await this.#images.get(params.image, params.platform);
       const { mounts = [], volumesFrom = [] } = params;
       const config = makeVmConfig(params, {
         image,
@@ -290,6 +304,7 @@ export class VmManager implements VmHost {
         warnings: [
           ...warnings,
           ...security.warnings,
+          ...guestWarnings,
           ...ownershipWarning(config),
           ...(warnsOfSimulation ? simulationWarning(choice.simulationReason) : []),
         ],
@@ -414,7 +429,7 @@ export class VmManager implements VmHost {
     const vm = this.#vms.findAny(name);
     if (vm instanceof BrokenVm) return await this.#removeBroken(vm, force);
     if (vm.state === "paused" && !force) throw stillPaused(vm.config.name);
-    if (vm.busy && !force && !vm.removing) throw stillRunning(vm.config.name);
+    if (vm.busy && !force && !vm.removing) throw stillRunning(vm.config.name, vm.restarting);
     await vm.remove(() => this.#erase(vm, volumes));
     return { id: vm.id };
   }
@@ -484,8 +499,13 @@ export class VmManager implements VmHost {
   async wait(params: VmWaitParams): Promise<VmWaitResult> {
     const vm = this.find(params.vm);
     const condition = params.condition ?? "not-running";
-    const isOver = vm.ended === undefined && (condition === "not-running" || vm.exit !== undefined);
-    if (condition === "next-exit" || !isOver) await this.#next(vm, ["die", "destroy"]);
+    const isOver =
+      vm.ended === undefined && !vm.restarting && (condition === "not-running" || vm.exit !== undefined);
+    if (condition === "next-exit" || !isOver) {
+      // As in Docker, one that its policy starts again has not ended.
+      do await this.#next(vm, ["die", "stop", "destroy"]);
+      while (this.#vms.has(vm) && (vm.restarting || vm.ended !== undefined));
+    }
     if (condition === "removed" && this.#vms.has(vm)) await this.#next(vm, ["destroy"]);
     const exit = vm.exit;
     return {
@@ -499,7 +519,7 @@ export class VmManager implements VmHost {
     const filters = params.filters ?? {};
     // Docker shows stopped VMs too when a filter speaks of states.
     const everything = params.all || params.last !== undefined || "status" in filters || "exited" in filters;
-    const candidates = everything ? all : all.filter((vm) => vm.state === "running" || vm.state === "paused");
+    const candidates = everything ? all : all.filter(({ state }) => runningStates.includes(state));
     const kept = await filterVms(candidates, filters, {
       all,
       imageId: async (reference) => (await this.#images.get(reference).catch(() => undefined))?.id,
@@ -589,6 +609,26 @@ export class VmManager implements VmHost {
       execId: exec.id,
       ...(stream ? { attachment: attached(stream) } : {}),
       ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
+    };
+  }
+
+  async probe(vm: Vm, command: string[]): Promise<ProbeRun> {
+    const machine = vm.requireMachine();
+    const { env } = await vm.secrets.known();
+    const exec = new Exec({ vmId: vm.id, process: execProcess(vm.config, env, { vm: vm.id, command }) });
+    const stream = await machine.exec(exec);
+    const output = new LimitedOutput();
+    stream?.on("data", (chunk: Buffer) => output.push(chunk));
+    stream?.on("error", () => undefined);
+    // Its exit is told of on another connection than its last words.
+    const ended = new Promise<void>((resolve) => {
+      if (!stream) resolve();
+      for (const event of ["end", "close"]) stream?.once(event, resolve);
+    }).then(() => stream?.destroy());
+    return {
+      exited: ended.then(() => exec.exited),
+      output: () => output.text,
+      kill: () => void machine.signal(exec.id, killSignal).catch(() => undefined),
     };
   }
 
@@ -760,6 +800,7 @@ export class VmManager implements VmHost {
   #changeOf({ type, action, actor: { id } }: EngineEvent): VmChange | undefined {
     if (type !== "container") return undefined;
     if (action === "destroy") return { kind: "removed", id };
+    if (action.startsWith("health_status")) return { kind: "changed", id, vm: this.find(id).summary() };
     if (!["create", "start", "die", "pause", "unpause", "rename", "update"].includes(action))
       return undefined;
     const vm = this.find(id).summary();
@@ -776,10 +817,10 @@ export class VmManager implements VmHost {
   }
 }
 
-function stillRunning(name: string): MockerError {
+function stillRunning(name: string, isRestarting = false): MockerError {
   return new MockerError(
     "VM_RUNNING",
-    `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
+    `cannot remove container "${name}": container is ${isRestarting ? "restarting" : "running"}: stop the container before removing or force remove`,
   );
 }
 

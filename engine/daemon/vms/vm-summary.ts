@@ -1,8 +1,9 @@
 import { defaultLogConfig } from "../../docker/log-config.ts";
+import { noRestart } from "../../docker/run-options/restart-policy.ts";
 import { asksForWeakJail } from "../../docker/security-options.ts";
 import { statusText } from "../../docker/status.ts";
 import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
-import type { JailLayer, Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import type { Health, JailLayer, Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import { attachmentsOf } from "../networks/attachments.ts";
 import type { Endpoint } from "../networks/endpoint.ts";
 import type { VmConfig, VmExitRecord, VmFiles } from "./records/vm-record.ts";
@@ -22,13 +23,22 @@ export interface VmRuntimeState {
   jail: readonly JailLayer[] | undefined;
   /** Its ends in its networks; undefined while it does not run. */
   connection: { endpoints: readonly Endpoint[]; ports: readonly VmPort[] } | undefined;
+  restartCount: number;
+  /** What its health check has told of its last start. */
+  health: Health | undefined;
 }
 
 /** A VM as lists show it. */
 export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary {
   const { state, startedAt } = runtime;
   const status = statusText(
-    { state, startedAt, finishedAt: runtime.exit?.finishedAt, exitCode: runtime.exit?.exitCode },
+    {
+      state,
+      startedAt,
+      finishedAt: runtime.exit?.finishedAt,
+      exitCode: runtime.exit?.exitCode,
+      health: runtime.health?.status,
+    },
     Date.now(),
   );
   const exit = runtime.running ? undefined : runtime.exit;
@@ -45,6 +55,7 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(exit === undefined ? {} : { finishedAt: exit.finishedAt, exitCode: exit.exitCode }),
     ...(exit === undefined || exit.message === "" ? {} : { reason: exit.message }),
+    ...(runtime.health === undefined ? {} : { healthStatus: runtime.health.status }),
     labels: config.labels,
     mounts: config.mounts,
     networks: networkNames(config),
@@ -88,7 +99,13 @@ export function detailsOf(
       log: config.log ?? defaultLogConfig,
       stopSignal: config.stopSignal,
       stopTimeoutSeconds: config.stopTimeoutSeconds,
+      restart: config.restart ?? noRestart,
+      ...(config.healthcheck === undefined ? {} : { healthcheck: config.healthcheck }),
+      guest: config.guest ?? {},
+      annotations: config.annotations ?? {},
     },
+    restartCount: runtime.restartCount,
+    ...(runtime.health === undefined ? {} : { health: runtime.health }),
     endpoints: endpointsOf(config, runtime.connection?.endpoints ?? []),
     pid: runtime.pid,
     ...(guestKernelVersion === undefined ? {} : { guestKernelVersion }),

@@ -1,28 +1,44 @@
 import { existsSync, statSync } from "node:fs";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
+import { noRestart } from "../../docker/run-options/restart-policy.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
-import type { NetworkAttachment, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import type { Healthcheck, NetworkAttachment, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
 import type { Log } from "../log.ts";
 import type { Connection } from "../networks/connection.ts";
 import type { Member } from "../networks/endpoint.ts";
 import type { Network } from "../networks/network.ts";
 import type { Networks } from "../networks/networks.ts";
-import { guestConfiguration, guestNetwork, mainProcess, type TerminalSize } from "./agent-requests.ts";
+import {
+  defaultTerminal,
+  guestConfiguration,
+  guestNetwork,
+  mainProcess,
+  type TerminalSize,
+} from "./agent-requests.ts";
 import { bootRequest } from "./boot-request.ts";
 import type { Attachment } from "./machine/attachment.ts";
 import { longSleep } from "./machine/long-sleep.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
 import { OpenMounts, type VmVolumes } from "./open-mounts.ts";
+import { HealthCheck, type ProbeRun } from "./policies/health-check.ts";
+import { Restarts } from "./policies/restart-policy.ts";
 import {
   cancelledStart,
+  failedStart,
   keepExit,
   killedMonitor,
   stateAfter,
   unreadableExit,
 } from "./records/exit-record.ts";
-import { endsWithItsClient, type VmConfig, type VmExitRecord, type VmFiles } from "./records/vm-record.ts";
+import {
+  endsWithItsClient,
+  type VmConfig,
+  type VmExitRecord,
+  type VmFiles,
+  type VmRestartRecord,
+} from "./records/vm-record.ts";
 import type { PreparedVm, Runtime } from "./runtimes/runtime.ts";
 import { Secrets } from "./secrets.ts";
 import { TurnQueue } from "./turn-queue.ts";
@@ -31,9 +47,11 @@ import { detailsOf, isWeaklyJailed, summaryOf, type VmRuntimeState } from "./vm-
 /** How long the start of an engine waits for a monitor to say whether the main process was started. */
 const resumeTimeoutMs = 2000;
 const killSignal = 9;
+/** INT, QUIT and TERM: who sends them, or whose terminal does, wants the process to end. */
+const endingSignals = [2, 3, 15];
 
 /** What happens to a VM by itself or by its methods; Docker's words for its events. */
-export type VmAction = "start" | "die" | "kill" | "stop" | "pause" | "unpause";
+export type VmAction = "start" | "die" | "kill" | "stop" | "pause" | "unpause" | `health_status: ${string}`;
 
 /** What a VM needs of the engine around it. */
 export interface VmHost {
@@ -43,6 +61,8 @@ export interface VmHost {
   place(id: string, files: VmFiles): MachinePlace;
   /** Called when the VM's state already tells of it. */
   happened(vm: Vm, action: VmAction, attributes?: Record<string, string>): void;
+  /** Runs a command in a VM for its health check. @throws VM_NOT_RUNNING, COMMAND_NOT_FOUND, … */
+  probe(vm: Vm, command: string[]): Promise<ProbeRun>;
 }
 
 /**
@@ -77,6 +97,9 @@ export class Vm {
   readonly #turns = new TurnQueue();
   #removal: Promise<void> | undefined;
   readonly #mainStreams = new MainStreams();
+  readonly #restarts: Restarts;
+  #restartTimer: NodeJS.Timeout | undefined;
+  readonly #health: HealthCheck | undefined;
 
   constructor(
     config: VmConfig,
@@ -90,6 +113,11 @@ export class Vm {
     this.runtime = runtime;
     this.secrets = secrets;
     this.#host = host;
+    this.#restarts = new Restarts({
+      policy: () => this.config.restart ?? noRestart,
+      write: (record) => this.#keepRestarts(record),
+    });
+    this.#health = config.healthcheck && this.#healthCheck(config.healthcheck);
   }
 
   get config(): VmConfig {
@@ -107,7 +135,11 @@ export class Vm {
   }
   /** It runs, boots or is about to. */
   get busy(): boolean {
-    return this.#machine !== undefined || this.#turns.cancellable > 0;
+    return this.#machine !== undefined || this.#turns.cancellable > 0 || this.restarting;
+  }
+  /** It has ended, and its restart policy will start it again. */
+  get restarting(): boolean {
+    return this.#state === "restarting";
   }
   /** It was removed, or will be soon. */
   get removing(): boolean {
@@ -127,12 +159,22 @@ export class Vm {
   /** Reattaches to a VM that a previous engine left running, or loads its exit record. */
   async recover(): Promise<void> {
     const place = this.#host.place(this.id, this.files);
+    const restarts = await this.files.readRestart().catch((error) => {
+      this.#host.log.error("vm.restarts", error, { vm: this.id });
+      return undefined;
+    });
+    if (restarts) this.#restarts.load(restarts);
     if (place.launcher.isLocked(this.files.lockPath)) {
       await this.#adopt(place);
       return;
     }
     this.#exit = await this.#recordedExit();
     this.#state = this.#exit ? stateAfter(this.#exit) : "created";
+  }
+
+  /** Starts it again where its policy says so, and it has ended while no engine was there. */
+  restartIfDue(): void {
+    if (this.#exit && !this.busy) this.#scheduleRestart(this.#restarts.delayAfterAbsence(this.#exit));
   }
 
   /** How it ended last; undefined when it never ran. A record that cannot be read is no sign of that. */
@@ -184,6 +226,10 @@ export class Vm {
    */
   async start(size: TerminalSize): Promise<void> {
     this.#refuseRemoved();
+    if (!this.running) {
+      this.#restarts.startedByHand();
+      this.#cancelRestart();
+    }
     await this.#turns.runCancellable((signal) => this.#start(size, signal));
   }
 
@@ -203,6 +249,7 @@ export class Vm {
   async stop(signal: string | undefined, timeoutSeconds: number | undefined): Promise<void> {
     if (!this.busy) return;
     const number = signalNumber(signal ?? this.config.stopSignal);
+    this.#restarts.stoppedByHand();
     this.#cancelStarts("stopped");
     const machine = this.#machine;
     if (!machine) return;
@@ -223,10 +270,13 @@ export class Vm {
   async kill(signal: string | undefined): Promise<void> {
     const number = signalNumber(signal ?? "KILL");
     if (number === killSignal && this.busy) {
+      this.#restarts.stoppedByHand();
       await this.#end("killed");
       return;
     }
     const machine = this.requireMachine();
+    if (endingSignals.includes(number) || number === signalNumber(this.config.stopSignal))
+      this.#restarts.stoppedByHand();
     this.#host.happened(this, "kill", { signal: String(number) });
     await Promise.all([machine.signal("main", number), this.#wake(machine)]);
   }
@@ -311,6 +361,12 @@ export class Vm {
 
   /** The machine of a VM that runs. @throws VM_NOT_RUNNING */
   requireMachine(): Machine {
+    if (this.restarting) {
+      throw new MockerError(
+        "VM_NOT_RUNNING",
+        `Container ${this.config.name} is restarting, wait until the container is running`,
+      );
+    }
     if (!this.running || !this.#machine) {
       throw new MockerError("VM_NOT_RUNNING", `container ${this.config.name} is not running`, {
         hint: `Start it with: mocker start ${this.config.name}`,
@@ -423,6 +479,8 @@ export class Vm {
       pid: this.#machine?.pid ?? 0,
       guestKernelVersion: this.#machine?.agent?.kernel,
       jail: this.#machine?.jail,
+      restartCount: this.#restarts.count,
+      health: this.#health?.health,
       connection: this.#connection && {
         endpoints: this.#connection.endpoints,
         ports: this.#connection.ports(this.#config.exposedPorts),
@@ -449,11 +507,15 @@ export class Vm {
       await machine.connect();
       await this.#mainStreams.connectTo(machine);
       await machine.start(
-        guestConfiguration(prepared, {
-          hostname: this.config.hostname,
-          disposable: this.config.autoRemove,
-          ...guestNetwork(this.config, connection),
-        }),
+        guestConfiguration(
+          prepared,
+          {
+            hostname: this.config.hostname,
+            disposable: this.config.autoRemove,
+            ...guestNetwork(this.config, connection),
+          },
+          this.config.guest,
+        ),
         mainProcess(this.config, secretEnv, size),
         mounts.changesVolumes ? () => mounts.filled() : undefined,
       );
@@ -467,7 +529,62 @@ export class Vm {
     if (this.#machine !== machine) return;
     this.#exit = undefined;
     this.#state = "running";
+    this.#health?.begin(Date.parse(machine.startedAt));
     this.#host.happened(this, "start");
+  }
+
+  /** By its policy. */
+  async #restart(): Promise<void> {
+    this.#restartTimer = undefined;
+    try {
+      await this.#turns.runCancellable((signal) => this.#start(defaultTerminal, signal));
+    } catch (error) {
+      this.#host.log.error("vm.restart", error, { vm: this.id });
+      // A start that has come as far as its machine has told of its end already.
+      if (!this.restarting || this.#restartTimer || this.#machine) return;
+      this.#endedWith(failedStart(error instanceof Error ? error : new Error(String(error))));
+    }
+  }
+
+  #scheduleRestart(delayMs: number | undefined): void {
+    if (delayMs === undefined || this.#removal) return;
+    this.#state = "restarting";
+    this.#host.log.info("vm.restarting", { vm: this.id, delayMs, count: this.#restarts.count });
+    this.#restartTimer = setTimeout(() => void this.#restart(), delayMs);
+  }
+
+  #cancelRestart(): void {
+    if (!this.restarting) return;
+    clearTimeout(this.#restartTimer);
+    this.#restartTimer = undefined;
+    this.#state = this.#exit ? stateAfter(this.#exit) : "created";
+    this.#host.happened(this, "stop");
+  }
+
+  #endedWith(exit: VmExitRecord): void {
+    this.#exit = exit;
+    this.#state = stateAfter(exit);
+    this.#health?.end();
+    this.#scheduleRestart(this.#restarts.delayAfter(exit));
+    this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
+  }
+
+  #keepRestarts(record: VmRestartRecord): void {
+    try {
+      this.files.writeRestart(record);
+    } catch (error) {
+      // This engine knows it; the next one would start a VM anew that was stopped.
+      this.#host.log.error("vm.restartRecord", error, { vm: this.id });
+    }
+  }
+
+  #healthCheck(check: Healthcheck): HealthCheck {
+    return new HealthCheck({
+      check,
+      run: (command) => this.#host.probe(this, command),
+      isPaused: () => this.#state === "paused",
+      onStatus: (status) => this.#host.happened(this, `health_status: ${status}`),
+    });
   }
 
   #openMounts(signal: AbortSignal): Promise<OpenMounts> {
@@ -535,6 +652,7 @@ export class Vm {
     if (isStarted) {
       if (machine.paused && this.#machine === machine) this.#state = "paused";
       this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
+      this.#health?.begin(Date.parse(machine.startedAt));
       await this.#mainStreams.connectTo(machine).catch(() => undefined);
     } else if (isStarted === false) {
       this.#host.log.warn("vm.abandoned", { vm: this.id });
@@ -555,12 +673,10 @@ export class Vm {
       // Before anybody is told: the next start may want the same ports.
       await connection.close();
       this.#connection = undefined;
-      this.#exit = exit;
-      this.#state = stateAfter(exit);
       this.#machine = undefined;
       mounts.close();
       this.#host.log.info("vm.ended", { vm: this.id, reason: exit.reason, exitCode: exit.exitCode });
-      this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
+      this.#endedWith(exit);
       this.#host.networks.left(this.#member, connection);
     });
   }
@@ -572,6 +688,7 @@ export class Vm {
       `container ${this.config.name} was ${verb} while it was starting`,
     );
     this.#turns.cancel(reason);
+    this.#cancelRestart();
     if (!this.running) this.#machine?.kill(cancelledStart(reason.message));
   }
 

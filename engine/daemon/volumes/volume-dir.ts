@@ -3,8 +3,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory, temporaryName } from "../../common/atomic-file.ts";
 import { Eraser, type Leftover } from "../../common/eraser.ts";
+import { createExt4Image } from "../../common/ext4-image.ts";
 import { makeDirectory } from "../../common/make-directory.ts";
-import { createExt4Image } from "./ext4-image.ts";
 import { VolumeFiles, type VolumeRecord } from "./volume-record.ts";
 
 /**

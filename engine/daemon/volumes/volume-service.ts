@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { unlessAborted } from "../../common/abort.ts";
 import { diskBytes } from "../../common/disk-bytes.ts";
+import { needsRecovery } from "../../common/ext4-image.ts";
 import { binarySize } from "../../docker/sizes.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import { isRecord } from "../../protocol/params/schema.ts";
@@ -19,7 +20,6 @@ import type {
 } from "../../protocol/volume.ts";
 import type { EngineEvent, EventLog } from "../events/event-log.ts";
 import type { Log } from "../log.ts";
-import { needsRecovery } from "./ext4-image.ts";
 import type { VolumeDir } from "./volume-dir.ts";
 import { filterVolumes, pruneFilter } from "./volume-filters.ts";
 import type { VolumeFiles, VolumeRecord } from "./volume-record.ts";

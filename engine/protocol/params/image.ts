@@ -11,6 +11,8 @@ export const ImagePullParams = v.object({
   platform: v.exactOptional(v.string()),
   /** Directory of the user's Docker config.json, with the credentials; default: the engine's own. */
   dockerConfig: v.exactOptional(v.string()),
+  /** Of the daemon that `docker-daemon:` means; default: the engine's own. */
+  dockerHost: v.exactOptional(v.string()),
   /** Progress goes out as `$/progress` under this token ({@link PullProgress}). */
   progressToken: v.exactOptional(v.string()),
 });

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { Mount } from "./mount.ts";
 import { Dns, Network, PortBinding } from "./network.ts";
 import { filters, finiteNumber, labels, strings } from "./schema.ts";
+import { GuestOptions, Healthcheck, RestartPolicy } from "./vm-options.ts";
 
 /** An environment variable whose value is in no record and no answer of the engine's. */
 export const SecretVariable = v.object({
@@ -19,6 +20,8 @@ export type LogConfig = v.InferOutput<typeof LogConfig>;
 export const VmCreateParams = v.object({
   /** Reference, ID or unique ID prefix of an image in the store. */
   image: v.string(),
+  /** `os/arch[/variant]` of the image; NO_MATCHING_PLATFORM if there is none. */
+  platform: v.exactOptional(v.string()),
   name: v.exactOptional(v.string()),
   command: v.exactOptional(strings),
   /** An empty array clears the image's entry point. */
@@ -67,6 +70,10 @@ export const VmCreateParams = v.object({
   log: v.exactOptional(LogConfig),
   stopSignal: v.exactOptional(v.string()),
   stopTimeoutSeconds: v.exactOptional(finiteNumber),
+  restart: v.exactOptional(RestartPolicy),
+  healthcheck: v.exactOptional(Healthcheck),
+  guest: v.exactOptional(GuestOptions),
+  annotations: v.exactOptional(labels),
 });
 export type VmCreateParams = v.InferOutput<typeof VmCreateParams>;
 
@@ -140,7 +147,7 @@ export const VmListParams = v.object({
   last: v.exactOptional(finiteNumber),
   /**
    * Docker's filters: id, name, status, ancestor, label, exited, before, since, network, publish, expose,
-   * volume, and ours: runtime.
+   * volume, health, and ours: runtime.
    */
   filters: v.exactOptional(filters),
 });
@@ -189,6 +196,8 @@ export const VmExecParams = v.object({
   tty: v.exactOptional(v.boolean()),
   openStdin: v.exactOptional(v.boolean()),
   detach: v.exactOptional(v.boolean()),
+  /** With the capabilities that the VM's processes were denied. */
+  privileged: v.exactOptional(v.boolean()),
   rows: v.exactOptional(finiteNumber),
   columns: v.exactOptional(finiteNumber),
 });

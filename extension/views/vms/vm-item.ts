@@ -74,7 +74,8 @@ export class VmItem extends vscode.TreeItem {
 /** Words for `when` clauses. */
 function contextOf(vm: VmSummary, ending: Ending | undefined): string {
   if (ending === "stopping") return "vm.stopping";
-  return isRunning(vm) ? "vm.running" : "vm.stopped";
+  // One that waits for its restart can be stopped, too.
+  return isRunning(vm) || vm.state === "restarting" ? "vm.running" : "vm.stopped";
 }
 
 export function vmIcon(vm: VmSummary, ending?: Ending): vscode.ThemeIcon {

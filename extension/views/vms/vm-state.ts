@@ -22,6 +22,8 @@ export function vmLook(vm: VmSummary, ending: Ending | undefined): VmLook {
       return { word, icon: "vm-running", color: "debugIcon.startForeground" };
     case "paused":
       return { word, icon: "debug-pause", color: "debugIcon.pauseForeground" };
+    case "restarting":
+      return { word, icon: "sync", color: "debugIcon.pauseForeground" };
     case "created":
       return { word, icon: "circle-outline", color: muted };
     case "exited":
@@ -41,6 +43,8 @@ function vmWord(vm: VmSummary, ending: Ending | undefined): string {
       return l10n.t("running");
     case "paused":
       return l10n.t("paused");
+    case "restarting":
+      return l10n.t("restarting ({0})", vm.exitCode ?? 0);
     case "created":
       return l10n.t("created");
     case "exited":
@@ -67,6 +71,7 @@ function timeOf(vm: VmSummary): string | undefined {
       return vm.startedAt;
     case "created":
       return vm.createdAt;
+    case "restarting":
     case "exited":
     case "failed":
       return vm.finishedAt;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include <stdexcept>
 
 #include "common/sys-error.h"
+#include "kernel-settings.h"
 #include "net/interfaces.h"
 #include "rootfs/etc-files.h"
 #include "rootfs/kernel-file-systems.h"
@@ -69,6 +71,13 @@ void configureNetwork(const Json& params, const Machine& machine) {
   if (hasInterfaces) setUpInterfaces(*found, settings);
 }
 
+/** What is mounted below can be written as before. */
+void makeReadOnly(const char* path) {
+  mount_attr attributes{};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(AT_FDCWD, path, 0, &attributes, sizeof attributes) != 0) throwErrno("cannot make the root read-only");
+}
+
 }  // namespace
 
 void configure(const Json& params, Machine& machine) {
@@ -95,12 +104,15 @@ void configure(const Json& params, Machine& machine) {
   const std::string mountPoint = mountRoot(*rootfs, machine);
   const RootTree root(Fd(::open(mountPoint.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
   if (root.fd() < 0) throwErrno(mountPoint);
-  mountKernelFileSystems(root, machine);
+  mountKernelFileSystems(root, machine, integerOr(params, "shmSizeBytes", 0));
   configureNetwork(params, machine);
+  applySettings(params, machine);
   writeEtcFiles(params, hostname, domainname, root);
   const auto mounts = params.find("mounts");
   if (mounts != params.end() && mounts->is_array()) mountVolumes(*mounts, root, machine);
   switchRoot(mountPoint);
+  if (flagOr(params, "readOnlyRoot", false)) makeReadOnly("/");
+  limitThreads(integerOr(params, "pidsLimit", 0), machine);
   const bool hasVolumes = mounts != params.end() && !mounts->empty();
   machine.disposable = flagOr(params, "disposable", false) && !hasVolumes;
   machine.configured = true;

@@ -115,3 +115,44 @@ test("an image's object has Go's maps, and its diff IDs as layers", () => {
   assert.ok(!("Variant" in object));
   assert.equal(imageObject({ ...image, variant: "v7" }).Variant, "v7");
 });
+
+test("what a VM has not is there with Docker's zero values, and is left out where Docker leaves it out", () => {
+  const object = vmObject(vmDetails());
+  const host = object.HostConfig as Record<string, unknown>;
+  assert.deepEqual(host.RestartPolicy, { Name: "no", MaximumRetryCount: 0 });
+  assert.deepEqual(
+    [host.Privileged, host.ShmSize, host.CapAdd, host.PidsLimit, host.MemorySwap, host.Init],
+    [false, 64 * 1024 * 1024, null, null, 0, null],
+  );
+  const state = object.State as Record<string, unknown>;
+  assert.ok("Health" in state && state.Health === null);
+  assert.deepEqual(
+    [JSON.stringify(state).includes("Health"), JSON.stringify(host).includes("Init")],
+    [false, false],
+  );
+});
+
+test("policies and health are where Docker has them", () => {
+  const log = [{ start: "2026-01-01T00:00:00Z", end: "2026-01-01T00:00:01Z", exitCode: 1, output: "no" }];
+  const object = vmObject(
+    vmDetails(
+      { state: "restarting", restartCount: 4, health: { status: "unhealthy", failingStreak: 1, log } },
+      {
+        restart: { name: "on-failure", maximumRetryCount: 5 },
+        healthcheck: { test: ["CMD", "x"], intervalMs: 1500 },
+        guest: { init: true, privileged: true, ulimits: [{ name: "core", soft: 0, hard: 1 }] },
+      },
+    ),
+  );
+  const json = JSON.parse(JSON.stringify(object));
+  assert.deepEqual([json.RestartCount, json.State.Restarting, json.State.Running], [4, true, true]);
+  assert.deepEqual(json.HostConfig.RestartPolicy, { Name: "on-failure", MaximumRetryCount: 5 });
+  assert.deepEqual(json.State.Health, {
+    Status: "unhealthy",
+    FailingStreak: 1,
+    Log: [{ Start: "2026-01-01T00:00:00Z", End: "2026-01-01T00:00:01Z", ExitCode: 1, Output: "no" }],
+  });
+  assert.deepEqual(json.Config.Healthcheck, { Test: ["CMD", "x"], Interval: 1_500_000_000 });
+  assert.deepEqual([json.HostConfig.Init, json.HostConfig.Privileged], [true, true]);
+  assert.deepEqual(json.HostConfig.Ulimits, [{ Name: "core", Hard: 1, Soft: 0 }]);
+});

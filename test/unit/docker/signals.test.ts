@@ -65,7 +65,7 @@ test("what is no signal is refused in the user's words", () => {
       (error) =>
         error instanceof MockerError &&
         error.code === "INVALID_ARGUMENT" &&
-        error.message === `Invalid signal: ${text}`,
+        error.message === `invalid signal: ${text}`,
       text,
     );
   }

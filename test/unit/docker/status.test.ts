@@ -10,4 +10,10 @@ test("states read as Docker's", () => {
   assert.equal(statusText({ ...base, state: "created" }, now), "Created");
   assert.equal(statusText({ ...base, state: "paused" }, now), "Up 13 seconds (Paused)");
   assert.equal(statusText({ ...base, state: "failed" }, now), "Failed (7) 3 seconds ago");
+  assert.equal(statusText({ ...base, state: "restarting" }, now), "Restarting (7) 3 seconds ago");
+  assert.equal(
+    statusText({ ...base, state: "running", health: "starting" }, now),
+    "Up 13 seconds (health: starting)",
+  );
+  assert.equal(statusText({ ...base, state: "running", health: "healthy" }, now), "Up 13 seconds (healthy)");
 });

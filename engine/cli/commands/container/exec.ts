@@ -1,6 +1,6 @@
 import { execResize, type VmExecParams, vmExec } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import { describeError, startFailureCode } from "../../errors.ts";
+import { describeError, execFailureCode } from "../../errors.ts";
 import { booleanFlag, listFlag, stringFlag, textListFlag } from "../../flags.ts";
 import { brokenPipeCode, hangupCode } from "../../terminal/main-process.ts";
 import { detachKeysOf, lostStream, openSession, requireTerminal } from "../../terminal/process-session.ts";
@@ -13,6 +13,7 @@ const flags = {
   env: listFlag("e", "list", "Set environment variables", checkVariable),
   "env-file": textListFlag(undefined, "Read in a file of environment variables"),
   interactive: booleanFlag("i", "Keep STDIN open even if not attached"),
+  privileged: booleanFlag(undefined, "Give extended privileges to the command"),
   tty: booleanFlag("t", "Allocate a pseudo-TTY"),
   user: stringFlag("u", 'Username or UID (format: "<name|uid>[:<group|gid>]")'),
   workdir: stringFlag("w", "Working directory inside the container"),
@@ -35,6 +36,7 @@ export const exec = defineCommand({
     const params: VmExecParams = { vm, command, tty, openStdin: stdin, detach };
     if (env.length > 0) params.env = env;
     if (user) params.user = user;
+    if (context.flags.privileged) params.privileged = true;
     if (workdir) params.workingDir = workdir;
     if (tty) Object.assign(params, terminalSize(io));
 
@@ -44,8 +46,7 @@ export const exec = defineCommand({
       stream,
       missingSecrets = [],
     } = await engine.request(vmExec, params).catch((error: unknown) => {
-      const code = startFailureCode(error);
-      throw new CommandFailure(describeError(error), code === 125 ? 1 : code);
+      throw new CommandFailure(describeError(error), execFailureCode(error));
     });
     for (const name of missingSecrets) {
       io.stderr.write(

@@ -1,10 +1,15 @@
 import { MockerError, vmRemove } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
-import { booleanFlag } from "../../flags.ts";
+import { booleanFlag, refusedFlag } from "../../flags.ts";
 import { eachTarget } from "../each-target.ts";
 
 const flags = {
   force: booleanFlag("f", "Force the removal of a running container (uses SIGKILL)"),
+  link: refusedFlag(
+    booleanFlag("l", "Remove the specified link"),
+    "links are made with a container, and go with it",
+    "Disconnect it from the network: mocker network disconnect NETWORK CONTAINER",
+  ),
   volumes: booleanFlag("v", "Remove anonymous volumes associated with the container"),
 } as const;
 

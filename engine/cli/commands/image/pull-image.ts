@@ -17,7 +17,12 @@ export async function pullImage(
   out: OutputStream | undefined,
   options: { status?: boolean } = {},
 ): Promise<ImagePullResult> {
-  const params = { ...given, ...dockerConfigOf(io) };
+  const params = {
+    ...given,
+    reference: absoluteSource(given.reference, io.cwd),
+    ...dockerConfigOf(io),
+    ...dockerHostOf(io),
+  };
   const { reference } = params;
   const display = out === undefined ? undefined : new PullDisplay(out, pullingFrom(reference));
   const result = await withLayerProgress(io, engine, display, (signal, progress) =>
@@ -28,6 +33,17 @@ export async function pullImage(
     if (options.status !== false) out.write(pullStatus(familiarReference(reference), result.upToDate));
   }
   return result;
+}
+
+/** `oci:DIR` and its like with their path as the engine, which has a directory of its own, finds it. */
+export function absoluteSource(reference: string, cwd: string): string {
+  const [, transport, path] = /^(oci|oci-archive|docker-archive):(.+)$/s.exec(reference) ?? [];
+  return transport === undefined || path === undefined ? reference : `${transport}:${resolve(cwd, path)}`;
+}
+
+/** $DOCKER_HOST, whose images `docker-daemon:` means: the engine may have been started without it. */
+function dockerHostOf({ env }: Io): { dockerHost?: string } {
+  return env.DOCKER_HOST ? { dockerHost: env.DOCKER_HOST } : {};
 }
 
 /** Docker's last line about a pull. */

@@ -1,10 +1,13 @@
+import { hostname } from "node:os";
 import { humanDuration } from "../../../docker/durations.ts";
+import { infoObject } from "../../../docker/info-object.ts";
 import { binarySize } from "../../../docker/sizes.ts";
 import { type EngineInfo, engineInfo } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { stringFlag } from "../../flags.ts";
 import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
 import { clientVersion } from "../../version.ts";
+import { goArchitecture } from "./version.ts";
 
 const flags = { format: stringFlag("f", objectFormatHelp) } as const;
 
@@ -43,7 +46,9 @@ export const info = defineCommand({
     if (!hasFormat) io.stdout.write(`Client:\n Version:    ${clientVersion}\n\n`);
     const engine = await connect();
     const result = await engine.request0(engineInfo);
-    io.stdout.write(hasFormat ? `${format.line(result)}\n` : engineText(result));
+    const client = { version: clientVersion, os: process.platform, arch: goArchitecture(process.arch) };
+    const object = infoObject(result, { hostName: hostname(), now: new Date(), client });
+    io.stdout.write(hasFormat ? `${format.line(object)}\n` : engineText(result));
     return 0;
   },
 });

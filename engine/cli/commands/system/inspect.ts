@@ -87,7 +87,7 @@ function inspectAny({ vm, image, network, volume }: ReturnType<typeof inspectors
         if (!isNotFound(error)) throw error;
       }
     }
-    throw new CommandFailure(`error: no such object: ${name}`);
+    throw new CommandFailure(`Error: No such object: ${name}`);
   };
 }
 

@@ -1,3 +1,4 @@
+import { versionObject } from "../../../docker/info-object.ts";
 import { engineInfo, protocolVersion } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { stringFlag } from "../../flags.ts";
@@ -8,6 +9,10 @@ const flags = { format: stringFlag("f", objectFormatHelp) } as const;
 
 /** Go's names, as Docker prints them. */
 const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+export function goArchitecture(arch: string): string {
+  return architectures[arch] ?? arch;
+}
 
 function section(title: string, rows: readonly [string, string][]): string {
   return `${title}:\n${rows.map(([name, value]) => ` ${`${name}:`.padEnd(19)}${value}\n`).join("")}`;
@@ -25,7 +30,8 @@ export const version = defineCommand({
       ProtocolVersion: protocolVersion,
       NodeVersion: process.version,
       Os: process.platform,
-      Arch: architectures[process.arch] ?? process.arch,
+      Arch: goArchitecture(process.arch),
+      Context: "default",
     };
     const rows: [string, string][] = [
       ["Version", client.Version],
@@ -40,11 +46,12 @@ export const version = defineCommand({
     try {
       const info = await (await connect()).request0(engineInfo);
       server = {
+        Platform: { Name: "Mocker" },
         Version: info.version,
         ProtocolVersion: info.protocolVersion,
         NodeVersion: info.nodeVersion,
         Os: process.platform,
-        Arch: architectures[info.architecture] ?? info.architecture,
+        Arch: goArchitecture(info.architecture),
         KernelVersion: info.hostKernelVersion,
         Runtime: info.runtime,
         LibkrunVersion: info.libkrunVersion,
@@ -64,7 +71,10 @@ export const version = defineCommand({
       failure = error;
     }
     // As Docker: what is known of the client is printed also when the engine does not answer.
-    if (hasFormat) io.stdout.write(`${format.line({ Client: client, Server: server })}\n`);
+    if (hasFormat)
+      io.stdout.write(
+        `${format.line({ Client: versionObject(client), Server: server && versionObject(server) })}\n`,
+      );
     else {
       io.stdout.write(section("Client", rows));
       if (failure === undefined) io.stdout.write(`\n${section("Engine", engineRows)}`);

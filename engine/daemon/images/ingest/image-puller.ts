@@ -81,7 +81,10 @@ export class ImagePuller {
         case "containers-storage": {
           const reference = familiar(parseReference(rest));
           onProgress({ layer: "", status: "pulling", message: `Copying ${reference}` });
-          const file = await saveWithTool(transport, reference, this.#store.ingestDir, signal);
+          const file = await saveWithTool(transport, reference, this.#store.ingestDir, {
+            signal,
+            dockerHost: params.dockerHost,
+          });
           try {
             return await this.#ingestArchive(file, platform, signal, onProgress);
           } finally {

@@ -209,6 +209,24 @@ export function parseConfig(bytes: Uint8Array, what: string, layerCount: number)
       exposedPorts: keys(run.ExposedPorts),
       volumes: keys(run.Volumes),
       labels: Object.fromEntries(Object.entries(stringMap(run.Labels)).map((label) => label.map(wellFormed))),
+      ...healthcheck(object(run.Healthcheck)),
     },
   };
+}
+
+/** Docker's member of the configuration, whose durations are nanoseconds; one without a test is none. */
+function healthcheck(json: Record<string, unknown> | undefined): Pick<ImageRunConfig, "healthcheck"> {
+  const test = strings(json?.Test).map(wellFormed);
+  if (json === undefined || test.length === 0) return {};
+  const members = [
+    ["intervalMs", json.Interval, 1e6],
+    ["timeoutMs", json.Timeout, 1e6],
+    ["startPeriodMs", json.StartPeriod, 1e6],
+    ["startIntervalMs", json.StartInterval, 1e6],
+    ["retries", json.Retries, 1],
+  ] as const;
+  const given = members.flatMap(([key, value, unit]) =>
+    typeof value === "number" && value > 0 ? [[key, value / unit] as const] : [],
+  );
+  return { healthcheck: { test, ...Object.fromEntries(given) } };
 }

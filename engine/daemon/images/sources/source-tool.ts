@@ -54,18 +54,20 @@ const tools: Record<ToolTransport, Tool[]> = {
  * Has another tool write an image that it keeps into a temporary archive; returns the archive's path.
  *
  * @param reference with a tag, as the tools want it
+ * @param options.dockerHost the daemon's address; by default the one of the engine's environment
  */
 export async function saveWithTool(
   transport: ToolTransport,
   reference: string,
   temporaryDirectory: string,
-  signal: AbortSignal,
+  { signal, dockerHost }: { signal: AbortSignal; dockerHost?: string | undefined },
 ): Promise<string> {
+  const env = dockerHost === undefined ? process.env : { ...process.env, DOCKER_HOST: dockerHost };
   const tried: string[] = [];
   let failure = "";
   for (const tool of tools[transport]) {
     const file = join(temporaryDirectory, temporaryName("saved"));
-    const outcome = await run(tool.program, tool.arguments(reference, file), signal);
+    const outcome = await run(tool.program, tool.arguments(reference, file), env, signal);
     if (outcome === "ok") return file;
     rmSync(file, { force: true });
     signal.throwIfAborted();
@@ -86,10 +88,11 @@ export async function saveWithTool(
 }
 
 /** "ok", "missing" if there is no such program, else what it complained of. */
-function run(program: string, args: string[], signal: AbortSignal): Promise<string> {
+function run(program: string, args: string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<string> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ["ignore", "ignore", "pipe"],
+      env,
       signal,
       killSignal: "SIGTERM",
     });

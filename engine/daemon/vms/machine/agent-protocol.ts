@@ -31,6 +31,13 @@ export interface GuestProcess {
   processes?: boolean;
   /** No program may give it, or what it starts, more rights than it has. */
   noNewPrivileges?: boolean;
+  /** By their names without `RLIMIT_`; -1 is unlimited. */
+  rlimits?: { name: string; soft: number; hard: number }[];
+  /** Further groups, by name or number. */
+  groups?: string[];
+  /** Numbers of capabilities that it, and what it starts, never has. */
+  dropCapabilities?: number[];
+  oomScoreAdj?: number;
 }
 
 export type GuestRootfs =
@@ -81,6 +88,14 @@ export interface GuestConfiguration {
   timeUnixNs: number;
   /** Nothing that is written in the guest, outside volumes, is wanted after the main process's end. */
   disposable: boolean;
+  /** Nothing but what is mounted in it can be written. */
+  readOnlyRoot?: boolean;
+  /** Of /dev/shm; absent: the kernel's limit. */
+  shmSizeBytes?: number;
+  /** Kernel settings, `net.ipv4.ip_forward`. */
+  sysctls?: Record<string, string>;
+  /** How many processes and threads the workload may have. */
+  pidsLimit?: number;
 }
 
 /** The agent's requests and what each takes. Targets are `main` or an exec's id. */

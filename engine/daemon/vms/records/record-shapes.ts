@@ -5,6 +5,7 @@ import { Mount } from "../../../protocol/params/mount.ts";
 import { Dns, Network, PortBinding } from "../../../protocol/params/network.ts";
 import { finiteNumber, labels, strings } from "../../../protocol/params/schema.ts";
 import { LogConfig, SecretVariable } from "../../../protocol/params/vm.ts";
+import { GuestOptions, Healthcheck, RestartPolicy } from "../../../protocol/params/vm-options.ts";
 
 const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const time = v.pipe(
@@ -49,6 +50,10 @@ export const configShape = v.object({
   log: v.exactOptional(LogConfig),
   stopSignal: v.string(),
   stopTimeoutSeconds: finiteNumber,
+  restart: v.exactOptional(RestartPolicy),
+  healthcheck: v.exactOptional(Healthcheck),
+  guest: v.exactOptional(GuestOptions),
+  annotations: v.exactOptional(labels),
 });
 
 export const exitShape = v.object({
@@ -67,6 +72,12 @@ export const runtimeShape = v.object({
   startTimeTicks: whole,
   runDir: v.exactOptional(v.string()),
   startedAt: time,
+});
+
+export const restartShape = v.object({
+  version: v.literal(1),
+  count: v.pipe(whole, v.minValue(0)),
+  stoppedInBoot: v.exactOptional(v.string()),
 });
 
 export const networkShape = v.object({

@@ -3,9 +3,26 @@ import { writeFileAtomic } from "../../../common/atomic-file.ts";
 import { readJsonFile, writeJsonFile } from "../../../common/json-file.ts";
 import type { RuntimeName } from "../../../protocol/engine.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import type { Dns, LogConfig, Mount, Network, PortBinding, SecretVariable } from "../../../protocol/vm.ts";
+import type {
+  Dns,
+  GuestOptions,
+  Healthcheck,
+  LogConfig,
+  Mount,
+  Network,
+  PortBinding,
+  RestartPolicy,
+  SecretVariable,
+} from "../../../protocol/vm.ts";
 import type { EndpointRecord } from "../../networks/endpoint.ts";
-import { checkShape, configShape, exitShape, networkShape, runtimeShape } from "./record-shapes.ts";
+import {
+  checkShape,
+  configShape,
+  exitShape,
+  networkShape,
+  restartShape,
+  runtimeShape,
+} from "./record-shapes.ts";
 
 /** `config.json`: what a VM is. Written when it is created, and when its networks are changed. */
 export interface VmConfig {
@@ -57,6 +74,12 @@ export interface VmConfig {
   log?: LogConfig;
   stopSignal: string;
   stopTimeoutSeconds: number;
+  /** Absent: it is not restarted. */
+  restart?: RestartPolicy;
+  /** The user's and the image's merged. */
+  healthcheck?: Healthcheck;
+  guest?: GuestOptions;
+  annotations?: Record<string, string>;
 }
 
 /**
@@ -167,6 +190,15 @@ export interface VmExitRecord {
   finishedAt: string;
 }
 
+/** `restart.json`: what of a VM's restarts outlives the engine. Absent: none of it has happened. */
+export interface VmRestartRecord {
+  version: 1;
+  /** How often it was started by its policy since somebody did. */
+  count: number;
+  /** The host's boot in which somebody has stopped it since. */
+  stoppedInBoot?: string;
+}
+
 /** The files of one VM's directory, or of a helper machine's, which has no `config.json`. */
 export class VmFiles {
   readonly dir: string;
@@ -181,6 +213,7 @@ export class VmFiles {
     await this.readExit();
     await this.readRuntime();
     await this.readNetwork();
+    await this.readRestart();
   }
 
   get configPath(): string {
@@ -194,6 +227,9 @@ export class VmFiles {
   }
   get networkPath(): string {
     return join(this.dir, "network.json");
+  }
+  get restartPath(): string {
+    return join(this.dir, "restart.json");
   }
   get exitPath(): string {
     return join(this.dir, "exit.json");
@@ -237,6 +273,13 @@ export class VmFiles {
   async readRuntime(): Promise<VmRuntimeRecord | undefined> {
     const record = await readJsonFile<VmRuntimeRecord>(this.runtimePath, 1);
     return record && checkShape(runtimeShape, record, this.runtimePath);
+  }
+  async readRestart(): Promise<VmRestartRecord | undefined> {
+    const record = await readJsonFile<VmRestartRecord>(this.restartPath, 1);
+    return record && checkShape(restartShape, record, this.restartPath);
+  }
+  writeRestart(record: VmRestartRecord): void {
+    writeJsonFile(this.restartPath, record);
   }
   async readExit(): Promise<VmExitRecord | undefined> {
     const record = await readJsonFile<VmExitRecord>(this.exitPath, 1);

@@ -15,6 +15,8 @@ export interface BootRequest extends Pick<VmConfig, "imageId" | "cpus" | "memory
   hostIds?: boolean;
   /** Of a microVM: it runs even where the host lets its process have no root of its own. */
   weakJail?: boolean;
+  /** Of what a microVM may write outside of volumes. */
+  storageSizeBytes?: number | undefined;
   mounts: readonly HostMount[];
 }
 

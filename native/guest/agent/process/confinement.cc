@@ -76,6 +76,10 @@ void limitCapabilities() {
   }
 }
 
+void dropCapabilities(const std::vector<unsigned>& capabilities) {
+  for (const unsigned capability : capabilities) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+}
+
 void forbidNewPrivileges() {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) throw SpawnError("INTERNAL", "no_new_privs: " + errnoWords(errno));
 }

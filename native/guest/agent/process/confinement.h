@@ -1,6 +1,8 @@
 // What contains a process of a simulated workload, whose kernel is the host's: as Docker contains one.
 #pragma once
 
+#include <vector>
+
 namespace mocker {
 
 /**
@@ -8,6 +10,9 @@ namespace mocker {
  * that it may not take, having lost the right to, it has lost already.
  */
 void limitCapabilities();
+
+/** The same for these capabilities, by number. */
+void dropCapabilities(const std::vector<unsigned>& capabilities);
 
 /** For good, also for children. Throws SpawnError. */
 void forbidNewPrivileges();

@@ -21,6 +21,20 @@ std::vector<std::string> stringsOf(const Json& params, const char* key) {
   return strings;
 }
 
+std::vector<unsigned> capabilitiesOf(const Json& params) {
+  std::vector<unsigned> capabilities;
+  const auto it = params.find("dropCapabilities");
+  if (it == params.end()) return capabilities;
+  if (!it->is_array()) throw RequestError("INTERNAL", "dropCapabilities: must be an array");
+  for (const auto& value : *it) {
+    if (!value.is_number_unsigned() || value.get<uint64_t>() > 63) {
+      throw RequestError("INTERNAL", "dropCapabilities: must be an array of numbers from 0 to 63");
+    }
+    capabilities.push_back(value.get<unsigned>());
+  }
+  return capabilities;
+}
+
 unsigned short sizeOf(const Json& params, const char* key, int64_t fallback) {
   return static_cast<unsigned short>(std::clamp<int64_t>(integerOr(params, key, fallback), 0, 65535));
 }
@@ -54,6 +68,9 @@ SpawnRequest parseProcessRequest(const Json& params, bool isMain) {
   request.archive = !isMain && flagOr(params, "archive", false);
   request.processes = !isMain && flagOr(params, "processes", false);
   request.noNewPrivileges = flagOr(params, "noNewPrivileges", false);
+  request.groups = stringsOf(params, "groups");
+  request.dropCapabilities = capabilitiesOf(params);
+  request.oomScoreAdj = static_cast<int>(std::clamp<int64_t>(integerOr(params, "oomScoreAdj", 0), -1000, 1000));
   const auto limits = params.find("rlimits");
   if (limits != params.end()) request.rlimits = parseLimits(*limits);
   return request;

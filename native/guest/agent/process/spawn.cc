@@ -105,6 +105,15 @@ void become(const Identity& identity, const Machine& machine) {
   }
 }
 
+/** A simulation may only make itself the likelier to be killed. */
+void adjustOomScore(int score, const Machine& machine) {
+  if (score == 0) return;
+  Fd file(::openat(machine.proc.get(), "self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  if ((!file || !writeFully(file.get(), std::to_string(score))) && !machine.simulation) {
+    throw SpawnError("INTERNAL", "oom_score_adj: " + errnoWords(errno));
+  }
+}
+
 void makeDirectories(const std::string& path) {
   for (size_t at = 1; at != std::string::npos;) {
     at = path.find('/', at);
@@ -141,9 +150,12 @@ void takeStdio(const Stdio& stdio) {
     }
   }
 
+  adjustOomScore(request.oomScoreAdj, machine);
+
   Identity identity;
   try {
     identity = resolveUser(request.user);
+    joinGroups(identity, request.groups);
   } catch (const UserError& error) {
     throw SpawnError("NO_USER", error.what());
   }
@@ -160,8 +172,10 @@ void takeStdio(const Stdio& stdio) {
   const bool entered = ::chdir(request.cwd.c_str()) == 0;
   // Before and after: a nested user namespace begins with all capabilities again.
   if (machine.simulation) limitCapabilities();
+  dropCapabilities(request.dropCapabilities);
   become(identity, machine);
   if (machine.simulation) limitCapabilities();
+  dropCapabilities(request.dropCapabilities);
   if (!entered && ::chdir(request.cwd.c_str()) != 0) {
     throw SpawnError("BAD_CWD", "chdir to cwd (\"" + request.cwd + "\") set in config.json failed: " + errnoWords(errno));
   }

@@ -43,6 +43,12 @@ struct SpawnRequest {
   /** No program may give it, or what it starts, more rights than it has. */
   bool noNewPrivileges = false;
   std::vector<ResourceLimit> rlimits;
+  /** Further groups, by name or number. */
+  std::vector<std::string> groups;
+  /** Numbers of capabilities that it, and what it starts, never has. */
+  std::vector<unsigned> dropCapabilities;
+  /** 0 leaves it as it is. */
+  int oomScoreAdj = 0;
 };
 
 /** Our ends, all non-blocking. With a terminal only `terminal`, without one the pipes that were asked for. */

@@ -1,5 +1,6 @@
 #include "user.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <string_view>
@@ -19,6 +20,10 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+bool isNumber(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 /** An id in Docker's range 0…2147483647. */
 std::optional<uint32_t> toId(std::string_view text) {
   if (text.empty() || text.size() > 10) return std::nullopt;
@@ -30,6 +35,8 @@ std::optional<uint32_t> toId(std::string_view text) {
   if (value > 2147483647) return std::nullopt;
   return static_cast<uint32_t>(value);
 }
+
+constexpr const char* outOfRange = "uids and gids must be in range 0-2147483647";
 
 std::string readSmall(const char* path) {
   try {
@@ -64,6 +71,7 @@ Identity resolveUser(const std::string& spec, const std::string& passwd, const s
     break;
   }
   if (!found) {
+    if (!uid && isNumber(user)) throw UserError(outOfRange);
     if (!uid) throw UserError("unable to find user " + user + ": no matching entries in passwd file");
     identity.uid = *uid;
   }
@@ -93,9 +101,35 @@ Identity resolveUser(const std::string& spec, const std::string& passwd, const s
     identity.gid = *entryGid;
     return identity;
   }
+  if (!gid && isNumber(wantedGroup)) throw UserError(outOfRange);
   if (!gid) throw UserError("unable to find group " + wantedGroup + ": no matching entries in group file");
   identity.gid = *gid;
   return identity;
+}
+
+void joinGroups(Identity& identity, const std::vector<std::string>& names, const std::string& group) {
+  std::vector<uint32_t> joined{identity.gid};
+  joined.insert(joined.end(), identity.groups.begin(), identity.groups.end());
+  for (const std::string& name : names) {
+    auto gid = toId(name);
+    for (const auto line : split(group, '\n')) {
+      const auto fields = split(line, ':');
+      if (fields.size() >= 3 && fields[0] == name && toId(fields[2])) gid = toId(fields[2]);
+    }
+    if (!gid && isNumber(name)) throw UserError(outOfRange);
+    if (!gid) throw UserError("unable to find group " + name + ": no matching entries in group file");
+    joined.push_back(*gid);
+  }
+  identity.groups.clear();
+  for (const uint32_t gid : joined) {
+    if (std::find(identity.groups.begin(), identity.groups.end(), gid) == identity.groups.end()) {
+      identity.groups.push_back(gid);
+    }
+  }
+}
+
+void joinGroups(Identity& identity, const std::vector<std::string>& names) {
+  joinGroups(identity, names, names.empty() ? "" : readSmall("/etc/group"));
 }
 
 Identity resolveUser(const std::string& spec) {

@@ -32,4 +32,13 @@ Identity resolveUser(const std::string& spec, const std::string& passwd, const s
 /** The same with /etc/passwd and /etc/group of the current root. */
 Identity resolveUser(const std::string& spec);
 
+/**
+ * Makes `names`, which may be numbers, further groups of `identity`, beside its own, which Docker counts
+ * among them, too. Throws UserError.
+ */
+void joinGroups(Identity& identity, const std::vector<std::string>& names, const std::string& group);
+
+/** The same with the root file system's file. */
+void joinGroups(Identity& identity, const std::vector<std::string>& names);
+
 }  // namespace mocker

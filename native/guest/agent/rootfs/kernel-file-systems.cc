@@ -126,7 +126,7 @@ Fd newDevPts(const Machine& machine) {
   return newMount("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
-void mountDev(const RootTree& root, Machine& machine) {
+void mountDev(const RootTree& root, Machine& machine, int64_t shmSizeBytes) {
   if (machine.simulation) {
     bindNodes(root);
   } else {
@@ -137,7 +137,9 @@ void mountDev(const RootTree& root, Machine& machine) {
     }
   }
   machine.devPts = mountDirectory(root, newDevPts(machine), "/dev/pts");
-  mountDirectory(root, newMount("tmpfs", {{"mode", "1777"}}, inert), "/dev/shm");
+  MountOptions shm{{"mode", "1777"}};
+  if (shmSizeBytes > 0) shm.emplace_back("size", std::to_string(shmSizeBytes));
+  mountDirectory(root, newMount("tmpfs", shm, inert), "/dev/shm");
   mountIfOffered(root, "mqueue", "/dev/mqueue", inert);
   const Fd dev = root.ensure("/dev", RootTree::Kind::directory);
   const std::pair<const char*, const char*> links[] = {{"/proc/self/fd", "fd"},
@@ -158,11 +160,11 @@ void mountDev(const RootTree& root, Machine& machine) {
 
 }  // namespace
 
-void mountKernelFileSystems(const RootTree& root, Machine& machine) {
+void mountKernelFileSystems(const RootTree& root, Machine& machine, int64_t shmSizeBytes) {
   for (const char* name : {"proc", "sys", "dev"}) requireOrdinary(root, name);
   mountProc(root, machine);
   mountSys(root, machine);
-  mountDev(root, machine);
+  mountDev(root, machine, shmSizeBytes);
 }
 
 }  // namespace mocker

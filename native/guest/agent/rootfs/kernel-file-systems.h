@@ -11,6 +11,6 @@ namespace mocker {
  * nodes, and the host's kernel settings cannot be written. Throws std::runtime_error that names what the host
  * refused.
  */
-void mountKernelFileSystems(const RootTree& root, Machine& machine);
+void mountKernelFileSystems(const RootTree& root, Machine& machine, int64_t shmSizeBytes);
 
 }  // namespace mocker

@@ -248,7 +248,7 @@ alpine                  latest    c0dec0dec0de   3 weeks ago   7.73MB
     const { code, stdout, stderr } = await setup.run(["inspect", "nope", "web"]);
     assert.equal(code, 1);
     assert.equal((JSON.parse(stdout) as unknown[]).length, 1);
-    assert.equal(stderr, "error: no such object: nope\n");
+    assert.equal(stderr, "Error: No such object: nope\n");
     assert.equal((await setup.run(["inspect", "-f", "{{.Driver}}", "data"])).stdout, "local\n");
     assert.equal(
       (await setup.run(["inspect", "--type", "volume", "-f", "{{.Name}}", "data"])).stdout,
@@ -257,7 +257,7 @@ alpine                  latest    c0dec0dec0de   3 weeks ago   7.73MB
     assert.deepEqual(await setup.run(["inspect", "nope"]), {
       code: 1,
       stdout: "[]\n",
-      stderr: "error: no such object: nope\n",
+      stderr: "Error: No such object: nope\n",
     });
     assert.equal(
       (await setup.run(["inspect", "--type", "image", "web"])).stderr,

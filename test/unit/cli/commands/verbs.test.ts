@@ -43,6 +43,16 @@ describe("verbs", () => {
     assert.deepEqual(setup.engine.paramsOf("vm/stop"), { vm: "a", signal: "INT", timeoutSeconds: 3 });
   });
 
+  test("Docker's older name of a stop's time is taken, and the new one named", async () => {
+    setup.engine.handle(vmStop, () => ({ id: vmId, exitCode: 0 }));
+    assert.deepEqual(await setup.run(["stop", "--time", "1", "a"]), {
+      code: 0,
+      stdout: "a\n",
+      stderr: "Flag --time has been deprecated, use --timeout instead\n",
+    });
+    assert.deepEqual(setup.engine.paramsOf("vm/stop"), { vm: "a", timeoutSeconds: 1 });
+  });
+
   test("start", async () => {
     setup.engine.handle(vmInspect, ({ vm }) => {
       if (vm === "b") throw noSuchVm(vm);
@@ -155,8 +165,28 @@ describe("verbs", () => {
     );
   });
 
+  test("logs -f ends by itself at a Ctrl-C, so that a shell goes on with what follows", async () => {
+    setup.engine.handle(vmLogs, () => ({
+      stream: setup.engine.stream((peer) => peer.send(FrameType.stdout, "one\n")),
+      tty: false,
+      warnings: [],
+    }));
+    const io = setup.io();
+    const code = main(["logs", "-f", "web"], io);
+    while (!io.output().includes("one") || !io.listens("SIGINT"))
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    io.signal("SIGINT");
+    assert.equal(await code, 130);
+    assert.equal(io.listens("SIGINT"), false);
+  });
+
   test("exec", async () => {
-    setup.engine.handle(vmExec, ({ command, detach }) => {
+    setup.engine.handle(vmExec, ({ command, detach, user }) => {
+      if (user === "nosuch")
+        throw new MockerError(
+          "INVALID_ARGUMENT",
+          "unable to find user nosuch: no matching entries in passwd file",
+        );
       if (command[0] === "nope")
         throw new MockerError("COMMAND_NOT_FOUND", 'exec: "nope": executable file not found');
       if (detach === true) return { execId: "e1" };
@@ -182,6 +212,7 @@ describe("verbs", () => {
       stdout: "",
       stderr: 'mocker: exec: "nope": executable file not found\n',
     });
+    assert.equal((await setup.run(["exec", "-u", "nosuch", "web", "true"])).code, 126);
     assert.deepEqual(await setup.run(["exec", "-it", "web", "sh"]), {
       code: 1,
       stdout: "",
@@ -252,9 +283,14 @@ describe("verbs", () => {
     assert.match(text.stdout, /^ VMs: 3\n {2}Running: 1\n {2}Stopped: 2\n {2}Weakly Jailed: 1\n Images: 2$/m);
     assert.match(text.stdout, /^ Runtime: simulation \(there is no \/dev\/kvm\)$/m);
     assert.match(text.stdout, /^ Total Memory: 2GiB$/m);
-    assert.deepEqual(JSON.parse((await setup.run(["info", "--format", "json"])).stdout), info);
+    const told = JSON.parse((await setup.run(["info", "--format", "json"])).stdout);
+    assert.deepEqual({ ...told, ...info }, told);
+    const docker =
+      "{{.ServerVersion}} {{.OSType}} {{.NCPU}} {{.MemTotal}} {{.Containers}} {{.Swarm.LocalNodeState}}";
+    assert.equal((await setup.run(["info", "-f", docker])).stdout, "9.9.9 linux 4 2147483648 3 inactive\n");
     assert.equal((await setup.run(["info", "-f", "{{.enginePid}} {{.vms.running}}"])).stdout, "42 1\n");
-    assert.equal((await setup.run(["version", "-f", "{{.Server.Version}}"])).stdout, "9.9.9\n");
+    const versions = "{{.Server.Version}} {{.Server.APIVersion}} {{.Client.ApiVersion}}";
+    assert.equal((await setup.run(["version", "-f", versions])).stdout, "9.9.9 1.45 1.45\n");
     assert.match(
       (await setup.run(["version"])).stdout,
       /^Client:\n Version: {11}\d.*\nEngine:\n Version: {11}9\.9\.9\n/s,

@@ -49,7 +49,7 @@ test("the image's configuration is the default", () => {
   assert.equal(made.workingDir, "/srv");
   assert.equal(made.user, "app");
   assert.equal(made.stopSignal, "SIGQUIT");
-  assert.deepEqual(made.env, ["PATH=/bin", `HOSTNAME=${made.id.slice(0, 12)}`, "LANG=C"]);
+  assert.deepEqual(made.env, ["PATH=/bin", "LANG=C"]);
 });
 
 test("arguments replace the image's, an entry point drops them", () => {
@@ -62,13 +62,13 @@ test("arguments replace the image's, an entry point drops them", () => {
 
 test("the user's variables win and arrive unchanged", () => {
   const made = config({ env: ["LANG=de", 'A=b c"d$e', "EMPTY="] });
-  assert.deepEqual(made.env.slice(2), ["LANG=de", 'A=b c"d$e', "EMPTY="]);
+  assert.deepEqual(made.env.slice(1), ["LANG=de", 'A=b c"d$e', "EMPTY="]);
 });
 
 for (const [what, params, message] of [
   ["a relative working directory", { workingDir: "srv" }, /working directory 'srv' is invalid/],
   ["no command at all", { entrypoint: [""] }, /no command specified/],
-  ["an unknown signal", { stopSignal: "SIGNOPE" }, /Invalid signal: SIGNOPE/],
+  ["an unknown signal", { stopSignal: "SIGNOPE" }, /invalid signal: SIGNOPE/],
   ["too little memory", { memoryMiB: 4 }, /Minimum memory limit/],
   ["too many CPUs", { cpus: 10_000 }, /range of CPUs/],
   ["a bad hostname", { hostname: "a b" }, /invalid hostname: a b/],
@@ -77,3 +77,15 @@ for (const [what, params, message] of [
     assert.throws(() => config(params), { message });
   });
 }
+
+test("a restart policy is kept where it is one, and not beside --rm", () => {
+  const always = { name: "always", maximumRetryCount: 0 } as const;
+  assert.deepEqual(config({ restart: always }).restart, always);
+  assert.equal(config({ restart: { name: "no", maximumRetryCount: 0 } }).restart, undefined);
+  assert.throws(() => config({ restart: always, autoRemove: true }), {
+    message: "can't create 'AutoRemove' container with restart policy",
+  });
+  assert.throws(() => config({ restart: { ...always, maximumRetryCount: 1 } }), {
+    message: "invalid restart policy: maximum retry count can only be used with 'on-failure'",
+  });
+});

@@ -50,6 +50,8 @@ test("a terminal has 24 rows of 80 columns unless it is said otherwise", async (
   assert.deepEqual([wide.rows, wide.cols], [50, 132]);
 });
 
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 test("an exec is of the VM, but for what it is asked to be", async () => {
   const vms = new FakeVms();
   const { vm, monitor } = await vms.run({ env: ["A=1"] });
@@ -64,7 +66,7 @@ test("an exec is of the VM, but for what it is asked to be", async () => {
   assert.deepEqual(request, {
     stream: execId,
     argv: ["sh"],
-    env: [...vm.config.env, "TERM=xterm", "B=2"],
+    env: [defaultPath, `HOSTNAME=${vm.config.hostname}`, "TERM=xterm", ...vm.config.env, "B=2"],
     cwd: "/srv",
     user: "app",
     tty: true,

@@ -9,7 +9,7 @@ test("signals by name and number", () => {
   assert.equal(signalNumber("15"), 15);
   assert.equal(signalNumber("RTMIN+3"), 37);
   for (const bad of ["NOPE", "0", "65", "", "RTMAX+1"])
-    assert.throws(() => signalNumber(bad), /Invalid signal/);
+    assert.throws(() => signalNumber(bad), /invalid signal/);
 });
 
 test("names are Docker's", () => {

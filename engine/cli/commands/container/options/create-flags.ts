@@ -13,8 +13,11 @@ import {
   valueFlag,
 } from "../../../flags.ts";
 import type { Io } from "../../../io.ts";
+import { checkModes, dockerFlags } from "./docker-flags.ts";
 import { checkLabel, checkVariable, collectLabels, collectVariables } from "./env-file.ts";
+import { guestFlags, guestParams } from "./guest-flags.ts";
 import { networkFlags, networkParams } from "./network-flags.ts";
+import { policyFlags, policyParams } from "./policy-flags.ts";
 import { parseSecret, secretValues } from "./secret-env.ts";
 
 /** @throws Error in Docker's words */
@@ -38,7 +41,10 @@ function oneOf<const T extends string>(what: string, values: readonly T[]): (tex
 }
 
 export const createFlags = {
+  ...dockerFlags,
+  ...guestFlags,
   ...networkFlags,
+  ...policyFlags,
   attach: listFlag("a", "list", "Attach to STDIN, STDOUT or STDERR", (text) => {
     const name = text.toLowerCase();
     if (name !== "stdin" && name !== "stdout" && name !== "stderr") {
@@ -47,7 +53,9 @@ export const createFlags = {
     return name;
   }),
   cidfile: stringFlag(undefined, "Write the container ID to the file"),
-  cpus: valueFlag("c", "decimal", "Number of CPUs", parseCpus),
+  "cpu-period": integerFlag(undefined, "Limit CPU CFS (Completely Fair Scheduler) period"),
+  "cpu-quota": integerFlag(undefined, "Limit CPU CFS (Completely Fair Scheduler) quota"),
+  cpus: valueFlag(undefined, "decimal", "Number of CPUs", parseCpus),
   entrypoint: stringFlag(undefined, "Overwrite the default ENTRYPOINT of the image"),
   env: listFlag("e", "list", "Set environment variables", checkVariable),
   "env-file": textListFlag(undefined, "Read in a file of environment variables"),
@@ -123,6 +131,21 @@ function logConfig(driver: string, opts: readonly string[]): LogConfig | undefin
   return { driver, options: Object.fromEntries(options) };
 }
 
+/** Docker's period of the quota where none is given, in microseconds. */
+const cpuPeriodUs = 100_000;
+
+/** `--cpus`, or what a quota and its period come to; undefined for none. @throws Error in Docker's words */
+function wantedCpus(flags: CreateFlagValues): number | undefined {
+  const { cpus = 0, "cpu-period": period = 0, "cpu-quota": quota = 0 } = flags;
+  if (cpus !== 0) {
+    const other = period > 0 ? "Period" : quota > 0 ? "Quota" : undefined;
+    if (other !== undefined)
+      throw new Error(`Conflicting options: Nano CPUs and CPU ${other} cannot both be set`);
+    return cpus;
+  }
+  return quota > 0 ? quota / (period || cpuPeriodUs) : undefined;
+}
+
 const mebibyte = 1024 * 1024;
 
 /** The streams that a client attaches to unless it detaches: those of `-a`, or all. */
@@ -143,6 +166,7 @@ export function createParams(
 ): { params: VmCreateParams; warnings: string[] } {
   const [image, ...command] = args;
   if (image === undefined || image === "") throw new Error("invalid reference format");
+  checkModes(flags);
   const warnings: string[] = [];
   const mounts = [
     ...flags.volume.map((text) => withDriver(parseVolume(text, io.cwd), flags["volume-driver"])),
@@ -158,6 +182,7 @@ export function createParams(
     autoRemove: flags.rm,
   };
   if (flags.name) params.name = flags.name;
+  if (flags.platform) params.platform = flags.platform;
   if (command.length > 0) params.command = command;
   // `--entrypoint ""` clears the image's.
   if (flags.entrypoint !== undefined) params.entrypoint = flags.entrypoint === "" ? [] : [flags.entrypoint];
@@ -174,15 +199,16 @@ export function createParams(
   if (mounts.length > 0) params.mounts = mounts;
   for (const text of flags["volumes-from"]) parseVolumesFrom(text);
   if (flags["volumes-from"].length > 0) params.volumesFrom = [...flags["volumes-from"]];
-  if (flags.cpus !== undefined && flags.cpus !== 0) {
-    params.cpus = Math.ceil(flags.cpus);
-    if (params.cpus !== flags.cpus) {
-      warnings.push(`--cpus ${flags.cpus}: a VM has whole CPUs, it gets ${params.cpus}`);
+  const cpus = wantedCpus(flags);
+  if (cpus !== undefined) {
+    params.cpus = Math.ceil(cpus);
+    if (params.cpus !== cpus) {
+      warnings.push(`--cpus ${cpus}: a VM has whole CPUs, it gets ${params.cpus}`);
     }
   }
   if (flags.memory !== undefined && flags.memory !== 0) params.memoryMiB = Math.ceil(flags.memory / mebibyte);
   if (flags.runtime !== undefined) params.runtime = flags.runtime;
-  Object.assign(params, networkParams(flags));
+  Object.assign(params, networkParams(flags), guestParams(flags), policyParams(flags));
   if (given.has("label") || given.has("label-file")) {
     params.labels = collectLabels(flags["label-file"], flags.label);
   }

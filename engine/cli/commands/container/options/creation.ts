@@ -1,7 +1,7 @@
 /** Creates the VM of `run` and `create`, pulling its image if it is not there. */
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { createVm } from "../../../../client/create-vm.ts";
-import { familiarReference } from "../../../../docker/reference.ts";
+import { familiarReference, parseReference } from "../../../../docker/reference.ts";
 import type { VmCreateParams } from "../../../../protocol/index.ts";
 import { type CommandContext, CommandFailure } from "../../../command.ts";
 import { describeError } from "../../../errors.ts";
@@ -59,6 +59,7 @@ export async function runCreation(context: CreateContext, creation: Creation): P
   const created = await createVm(engine, params, {
     async pull() {
       if (creation.pull !== "missing") return false;
+      parseReference(params.image);
       if (!flags.quiet) {
         io.stderr.write(`Unable to find image '${familiarReference(params.image)}' locally\n`);
       }

@@ -85,7 +85,7 @@ export class KrunRuntime implements Runtime {
     const isJoined = mustJoinShares(config);
     const [root] = await Promise.all([
       this.#images.rootDisk(request.imageId),
-      ensureWritableDisk(files.diskPath),
+      ensureWritableDisk(files.diskPath, request.storageSizeBytes),
     ]);
     const mounts = guestMounts(
       request.mounts,

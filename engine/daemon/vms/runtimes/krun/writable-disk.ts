@@ -4,17 +4,19 @@ import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { syncDirectory } from "../../../../common/atomic-file.ts";
+import { createExt4Image } from "../../../../common/ext4-image.ts";
 import { createDataDisk } from "./data-disk.ts";
 
 /**
  * Makes a VM's writable disk unless it is there: a VM keeps its files from start to start. Whole or not at
- * all.
+ * all. `sizeBytes`: by default the template's.
  */
-export async function ensureWritableDisk(path: string): Promise<void> {
+export async function ensureWritableDisk(path: string, sizeBytes?: number): Promise<void> {
   if (existsSync(path)) return;
   const temporary = `${path}.tmp`;
   await rm(temporary, { force: true });
-  createDataDisk(temporary);
+  if (sizeBytes === undefined) createDataDisk(temporary);
+  else createExt4Image(temporary, sizeBytes);
   await rename(temporary, path);
   syncDirectory(dirname(path));
 }

@@ -95,6 +95,39 @@ describe("run", () => {
     assert.deepEqual(setup.engine.paramsOf("vm/wait"), { vm: vmId, condition: "next-exit" });
   });
 
+  test("an image that is there for another platform alone is pulled for the one that is asked for", async () => {
+    let pulled = false;
+    setup.engine
+      .handle(vmCreate, () => {
+        if (pulled) return created;
+        throw new MockerError("NO_MATCHING_PLATFORM", "alpine is there for linux/amd64 only");
+      })
+      .handle(imagePull, () => {
+        pulled = true;
+        return {
+          id: "sha256:1",
+          digest: "sha256:2",
+          reference: "docker.io/library/alpine:latest",
+          upToDate: false,
+        };
+      });
+    const argv = ["create", "-q", "--platform", "linux/arm64", "alpine"];
+    assert.deepEqual(await setup.run(argv), { code: 0, stdout: `${vmId}\n`, stderr: "" });
+    const asked = setup.engine.paramsOf("vm/create");
+    assert.ok(typeof asked === "object" && asked !== null && "platform" in asked);
+    assert.equal(asked.platform, "linux/arm64");
+    assert.deepEqual(setup.engine.paramsOf("image/pull"), { reference: "alpine", platform: "linux/arm64" });
+  });
+
+  test("what is no reference is said before anything is looked for", async () => {
+    setup.engine.handle(vmCreate, () => {
+      throw new MockerError("IMAGE_NOT_FOUND", "No such image: busybox:LATEST!!");
+    });
+    const { code, stderr } = await setup.run(["run", "busybox:LATEST!!"]);
+    assert.equal(code, 125);
+    assert.match(stderr, /^mocker: invalid reference format/);
+  });
+
   test("all flags of a VM reach the engine", async () => {
     workload = (peer) => end(peer, 0);
     const envFile = join(setup.dir, "env");
@@ -108,7 +141,7 @@ describe("run", () => {
       ...["-e", "A=1", "-eHOST", "--env", "GONE", "-e", "EMPTY=", "--env-file", envFile],
       ...["-v", "./data:/data:ro", "-v", "/abs:/abs/", "--mount", "type=bind,src=/m,dst=/n,readonly"],
       ...["-w", "/srv", "-u", "1000:1000", "--entrypoint", "/bin/tool", "-h", "box"],
-      ...["-c", "2", "-m", "1.5g", "--runtime", "simulation", "--network", "none"],
+      ...["--cpus", "2", "-m", "1.5g", "--runtime", "simulation", "--network", "none"],
       ...["-l", "a=b", "-l", "c", "--label-file", labelFile, "--stop-signal", "INT", "--stop-timeout", "5"],
       ...["--security-opt", "jail=weak"],
       ...["--log-driver", "json-file", "--log-opt", "max-size=10m", "--log-opt=max-file=3"],

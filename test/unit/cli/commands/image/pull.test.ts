@@ -16,6 +16,22 @@ describe("pull", () => {
   });
   afterEach(() => setup.close());
 
+  test("files are the caller's, and so is the daemon of docker-daemon:", async () => {
+    setup.engine.handle(imagePull, () => result);
+    const asked = async (reference: string, env = {}): Promise<unknown> => {
+      await setup.run(["pull", "-q", reference], env);
+      return setup.engine.paramsOf("image/pull");
+    };
+    assert.deepEqual(await asked("oci:./ol:deb"), { reference: `oci:${setup.dir}/ol:deb` });
+    setup.engine.calls.length = 0;
+    assert.deepEqual(await asked("docker-archive:/a.tar"), { reference: "docker-archive:/a.tar" });
+    setup.engine.calls.length = 0;
+    assert.deepEqual(await asked("docker-daemon:x", { DOCKER_HOST: "unix:///d.sock" }), {
+      reference: "docker-daemon:x",
+      dockerHost: "unix:///d.sock",
+    });
+  });
+
   test("without a terminal, lines tell what changed", async () => {
     setup.engine.handle(imagePull, ({ progressToken = "" }, { progress }) => {
       const report = (layer: string, status: string, more = {}): void =>

@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { createExt4Image, needsRecovery } from "../../../../engine/daemon/volumes/ext4-image.ts";
-import { adminPath, needPrograms } from "../../../support/host.ts";
-import { tmpDir } from "../../../support/tmp-dir.ts";
+import { createExt4Image, needsRecovery } from "../../../engine/common/ext4-image.ts";
+import { adminPath, needPrograms } from "../../support/host.ts";
+import { tmpDir } from "../../support/tmp-dir.ts";
 
 const mebibyte = 2 ** 20;
 const gibibyte = 2 ** 30;

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
-import { crc32c } from "../../common/crc32c.ts";
+import { crc32c } from "./crc32c.ts";
 
 /**
  * What the guest agent mounts of it (volumes.cc): an empty directory, as `lost+found` would be in initdb's

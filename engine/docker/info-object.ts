@@ -1,0 +1,120 @@
+/** `info`'s object in Docker's shape, with Mocker's own members beside. */
+import type { EngineInfo } from "../protocol/index.ts";
+
+/** Of the machine and the moment that it is made for. */
+interface InfoContext {
+  hostName: string;
+  now: Date;
+  client: { version: string; arch: string; os: string };
+}
+
+/** As `uname -m` calls them. */
+const machines: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
+
+/** Docker's object of `docker info`, whose zero values stand for what a VM has no use for. */
+export function infoObject(
+  info: EngineInfo,
+  { hostName, now, client }: InfoContext,
+): Record<string, unknown> {
+  const { vms, runtime } = info;
+  return {
+    ID: "",
+    Containers: vms.total,
+    ContainersRunning: vms.running,
+    ContainersPaused: 0,
+    ContainersStopped: vms.total - vms.running,
+    Images: info.images,
+    Driver: "erofs",
+    DriverStatus: null,
+    Plugins: {
+      Volume: ["local"],
+      Network: ["bridge", "host", "null"],
+      Authorization: null,
+      Log: ["json-file", "local", "none"],
+    },
+    MemoryLimit: true,
+    SwapLimit: false,
+    CpuCfsPeriod: true,
+    CpuCfsQuota: true,
+    CPUShares: false,
+    CPUSet: false,
+    PidsLimit: true,
+    IPv4Forwarding: true,
+    Debug: false,
+    NFd: 0,
+    OomKillDisable: false,
+    NGoroutines: 0,
+    SystemTime: now.toISOString(),
+    LoggingDriver: "local",
+    CgroupDriver: "none",
+    NEventsListener: 0,
+    KernelVersion: info.hostKernelVersion,
+    OperatingSystem: "Mocker",
+    OSVersion: "",
+    OSType: "linux",
+    Architecture: machines[info.architecture] ?? info.architecture,
+    IndexServerAddress: "https://index.docker.io/v1/",
+    RegistryConfig: null,
+    NCPU: info.cpus,
+    MemTotal: info.memoryMiB * 1024 * 1024,
+    GenericResources: null,
+    DockerRootDir: info.dataDir,
+    HttpProxy: "",
+    HttpsProxy: "",
+    NoProxy: "",
+    Name: hostName,
+    Labels: [],
+    ExperimentalBuild: false,
+    ServerVersion: info.version,
+    Runtimes: new Map([
+      ["krun", { path: info.libkrunPath ?? "" }],
+      ["simulation", { path: "" }],
+    ]),
+    DefaultRuntime: runtime,
+    Swarm: {
+      NodeID: "",
+      NodeAddr: "",
+      LocalNodeState: "inactive",
+      ControlAvailable: false,
+      Error: "",
+      RemoteManagers: null,
+    },
+    LiveRestoreEnabled: true,
+    Isolation: "",
+    InitBinary: "mocker-agent",
+    ContainerdCommit: { ID: "" },
+    RuncCommit: { ID: "" },
+    InitCommit: { ID: "" },
+    SecurityOptions: [],
+    CDISpecDirs: null,
+    Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
+    ClientInfo: {
+      Debug: false,
+      Version: client.version,
+      Os: client.os,
+      Arch: client.arch,
+      Context: "default",
+      Plugins: [],
+      Warnings: null,
+    },
+    ...info,
+  };
+}
+
+/** Of Docker's API whose commands these are. */
+const apiVersion = "1.45";
+
+/** The version of a client or an engine, with what scripts ask Docker's for. */
+export function versionObject(own: Record<string, unknown>): Record<string, unknown> {
+  const object = {
+    ApiVersion: apiVersion,
+    MinAPIVersion: apiVersion,
+    DefaultAPIVersion: apiVersion,
+    GitCommit: "",
+    GoVersion: "",
+    BuildTime: "",
+    ...own,
+  };
+  // By Go's name, which templates use and JSON does not.
+  return Object.defineProperty(object, "APIVersion", { value: apiVersion });
+}
