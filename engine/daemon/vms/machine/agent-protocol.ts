@@ -25,7 +25,7 @@ export interface GuestProcess {
   detach?: boolean;
   /** Instead of `argv`: nothing, until it is ended. Of main processes only. */
   idle?: boolean;
-  /** Instead of `argv`: the root file system as a tar archive on stdout. Not of main processes. */
+  /** `argv` has the words of a FileTask, which the agent itself does. Not of main processes. */
   archive?: boolean;
   /** Instead of `argv`: the list of the guest's processes on stdout, see usage/process-list.ts. Not of main processes. */
   processes?: boolean;

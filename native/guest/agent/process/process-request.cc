@@ -65,7 +65,7 @@ SpawnRequest parseProcessRequest(const Json& params, bool isMain) {
   request.stdinOpen = flagOr(params, "stdin", false);
   request.detach = !isMain && flagOr(params, "detach", false);
   request.idle = isMain && flagOr(params, "idle", false);
-  request.archive = !isMain && flagOr(params, "archive", false);
+  request.isFileTask = !isMain && flagOr(params, "archive", false);
   request.processes = !isMain && flagOr(params, "processes", false);
   request.noNewPrivileges = flagOr(params, "noNewPrivileges", false);
   request.groups = stringsOf(params, "groups");
