@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { defaultLogConfig, logLimits, logLimitsText } from "../../docker/log-config.ts";
 import { securityOptions } from "../../docker/security-options.ts";
 import { signalNumber } from "../../docker/signals.ts";
@@ -121,7 +122,10 @@ export class VmManager implements VmHost {
     this.#runDir = options.runDir;
   }
 
-  /** Reads every record and reattaches to the VMs that still run. One broken record hides no other. */
+  /**
+   * Reads every record and reattaches to the VMs that still run. One broken record hides no other.
+   * @throws INTERNAL when records cannot be opened for want of descriptors: they are not broken
+   */
   async recover(): Promise<void> {
     for (const scratch of await this.#state.staleScratchDirs()) await this.#killStaleHelperMachine(scratch);
     const ids = await this.#state.recover((error) => this.log.error("vm.sweep", error));
@@ -140,6 +144,7 @@ export class VmManager implements VmHost {
               .catch((error) => this.log.error("vm.autoRemove", error, { vm: id }));
           }
         } catch (error) {
+          if (isOutOfDescriptors(error)) throw error;
           this.log.error("vm.recover", error, { vm: id });
           this.#vms.addBroken(new BrokenVm(id, files, error, this.#launcher));
         }

@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
@@ -141,6 +142,7 @@ export class Vm {
       const exit = await this.files.readExit();
       if (exit) return exit;
     } catch (error) {
+      if (isOutOfDescriptors(error)) throw error;
       this.#host.log.error("vm.exit", error, { vm: this.id });
       const ended = statSync(this.files.exitPath, { throwIfNoEntry: false })?.mtime ?? new Date();
       return unreadableExit(error instanceof Error ? error.message : String(error), ended);
@@ -408,6 +410,7 @@ export class Vm {
 
   async #adopt(place: MachinePlace): Promise<void> {
     const left = await this.files.readNetwork().catch((error) => {
+      if (isOutOfDescriptors(error)) throw error;
       this.#host.log.error("vm.network", error, { vm: this.id });
       return undefined;
     });

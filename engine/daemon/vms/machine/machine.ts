@@ -4,6 +4,7 @@ import { open, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isOutOfDescriptors } from "../../../common/descriptors.ts";
 import { readJsonFile } from "../../../common/json-file.ts";
 import { makeDirectory } from "../../../common/make-directory.ts";
 import { MockerError } from "../../../protocol/errors.ts";
@@ -148,7 +149,10 @@ export class Machine {
     const { files, launcher } = place;
     // The lock is taken a moment before the record is written.
     for (let attempt = 0; attempt < 100; attempt++) {
-      const record = await files.readRuntime().catch(() => undefined);
+      const record = await files.readRuntime().catch((error) => {
+        if (isOutOfDescriptors(error)) throw error;
+        return undefined;
+      });
       if (record) {
         const runDir = record.runDir ?? (await launchedRunDir(files)) ?? place.runDir;
         return new Machine({ ...place, runDir }, record, record.startedAt);
