@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { MockerError } from "../protocol/errors.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
+import { withDescriptors } from "./descriptors.ts";
 
 interface Versioned {
   version: number;
@@ -8,7 +9,8 @@ interface Versioned {
 
 /**
  * Reads a versioned JSON record. `undefined` when the file is absent; STATE_CORRUPT when it is not JSON, is
- * not an object or comes from a newer Mocker.
+ * not an object or comes from a newer Mocker; INTERNAL when there are no descriptors to open it (see
+ * {@link withDescriptors}), which says nothing of the record.
  */
 export async function readJsonFile<T extends Versioned>(
   path: string,
@@ -16,7 +18,7 @@ export async function readJsonFile<T extends Versioned>(
 ): Promise<T | undefined> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await withDescriptors(path, () => readFile(path, "utf8"));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

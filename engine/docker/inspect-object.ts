@@ -26,7 +26,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
         Running: vm.state === "running" || vm.state === "paused" || vm.state === "restarting",
         Paused: vm.state === "paused",
         Restarting: vm.state === "restarting",
-        OOMKilled: false,
+        OOMKilled: vm.oomKilled ?? false,
         Dead: false,
         Pid: vm.pid,
         ExitCode: vm.exitCode ?? 0,

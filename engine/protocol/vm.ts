@@ -86,6 +86,8 @@ export interface VmSummary {
   startedAt?: string;
   finishedAt?: string;
   exitCode?: number;
+  /** It was killed because it used more memory than it may on the host; absent: no. */
+  oomKilled?: boolean;
   /** Why a VM failed or ended by other means than its own exit. */
   reason?: string;
   /** Of one that has a health check and was started. */

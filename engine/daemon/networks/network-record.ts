@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { syncDirectory } from "../../common/atomic-file.ts";
+import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { readJsonFile, writeJsonFile } from "../../common/json-file.ts";
 import { makeDirectory } from "../../common/make-directory.ts";
 import { rescuedMember } from "../../common/rescued-member.ts";
@@ -71,6 +72,7 @@ export class NetworkRecords {
       check(record, id, path);
       return record;
     } catch (error) {
+      if (isOutOfDescriptors(error)) throw error;
       const name = rescuedMember(await readFile(path, "utf8").catch(() => ""), "name");
       const problem = error instanceof Error ? error.message : String(error);
       // A network that Mocker makes itself must not be kept from being made again.

@@ -1,6 +1,7 @@
 import { bootRequest } from "./boot-request.ts";
 import type { GuestFiles } from "./guest-files.ts";
 import { HelperMachine } from "./helper-machine.ts";
+import { removeLeftCgroup } from "./machine/cgroups/cgroups.ts";
 import type { Launcher } from "./machine/launcher.ts";
 import { longSleep } from "./machine/long-sleep.ts";
 import type { MachinePlace } from "./machine/machine.ts";
@@ -59,7 +60,10 @@ export class VmHelpers {
   /** A helper machine goes with the engine that had it; resolves when it lets go of the VM's files. */
   async endStale(): Promise<void> {
     for (const scratch of await this.#state.staleScratchDirs()) {
-      if (!this.#launcher.isLocked(scratch.lockPath)) continue;
+      if (!this.#launcher.isLocked(scratch.lockPath)) {
+        await removeLeftCgroup(scratch);
+        continue;
+      }
       const left = await scratch.readRuntime().catch(() => undefined);
       if (left) await this.#end(left);
     }

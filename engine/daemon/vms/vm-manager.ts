@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { defaultLogConfig, logLimits, logLimitsText } from "../../docker/log-config.ts";
 import { securityOptions } from "../../docker/security-options.ts";
 import { signalNumber } from "../../docker/signals.ts";
@@ -51,6 +52,7 @@ import { checkGuestOptions } from "./guest-options.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
 import { Attachment } from "./machine/attachment.ts";
+import type { Cgroups } from "./machine/cgroups/cgroups.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
 import { Exec } from "./machine/exec.ts";
 import type { Launcher } from "./machine/launcher.ts";
@@ -97,6 +99,8 @@ export interface VmManagerOptions {
   volumes: VmVolumes;
   runtimes: Runtimes;
   launcher: Launcher;
+  /** Absent: machines' processes get none. */
+  cgroups?: Cgroups;
   networks: Networks;
   /** Whether who gets a simulation without asking for it is told so. */
   warnsOfSimulation: () => boolean;
@@ -121,6 +125,7 @@ export class VmManager implements VmHost {
   readonly #images: Images;
   readonly #runtimes: Runtimes;
   readonly #launcher: Launcher;
+  readonly #cgroups: Cgroups | undefined;
   readonly #warnsOfSimulation: () => boolean;
   readonly #events: EventLog;
   readonly #runDir: string;
@@ -137,13 +142,17 @@ export class VmManager implements VmHost {
     this.#images = options.images;
     this.#runtimes = options.runtimes;
     this.#launcher = options.launcher;
+    this.#cgroups = options.cgroups;
     this.#warnsOfSimulation = options.warnsOfSimulation;
     this.#events = options.events;
     this.#runDir = options.runDir;
     this.#helpers = new VmHelpers(options.state, (id, files) => this.place(id, files), options.launcher);
   }
 
-  /** Reads every record and reattaches to the VMs that still run. One broken record hides no other. */
+  /**
+   * Reads every record and reattaches to the VMs that still run. One broken record hides no other.
+   * @throws INTERNAL when records cannot be opened for want of descriptors: they are not broken
+   */
   async recover(): Promise<void> {
     await this.#helpers.endStale();
     const ids = await this.#state.recover((error) => this.log.error("vm.sweep", error));
@@ -162,6 +171,7 @@ export class VmManager implements VmHost {
               .catch((error) => this.log.error("vm.autoRemove", error, { vm: id }));
           }
         } catch (error) {
+          if (isOutOfDescriptors(error)) throw error;
           this.log.error("vm.recover", error, { vm: id });
           this.#vms.addBroken(new BrokenVm(id, files, error, this.#launcher));
         }
@@ -240,7 +250,8 @@ export class VmManager implements VmHost {
   /** Where a machine lives. Sockets have short paths: twelve hex digits are enough within one store. */
   place(id: string, files: VmFiles): MachinePlace {
     const runDir = join(this.#runDir, "vm", id.slice(0, 12));
-    return { id, files, runDir, launcher: this.#launcher, log: this.log };
+    const cgroups = this.#cgroups && { cgroups: this.#cgroups };
+    return { id, files, runDir, launcher: this.#launcher, ...cgroups, log: this.log };
   }
 
   onDidChange(listener: (change: VmChange) => void): { dispose(): void } {

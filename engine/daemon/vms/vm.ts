@@ -1,4 +1,5 @@
 import { existsSync, statSync } from "node:fs";
+import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { noRestart } from "../../docker/run-options/restart-policy.ts";
 import { signalNumber } from "../../docker/signals.ts";
@@ -18,6 +19,7 @@ import {
 } from "./agent-requests.ts";
 import { bootRequest } from "./boot-request.ts";
 import type { Attachment } from "./machine/attachment.ts";
+import { removeLeftCgroup } from "./machine/cgroups/cgroups.ts";
 import { longSleep } from "./machine/long-sleep.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
@@ -183,11 +185,13 @@ export class Vm {
       const exit = await this.files.readExit();
       if (exit) return exit;
     } catch (error) {
+      if (isOutOfDescriptors(error)) throw error;
       this.#host.log.error("vm.exit", error, { vm: this.id });
       const ended = statSync(this.files.exitPath, { throwIfNoEntry: false })?.mtime ?? new Date();
       return unreadableExit(error instanceof Error ? error.message : String(error), ended);
     }
     if (!existsSync(this.files.runtimePath)) return undefined;
+    await removeLeftCgroup(this.files);
     const left = await this.files.readRuntime().catch(() => undefined);
     const exit = killedMonitor(left?.startedAt ?? null);
     const { launcher } = this.#host.place(this.id, this.files);
@@ -633,6 +637,7 @@ export class Vm {
 
   async #adopt(place: MachinePlace): Promise<void> {
     const left = await this.files.readNetwork().catch((error) => {
+      if (isOutOfDescriptors(error)) throw error;
       this.#host.log.error("vm.network", error, { vm: this.id });
       return undefined;
     });

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { unlessAborted } from "../../common/abort.ts";
+import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { diskBytes } from "../../common/disk-bytes.ts";
 import { needsRecovery } from "../../common/ext4-image.ts";
 import { binarySize } from "../../docker/sizes.ts";
@@ -458,6 +459,7 @@ async function readRecord(files: VolumeFiles, name: string): Promise<VolumeRecor
     if (wrong !== undefined) return corrupt(`${files.recordPath} is damaged: ${wrong}`);
     return record;
   } catch (error) {
+    if (isOutOfDescriptors(error)) throw error;
     return corrupt(error instanceof Error ? error.message : String(error), error);
   }
 }

@@ -4,6 +4,7 @@ import { open, rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isOutOfDescriptors } from "../../../common/descriptors.ts";
 import { readJsonFile } from "../../../common/json-file.ts";
 import { makeDirectory } from "../../../common/make-directory.ts";
 import { MockerError } from "../../../protocol/errors.ts";
@@ -12,6 +13,7 @@ import type { Log } from "../../log.ts";
 import { failedStart, keepExit, killedMonitor, startExitCode } from "../records/exit-record.ts";
 import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
 import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from "./agent-protocol.ts";
+import { type Cgroups, removeLeftCgroup } from "./cgroups/cgroups.ts";
 import type { CopyPath } from "./copy-path.ts";
 import type { Exec } from "./exec.ts";
 import type { FileTask } from "./file-task.ts";
@@ -61,6 +63,8 @@ export interface MachinePlace {
   /** Short directory for its sockets; made at its start, gone with its end. */
   runDir: string;
   launcher: Launcher;
+  /** Absent: its processes get no cgroup. */
+  cgroups?: Pick<Cgroups, "launch">;
   log: Log;
 }
 
@@ -126,7 +130,7 @@ export class Machine {
     spec: MachineSpec,
     { signal, onLaunch }: { signal?: AbortSignal; onLaunch?: (machine: Machine) => void } = {},
   ): Promise<Machine> {
-    const { id, files, runDir, launcher } = place;
+    const { id, files, runDir, launcher, cgroups } = place;
     const whole: LaunchSpec = {
       version: 1,
       vmId: id,
@@ -134,6 +138,7 @@ export class Machine {
       runDir,
       agentPath: launcher.agentPath,
       bootTimeoutMs: Number(process.env.MOCKER_BOOT_TIMEOUT_MS ?? defaultBootTimeoutMs),
+      ...(cgroups && { cgroup: await cgroups.launch(id, spec) }),
       ...spec,
     };
     signal?.throwIfAborted();
@@ -161,7 +166,10 @@ export class Machine {
     const { files, launcher } = place;
     // The lock is taken a moment before the record is written.
     for (let attempt = 0; attempt < 100; attempt++) {
-      const record = await files.readRuntime().catch(() => undefined);
+      const record = await files.readRuntime().catch((error) => {
+        if (isOutOfDescriptors(error)) throw error;
+        return undefined;
+      });
       if (record) {
         const runDir = record.runDir ?? (await launchedRunDir(files)) ?? place.runDir;
         return new Machine({ ...place, runDir }, record, record.startedAt);
@@ -589,6 +597,7 @@ export class Machine {
     const told = written ?? this.#client?.exit;
     const isTheirs = told !== undefined && (this.#failure === undefined || told.reason === "start-failed");
     const record = isTheirs ? told : (this.#failure ?? killedMonitor(this.startedAt));
+    if (written === undefined) await removeLeftCgroup(files);
     if (record !== written) {
       // A full disk must not keep a machine from having ended.
       keepExit(files, record, {

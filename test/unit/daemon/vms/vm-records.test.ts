@@ -1,6 +1,16 @@
 /** What becomes of VMs whose records, disks, sockets or processes are not as they should be. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { mock, test } from "node:test";
 import { FakeVms } from "./fake-vms.ts";
@@ -264,4 +274,87 @@ test("what monitors and libkrun say is bounded over all starts", async () => {
   }
   assert.equal(existsSync(vm.files.vmmLogPath), false);
   assert.equal(readFileSync(`${vm.files.vmmLogPath}.1`, "latin1")[0], "2");
+});
+
+/** Opens files until this process has no descriptor left. @returns what closes them */
+function takeDescriptors(): () => void {
+  // A process may raise its limit again to what it was.
+  const limit = (count: string): void => {
+    execFileSync("prlimit", ["--pid", String(process.pid), `--nofile=${count}:`]);
+  };
+  const before = execFileSync("prlimit", [
+    "--pid",
+    String(process.pid),
+    "--nofile",
+    "--raw",
+    "--noheadings",
+    "-o",
+    "SOFT",
+  ]);
+  limit("256");
+  const taken: number[] = [];
+  assert.throws(
+    () => {
+      for (;;) taken.push(openSync("/dev/null", "r"));
+    },
+    { code: "EMFILE" },
+  );
+  return () => {
+    for (const fd of taken.splice(0)) closeSync(fd);
+    limit(String(before).trim());
+  };
+}
+
+/** An engine that has found its VMs' records when the descriptors are gone. */
+function withoutDescriptors(before: FakeVms): { after: FakeVms; taken: Promise<() => void> } {
+  const after = new FakeVms(before);
+  const find = after.state.recover.bind(after.state);
+  const taken = new Promise<() => void>((resolve) => {
+    after.state.recover = async (onError) => {
+      const ids = await find(onError);
+      resolve(takeDescriptors());
+      return ids;
+    };
+  });
+  return { after, taken };
+}
+
+test("records that cannot be opened for want of descriptors are read when there are some again", async () => {
+  const before = new FakeVms();
+  const { vm } = await before.run();
+  await before.manager.stop({ vm: "box" });
+  await before.create({ name: "other" });
+  const { after, taken } = withoutDescriptors(before);
+  const recovered = after.manager.recover();
+  const release = await taken;
+  await turnOfTheLoop();
+  release();
+  await recovered;
+  assert.deepEqual((await after.manager.list({ all: true })).map(({ name, state }) => [name, state]).sort(), [
+    ["box", "exited"],
+    ["other", "created"],
+  ]);
+  assert.equal(after.manager.find(vm.id).exit?.exitCode, 143);
+});
+
+test("an engine that gets no descriptors does not start, and takes no record for broken", async () => {
+  const before = new FakeVms();
+  await before.create();
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const { after, taken } = withoutDescriptors(before);
+    const recovered = after.manager.recover();
+    const release = await taken;
+    try {
+      await assert.rejects(meanwhile(recovered), {
+        code: "INTERNAL",
+        message: /^cannot read \S+config\.json: no file descriptors are left$/,
+      });
+    } finally {
+      release();
+    }
+    assert.deepEqual(await after.manager.list({ all: true }), []);
+  } finally {
+    mock.timers.reset();
+  }
 });
