@@ -1,3 +1,4 @@
+import * as vscode from "vscode";
 import { execResize, execSignal, vmExec } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { OpenedProcess, TerminalSize } from "../terminals/process-terminal.ts";
@@ -30,7 +31,9 @@ export class ExecTerminal extends TaskTerminal {
     });
     this.#execId = execId;
     if (stream === undefined) throw new Error("The engine gave no stream.");
-    return { socket: await this.#connection.openStream(stream), tty: true, replayed: false };
+    const socket = await this.#connection.openStream(stream);
+    this.progress("running", vscode.l10n.t("{0} is running", command.join(" ")));
+    return { socket, tty: true, replayed: false };
   }
 
   protected override async resize({ rows, columns }: TerminalSize): Promise<void> {

@@ -1,3 +1,5 @@
+import * as vscode from "vscode";
+import type { StreamEnd } from "../../engine/client/process-stream.ts";
 import { startVm } from "../../engine/client/start-vm.ts";
 import { vmAttach, vmKill, vmRemove, vmResize } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
@@ -11,6 +13,8 @@ export class RunTerminal extends TaskTerminal {
   readonly #create: () => Promise<{ id: string; name: string }>;
   #vmId: string | undefined;
   #terminated = false;
+  /** Output before the line that says that the VM runs. */
+  #early: string | undefined;
 
   /** `create` makes the VM, which is not started yet. */
   constructor(
@@ -24,6 +28,7 @@ export class RunTerminal extends TaskTerminal {
   }
 
   protected override async connect(size: TerminalSize | undefined): Promise<OpenedProcess> {
+    this.progress("starting", vscode.l10n.t("Starting a VM"));
     const { id: vm, name } = await this.#create();
     this.#vmId = vm;
     // The task may have been terminated while the image was pulled.
@@ -34,8 +39,35 @@ export class RunTerminal extends TaskTerminal {
     });
     const socket = await this.#connection.openStream(stream);
     const room = size === undefined ? {} : { rows: size.rows, columns: size.columns };
-    const listening = () => startVm(this.#connection, { vm, ...room }, (names) => askSecrets(name, names));
+    const listening = async () => {
+      this.#early = "";
+      try {
+        await startVm(this.#connection, { vm, ...room }, (names) => askSecrets(name, names));
+      } catch (error) {
+        this.#release();
+        throw error;
+      }
+      this.#release(() => this.progress("running", vscode.l10n.t("{0} is running", name)));
+    };
     return { socket, tty, replayed: false, listening };
+  }
+
+  protected override print(text: string): void {
+    if (this.#early === undefined) super.print(text);
+    else this.#early += text;
+  }
+
+  protected override ended(end: StreamEnd): void {
+    this.#release();
+    super.ended(end);
+  }
+
+  #release(before?: () => void): void {
+    const early = this.#early;
+    if (early === undefined) return;
+    this.#early = undefined;
+    before?.();
+    this.print(early);
   }
 
   protected override async resize({ rows, columns }: TerminalSize): Promise<void> {

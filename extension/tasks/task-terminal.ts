@@ -16,6 +16,14 @@ export abstract class TaskTerminal extends ProcessTerminal {
     this.#onFailed = onFailed;
   }
 
+  /**
+   * A line that says how far the task is. The background matcher `$mocker` of package.json knows them by their
+   * signs, whatever the language of their words.
+   */
+  protected progress(sign: "starting" | "running", text: string): void {
+    this.note(`${sign === "starting" ? "▷" : "▶"} ${text}`);
+  }
+
   /** The task was terminated: ends its process. */
   protected abstract terminate(): Promise<unknown>;
 
