@@ -13,7 +13,7 @@ export interface BridgeEnds {
    * The adapter asks for a terminal in which to run words, as `console` wants it; they run in the VM. Absent:
    * adapters are told that there are none.
    */
-  runInTerminal?(request: TerminalRequest): Promise<void>;
+  runInTerminal?(request: TerminalRequest): Promise<unknown>;
 }
 
 /** What an adapter wants to run in a terminal; its paths and words are the VM's. */

@@ -4,12 +4,14 @@ import { MockerError, type VmCreateParams } from "../../engine/protocol/index.ts
 import { l10n } from "../l10n.ts";
 import { problemOf, type RunConfiguration } from "../run-configurations/run-configuration.ts";
 import { createParams, type Defaults, type PlanContext } from "../run-configurations/run-plan.ts";
+import { debugpyDirectory, debugpyTarget, injectedAdapter } from "./debugpy.ts";
 import {
   debuggers,
   type Language,
   type LanguageDebugger,
   languageOf,
   languages,
+  packageOf,
   type Target,
 } from "./language.ts";
 import { PathMapping, type SharedDirectory } from "./path-mapping.ts";
@@ -28,6 +30,8 @@ interface Plan {
   port: number | undefined;
   /** What runs in the VM: a debug adapter, or Node. */
   command: string[];
+  /** Of the command; the VM's unless given. */
+  workingDir?: string;
   console: Target["console"];
   /** Arguments for the adapter's `launch` or `attach`, or members of js-debug's configuration. */
   startArguments: Record<string, unknown>;
@@ -37,6 +41,8 @@ export interface LaunchPlan extends Plan {
   kind: "launch";
   image: string;
   vm: VmCreateParams;
+  /** Commands for the VM's main process, which waits for the end of its input; the first that there is. */
+  waiters: string[][];
   shared: SharedDirectory;
   debug: boolean;
 }
@@ -53,6 +59,8 @@ export interface AttachPlan extends Plan {
 export interface DebugContext {
   plan: PlanContext;
   defaults: Defaults;
+  /** Directory with a debugpy for images that have none. */
+  debugpy?: string | undefined;
 }
 
 /** Members that a VM to debug in has in common with a run configuration. */
@@ -72,6 +80,7 @@ const ownMembers = new Set([
     "port",
     "runtimeExecutable",
     "runtimeArgs",
+    "debugpy",
   ],
   ...["program", "args", "cwd", "stopOnEntry", "console", "localRoot", "remoteRoot", "preLaunchTask"],
   ...["postDebugTask", "presentation", "internalConsoleOptions", "debugServer", "serverReadyAction"],
@@ -102,7 +111,8 @@ export function shareOf(workspaceFolder: string): SharedDirectory {
   };
 }
 
-function planLaunch(configuration: DebugConfiguration, { plan, defaults }: DebugContext): LaunchPlan {
+function planLaunch(configuration: DebugConfiguration, context: DebugContext): LaunchPlan {
+  const { plan, defaults } = context;
   const { workspaceFolder } = plan;
   if (workspaceFolder === undefined) {
     throw invalid(
@@ -135,6 +145,7 @@ function planLaunch(configuration: DebugConfiguration, { plan, defaults }: Debug
     mapping.toRemote(path.startsWith("/") ? path : posix.join(workspaceFolder, path));
   const port = usualPort === undefined ? undefined : (number(configuration, "port") ?? usualPort);
   const target: Target = {
+    shared,
     program: inVm(program),
     args: texts(configuration, "args"),
     cwd: inVm(text(configuration, "cwd") ?? workspaceFolder),
@@ -143,11 +154,12 @@ function planLaunch(configuration: DebugConfiguration, { plan, defaults }: Debug
     console: consoleOf(configuration),
   };
   const debug = configuration.noDebug !== true;
+  const debugpy =
+    language === "python" ? debugpyDirectory(text(configuration, "debugpy"), context) : undefined;
   const command =
     transport === "inspector"
       ? nodeCommand(configuration, target, debug ? port : undefined)
-      : adapterCommand(configuration, language, port);
-  const tty = transport === "inspector" && target.console === "integratedTerminal";
+      : adapterCommand(configuration, language, { port, debugpy, shared });
   const { ports, ...vm } = createParams(vmConfiguration(configuration, image), {
     context: plan,
     defaults,
@@ -169,23 +181,28 @@ function planLaunch(configuration: DebugConfiguration, { plan, defaults }: Debug
     transport,
     port,
     command,
+    // Where Delve builds, which finds the module from there.
+    ...(languageOf(target.program) === "go" ? { workingDir: packageOf(target.program) } : {}),
     console: target.console,
     image,
+    waiters: [["cat"], ...(debuggers[language].waiter?.(command) ?? [])],
     shared,
     debug,
     vm: {
       ...vm,
       entrypoint: [],
-      command,
       workingDir: target.cwd,
-      tty,
+      tty: false,
       openStdin: true,
-      // The adapter reads the end of its input when the editor goes away, and the VM ends with it.
-      stdinOnce: !tty,
+      // The main process reads the end of its input when the editor goes away, and the VM ends with it.
+      stdinOnce: true,
       autoRemove: true,
       labels: { "mocker.debug": configuration.name },
       mounts: [
         { type: "bind", source: shared.local, target: shared.remote, readOnly: false },
+        ...(debugpy === undefined
+          ? []
+          : [{ type: "bind" as const, source: debugpy, target: debugpyTarget, readOnly: true }]),
         ...(vm.mounts ?? []),
       ],
       ports: [
@@ -222,7 +239,7 @@ function planAttach(configuration: DebugConfiguration, { plan }: DebugContext): 
     language,
     transport,
     port: number(configuration, "port") ?? (dials ? listening.port : usualPort),
-    command: transport === "stdio" ? adapterCommand(configuration, language, undefined) : [],
+    command: transport === "stdio" ? adapterCommand(configuration, language, {}) : [],
     console: consoleOf(configuration),
     vm,
     shared: local === undefined || remote === undefined ? undefined : { local, remote },
@@ -267,10 +284,18 @@ function nodeCommand(configuration: DebugConfiguration, target: Target, port: nu
 function adapterCommand(
   configuration: DebugConfiguration,
   language: Language,
-  port: number | undefined,
+  {
+    port,
+    debugpy,
+    shared,
+  }: { port?: number | undefined; debugpy?: string | undefined; shared?: SharedDirectory },
 ): string[] {
   const named = texts(configuration, "adapter");
-  const words = named.length > 0 ? named : [...debuggers[language].command];
+  const usualWords = [
+    ...(debugpy === undefined ? debuggers[language].command : injectedAdapter),
+    ...(language === "native" && shared !== undefined ? ["sh", shared.local, shared.remote] : []),
+  ];
+  const words = named.length > 0 ? named : usualWords;
   const usual = debuggers[language].port;
   return words.map((word) => (port === undefined ? word : word.replace(`:${usual}`, `:${port}`)));
 }

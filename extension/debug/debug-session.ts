@@ -10,13 +10,18 @@ import { DapBridge, type TerminalRequest } from "./dap-bridge.ts";
 import type { DapMessage, DapRequest } from "./dap-message.ts";
 import type { AttachPlan, LaunchPlan } from "./debug-plan.ts";
 import {
+  clearVm,
   type DebugEngine,
   type DebugProcess,
+  type DebugVm,
   execProcess,
   hostPortOf,
-  launchProcess,
+  launchVm,
+  markedEnvironment,
+  type VmName,
 } from "./debug-process.ts";
 import { inspectorAnswers } from "./inspector.ts";
+import type { KeptVms } from "./kept-vms.ts";
 import { debuggers } from "./language.ts";
 import { PathMapping, type SharedDirectory } from "./path-mapping.ts";
 
@@ -35,10 +40,8 @@ export interface DebugHost {
   pull(image: string): Promise<boolean>;
   /** Starts js-debug. Rejects if it does not start. */
   attachInspector(target: InspectorTarget, members: Record<string, unknown>): Promise<void>;
-  /** Shows the console of the VM. */
-  showConsole(vm: { id: string; name: string }): void;
-  /** Runs words in a VM, in a terminal. */
-  runInTerminal(vm: { id: string; name: string }, request: TerminalRequest): Promise<void>;
+  /** Runs words in a VM, in a terminal that shows them. Rejects with MockerError if they do not start. */
+  runInTerminal(vm: VmName, request: TerminalRequest): Promise<DebugProcess>;
   /** An error as one text for the user. */
   describe(error: unknown): string;
 }
@@ -46,24 +49,33 @@ export interface DebugHost {
 /** What Node says of its inspector. */
 const inspectorWords =
   /^(Debugger (listening on|ending on|attached).*|For help, see: .*|Waiting for the debugger to disconnect\.\.\.)\n/gm;
-/** For an adapter to say good-bye before its VM goes. */
-const farewellMs = 2000;
+/** For an adapter to answer the last request before its VM goes. */
+const drainMs = 2000;
+/** For js-debug to show the rest of what a program that has ended logged. */
+const peerMs = 5000;
 /** Of what a process said that ended too early. */
 const tailLength = 4000;
 
 const isStart = (command: string): boolean => /^(initialize|launch|attach)$/.test(command);
+const isEnd = (command: string): boolean => /^(disconnect|terminate)$/.test(command);
 
 export class DebugSession {
   readonly #engine: DebugEngine;
   readonly #plan: LaunchPlan | AttachPlan;
   readonly #host: DebugHost;
+  readonly #kept: KeptVms;
   readonly #closing = new AbortController();
   /** Requests for the adapter while it is started. */
   readonly #waiting: DapMessage[] = [];
   /** Start requests that have no response yet, by their numbers. */
   readonly #unanswered = new Map<number, DapRequest>();
   #bridge: DapBridge | undefined;
+  /** The session's own. */
+  #vm: DebugVm | undefined;
   #process: DebugProcess | undefined;
+  /** The editor starts the session again when this one has ended. */
+  #restarts = false;
+  #release: (vm: DebugVm | undefined) => void = () => undefined;
   #booting: Promise<unknown> | undefined;
   #closed: Promise<void> | undefined;
   #socket: Socket | undefined;
@@ -73,21 +85,35 @@ export class DebugSession {
   #announced: (() => void) | undefined;
   /** The request that ends the session, and what its response calls. */
   #left: { seq: number; resolve: () => void } | undefined;
+  /** Of js-debug: whether its session has begun, and what its end calls. */
+  #attached = false;
+  #peerLeft: () => void = () => undefined;
+  readonly #peerEnd = new Promise<void>((resolve) => {
+    this.#peerLeft = resolve;
+  });
 
-  constructor(engine: DebugEngine, plan: LaunchPlan | AttachPlan, host: DebugHost) {
+  constructor(engine: DebugEngine, plan: LaunchPlan | AttachPlan, host: DebugHost, kept: KeptVms) {
     this.#engine = engine;
     this.#plan = plan;
     this.#host = host;
+    this.#kept = kept;
   }
 
   /** A message of the editor's. */
   handle(message: DapMessage): void {
     if (message.type === "request" && isStart(message.command)) this.#unanswered.set(message.seq, message);
+    if (message.type === "request" && isEnd(message.command)) {
+      if (this.#plan.kind === "launch" && startsAgain(message)) this.#keepVm(this.#plan);
+      if (this.#restarts || this.#closed !== undefined) {
+        this.close().then(() => this.#respond(message));
+        return;
+      }
+    }
     if (this.#plan.transport === "inspector") {
       if (message.type === "request") this.#answer(message);
       return;
     }
-    if (message.type === "request" && /^(disconnect|terminate)$/.test(message.command)) this.#leave(message);
+    if (message.type === "request" && isEnd(message.command)) this.#leave(message);
     if (this.#bridge !== undefined) {
       this.#bridge.fromEditor(message);
       return;
@@ -98,8 +124,19 @@ export class DebugSession {
 
   /** The session of js-debug, or the connection to the adapter, is over. */
   peerEnded(): void {
+    this.#peerLeft();
     this.close().catch(() => undefined);
     this.#terminate();
+  }
+
+  /** The VM goes to the next session when this one is closed. */
+  #keepVm({ vm }: LaunchPlan): void {
+    if (this.#restarts || this.#closed !== undefined) return;
+    this.#restarts = true;
+    const released = new Promise<DebugVm | undefined>((resolve) => {
+      this.#release = resolve;
+    });
+    this.#kept.keep(keyOf(vm), released);
   }
 
   /** Ends the VM, or leaves the one that it was attached to. Never rejects. */
@@ -113,7 +150,11 @@ export class DebugSession {
     // What is being started is ended once it has.
     await this.#booting?.catch(() => undefined);
     this.#socket?.destroy();
-    await this.#process?.close();
+    this.#process?.close();
+    const vm = this.#vm;
+    const isKept = this.#restarts && vm !== undefined && (await clearVm(this.#engine, vm));
+    if (!isKept) await vm?.remove();
+    this.#release(isKept ? vm : undefined);
   }
 
   // Node: all but the start and the end is js-debug's.
@@ -149,14 +190,13 @@ export class DebugSession {
 
   async #openInspector(request: DapRequest): Promise<void> {
     const plan = this.#plan;
-    const process = plan.kind === "launch" ? await this.#launch(plan) : undefined;
-    if (process !== undefined && plan.console === "integratedTerminal") this.#host.showConsole(process.vm);
+    const vm = plan.kind === "launch" ? await this.#launch(plan) : undefined;
     if (plan.kind === "launch" && !plan.debug) {
       this.#respond(request);
       return;
     }
     const guestPort = plan.port ?? 0;
-    const details = await this.#engine.request(vmInspect, { vm: process?.vm.id ?? vmName(plan) });
+    const details = await this.#engine.request(vmInspect, { vm: vm?.id ?? vmName(plan) });
     const port = await hostPortOf(this.#engine, details.id, guestPort);
     if (port === undefined) throw this.#unpublished(details.name, guestPort);
     await inspectorAnswers(port, this.#closing.signal);
@@ -166,6 +206,7 @@ export class DebugSession {
       { address: "127.0.0.1", port, localRoot: local, remoteRoot: remote },
       plan.startArguments,
     );
+    this.#attached = true;
     this.#respond(request);
   }
 
@@ -184,18 +225,16 @@ export class DebugSession {
   async #openBridge(): Promise<void> {
     const plan = this.#plan;
     const decode = (bytes: Uint8Array) => this.#fromAdapter(bytes);
-    let vm: { id: string; name: string };
-    let process: DebugProcess | undefined;
+    let vm: VmName;
     let mapping: PathMapping;
     if (plan.kind === "launch") {
       const announced = new Promise<void>((resolve) => {
         this.#announced = resolve;
       });
-      process = await this.#launch(plan);
-      ({ vm } = process);
+      vm = await this.#launch(plan);
       mapping = new PathMapping([plan.shared, ...PathMapping.shares(plan.vm.mounts ?? [])]);
       if (plan.transport === "tcp") {
-        await Promise.race([announced, process.ended, aborted(this.#closing.signal)]);
+        await Promise.race([announced, this.#process?.ended, aborted(this.#closing.signal)]);
       }
     } else {
       const details = await this.#engine.request(vmInspect, { vm: plan.vm });
@@ -203,8 +242,8 @@ export class DebugSession {
       const own = plan.shared === undefined ? [] : [plan.shared];
       mapping = new PathMapping([...own, ...PathMapping.shares(details.mounts)]);
       if (plan.transport === "stdio") {
-        process = await execProcess(this.#engine, details, plan.command, this.#onOutput);
-        this.#own(process);
+        const { command } = plan;
+        this.#own(await execProcess(this.#engine, details, { command }, this.#onOutput));
       }
     }
     if (plan.transport === "tcp") await this.#dial(vm, plan.port ?? 0, decode);
@@ -212,7 +251,7 @@ export class DebugSession {
       {
         send: (message) => this.#toEditor(message),
         write: (bytes) => {
-          if (this.#socket === undefined) process?.write(bytes);
+          if (this.#socket === undefined) this.#process?.write(bytes);
           else this.#socket.write(bytes);
         },
         text: (text) => {
@@ -220,7 +259,7 @@ export class DebugSession {
           this.#print("console", text);
         },
         ...(plan.console === "integratedTerminal"
-          ? { runInTerminal: (request: TerminalRequest) => this.#host.runInTerminal(vm, request) }
+          ? { runInTerminal: (request: TerminalRequest) => this.#runInTerminal(vm, request) }
           : {}),
       },
       mapping,
@@ -231,11 +270,7 @@ export class DebugSession {
   }
 
   /** Connects to an adapter that listens in the VM. */
-  async #dial(
-    vm: { id: string; name: string },
-    guestPort: number,
-    decode: (bytes: Uint8Array) => void,
-  ): Promise<void> {
+  async #dial(vm: VmName, guestPort: number, decode: (bytes: Uint8Array) => void): Promise<void> {
     const port = await hostPortOf(this.#engine, vm.id, guestPort);
     if (port === undefined) throw this.#unpublished(vm.name, guestPort);
     const socket = connect({ host: "127.0.0.1", port });
@@ -254,7 +289,7 @@ export class DebugSession {
     }
   }
 
-  /** An adapter that does not answer a good-bye is not waited for. */
+  /** An adapter that does not answer the last request is not waited for. */
   async #leave(request: DapRequest): Promise<void> {
     this.#unanswered.set(request.seq, request);
     if (request.command === "terminate") return;
@@ -264,7 +299,7 @@ export class DebugSession {
         this.#left = { seq: request.seq, resolve };
       });
       const ended = this.#process?.ended ?? answered;
-      await Promise.race([answered, ended, sleep(farewellMs, undefined, { ref: false })]);
+      await Promise.race([answered, ended, sleep(drainMs, undefined, { ref: false })]);
     }
     await this.close();
     if (this.#unanswered.delete(request.seq)) this.#respond(request);
@@ -272,20 +307,29 @@ export class DebugSession {
 
   // Both.
 
-  async #launch(plan: LaunchPlan): Promise<DebugProcess> {
-    const process = await launchProcess(
-      this.#engine,
-      plan.vm,
-      () => this.#host.pull(plan.image),
-      this.#onOutput,
-    );
-    this.#own(process);
-    return process;
+  async #launch(plan: LaunchPlan): Promise<DebugVm> {
+    const pull = () => this.#host.pull(plan.image);
+    const vm =
+      (await this.#kept.take(keyOf(plan.vm))) ?? (await launchVm(this.#engine, plan.vm, plan.waiters, pull));
+    this.#vm = vm;
+    const { command, workingDir, console } = plan;
+    const what = { command, ...(workingDir === undefined ? {} : { workingDir }) };
+    const process =
+      plan.transport === "inspector" && console === "integratedTerminal"
+        ? await this.#runInTerminal(vm, { title: "", command, cwd: workingDir ?? "", env: [] })
+        : await execProcess(this.#engine, vm, { ...what, env: markedEnvironment() }, this.#onOutput);
+    this.#own(process, vm);
+    return vm;
   }
 
-  #own(process: DebugProcess): void {
+  #runInTerminal(vm: VmName, request: TerminalRequest): Promise<DebugProcess> {
+    const env = this.#plan.kind === "launch" ? markedEnvironment(request.env) : request.env;
+    return this.#host.runInTerminal(vm, { ...request, env });
+  }
+
+  #own(process: DebugProcess, vm?: DebugVm): void {
     this.#process = process;
-    process.ended.then((end) => {
+    Promise.race([process.ended, vm?.ended ?? process.ended]).then(async (end) => {
       const exitCode = end.kind === "exit" ? end.exitCode : 1;
       if (end.kind === "exit" && end.reason !== undefined) this.#print("console", `${end.reason}\n`);
       if (end.kind === "error") this.#print("stderr", `${this.#host.describe(end.error)}\n`);
@@ -293,6 +337,9 @@ export class DebugSession {
         if (isStart(request.command)) this.#refuse(request, this.#endedTooEarly(exitCode));
       }
       if (!this.#terminated) this.#event("exited", { exitCode });
+      if (this.#attached && !this.#closing.signal.aborted) {
+        await Promise.race([this.#peerEnd, sleep(peerMs, undefined, { ref: false })]);
+      }
       this.#terminate();
       this.close().catch(() => undefined);
     });
@@ -330,7 +377,7 @@ export class DebugSession {
       await open();
       for (const bytes of this.#early.splice(0)) this.#fromAdapter(bytes);
     } catch (error) {
-      // Who has stopped it knows.
+      // A user who has stopped it knows.
       if (!this.#closing.signal.aborted) {
         const text = this.#host.describe(this.#explained(error));
         for (const request of [...this.#unanswered.values()]) this.#refuse(request, text);
@@ -358,14 +405,13 @@ export class DebugSession {
   }
 
   #endedTooEarly(exitCode: number): string {
+    const { explain, remedy } = debuggers[this.#plan.language];
+    const where = place(this.#plan);
     const said = this.#tail.trim().split("\n").slice(-8).join("\n");
-    return this.#host.describe(
-      new MockerError(
-        "VM_FAILED",
-        l10n.t("The debugger in {0} ended with code {1}: {2}.", place(this.#plan), exitCode, said),
-        { hint: debuggers[this.#plan.language].remedy() },
-      ),
-    );
+    const message =
+      explain?.(exitCode, said, where) ??
+      l10n.t("The debugger in {0} ended with code {1}: {2}.", where, exitCode, said);
+    return this.#host.describe(new MockerError("VM_FAILED", message, { hint: remedy() }));
   }
 
   #toEditor(message: DapMessage): void {
@@ -438,4 +484,13 @@ function sharePlace(workspaceFolder: string | undefined, shares: SharedDirectory
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+function startsAgain({ arguments: given }: DapRequest): boolean {
+  return typeof given === "object" && given !== null && "restart" in given && given.restart === true;
+}
+
+/** What a VM that is kept must be like. */
+function keyOf(vm: LaunchPlan["vm"]): string {
+  return JSON.stringify(vm);
 }

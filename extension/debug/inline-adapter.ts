@@ -9,14 +9,21 @@ export class InlineAdapter implements vscode.DebugAdapter {
   readonly #sent = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
   readonly #session: DebugSession;
   readonly #subscription: vscode.Disposable;
+  /** A session that starts again has the children of before for a while, too. */
+  readonly #children = new Set<string>();
 
   readonly onDidSendMessage = this.#sent.event;
 
   constructor(parent: vscode.DebugSession, open: (send: DebugHost["send"]) => DebugSession) {
     this.#session = open((message) => this.#sent.fire(message));
-    this.#subscription = vscode.debug.onDidTerminateDebugSession((session) => {
-      if (session.parentSession?.id === parent.id) this.#session.peerEnded();
-    });
+    this.#subscription = vscode.Disposable.from(
+      vscode.debug.onDidStartDebugSession((session) => {
+        if (session.parentSession?.id === parent.id) this.#children.add(session.id);
+      }),
+      vscode.debug.onDidTerminateDebugSession((session) => {
+        if (this.#children.has(session.id)) this.#session.peerEnded();
+      }),
+    );
   }
 
   handleMessage(message: vscode.DebugProtocolMessage): void {

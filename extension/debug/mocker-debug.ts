@@ -1,17 +1,18 @@
+import { join } from "node:path";
 import * as vscode from "vscode";
 import { MockerError } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
 import { asMockerError, describe, showError } from "../engine/errors.ts";
 import type { Model } from "../engine/model.ts";
 import type { Runner } from "../run-configurations/runner.ts";
-import { ExecTerminal } from "../tasks/exec-terminal.ts";
-import type { Terminals } from "../terminals/terminals.ts";
 import { planContext, runDefaults } from "../workspace.ts";
-import type { TerminalRequest } from "./dap-bridge.ts";
 import { planDebugging } from "./debug-plan.ts";
 import { type DebugHost, DebugSession, type InspectorTarget } from "./debug-session.ts";
+import { DebugTerminals } from "./debug-terminals.ts";
+import { hasDebugpy } from "./debugpy.ts";
 import { chooseImage } from "./image-choice.ts";
 import { InlineAdapter } from "./inline-adapter.ts";
+import { KeptVms } from "./kept-vms.ts";
 import { debuggers, type Language, languageOf, languages } from "./language.ts";
 
 const type = "mocker";
@@ -20,7 +21,6 @@ interface DebugServices {
   connection: Connection;
   model: Model;
   runner: Runner;
-  terminals: Terminals;
   log: vscode.LogOutputChannel;
   context: vscode.ExtensionContext;
 }
@@ -28,9 +28,12 @@ interface DebugServices {
 /** The debug type `mocker`: F5 in a VM. */
 export class MockerDebug implements vscode.DebugConfigurationProvider, vscode.DebugAdapterDescriptorFactory {
   readonly #services: DebugServices;
+  readonly #kept = new KeptVms();
+  readonly #terminals: DebugTerminals;
 
   constructor(services: DebugServices) {
     this.#services = services;
+    this.#terminals = new DebugTerminals(services.connection);
   }
 
   static register(services: DebugServices): vscode.Disposable {
@@ -44,6 +47,8 @@ export class MockerDebug implements vscode.DebugConfigurationProvider, vscode.De
         Dynamic,
       ),
       vscode.debug.registerDebugAdapterDescriptorFactory(type, debug),
+      debug.#kept,
+      debug.#terminals,
     );
   }
 
@@ -96,30 +101,21 @@ export class MockerDebug implements vscode.DebugConfigurationProvider, vscode.De
     const { connection } = this.#services;
     const plan = planDebugging(session.configuration, contextOf(session.workspaceFolder));
     return new vscode.DebugAdapterInlineImplementation(
-      new InlineAdapter(session, (send) => new DebugSession(connection, plan, this.#host(session, send))),
+      new InlineAdapter(session, (send) => {
+        return new DebugSession(connection, plan, this.#host(session, send), this.#kept);
+      }),
     );
   }
 
   #host(session: vscode.DebugSession, send: DebugHost["send"]): DebugHost {
-    const { runner, terminals } = this.#services;
+    const { runner } = this.#services;
     return {
       send,
       pull: (image) => runner.pull(image),
       attachInspector: (target, members) => attachInspector(session, target, members),
-      showConsole: (vm) => terminals.openConsole(vm, { preserveFocus: true }),
-      runInTerminal: async (vm, request) => this.#runInTerminal(vm, request),
+      runInTerminal: (vm, request) => this.#terminals.run(session.name, vm, request),
       describe: (error) => describe(asMockerError(error)),
     };
-  }
-
-  #runInTerminal(vm: { id: string; name: string }, { title, command, cwd, env }: TerminalRequest): void {
-    const { connection, log } = this.#services;
-    const task = { vm: vm.id, command, env, ...(cwd === "" ? {} : { cwd }) };
-    const pty = new ExecTerminal(connection, task, (error) => {
-      showError(error, log);
-    });
-    const name = title === "" ? vm.name : `${vm.name}: ${title}`;
-    vscode.window.createTerminal({ name, pty, iconPath: new vscode.ThemeIcon("debug") }).show(true);
   }
 
   /** Undefined, which ends what was asked for, after a message that says why. */
@@ -185,7 +181,14 @@ async function attachInspector(
 function contextOf(folder: vscode.WorkspaceFolder | undefined) {
   const plan = planContext();
   const own = folder?.uri.scheme === "file" ? { workspaceFolder: folder.uri.fsPath } : {};
-  return { plan: { ...plan, ...own }, defaults: runDefaults() };
+  return { plan: { ...plan, ...own }, defaults: runDefaults(), debugpy: editorsDebugpy() };
+}
+
+/** The debugpy of Microsoft's extension Python Debugger, if that is installed. */
+function editorsDebugpy(): string | undefined {
+  const extension = vscode.extensions.getExtension("ms-python.debugpy");
+  const directory = extension && join(extension.extensionPath, "bundled", "libs");
+  return directory !== undefined && hasDebugpy(directory) ? directory : undefined;
 }
 
 /** The file that is open, if it is a program of the workspace. */

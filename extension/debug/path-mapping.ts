@@ -11,6 +11,9 @@ export interface SharedDirectory {
 /** Members of messages that hold a path (specification: Source, Module, StackFrame's source, …). */
 const pathMembers = new Set(["path", "symbolFilePath", "program", "cwd"]);
 
+/** Members of `launch` that say where debug information means other places (lldb-dap, Delve): as they are. */
+const sourceMaps = new Set(["sourceMap", "substitutePath"]);
+
 export class PathMapping {
   readonly #shared: readonly SharedDirectory[];
 
@@ -77,7 +80,10 @@ function mapMembers<T>(value: T, map: (path: string) => string, all: boolean): T
     if (Array.isArray(item)) return item.map((element) => mapped(element, isPath && all));
     if (typeof item !== "object" || item === null) return item;
     return Object.fromEntries(
-      Object.entries(item).map(([key, member]) => [key, mapped(member, all || pathMembers.has(key))]),
+      Object.entries(item).map(([key, member]) => [
+        key,
+        all && sourceMaps.has(key) ? member : mapped(member, all || pathMembers.has(key)),
+      ]),
     );
   };
   // The same shape with other texts in it.

@@ -1,16 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { get } from "node:http";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
-import { EngineClient } from "../../engine/client/engine-client.ts";
-import { reachRunning } from "../../engine/client/reach-engine.ts";
-import type { DapMessage, DapResponse } from "../../extension/debug/dap-message.ts";
-import { type DebugConfiguration, planDebugging } from "../../extension/debug/debug-plan.ts";
-import { type DebugHost, DebugSession, type InspectorTarget } from "../../extension/debug/debug-session.ts";
-import { type Registry, startRegistry } from "../fixtures/registry.ts";
-import { Mocker } from "../support/mocker.ts";
-import { retry } from "../support/retry.ts";
+import { beforeEach, test } from "node:test";
+import type { Frames } from "../scenarios/debug-client.ts";
+import { debugScenarios } from "../scenarios/debugging.ts";
 
 const script = `import sys
 total = 0
@@ -20,161 +13,27 @@ print("total", total, flush=True)
 sys.exit(total)
 `;
 
-/** A session as the editor has it: the Debug Adapter Protocol, without the editor. */
-class Client {
-  readonly session: DebugSession;
-  readonly received: DapMessage[] = [];
-  readonly inspectors: InspectorTarget[] = [];
-  #seq = 0;
-
-  constructor(engine: EngineClient, workspaceFolder: string, configuration: DebugConfiguration) {
-    const plan = planDebugging(configuration, {
-      plan: { workspaceFolder, userHome: workspaceFolder },
-      defaults: { cpus: 0, memoryMiB: 0, runtime: "simulation", network: "bridge", autoRemove: false },
-    });
-    const host: DebugHost = {
-      send: (message) => this.received.push(message),
-      pull: async () => false,
-      attachInspector: async (target) => {
-        this.inspectors.push(target);
-      },
-      showConsole: () => assert.fail("nobody wanted a terminal"),
-      runInTerminal: async () => assert.fail("nobody wanted a terminal"),
-      describe: (error) =>
-        error instanceof Error ? `${error.message} ${"hint" in error ? error.hint : ""}` : "",
-    };
-    this.session = new DebugSession(engine, plan, host);
-  }
-
-  send(command: string, args: unknown = {}): number {
-    this.session.handle({ seq: ++this.#seq, type: "request", command, arguments: args });
-    return this.#seq;
-  }
-
-  async response(seq: number): Promise<DapResponse> {
-    return await this.#find((message) =>
-      message.type === "response" && message.request_seq === seq ? message : undefined,
-    );
-  }
-
-  /** Sends a request that must succeed; its response's body. */
-  async ask<T>(command: string, args: unknown = {}): Promise<T> {
-    const response = await this.response(this.send(command, args));
-    assert.ok(response.success, `${command}: ${response.message}`);
-    return response.body as T;
-  }
-
-  /** The body of the nth event of a name. */
-  async event<T>(name: string, nth = 0): Promise<T> {
-    return await this.#find(() => {
-      const events = this.received.filter((message) => message.type === "event" && message.event === name);
-      const event = events[nth];
-      return event?.type === "event" ? ((event.body ?? {}) as T) : undefined;
-    });
-  }
-
-  output(): string {
-    return this.received
-      .map((message) => (message.type === "event" && message.event === "output" ? message.body : {}))
-      .map((body) => String((body as { output?: unknown }).output ?? ""))
-      .join("");
-  }
-
-  async #find<T>(look: (message: DapMessage) => T | undefined): Promise<T> {
-    let found: T | undefined;
-    await retry(
-      () => {
-        found = this.received.map(look).find((value) => value !== undefined);
-        return found !== undefined;
-      },
-      { what: `an answer; there is ${JSON.stringify(this.received.slice(-5))}` },
-    );
-    return found as T;
-  }
-}
-
-describe("debugging in a VM, over the Debug Adapter Protocol", () => {
-  const mocker = new Mocker();
-  const workspace = join(mocker.dir, "demo");
-  let registry: Registry;
-  let engine: EngineClient;
-  const clients: Client[] = [];
-
-  before(async () => {
-    mkdirSync(workspace);
+debugScenarios("simulation", (get) => {
+  beforeEach(() => {
+    const { workspace } = get();
     writeFileSync(join(workspace, "main.py"), script);
     writeFileSync(join(workspace, "main.js"), 'console.log("hello");\n');
-    registry = await startRegistry({ images: ["debian", "debugpy"] });
-    for (const name of ["debian", "debugpy"]) await mocker.ok(["pull", "-q", `${registry.host}/${name}`]);
-    const reached = await reachRunning({
-      env: mocker.environment(),
-      connected: (socket, path) => EngineClient.open(socket, path, { name: "test", version: "0" }),
-    });
-    assert.ok(reached);
-    engine = reached;
-  });
-  after(async () => {
-    for (const { session } of clients) await session.close();
-    engine?.close();
-    await mocker.close();
-    await registry?.stop();
   });
 
-  function debug(members: Record<string, unknown>): Client {
-    const client = new Client(engine, workspace, { name: "Debug", request: "launch", ...members });
-    clients.push(client);
-    return client;
-  }
-
-  const noVms = () => mocker.until(["ps", "-aq"], /^$/);
-
-  interface Frames {
-    stackFrames: { id: number; line: number; source: { path: string } }[];
-  }
-
-  test("Python stops at a conditional breakpoint in the workspace's file, evaluates, goes on and ends with the VM", async () => {
-    const client = debug({ image: `${registry.host}/debugpy`, program: "main.py" });
-    const path = join(workspace, "main.py");
-    const capabilities = await client.ask<Record<string, unknown>>("initialize", { adapterID: "mocker" });
-    assert.equal(capabilities.supportsConditionalBreakpoints, true);
-    const launched = client.send("launch", { image: "for us alone" });
-    await client.event("initialized");
-    const set = await client.ask<{ breakpoints: { verified: boolean; line: number }[] }>("setBreakpoints", {
-      source: { path },
-      breakpoints: [{ line: 4, condition: "number == 3" }],
-    });
-    assert.deepEqual(
-      set.breakpoints.map(({ line }) => line),
-      [4],
-    );
-    await client.ask("configurationDone");
-    assert.equal((await client.response(launched)).success, true);
-    const { threadId, reason } = await client.event<{ threadId: number; reason: string }>("stopped");
-    assert.equal(reason, "breakpoint");
-    const { stackFrames } = await client.ask<Frames>("stackTrace", { threadId });
-    assert.deepEqual([stackFrames[0]?.line, stackFrames[0]?.source.path], [4, path]);
-    const frameId = stackFrames[0]?.id;
-    const value = await client.ask<{ result: string }>("evaluate", {
-      expression: "(number, total)",
-      frameId,
-    });
-    assert.equal(value.result, "(3, 3)");
-    assert.match(await mocker.ok(["ps"]), /debugpy/);
-    await client.ask("continue", { threadId });
-    assert.equal((await client.event<{ exitCode: number }>("exited")).exitCode, 6);
-    await client.event("terminated");
-    assert.match(client.output(), /total 6/);
-    await client.ask("disconnect");
-    await noVms();
-  });
+  const noVms = () => get().mocker.until(["ps", "-aq"], /^$/);
 
   test("stopping a session ends its VM, and a VM that ends ends its session", async () => {
-    const stopped = debug({ image: `${registry.host}/debugpy`, program: "main.py", stopOnEntry: true });
+    const { mocker, debugging, images } = get();
+    const stopped = debugging.begin({
+      image: images.debugpy,
+      program: "main.py",
+      stopOnEntry: true,
+    });
     await stopped.ask("initialize", { adapterID: "mocker" });
     await stopped.ask("disconnect", { terminateDebuggee: true });
     await noVms();
 
-    const killed = debug({ image: `${registry.host}/debugpy`, program: "main.py" });
+    const killed = debugging.begin({ image: images.debugpy, program: "main.py" });
     await killed.ask("initialize", { adapterID: "mocker" });
     await mocker.ok(["kill", (await mocker.ok(["ps", "-q"])).trim()]);
     await killed.event("terminated");
@@ -182,6 +41,7 @@ describe("debugging in a VM, over the Debug Adapter Protocol", () => {
   });
 
   test("one attaches to a VM that runs, which stays", async () => {
+    const { mocker, workspace, debugging, images } = get();
     const mount = ["-v", `${workspace}:/srv/app`, "-w", "/srv/app", "-p", "127.0.0.1::5678"];
     await mocker.ok([
       "run",
@@ -191,14 +51,14 @@ describe("debugging in a VM, over the Debug Adapter Protocol", () => {
       "--runtime",
       "simulation",
       ...mount,
-      `${registry.host}/debugpy`,
+      images.debugpy,
       "sleep",
       "1000",
     ]);
     const listen = "python3 -m debugpy --listen 0.0.0.0:5678 --wait-for-client main.py; echo $? > /ended";
     await mocker.ok(["exec", "-d", "web", "sh", "-c", listen]);
     await mocker.until(["exec", "web", "sh", "-c", "cat /proc/net/tcp"], /:162E /i);
-    const client = debug({
+    const client = debugging.begin({
       request: "attach",
       vm: "web",
       language: "python",
@@ -220,8 +80,9 @@ describe("debugging in a VM, over the Debug Adapter Protocol", () => {
   });
 
   test("an image without the debugger is named, with what to do", async () => {
+    const { debugging, images } = get();
     for (const program of ["main.py", "main.go", "main.js"]) {
-      const client = debug({ image: `${registry.host}/debian`, program });
+      const client = debugging.begin({ image: images.debian, program });
       const initialized = await client.response(client.send("initialize", { adapterID: "mocker" }));
       const { success, message } =
         program === "main.js" ? await client.response(client.send("launch")) : initialized;
@@ -232,52 +93,37 @@ describe("debugging in a VM, over the Debug Adapter Protocol", () => {
     await noVms();
   });
 
-  test("Python without debugpy says what the image lacks", async () => {
-    const adapter = ["python3", "-c", "raise SystemExit('No module named debugpy')"];
-    const client = debug({
-      image: `${registry.host}/debugpy`,
+  test("Python without debugpy says what to do, and takes what is shared with its VM", async () => {
+    const { mocker, workspace, debugging, images } = get();
+    // An image that has none: its own is out of sight.
+    const packages = "/usr/lib/python3/dist-packages";
+    const [none, libs] = [join(mocker.dir, "none"), join(mocker.dir, "libs")];
+    mkdirSync(none);
+    await mocker.ok(["create", "--name", "source", "--runtime", "simulation", images.debugpy]);
+    await mocker.ok(["cp", `source:${packages}`, libs]);
+    await mocker.ok(["rm", "source"]);
+    const configuration = {
+      image: images.debugpy,
       program: "main.py",
-      adapter,
-      language: "python",
-    });
+      volumes: [{ source: none, target: `${packages}/debugpy`, readOnly: true }],
+    };
+    const client = debugging.begin(configuration);
     const { success, message } = await client.response(client.send("initialize", {}));
     assert.equal(success, false);
-    assert.match(message ?? "", /ended with code 1: No module named debugpy\. .*pip install debugpy/);
-    await noVms();
-  });
-
-  test("Node waits for the editor's debugger at a free port of this machine, and goes with the session", async () => {
-    const client = debug({
-      image: `${registry.host}/debian`,
-      program: "main.js",
-      volumes: [{ source: process.execPath, target: "/usr/local/bin/node", readOnly: true }],
-    });
-    await client.ask("initialize", { adapterID: "mocker" });
-    await client.ask("launch");
-    const [target] = client.inspectors;
-    assert.deepEqual(
-      { ...target, port: 0 },
-      {
-        address: "127.0.0.1",
-        port: 0,
-        localRoot: workspace,
-        remoteRoot: "/workspaces/demo",
-      },
+    assert.match(
+      message ?? "",
+      /ended with code 1: .*No module named .?debugpy.*install the extension Python Debugger/s,
     );
-    const pages = JSON.parse(await fetchText(target?.port ?? 0, "/json/list")) as { url: string }[];
-    assert.equal(pages[0]?.url, "file:///workspaces/demo/main.js");
-    assert.deepEqual(await client.ask("threads"), { threads: [] });
-    await client.ask("disconnect");
+    await noVms();
+
+    const injected = debugging.begin(configuration, libs);
+    const path = join(workspace, "main.py");
+    await injected.launch(path, [{ line: 5 }]);
+    const { frame, threadId } = await injected.stopped();
+    assert.deepEqual([frame.line, frame.source.path], [5, path]);
+    await injected.ask("continue", { threadId });
+    assert.equal((await injected.event<{ exitCode: number }>("exited")).exitCode, 6);
+    await injected.ask("disconnect");
     await noVms();
   });
 });
-
-function fetchText(port: number, path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    get({ host: "127.0.0.1", port, path }, (response) => {
-      const parts: Buffer[] = [];
-      response.on("data", (data: Buffer) => parts.push(data));
-      response.on("end", () => resolve(Buffer.concat(parts).toString()));
-    }).on("error", reject);
-  });
-}

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { MockerError } from "../../../../engine/protocol/index.ts";
 import {
   type AttachPlan,
   type DebugConfiguration,
+  type DebugContext,
   type LaunchPlan,
   planDebugging,
 } from "../../../../extension/debug/debug-plan.ts";
@@ -11,7 +15,7 @@ import { languageOf } from "../../../../extension/debug/language.ts";
 import type { Defaults } from "../../../../extension/run-configurations/run-plan.ts";
 
 const defaults: Defaults = { cpus: 0, memoryMiB: 0, runtime: "auto", network: "bridge", autoRemove: false };
-const context = { plan: { workspaceFolder: "/home/me/app", userHome: "/home/me" }, defaults };
+const context: DebugContext = { plan: { workspaceFolder: "/home/me/app", userHome: "/home/me" }, defaults };
 
 function launch(members: Record<string, unknown>, configuration = context): LaunchPlan {
   const plan = planDebugging({ name: "Debug", request: "launch", type: "mocker", ...members }, configuration);
@@ -26,7 +30,7 @@ function attach(members: Record<string, unknown>): AttachPlan {
 }
 
 test("Node waits for its debugger on a port that this machine alone reaches, at a free number", () => {
-  const { vm, startArguments, shared } = launch({
+  const { vm, command, startArguments, shared } = launch({
     image: "node:22",
     program: "/home/me/app/src/main.ts",
     args: ["-v"],
@@ -35,7 +39,7 @@ test("Node waits for its debugger on a port that this machine alone reaches, at 
     skipFiles: ["<node_internals>/**"],
     preLaunchTask: "build",
   });
-  assert.deepEqual(vm.command, [
+  assert.deepEqual(command, [
     ...["node", "--enable-source-maps", "--inspect-brk=0.0.0.0:9229"],
     ...["/workspaces/app/src/main.ts", "-v"],
   ]);
@@ -47,36 +51,49 @@ test("Node waits for its debugger on a port that this machine alone reaches, at 
   assert.equal(vm.workingDir, "/workspaces/app");
   assert.deepEqual(vm.env, ["MODE=debug"]);
   assert.equal(vm.autoRemove, true);
-  assert.equal(vm.tty, false);
+  assert.equal(vm.stdinOnce, true);
   assert.deepEqual(shared, { local: "/home/me/app", remote: "/workspaces/app" });
   assert.deepEqual(startArguments, { continueOnAttach: true, skipFiles: ["<node_internals>/**"] });
 });
 
 test("without debugging there is neither inspector nor port", () => {
-  const { vm, debug } = launch({ image: "node:22", program: "main.js", noDebug: true });
-  assert.deepEqual(vm.command, ["node", "/workspaces/app/main.js"]);
+  const { vm, command, debug } = launch({ image: "node:22", program: "main.js", noDebug: true });
+  assert.deepEqual(command, ["node", "/workspaces/app/main.js"]);
   assert.deepEqual(vm.ports, []);
   assert.equal(debug, false);
 });
 
 test("a terminal of its own, a stop at the first line and another port are as one asks", () => {
   const asked = { console: "integratedTerminal", stopOnEntry: true, port: 9300 };
-  const { vm, startArguments, port } = launch({ image: "node:22", program: "main.js", ...asked });
-  assert.equal(vm.tty, true);
+  const { command, console, startArguments, port } = launch({
+    image: "node:22",
+    program: "main.js",
+    ...asked,
+  });
+  assert.equal(console, "integratedTerminal");
   assert.equal(port, 9300);
-  assert.ok(vm.command?.includes("--inspect-brk=0.0.0.0:9300"));
+  assert.ok(command.includes("--inspect-brk=0.0.0.0:9300"));
   assert.equal(startArguments.continueOnAttach, false);
 });
 
-test("Python's adapter is the VM's main process, and is told what to run in the VM's paths", () => {
-  const { vm, startArguments } = launch({
+test("a VM waits for the end of its input, with what the image has", () => {
+  const waiters = (members: object) => launch({ image: "x", ...members }).waiters.map(([program]) => program);
+  assert.deepEqual(waiters({ program: "main.js", runtimeExecutable: "/nodejs/bin/node" }), [
+    "cat",
+    "/nodejs/bin/node",
+  ]);
+  assert.deepEqual(waiters({ program: "main.py" }), ["cat", "python3"]);
+  assert.deepEqual(waiters({ program: "main.go" }), ["cat"]);
+});
+
+test("Python's adapter is told what to run in the VM's paths", () => {
+  const { vm, command, startArguments } = launch({
     image: "python:3",
     program: "/home/me/app/main.py",
     args: ["x"],
     justMyCode: false,
   });
-  assert.deepEqual(vm.command, ["python3", "-m", "debugpy.adapter"]);
-  assert.equal(vm.stdinOnce, true);
+  assert.deepEqual(command, ["python3", "-m", "debugpy.adapter"]);
   assert.deepEqual(vm.ports, []);
   assert.deepEqual(startArguments, {
     type: "python",
@@ -91,22 +108,49 @@ test("Python's adapter is the VM's main process, and is told what to run in the 
   });
 });
 
+test("debugpy of the editor, or of a directory that one names, is shared with the VM for an image without", () => {
+  const directory = mkdtempSync(join(tmpdir(), "debugpy-"));
+  try {
+    mkdirSync(join(directory, "debugpy/adapter"), { recursive: true });
+    writeFileSync(join(directory, "debugpy/adapter/__main__.py"), "");
+    const python = { image: "python:3", program: "main.py" };
+    const injected = (source: string) => ({
+      ...{ type: "bind", source, target: "/opt/mocker/debugpy", readOnly: true },
+    });
+    const editors = launch(python, { ...context, debugpy: "/editor/libs" });
+    assert.deepEqual(editors.vm.mounts?.[1], injected("/editor/libs"));
+    assert.match(editors.command.join(" "), /^python3 -c .*sys\.path\.append\("\/opt\/mocker\/debugpy"\)/s);
+    const named = launch({ ...python, debugpy: directory }, { ...context, debugpy: "/editor/libs" });
+    assert.deepEqual(named.vm.mounts?.[1], injected(directory));
+    assert.equal(named.startArguments.debugpy, undefined);
+    assert.throws(() => launch({ ...python, debugpy: "/nowhere" }), /There is no debugpy in \/nowhere/);
+    const node = launch({ image: "node:22", program: "main.js" }, { ...context, debugpy: "/editor/libs" });
+    assert.equal(node.vm.mounts?.length, 1);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test("Delve gets the package's directory, and listens on a port that is published", () => {
-  const { vm, startArguments } = launch({ image: "golang:1", program: "cmd/web/main.go", port: 5000 });
-  assert.deepEqual(vm.command, ["dlv", "dap", "--listen=0.0.0.0:5000"]);
+  const { vm, command, workingDir, startArguments } = launch({
+    image: "golang:1",
+    program: "cmd/web/main.go",
+    port: 5000,
+  });
+  assert.deepEqual(command, ["dlv", "dap", "--listen=0.0.0.0:5000"]);
+  // Go looks for the module from there.
+  assert.equal(workingDir, "/workspaces/app/cmd/web");
   assert.deepEqual(vm.ports, [{ protocol: "tcp", guestPort: 5000, hostAddress: "127.0.0.1" }]);
   assert.equal(startArguments.program, "/workspaces/app/cmd/web");
 });
 
 test("any adapter that speaks the protocol will do", () => {
-  const { vm, language } = launch({ image: "gcc:14", program: "build/app", adapter: ["lldb-dap"] });
-  assert.deepEqual(vm.command, ["lldb-dap"]);
+  const { command, language } = launch({ image: "gcc:14", program: "build/app", adapter: ["lldb-dap"] });
+  assert.deepEqual(command, ["lldb-dap"]);
   assert.equal(language, "native");
-  assert.deepEqual(launch({ image: "gcc:14", program: "build/app" }).command, [
-    "gdb",
-    "--interpreter=dap",
-    "--quiet",
-  ]);
+  const found = launch({ image: "gcc:14", program: "build/app" });
+  assert.deepEqual(found.command.slice(-3), ["sh", "/home/me/app", "/workspaces/app"]);
+  assert.deepEqual(found.startArguments.sourceMap, [["/home/me/app", "/workspaces/app"]]);
 });
 
 test("more volumes and ports come beside the workspace and the debugger's port", () => {

@@ -83,3 +83,9 @@ test("of what an adapter is started with, any text may be a path", () => {
     nested: { deep: "/workspaces/app" },
   });
 });
+
+test("where debug information has the host's paths is told as it is", () => {
+  const sourceMap = [["/home/me/app", "/workspaces/app"]];
+  const launch = { command: "launch", arguments: { program: "/home/me/app/main", sourceMap } };
+  assert.deepEqual(mapping.messageToRemote(launch).arguments, { program: "/workspaces/app/main", sourceMap });
+});
