@@ -1,0 +1,3 @@
+import { debugScenarios } from "../scenarios/debugging.ts";
+
+debugScenarios("krun");
