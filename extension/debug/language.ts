@@ -122,8 +122,8 @@ export const debuggers: Record<Language, LanguageDebugger> = {
       program,
       args,
       cwd,
-      // Docker's rule, and the simulation's, is that programs may not switch it off (lldb-dap's default).
-      disableASLR: false,
+      // lldb-dap switches the randomization of addresses off by default, which the simulation refuses.
+      initCommands: ["settings set target.disable-aslr false"],
       // What was built on the host names its sources there.
       sourceMap: [[shared.local, shared.remote]],
       stopAtBeginningOfMainSubprogram: stopOnEntry,

@@ -40,6 +40,30 @@ debugScenarios("simulation", (get) => {
     await noVms();
   });
 
+  test("a restart of Python runs the changed file in the same VM, whichever request ends the session before", async () => {
+    const { mocker, workspace, debugging, images } = get();
+    const path = join(workspace, "main.py");
+    const configuration = { image: images.debugpy, program: "main.py" };
+    let vm: string | undefined;
+    for (const last of ["disconnect", "terminate"]) {
+      const client = debugging.begin(configuration);
+      await client.launch(path, [{ line: 4 }]);
+      await client.stopped();
+      const found = await mocker.ok(["ps", "-aq"]);
+      assert.equal(found, vm ?? found);
+      vm = found;
+      await client.ask(last, { restart: true, terminateDebuggee: true });
+    }
+    writeFileSync(path, 'import sys\nprint("changed", flush=True)\nsys.exit(7)\n');
+    const changed = debugging.begin(configuration);
+    await changed.launch(path, []);
+    assert.equal((await changed.event<{ exitCode: number }>("exited")).exitCode, 7);
+    assert.match(changed.output(), /changed/);
+    assert.equal(await mocker.ok(["ps", "-aq"]), vm);
+    await changed.ask("disconnect");
+    await noVms();
+  });
+
   test("one attaches to a VM that runs, which stays", async () => {
     const { mocker, workspace, debugging, images } = get();
     const mount = ["-v", `${workspace}:/srv/app`, "-w", "/srv/app", "-p", "127.0.0.1::5678"];

@@ -6,8 +6,9 @@ import { imageLayout } from "../fixtures/image.ts";
 import { fixtureImage } from "../fixtures/index.ts";
 import { Lab } from "../lab/lab.ts";
 import { bundleProgram } from "../runner/bundle-tests.ts";
+import { nativeParts } from "../runner/suite-run.ts";
 import { SetupError } from "../support/host.ts";
-import { cacheDir } from "../support/paths.ts";
+import { cacheDir, rootDir } from "../support/paths.ts";
 import { images, type ServiceName } from "./images.ts";
 
 const usage = `Usage: npm run quick-starts [-- [--lab] [NAME…]]
@@ -33,7 +34,7 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(cacheDir(), "quick-starts-"));
   try {
     const program = await bundleProgram(
-      `test/quick-starts/inside/${areDebuggers ? "debuggers" : "main"}.ts`,
+      `test/quick-starts/${areDebuggers ? "debuggers" : "inside"}/main.ts`,
       folder,
     );
     const argv = [program, ...pairs];
@@ -44,7 +45,10 @@ async function main(): Promise<number> {
 }
 
 async function runHere(argv: string[]): Promise<number> {
-  const child = spawn(process.execPath, argv, { stdio: ["ignore", "inherit", "inherit"] });
+  const child = spawn(process.execPath, argv, {
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...nativeParts(rootDir()) },
+  });
   const [code] = await once(child, "exit");
   return code ?? 1;
 }
@@ -53,6 +57,7 @@ async function runInLab(argv: string[], folder: string): Promise<number> {
   const lab = await Lab.boot({ expose: [folder] });
   try {
     const result = await lab.run([process.execPath, ...argv], {
+      env: nativeParts(rootDir()),
       timeoutMs: 3 * 60 * 60_000,
       onStdout: (data) => process.stdout.write(data),
       onStderr: (data) => process.stderr.write(data),

@@ -106,7 +106,12 @@ export class DebugClient {
     const capabilities = await this.ask<Record<string, unknown>>("initialize", { adapterID: "mocker" });
     const launched = this.send("launch", options.launch);
     // gdb answers before it asks for breakpoints, the others after.
-    await this.event("initialized");
+    const begun = await this.#find((answer) => {
+      if (answer.type === "event" && answer.event === "initialized") return answer;
+      const fails = answer.type === "response" && answer.request_seq === launched && !answer.success;
+      return fails ? answer : undefined;
+    });
+    assert.equal(begun.type, "event", JSON.stringify(begun));
     await this.ask("setBreakpoints", { source: { path: source }, breakpoints });
     if (options.filters !== undefined) {
       await this.ask("setExceptionBreakpoints", { filters: options.filters });
