@@ -34,7 +34,7 @@ export function pauseScenarios(get: () => Suite): void {
     const lines = await mocker.ok(["logs", "busy"]);
     assert.match(await stats(), /^busy 0\.00% /);
     process.kill(await mocker.enginePid(), "SIGKILL");
-    assert.match(await mocker.ok(["ps", "--format", "{{.State}}"]), /^paused$/m);
+    await mocker.until(["ps", "--format", "{{.State}}"], /^paused$/m);
     assert.equal(await mocker.ok(["logs", "busy"]), lines);
 
     await mocker.ok(["rename", "busy", "busier"]);

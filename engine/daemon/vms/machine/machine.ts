@@ -392,11 +392,19 @@ export class Machine {
 
   /**
    * Stops all processes of the machine where they are, or lets them go on; nothing is lost by it. What is
-   * asked of the guest meanwhile has no answer. @throws VM_FAILED, AGENT_UNREACHABLE
+   * asked of the guest meanwhile has no answer. @throws FEATURE_UNAVAILABLE, VM_FAILED, AGENT_UNREACHABLE
    */
   async setPaused(paused: boolean): Promise<void> {
     const client = await this.#reachable();
-    await client.request(paused ? "pause" : "unpause", {});
+    try {
+      await client.request(paused ? "pause" : "unpause", {});
+    } catch (error) {
+      if (!(error instanceof MockerError) || !/^method ".*" is not known$/.test(error.message)) throw error;
+      throw new MockerError("FEATURE_UNAVAILABLE", "the VM was started by an older Mocker, which pauses none", {
+        hint: "Stop it, and start it again.",
+        cause: error,
+      });
+    }
   }
 
   /**

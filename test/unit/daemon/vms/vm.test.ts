@@ -369,6 +369,14 @@ test("a VM is paused and goes on, each once, in Docker's words", async () => {
   });
 });
 
+test("a VM of an older Mocker is not paused, and that is said", async () => {
+  const vms = new FakeVms();
+  vms.launcher.script = { answers: { pause: () => agentError("INTERNAL", 'method "pause" is not known') } };
+  const { vm } = await vms.run();
+  await assert.rejects(vms.manager.pause({ vm: "box" }), { code: "FEATURE_UNAVAILABLE", message: /older Mocker/ });
+  assert.equal(vm.state, "running");
+});
+
 test("nothing that a paused guest has to answer is asked of it", async () => {
   const vms = new FakeVms();
   const { monitor } = await vms.run();

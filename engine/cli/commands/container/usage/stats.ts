@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EngineClient } from "../../../../client/engine-client.ts";
 import { unlessAborted } from "../../../../common/abort.ts";
-import { MockerError, vmList } from "../../../../protocol/index.ts";
+import { type ErrorCode, MockerError, vmList } from "../../../../protocol/index.ts";
 import { defineCommand } from "../../../command.ts";
 import { describeError } from "../../../errors.ts";
 import { booleanFlag, stringFlag } from "../../../flags.ts";
@@ -51,6 +51,7 @@ export const stats = defineCommand({
         for (;;) {
           screen.draw(format.print(entries(samplers.values())));
           await sleep(drawMs, undefined, { signal });
+          for (const { error } of samplers.values()) if (hasCode(error, "ENGINE_UNREACHABLE")) throw error;
           if (args.length === 0) follow(await idsOf(engine, flags.all));
         }
       } finally {
@@ -67,18 +68,20 @@ async function idsOf(engine: EngineClient, all: boolean): Promise<string[]> {
 
 function entries(samplers: Iterable<VmSampler>): StatsEntry[] {
   // What was removed leaves the list a moment later.
-  return [...samplers].filter(({ error }) => !isGone(error)).map((sampler) => sampler.entry());
+  return [...samplers]
+    .filter(({ error }) => !hasCode(error, "VM_NOT_FOUND"))
+    .map((sampler) => sampler.entry());
 }
 
-function isGone(error: unknown): boolean {
-  return error instanceof MockerError && error.code === "VM_NOT_FOUND";
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof MockerError && error.code === code;
 }
 
-/** Says which there are not. */
+/** Says which there are not; one whose guest does not answer just now is there. */
 function failures(samplers: Iterable<VmSampler>, io: Io): boolean {
   let failed = false;
   for (const { error } of samplers) {
-    if (!isGone(error)) continue;
+    if (error === undefined || hasCode(error, "AGENT_UNREACHABLE")) continue;
     io.stderr.write(`${describeError(error)}\n`);
     failed = true;
   }
