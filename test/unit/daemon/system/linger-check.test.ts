@@ -19,7 +19,10 @@ test("who does not linger is told what a log-out means, and who does that nothin
   const check = lingerCheck({ ...ann, root });
   assert.equal(check?.status, "warning");
   assert.match(check?.detail ?? "", /systemd removes \/run\/user\/1000 with the sockets/);
-  assert.equal(check?.hint, "To keep them within reach, and to have what mocker system service installs start at boot: loginctl enable-linger ann");
+  assert.equal(
+    check?.hint,
+    "To keep them within reach, and to have what mocker system service installs start at boot: loginctl enable-linger ann",
+  );
   writeFileSync(join(root, "var/lib/systemd/linger/bob"), "");
   assert.equal(lingerCheck({ ...ann, root })?.status, "warning");
   writeFileSync(join(root, "var/lib/systemd/linger/ann"), "");
