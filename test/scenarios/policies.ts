@@ -87,20 +87,13 @@ export function policyScenarios(get: () => Suite): void {
     const { mocker, images } = get();
     const flags = [
       ...["--read-only", "--tmpfs", "/scratch", "--ulimit", "nofile=100:200", "--group-add", "33"],
-      ...[
-        "--cap-drop",
-        "ALL",
-        "--cap-add",
-        "CHOWN",
-        "--shm-size",
-        "8m",
-        "--sysctl",
-        "net.ipv4.tcp_keepalive_intvl=77",
-      ],
+      ...["--cap-drop", "ALL", "--cap-add", "CHOWN", "--shm-size", "8m"],
+      ...["--sysctl", "net.ipv4.tcp_keepalive_intvl=77"],
     ];
     const script =
       "touch /x 2>/dev/null || echo read-only; touch /scratch/x && ulimit -n; ulimit -Hn; id -G; " +
-      "grep CapBnd /proc/self/status | cut -f2; df -k /dev/shm | tail -1 | awk '{print $2}'; cat /proc/sys/net/ipv4/tcp_keepalive_intvl";
+      "grep CapBnd /proc/self/status | cut -f2; df -k /dev/shm | tail -1 | awk '{print $2}'; " +
+      "cat /proc/sys/net/ipv4/tcp_keepalive_intvl";
     assert.deepEqual(
       (await mocker.ok(["run", "--rm", ...flags, images.busybox, "sh", "-c", script])).trim().split("\n"),
       ["read-only", "100", "200", "0 33", "0000000000000001", "8192", "77"],
