@@ -28,14 +28,11 @@ describe("native/host/core and what the agent does with files, under the sanitiz
     const core = ["krun-error", "libkrun"].map((name) => `host/core/${name}.cc`);
     const os = ["files", "peer", "process"].map((name) => `host/os/linux/${name}.cc`);
     const files = [
-      "changes",
-      "directory",
-      "path-in-root",
-      "root-tree",
-      "tar-extract",
-      "tree-archive",
-      "volume-fill",
-    ].map((name) => `guest/agent/rootfs/${name}.cc`);
+      ...["changes", "directory", "path-in-root", "tar-extract", "tree-archive"].map(
+        (name) => `files/${name}`,
+      ),
+      ...["root-tree", "volume-fill"].map((name) => `rootfs/${name}`),
+    ].map((name) => `guest/agent/${name}.cc`);
     await program.build([...common, ...core, ...os, ...files, "common/json.cc"], ["-ldl"]);
   });
 

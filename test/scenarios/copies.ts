@@ -102,7 +102,8 @@ export function copyIntoScenarios(get: () => Suite): void {
       ["-", "filled:/made", /^mocker: the archive cannot be read: /m],
     ];
     await inside("mkdir", "-p", "/busy/file/dir");
-    for (const [source, destination, wanted] of refused) {
+    // The lab's time is dear: what the engine refuses without the guest is shown once.
+    for (const [source, destination, wanted] of inLab ? refused.slice(-2, -1) : refused) {
       const { code, stderr } = await mocker.run(["cp", source, destination], { stdin: "junk" });
       assert.equal(code, 1, destination);
       assert.match(stderr, wanted);
@@ -155,33 +156,38 @@ export function commitScenarios(get: () => Suite): void {
     assert.match(id, /^sha256:[0-9a-f]{64}$/);
     // It goes on, and can write.
     assert.equal(await mocker.ok(["exec", "changed", "sh", "-c", "echo on >/on; cat /on"]), "on\n");
-    assert.equal(await mocker.ok(["run", "--rm", "made:1"]), "new\n");
     const look =
       "ls /bin/vi /etc/group /usr/sbin /home/app; readlink /made/link; stat -c '%h %a' /root/hard /var; cat /made/moved/file";
     const { stdout } = await mocker.run(["run", "--rm", "made:1", "sh", "-c", look]);
     assert.equal(stdout.toString(), "/home/app:\nfresh\n/etc/passwd\n2 644\n2 700\nx\n");
-    assert.match(await mocker.ok(["images", "--no-trunc"]), new RegExp(`^made +1 +${id}`, "m"));
-    const history = await mocker.ok(["history", "--no-trunc", "--format", "{{.ID}} {{.Comment}}", "made:1"]);
-    assert.equal(history.split("\n")[0], `${id} said`);
-
-    const saved = join(mocker.dir, "committed.tar");
-    await mocker.ok(["save", "-o", saved, "made:1"]);
-    const [{ Layers = [] } = {}] = JSON.parse(await runTool("tar", ["-xOf", saved, "manifest.json"])) as {
-      Layers?: string[];
-    }[];
-    assert.equal(Layers.length, 2);
-    const layer = join(mocker.dir, "layer.tar");
-    writeFileSync(
-      layer,
-      await runTool("sh", ["-c", `tar -xOf "$1" "$2" | base64`, "sh", saved, Layers[1] ?? ""]),
-    );
-    const names = await runTool("sh", ["-c", 'base64 -d "$1" | tar -tf -', "sh", layer]);
-    assert.match(names, /^etc\/\.wh\.group$/m);
-    assert.match(names, /^usr\/\.wh\.sbin$/m);
-    assert.doesNotMatch(names, /hosts|hostname|resolv|proc|dev\//);
-
     await mocker.ok(["stop", "-t", "0", "changed"]);
+    // What no runtime has a part in, and what takes the start of one more machine, for which the lab has not the time.
     if (!inLab) {
+      assert.equal(await mocker.ok(["run", "--rm", "made:1"]), "new\n");
+      assert.match(await mocker.ok(["images", "--no-trunc"]), new RegExp(`^made +1 +${id}`, "m"));
+      const history = await mocker.ok([
+        "history",
+        "--no-trunc",
+        "--format",
+        "{{.ID}} {{.Comment}}",
+        "made:1",
+      ]);
+      assert.equal(history.split("\n")[0], `${id} said`);
+      const saved = join(mocker.dir, "committed.tar");
+      await mocker.ok(["save", "-o", saved, "made:1"]);
+      const manifest = await runTool("tar", ["-xOf", saved, "manifest.json"]);
+      const [{ Layers = [] } = {}] = JSON.parse(manifest) as { Layers?: string[] }[];
+      assert.equal(Layers.length, 2);
+      const names = await runTool("sh", [
+        "-c",
+        'tar -xOf "$1" "$2" | tar -tf -',
+        "sh",
+        saved,
+        Layers[1] ?? "",
+      ]);
+      assert.match(names, /^etc\/\.wh\.group$/m);
+      assert.match(names, /^usr\/\.wh\.sbin$/m);
+      assert.doesNotMatch(names, /hosts|hostname|resolv|proc|dev\//);
       assert.deepEqual(
         sorted(await mocker.ok(["diff", "changed"])),
         sorted([...dockersDiff, "A /on"].join("\n")),

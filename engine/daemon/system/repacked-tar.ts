@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { compressionOf, magicBytes } from "../../common/compression.ts";
 import { TarError } from "../../common/tar/tar-header.ts";
 import {
   cleanPath,
@@ -10,7 +11,6 @@ import {
 } from "../../common/tar/tar-reader.ts";
 import { type TarType, tarEnd, tarHeader, tarPadding, tarType } from "../../common/tar/tar-writer.ts";
 import { MockerError } from "../../protocol/errors.ts";
-import { compressionOf, magicBytes } from "../images/sources/decompress.ts";
 
 const types: Readonly<Record<TarEntryKind, TarType>> = {
   file: tarType.file,

@@ -18,7 +18,7 @@
 #include "common/sys-error.h"
 #include "configure.h"
 #include "power.h"
-#include "process/file-task.h"
+#include "files/file-task.h"
 #include "process/process-request.h"
 #include "processes.h"
 #include "stats.h"

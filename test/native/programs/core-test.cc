@@ -16,10 +16,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "guest/agent/rootfs/changes.h"
-#include "guest/agent/rootfs/path-in-root.h"
-#include "guest/agent/rootfs/tar-extract.h"
-#include "guest/agent/rootfs/tree-archive.h"
+#include "guest/agent/files/changes.h"
+#include "guest/agent/files/path-in-root.h"
+#include "guest/agent/files/tar-extract.h"
+#include "guest/agent/files/tree-archive.h"
 #include "common/sys-error.h"
 #include "host/os/files.h"
 #include "host/core/krun-error.h"
@@ -318,15 +318,15 @@ std::string changesOf(const std::string& upper, const std::string& image) {
 
 void findsChanges() {
   namespace fs = std::filesystem;
-  const std::string image = scratch + "/image";
+  const std::string image = scratch + "/lower";
   const std::string upper = scratch + "/upper";
   for (const char* name : {"/etc", "/same/deep", "/opaque/inner", "/kept"}) fs::create_directories(image + name);
   for (const char* name : {"/etc", "/same/deep", "/opaque/inner", "/new/dir", "/proc/x"}) fs::create_directories(upper + name);
-  for (const char* name : {"image/etc/group", "image/opaque/old", "image/opaque/inner/gone", "upper/etc/hosts", "upper/new/dir/x"}) fill(name, "x");
-  fill("image/touched", "x");
+  for (const char* name : {"lower/etc/group", "lower/opaque/old", "lower/opaque/inner/gone", "upper/etc/hosts", "upper/new/dir/x"}) fill(name, "x");
+  fill("lower/touched", "x");
   fill("upper/touched", "y");
   const timespec whole[2] = {{1, 0}, {1, 0}};
-  for (const char* name : {"/image/touched", "/upper/touched"}) {
+  for (const char* name : {"/lower/touched", "/upper/touched"}) {
     expect(::utimensat(AT_FDCWD, (scratch + name).c_str(), whole, 0) == 0, "a time");
   }
   if (::setxattr((upper + "/opaque").c_str(), "user.overlay.opaque", "y", 1, 0) != 0) return;

@@ -19,7 +19,7 @@
 #include "common/unix-socket.h"
 #include "confinement.h"
 #include "executable.h"
-#include "file-task.h"
+#include "guest/agent/files/file-task.h"
 #include "guest/agent/processes.h"
 #include "user.h"
 

@@ -14,7 +14,7 @@
 #include "common/fd.h"
 #include "common/file.h"
 #include "common/sys-error.h"
-#include "directory.h"
+#include "guest/agent/files/directory.h"
 
 namespace mocker {
 namespace {

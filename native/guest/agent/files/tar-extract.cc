@@ -18,9 +18,9 @@
 #include "common/file.h"
 #include "common/sys-error.h"
 #include "path-in-root.h"
-#include "root-tree.h"
+#include "guest/agent/rootfs/root-tree.h"
 #include "tree-archive.h"
-#include "volume-fill.h"
+#include "guest/agent/rootfs/volume-fill.h"
 
 namespace mocker {
 namespace {

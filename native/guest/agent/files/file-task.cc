@@ -13,11 +13,11 @@
 
 #include "common/file.h"
 #include "common/sys-error.h"
-#include "guest/agent/rootfs/changes.h"
-#include "guest/agent/rootfs/path-in-root.h"
-#include "guest/agent/rootfs/tar-extract.h"
-#include "guest/agent/rootfs/tree-archive.h"
-#include "spawn.h"
+#include "changes.h"
+#include "path-in-root.h"
+#include "tar-extract.h"
+#include "tree-archive.h"
+#include "guest/agent/process/spawn.h"
 
 namespace mocker {
 namespace {
