@@ -9,7 +9,7 @@ import { SanitizedProgram } from "./sanitized-program.ts";
 /** What both need. */
 const common = ["file", "sys-error"].map((name) => `common/${name}.cc`);
 
-describe("native/host/core and the agent's archives under the sanitizers", () => {
+describe("native/host/core and what the agent does with files, under the sanitizers", () => {
   const libraries = join(tmpDir(), "libraries");
   const program = new SanitizedProgram("core-test");
 
@@ -27,10 +27,13 @@ describe("native/host/core and the agent's archives under the sanitizers", () =>
     await make("libkrunfw.so.5", [], ...shared, "-Wl,-soname,libkrunfw.so.5", "-x", "c", "/dev/null");
     const core = ["krun-error", "libkrun"].map((name) => `host/core/${name}.cc`);
     const os = ["files", "peer", "process"].map((name) => `host/os/linux/${name}.cc`);
-    await program.build(
-      [...common, ...core, ...os, "guest/agent/rootfs/tree-archive.cc", "common/json.cc"],
-      ["-ldl"],
-    );
+    const files = [
+      ...["changes", "directory", "path-in-root", "tar-extract", "tree-archive"].map(
+        (name) => `files/${name}`,
+      ),
+      ...["root-tree", "volume-fill"].map((name) => `rootfs/${name}`),
+    ].map((name) => `guest/agent/${name}.cc`);
+    await program.build([...common, ...core, ...os, ...files, "common/json.cc"], ["-ldl"]);
   });
 
   program.defineTests(() => {

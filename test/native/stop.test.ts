@@ -165,7 +165,7 @@ test("the engine may go and come back", async () => {
   await box.connect();
   await until(() => box.monitorEvents.length > 0);
   assert.equal(member(box.monitorEvents[0], "main"), "running");
-  assert.equal(member(member(box.monitorEvents[0], "agent"), "protocol"), 1);
+  assert.equal(member(member(box.monitorEvents[0], "agent"), "protocol"), 2);
   assert.deepEqual(await box.request("ping"), {});
 });
 

@@ -17,6 +17,7 @@
 #include "common/sys-error.h"
 #include "configure.h"
 #include "power.h"
+#include "files/file-task.h"
 #include "process/process-request.h"
 #include "stats.h"
 
@@ -110,7 +111,7 @@ void Agent::connectControl() {
   sendControl({{"hello",
                 {{"role", "control"},
                  {"token", token_},
-                 {"protocol", 1},
+                 {"protocol", 2},
                  {"kernel", kernelRelease()},
                  {"bootMs", machine_.simulation ? 0 : bootMs()},
                  {"pid", ::getpid()}}}});
@@ -268,8 +269,10 @@ void Agent::runProcess(const Json& params, bool isMain, const Json& requestId) {
   sessions_[id] = std::move(session);
   try {
     const auto timeoutMs = std::clamp<int64_t>(integerOr(params, "startMs", startMs), 1, maxStartMs);
+    Spawned spawned = spawn(request, machine_);
+    if (request.isFileTask) fileTasks_[spawned.pid] = request.argv[0];
     auto process = std::make_unique<ProcessStart>(
-        loop_, spawn(request, machine_), timeoutMs,
+        loop_, std::move(spawned), timeoutMs,
         [this, id](const std::optional<SpawnError>& failure) { started(id, failure); });
     starting_[id] = {std::move(process), request.stdinOpen, requestId, std::nullopt};
   } catch (const SpawnError& error) {
@@ -329,6 +332,7 @@ bool Agent::reap() {
     int status = 0;
     const pid_t pid = ::waitpid(-1, &status, WNOHANG);
     if (pid <= 0) return pid < 0 && errno == ECHILD;
+    endFileTask(pid);
     for (auto& [id, starting] : starting_) {
       if (starting.process->pid() == pid) starting.status = status;
     }
@@ -345,7 +349,21 @@ void Agent::processEnded(const std::string& id, int status) {
   sessions_.at(id)->exited(status, isMain ? mainDrainMs : execDrainMs);
 }
 
+/** One that froze the file system may have been killed; where another one still runs it stays frozen. */
+void Agent::endFileTask(pid_t pid) {
+  const auto ended = fileTasks_.find(pid);
+  if (ended == fileTasks_.end()) return;
+  const bool mayHaveFrozen = ended->second == "layer";
+  fileTasks_.erase(ended);
+  const bool another = std::any_of(fileTasks_.begin(), fileTasks_.end(), [](const auto& task) { return task.second == "layer"; });
+  if (mayHaveFrozen && !another) thaw(machine_);
+}
+
 void Agent::sweep() {
+  for (const auto& [id, session] : sessions_) {
+    // It works for nobody.
+    if (session->abandoned() && fileTasks_.count(session->pid()) > 0) ::kill(session->pid(), SIGKILL);
+  }
   for (auto it = sessions_.begin(); it != sessions_.end();) {
     if (!it->second->done()) {
       ++it;

@@ -51,6 +51,7 @@ class Agent {
   /** True: there are no children at all. */
   bool reap();
   void processEnded(const std::string& id, int status);
+  void endFileTask(pid_t pid);
   void sweep();
   void killAll();
   void mainEnded();
@@ -80,6 +81,8 @@ class Agent {
   };
   /** By their sessions' ids. */
   std::map<std::string, Starting> starting_;
+  /** The processes that work on the machine's files, and what each does. */
+  std::map<pid_t, std::string> fileTasks_;
   bool mainStarted_ = false;
   bool mainEnded_ = false;
   /** Replies come before what they cause: actions queued here run after the reply is on its way. */

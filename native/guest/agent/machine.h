@@ -18,6 +18,12 @@ struct Machine {
   Fd proc;
   Fd devPts;
   Fd devNull;
+  /**
+   * The image's root directory, and the one that has what was changed of it: an overlay's lower and upper
+   * one.
+   */
+  Fd image;
+  Fd changes;
   /** krun: the mounted disks that can be written; to be made read-only before power goes. */
   std::vector<Fd> writableDisks;
   /** simulation: which users and groups exist in our user namespace. */

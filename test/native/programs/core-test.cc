@@ -1,10 +1,11 @@
-// Tests of native/host/core and of the agent's archives, in a program of its own so that it can be built with
-// the sanitizers.
+// Tests of native/host/core and of what the agent does with files, in a program of its own so that it can be
+// built with the sanitizers.
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,7 +16,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "guest/agent/rootfs/tree-archive.h"
+#include "guest/agent/files/changes.h"
+#include "guest/agent/files/path-in-root.h"
+#include "guest/agent/files/tar-extract.h"
+#include "guest/agent/files/tree-archive.h"
 #include "common/sys-error.h"
 #include "host/os/files.h"
 #include "host/core/krun-error.h"
@@ -208,6 +212,132 @@ void archivesPathsWithinTheTree() {
   }
 }
 
+Fd openTree(const std::string& path) { return Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); }
+
+void resolvesPathsWithinTheRoot() {
+  namespace fs = std::filesystem;
+  const std::string top = scratch + "/resolved";
+  fs::create_directories(top + "/d/inner");
+  fs::create_symlink("../../../../d/inner", top + "/d/up");
+  fs::create_symlink("/d/none", top + "/dangling");
+  fs::create_symlink("loop", top + "/loop");
+  const Fd root = openTree(top);
+  const auto resolved = [&](const char* path) { return resolveInRoot(root.get(), path, true); };
+  expectEqual(resolved("/d/up"), "/d/inner");
+  expectEqual(resolved("d/up/../x/y"), "/d/x/y");
+  expectEqual(resolved("/dangling"), "/d/none");
+  expectEqual(resolved("../../.."), "/");
+  expectEqual(resolveInRoot(root.get(), "/d/up", false), "/d/up");
+  expectContains(messageOf([&] { resolved("/loop"); }), "too many levels of symbolic links");
+  expectEqual(statInRoot(root.get(), "/d/up").target, "/d/inner");
+  expect(S_ISLNK(statInRoot(root.get(), "/dangling").mode), "a link is told as such");
+  expect(S_ISDIR(statInRoot(root.get(), "/d/up/").mode), "with a slash what it leads to is");
+  expectContains(messageOf([&] { statInRoot(root.get(), "/dangling/"); }), "no such file or directory");
+}
+
+/** A tar entry as the engine writes it. */
+std::string tarEntry(const std::string& name, char type, const std::string& content, const std::string& link = "") {
+  std::string block(512, '\0');
+  char size[32];
+  std::snprintf(size, sizeof size, "%011zo", type == '0' || type == 'x' ? content.size() : 0);
+  name.copy(block.data(), 100);
+  std::string(type == '5' ? "0000750" : "0000640").copy(block.data() + 100, 7);
+  std::string("0000000").copy(block.data() + 108, 7);
+  std::string("0000000").copy(block.data() + 116, 7);
+  std::string(size, 11).copy(block.data() + 124, 11);
+  std::string("00000001000").copy(block.data() + 136, 11);
+  block[156] = type;
+  link.copy(block.data() + 157, 100);
+  return block + content + std::string((512 - content.size() % 512) % 512, '\0');
+}
+
+/** Makes files of an archive below `directory`; what went wrong, if anything did. */
+std::string extracted(const std::string& top, const std::string& directory, const std::string& archive, bool whole = true) {
+  const Fd in(::open(fill("in.tar", archive + (whole ? std::string(1024, '\0') : "")).c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd root = openTree(top);
+  try {
+    extractTar(in.get(), root.get(), {directory, true});
+    return "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+void extractsWithinTheRoot() {
+  namespace fs = std::filesystem;
+  const std::string top = scratch + "/extracted";
+  fs::create_directories(top + "/data/dir");
+  fill("victim", "untouched");
+  fs::create_symlink("../../../../../.." + scratch + "/victim", top + "/data/file");
+  fs::create_symlink(scratch, top + "/data/out");
+  fs::create_symlink("/data", top + "/link");
+  fill("extracted/data/plain", "old");
+
+  expectEqual(extracted(top, "/link", tarEntry("file", '0', "hi") + tarEntry("new/", '5', "") + tarEntry("new/x", '0', "x")), "");
+  expectEqual(readFile(top + "/data/file", 100), "hi");
+  expect(!fs::is_symlink(top + "/data/file"), "a file takes the place of a link");
+  expectEqual(readFile(top + "/data/new/x", 100), "x");
+  expect(fs::status(top + "/data/new").permissions() == fs::perms(0750), "a directory has its mode");
+  struct stat made {};
+  expect(::stat((top + "/data/new").c_str(), &made) == 0 && made.st_mtim.tv_sec == 01000, "and its time, though something was made in it");
+  expectEqual(extracted(top, "/data", tarEntry("hard", '1', "", "new/x")), "");
+  expect(fs::hard_link_count(top + "/data/hard") == 2, "a hard link is one");
+
+  // A link of the root's leads to the same path in the root, which is made.
+  expectEqual(extracted(top, "/data", tarEntry("out/file", '0', "inside")), "");
+  expectEqual(readFile(top + scratch + "/file", 100), "inside");
+  expect(!fs::exists(scratch + "/file"), "nothing is made outside");
+  expectEqual(readFile(scratch + "/victim", 100), "untouched");
+
+  const std::string records = "24 SCHILY.xattr.user.a=b\n12 path=dir/longer\n";
+  const std::string pax = "25 SCHILY.xattr.user.a=b\n19 path=dir/longer\n";
+  expectEqual(extracted(top, "/data", tarEntry("PaxHeaders/x", 'x', pax) + tarEntry("dir/lo", '0', "long")), "");
+  expectEqual(readFile(top + "/data/dir/longer", 100), "long");
+
+  expectContains(extracted(top, "/data", tarEntry("../x", '0', "x")), "is outside of");
+  expectContains(extracted(top, "/data", tarEntry("a/../../x", '0', "x")), "is outside of");
+  expectContains(extracted(top, "/data", tarEntry("/x", '0', "x")), "is outside of");
+  expectContains(extracted(top, "/data", tarEntry("y", '1', "", "../../victim")), "is outside of");
+  expectEqual(extracted(top, "/data", tarEntry("dir", '0', "x")), "cannot overwrite directory \"/data/dir\" with non-directory \"/data\"");
+  expectEqual(extracted(top, "/data", tarEntry("plain/", '5', "")), "cannot overwrite non-directory \"/data/plain\" with directory \"/data\"");
+  expectEqual(extracted(top, "/data/plain", ""), "extraction point is not a directory");
+  expectEqual(extracted(top, "/nope", ""), "no such file or directory");
+  expectEqual(extracted(top, "/data", tarEntry("cut", '0', std::string(2000, 'x')).substr(0, 1500), false), "unexpected EOF");
+  expectContains(extracted(top, "/data", tarEntry("PaxHeaders/x", 'x', records.substr(1)) + tarEntry("z", '0', "")), "malformed");
+}
+
+std::string changesOf(const std::string& upper, const std::string& image) {
+  const Fd out(::open((scratch + "/changes").c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
+  const Fd upperFd = openTree(upper);
+  const Fd imageFd = openTree(image);
+  Changes(upperFd.get(), imageFd.get()).list(out.get());
+  std::string text = readFile(scratch + "/changes", 1 << 20);
+  for (char& byte : text) byte = byte == '\0' ? ' ' : byte;
+  return text;
+}
+
+void findsChanges() {
+  namespace fs = std::filesystem;
+  const std::string image = scratch + "/lower";
+  const std::string upper = scratch + "/upper";
+  for (const char* name : {"/etc", "/same/deep", "/opaque/inner", "/kept"}) fs::create_directories(image + name);
+  for (const char* name : {"/etc", "/same/deep", "/opaque/inner", "/new/dir", "/proc/x"}) fs::create_directories(upper + name);
+  for (const char* name : {"lower/etc/group", "lower/opaque/old", "lower/opaque/inner/gone", "upper/etc/hosts", "upper/new/dir/x"}) fill(name, "x");
+  fill("lower/touched", "x");
+  fill("upper/touched", "y");
+  const timespec whole[2] = {{1, 0}, {1, 0}};
+  for (const char* name : {"/lower/touched", "/upper/touched"}) {
+    expect(::utimensat(AT_FDCWD, (scratch + name).c_str(), whole, 0) == 0, "a time");
+  }
+  if (::setxattr((upper + "/opaque").c_str(), "user.overlay.opaque", "y", 1, 0) != 0) return;
+  // What is in an opaque directory has no mark of its own, and what only came along with it is no change.
+  expectEqual(changesOf(upper, image), "A/new A/new/dir A/new/dir/x C/opaque C/opaque/inner D/opaque/inner/gone D/opaque/old ");
+  fill("upper/same/deep/added", "x");
+  fs::remove_all(upper + "/new");
+  fs::remove_all(upper + "/opaque");
+  expectEqual(changesOf(upper, image), "C/same C/same/deep A/same/deep/added ");
+}
+
 const std::map<std::string, void (*)()> tests = {
     {"libkrun errors are sentences", krunErrors},
     {"an old libkrun is usable and its limits are named", loadOldLibrary},
@@ -219,6 +349,9 @@ const std::map<std::string, void (*)()> tests = {
     {"ranges are copied between files", copyRanges},
     {"locks are seen by others", fileLocks},
     {"a path is archived, and no link leads out of the tree", archivesPathsWithinTheTree},
+    {"a path is resolved, and no link leads out of the root", resolvesPathsWithinTheRoot},
+    {"an archive becomes files, and nothing outside of the root", extractsWithinTheRoot},
+    {"what was changed of an image is found, and nothing else", findsChanges},
 };
 
 }  // namespace

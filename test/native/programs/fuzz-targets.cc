@@ -267,7 +267,7 @@ void processRequest(std::string_view input) {
       for (const auto* list : {&request.argv, &request.env}) {
         for (const auto& text : *list) expect(text.find('\0') == std::string::npos, "text that a program can be given");
       }
-      expect(!isMain || !(request.detach || request.archive), "a main process");
+      expect(!isMain || !(request.detach || request.isFileTask), "a main process");
     } catch (const RequestError& error) {
       expect(!error.code().empty(), "a code");
     } catch (const std::runtime_error& error) {

@@ -51,7 +51,7 @@ SpawnRequest parseProcessRequest(const Json& params, bool isMain) {
   request.stdinOpen = flagOr(params, "stdin", false);
   request.detach = !isMain && flagOr(params, "detach", false);
   request.idle = isMain && flagOr(params, "idle", false);
-  request.archive = !isMain && flagOr(params, "archive", false);
+  request.isFileTask = !isMain && flagOr(params, "archive", false);
   request.noNewPrivileges = flagOr(params, "noNewPrivileges", false);
   const auto limits = params.find("rlimits");
   if (limits != params.end()) request.rlimits = parseLimits(*limits);

@@ -39,6 +39,8 @@ class Session {
   bool done() const { return phase_ == Phase::done; }
   /** The exit frame has been taken by the stream. */
   bool flushed() const { return done() || (phase_ == Phase::closing && out_.empty()); }
+  /** Its process runs, and its stream is gone. */
+  bool abandoned() const { return running() && !stream_; }
   int exitCode() const { return exitCode_; }
   bool failedToStart() const { return failedToStart_; }
 

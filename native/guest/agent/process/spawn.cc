@@ -19,7 +19,7 @@
 #include "common/unix-socket.h"
 #include "confinement.h"
 #include "executable.h"
-#include "guest/agent/rootfs/tree-archive.h"
+#include "guest/agent/files/file-task.h"
 #include "user.h"
 
 namespace mocker {
@@ -185,40 +185,17 @@ void takeStdio(const Stdio& stdio) {
   throw SpawnError(errno == ENOENT ? "NOT_FOUND" : "NOT_EXECUTABLE", "exec " + path + ": " + errnoWords(errno));
 }
 
-/**
- * Does not exec: what the agent has open must not be held open here. Ends with 1 and a line on stderr if it
- * fails half-way, with 2 if there is no such path.
- */
-[[noreturn]] void runArchive(const SpawnRequest& request, const Stdio& stdio) {
+/** Does not exec: see {@link FileTask}. */
+[[noreturn]] void runFileTask(const SpawnRequest& request, const Machine& machine, const Stdio& stdio) {
   resetSignals();
   ::setsid();
-  int root = -1;
-  try {
-    root = openRootAlone();
-  } catch (const std::exception& error) {
-    throw SpawnError("INTERNAL", error.what());
-  }
+  FileTask task(request.argv, machine);
   takeStdio(stdio);
-  if (::dup2(root, 3) < 0 || ::syscall(SYS_close_range, 4u, ~0u, 0u) != 0) {
-    throw SpawnError("INTERNAL", "close_range: " + errnoWords(errno));
-  }
-  try {
-    if (request.argv.size() < 4) {
-      TreeArchive(1).write(3);
-    } else {
-      TreeArchive(1).writePath(3, request.argv[1], request.argv[2], request.argv[3] == "follow");
-    }
-    ::_exit(0);
-  } catch (const NoSuchPath& error) {
-    writeFully(2, std::string(error.what()) + "\n");
-    ::_exit(2);
-  } catch (const std::exception& error) {
-    writeFully(2, std::string(error.what()) + "\n");
-    ::_exit(1);
-  }
+  task.keepOwnOnly();
+  ::_exit(task.run());
 }
 
-/** As {@link runArchive}: it does not exec. */
+/** As {@link runFileTask}: it does not exec. */
 [[noreturn]] void runIdle(const Stdio& stdio) {
   resetSignals();
   ::setsid();
@@ -230,7 +207,7 @@ void takeStdio(const Stdio& stdio) {
 [[noreturn]] void childMain(const SpawnRequest& request, const Machine& machine, const Stdio& stdio, int report) {
   std::string failure;
   try {
-    if (request.archive) runArchive(request, stdio);
+    if (request.isFileTask) runFileTask(request, machine, stdio);
     if (request.idle) runIdle(stdio);
     runChild(request, machine, stdio);
   } catch (const SpawnError& error) {

@@ -32,12 +32,8 @@ struct SpawnRequest {
    * Instead of a program: nothing, until it is ended. The main process of a machine that is only looked at.
    */
   bool idle = false;
-  /**
-   * Instead of a program: writes the machine's root file system as a tar archive to standard output; with
-   * more than one argument what the second names, called by the third, and with "follow" as the fourth what a
-   * link there points to.
-   */
-  bool archive = false;
+  /** Instead of a program: what the arguments say of the machine's files, see FileTask. */
+  bool isFileTask = false;
   /** No program may give it, or what it starts, more rights than it has. */
   bool noNewPrivileges = false;
   std::vector<ResourceLimit> rlimits;

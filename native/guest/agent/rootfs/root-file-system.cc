@@ -63,6 +63,12 @@ void provideDevices(const std::string& disk) {
   if (::mount("dev", "/dev", "devtmpfs", MS_NOSUID, "") != 0) throwErrno("cannot mount devtmpfs for " + disk);
 }
 
+Fd openDirectory(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throwErrno(path);
+  return fd;
+}
+
 std::string mountDisks(const Json& rootfs, Machine& machine) {
   provideDevices(need(rootfs, "lower"));
   const std::string stage = mountStage();
@@ -88,17 +94,23 @@ std::string mountDisks(const Json& rootfs, Machine& machine) {
     throwErrno(upper);
   }
   machine.writableDisks.emplace_back(::open(disk.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  mountAt("overlay", root, "overlay", 0, "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work);
+  machine.image = openDirectory(lower);
+  machine.changes = openDirectory(upper);
+  // What was changed is to be read in the upper directory alone.
+  const std::string whole = ",redirect_dir=off,metacopy=off";
+  mountAt("overlay", root, "overlay", 0, "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work + whole);
   return root;
 }
 
-std::string mountDirectories(const Json& rootfs) {
+std::string mountDirectories(const Json& rootfs, Machine& machine) {
   const std::string lower = need(rootfs, "lower");
   const std::string upper = need(rootfs, "upper");
   const std::string work = need(rootfs, "work");
   // A machine's files that are only looked at lie above the image, below an upper directory of their own.
   const auto middle = stringOr(rootfs, "middle", "");
   const std::string lowers = (middle.empty() ? "" : escaped(need(rootfs, "middle")) + ":") + escaped(lower);
+  machine.image = openDirectory(lower);
+  machine.changes = openDirectory(middle.empty() ? upper : middle);
   std::string options = "lowerdir=" + lowers + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(work);
   // In a user namespace overlayfs may keep its marks only in user.* attributes (Linux 5.11+).
   struct stat space {};
@@ -120,7 +132,7 @@ std::string mountDirectories(const Json& rootfs) {
 std::string mountRoot(const Json& rootfs, Machine& machine) {
   const auto kind = stringOr(rootfs, "kind", "");
   if (kind == "disks") return mountDisks(rootfs, machine);
-  if (kind == "overlay") return mountDirectories(rootfs);
+  if (kind == "overlay") return mountDirectories(rootfs, machine);
   throw std::runtime_error("rootfs.kind: must be \"disks\" or \"overlay\"");
 }
 

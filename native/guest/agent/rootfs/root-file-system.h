@@ -10,7 +10,8 @@ namespace mocker {
 
 /**
  * Mounts what `rootfs` (see configure) asks for and returns the directory it is mounted on. Keeps the
- * writable disk's descriptor in `machine`. Throws std::runtime_error with what was refused.
+ * descriptors of the writable disk, the image and what was changed of it in `machine`. Throws
+ * std::runtime_error with what was refused.
  */
 std::string mountRoot(const Json& rootfs, Machine& machine);
 

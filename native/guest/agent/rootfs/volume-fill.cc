@@ -1,6 +1,5 @@
 #include "volume-fill.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -9,37 +8,18 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "common/fd.h"
 #include "common/file.h"
 #include "common/sys-error.h"
+#include "guest/agent/files/directory.h"
 
 namespace mocker {
 namespace {
 
 constexpr size_t bufferBytes = 1 << 20;
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-std::vector<std::string> namesIn(int fd, const std::string& path) {
-  // Not a duplicate: that would share, and move, the place where `fd` is read.
-  const int again = ::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  std::unique_ptr<DIR, CloseDirectory> directory(again < 0 ? nullptr : ::fdopendir(again));
-  if (!directory) throwErrno(path);
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  if (errno != 0) throwErrno(path);
-  return names;
-}
 
 /** What a share, or an ordinary user's, cannot have, and is no reason not to start. */
 bool isRefusal(int error) { return error == EPERM || error == EINVAL || error == EOVERFLOW || error == EOPNOTSUPP; }
@@ -164,6 +144,8 @@ class Copier {
   std::map<std::pair<dev_t, ino_t>, std::string> links_;
 };
 
+}  // namespace
+
 void removeEntry(int directory, const std::string& name, const std::string& path) {
   if (::unlinkat(directory, name.c_str(), 0) == 0) return;
   if (errno != EISDIR && errno != EPERM) throwErrno(path);
@@ -174,8 +156,6 @@ void removeEntry(int directory, const std::string& name, const std::string& path
   }
   if (::unlinkat(directory, name.c_str(), AT_REMOVEDIR) != 0) throwErrno(path);
 }
-
-}  // namespace
 
 bool isEmptyDirectory(int directory) {
   for (const auto& name : namesIn(directory, ".")) {

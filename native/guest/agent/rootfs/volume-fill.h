@@ -8,6 +8,9 @@ namespace mocker {
 /** What a directory has beside `lost+found`, which is a file system's own. Throws SysError. */
 bool isEmptyDirectory(int directory);
 
+/** Removes what `name` is in a directory, and all that is in it. Throws SysError naming `path`. */
+void removeEntry(int directory, const std::string& name, const std::string& path);
+
 /** Removes everything in a directory, which stays. Throws SysError. */
 void emptyDirectory(int directory);
 

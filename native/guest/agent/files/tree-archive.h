@@ -41,10 +41,17 @@ class TreeArchive {
    */
   void writePath(int root, const std::string& path, const std::string& name, bool followLast);
 
- private:
-  void end();
-  void directory(int fd, const std::string& path);
+  /** Writes `name` in the current directory, of which `status` is known, as `path`; not what is below it. */
   void entry(const char* name, const std::string& path, const struct stat& status);
+
+  /** Writes an empty file of root's that nobody else may read, as old as `status` says. */
+  void mark(const std::string& path, const struct stat& status);
+
+  /** Nothing more is written. */
+  void end();
+
+ private:
+  void directory(int fd, const std::string& path);
   void header(const std::string& path, const struct stat& status, char type, const std::string& link,
               const std::map<std::string, std::string>& records);
   void put(const char* bytes, size_t length);

@@ -1,6 +1,5 @@
 #include "tree-archive.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -12,12 +11,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <vector>
 
 #include "common/fd.h"
 #include "common/file.h"
 #include "common/sys-error.h"
+#include "directory.h"
 
 namespace mocker {
 namespace {
@@ -73,25 +72,6 @@ void addAttributes(const char* name, Records& records) {
     const ssize_t length = ::lgetxattr(name, attribute.c_str(), value.data(), value.size());
     if (length >= 0) records["SCHILY.xattr." + attribute] = value.substr(0, static_cast<size_t>(length));
   }
-}
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-std::vector<std::string> namesIn(int fd, const std::string& path) {
-  const int copy = ::dup(fd);
-  std::unique_ptr<DIR, CloseDirectory> directory(copy < 0 ? nullptr : ::fdopendir(copy));
-  if (!directory) throwErrno(path.empty() ? "/" : path);
-  std::vector<std::string> names;
-  errno = 0;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  if (errno != 0) throwErrno(path.empty() ? "/" : path);
-  std::sort(names.begin(), names.end());
-  return names;
 }
 
 /** A directory by its path in the tree of `root`, which no link leads out of (Linux 5.6). */
@@ -226,6 +206,13 @@ void TreeArchive::entry(const char* name, const std::string& path, const struct 
   } else {
     header(path, status, S_ISCHR(status.st_mode) ? '3' : S_ISBLK(status.st_mode) ? '4' : '6', "", records);
   }
+}
+
+void TreeArchive::mark(const std::string& path, const struct stat& status) {
+  struct stat empty {};
+  empty.st_mode = S_IFREG | 0600;
+  empty.st_mtim = status.st_mtim;
+  header(path, empty, '0', "", {});
 }
 
 void TreeArchive::header(const std::string& path, const struct stat& status, char type, const std::string& link,
