@@ -9,8 +9,10 @@ export type Loader = () => Promise<Command>;
  */
 const commands: Readonly<Record<string, Loader>> = {
   "container attach, attach": async () => (await import("./commands/container/attach.ts")).attach,
+  "container commit, commit": async () => (await import("./commands/container/commit.ts")).commit,
   "container cp, cp": async () => (await import("./commands/container/cp.ts")).cp,
   "container create, create": async () => (await import("./commands/container/create.ts")).create,
+  "container diff, diff": async () => (await import("./commands/container/diff.ts")).diff,
   "container exec, exec": async () => (await import("./commands/container/exec.ts")).exec,
   "container export, export": async () => (await import("./commands/container/export.ts")).exportCommand,
   "container inspect": async () => (await import("./commands/system/inspect.ts")).vmInspectCommand,

@@ -16,6 +16,7 @@ import type { Log } from "./log.ts";
 import { NativeNetdLauncher } from "./networks/native-netd-launcher.ts";
 import { defaultHostAddress } from "./networks/network-settings.ts";
 import { Networks } from "./networks/networks.ts";
+import { Commits } from "./system/commits.ts";
 import { Copies } from "./system/copies.ts";
 import { SystemService } from "./system/system-service.ts";
 import { NativeLauncher } from "./vms/machine/native-launcher.ts";
@@ -119,6 +120,7 @@ export class Engine {
       volumes,
       system: new SystemService({ version, images, vms, volumes, networks, runtimes }),
       copies: new Copies(vms, images),
+      commits: new Commits(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),
     };

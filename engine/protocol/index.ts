@@ -1,3 +1,4 @@
+export * from "./changes.ts";
 export * from "./copy.ts";
 export * from "./engine.ts";
 export * from "./errors.ts";

@@ -44,6 +44,7 @@ import { ContentStore } from "./store/content-store.ts";
 import { DeferredSync } from "./store/deferred-sync.ts";
 import { ageMs, Garbage } from "./store/garbage.ts";
 import { removeTree } from "./store/remove-tree.ts";
+import { type CommitParams, ImageCommitter } from "./transfer/image-committer.ts";
 import { ImageImporter, type ImportParams } from "./transfer/image-importer.ts";
 import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./transfer/image-loader.ts";
 import { ImagePusher } from "./transfer/image-pusher.ts";
@@ -93,6 +94,7 @@ export class ImageStore {
   readonly #saver: ImageSaver;
   readonly #loader: ImageLoader;
   readonly #importer: ImageImporter;
+  readonly #committer: ImageCommitter;
   readonly #roots: ImageRoots;
   readonly #checkDeps: StoreCheckDeps;
   readonly #sync: DeferredSync;
@@ -128,6 +130,7 @@ export class ImageStore {
     this.#saver = new ImageSaver(store, catalog, garbage);
     this.#loader = new ImageLoader(store, catalog, ingester);
     this.#importer = new ImageImporter(store, garbage, ingester);
+    this.#committer = new ImageCommitter(store, garbage, ingester);
     this.#pruner = new ImagePruner(catalog, this.#remover, garbage);
     this.#roots = new ImageRoots(store, catalog.records, layers, roots, sync);
     this.#checkDeps = {
@@ -317,6 +320,23 @@ export class ImageStore {
     options?: PullOptions,
   ): Promise<string> {
     return this.#importer.import(chunks, name, params, options);
+  }
+
+  /** See {@link ImageCommitter.commit}; the base is kept in the store meanwhile. @throws IMAGE_NOT_FOUND */
+  async commit(
+    imageId: string,
+    params: CommitParams,
+    layer: AsyncIterable<Buffer>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const base = await this.#resolve(imageId);
+    const pins: string[] = [];
+    this.#garbage.pin(pins, ...keysOf(base));
+    try {
+      return await this.#committer.commit(base, params, layer, signal);
+    } finally {
+      await this.#garbage.release(pins);
+    }
   }
 
   /** A file from the network, reached as registries are, to be imported: see {@link remoteFile}. */

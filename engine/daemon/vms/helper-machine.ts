@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { logLimits } from "../../docker/log-config.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
 import { guestConfiguration, idleProcess, noGuestNetwork } from "./agent-requests.ts";
+import { GuestFiles } from "./guest-files.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import type { StateDir } from "./records/state-dir.ts";
@@ -16,6 +17,8 @@ export interface HelperMachineOptions {
   place(id: string, files: VmFiles): MachinePlace;
   /** What it boots from; it may write into `scratch`, its directory, alone. */
   prepare(scratch: VmFiles): Promise<PreparedVm>;
+  /** Called when the agent has configured the machine. */
+  onConfigured?: () => void;
 }
 
 /** A machine that is no VM: it runs no workload, and its directory is gone with it. */
@@ -40,13 +43,18 @@ export class HelperMachine {
       machine = await Machine.launch(options.place(id, scratch), spec);
       await machine.connect();
       const guest = { ...noGuestNetwork, hostname: id.slice(0, 12), disposable: false };
-      await machine.start(guestConfiguration(prepared, guest), idleProcess());
+      await machine.start(guestConfiguration(prepared, guest), idleProcess(), options.onConfigured);
       return new HelperMachine(machine, discard);
     } catch (error) {
       const failure = machine ? await machine.fail(error) : error;
       await discard();
       throw failure;
     }
+  }
+
+  /** What may be asked of its files. */
+  get files(): GuestFiles {
+    return new GuestFiles(this.#machine);
   }
 
   /** See {@link Machine.archive}. */

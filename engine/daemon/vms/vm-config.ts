@@ -53,7 +53,11 @@ export function makeVmConfig(
   const secretEnv = secretVariables(params.secretEnv ?? []);
   const isSecret = (assignment: string): boolean =>
     secretEnv.some(({ name }) => assignment.startsWith(`${name}=`));
-  const all = mergeEnv(baseEnv(image.config, hostname, tty, runtime), image.config.env, params.env ?? []);
+  const all = mergeEnv(
+    baseEnv(image.config.labels, hostname, tty, runtime),
+    image.config.env,
+    params.env ?? [],
+  );
   const env = all.filter((assignment) => !isSecret(assignment));
   checkProcessSize([...command.entrypoint, ...command.cmd], env);
   return {
@@ -114,12 +118,20 @@ function exposedPorts(
  */
 const tellRuntimeLabel = "io.mocker.tell-runtime";
 
-function baseEnv(image: ImageRunConfig, hostname: string, tty: boolean, runtime: RuntimeName): string[] {
+/**
+ * What every VM has in its environment, unless its image or its user says otherwise; `labels`: its image's.
+ */
+export function baseEnv(
+  labels: Readonly<Record<string, string>>,
+  hostname: string,
+  tty: boolean,
+  runtime: RuntimeName,
+): string[] {
   return [
     defaultPath,
     `HOSTNAME=${hostname}`,
     ...(tty ? ["TERM=xterm"] : []),
-    ...(tellRuntimeLabel in image.labels ? [`MOCKER_RUNTIME=${runtime}`] : []),
+    ...(tellRuntimeLabel in labels ? [`MOCKER_RUNTIME=${runtime}`] : []),
   ];
 }
 

@@ -34,10 +34,9 @@ import type { Log } from "../log.ts";
 import type { Member } from "../networks/endpoint.ts";
 import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
-import { bootRequest } from "./boot-request.ts";
 import { BrokenVm } from "./broken-vm.ts";
 import { ExecTable } from "./exec-table.ts";
-import { HelperMachine } from "./helper-machine.ts";
+import { GuestFiles } from "./guest-files.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
 import { Attachment } from "./machine/attachment.ts";
@@ -55,6 +54,7 @@ import { Secrets } from "./secrets.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
 import { makeVmConfig } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
+import { VmHelpers } from "./vm-helpers.ts";
 import {
   alreadyConnected,
   chooseNetwork,
@@ -96,6 +96,7 @@ export class VmManager implements VmHost {
   readonly log: Log;
   readonly networks: Networks;
   readonly volumes: VmVolumes;
+  readonly #helpers: VmHelpers;
   readonly #state: StateDir;
   readonly #images: Images;
   readonly #runtimes: Runtimes;
@@ -119,11 +120,12 @@ export class VmManager implements VmHost {
     this.#warnsOfSimulation = options.warnsOfSimulation;
     this.#events = options.events;
     this.#runDir = options.runDir;
+    this.#helpers = new VmHelpers(options.state, (id, files) => this.place(id, files), options.launcher);
   }
 
   /** Reads every record and reattaches to the VMs that still run. One broken record hides no other. */
   async recover(): Promise<void> {
-    for (const scratch of await this.#state.staleScratchDirs()) await this.#killStaleHelperMachine(scratch);
+    await this.#helpers.endStale();
     const ids = await this.#state.recover((error) => this.log.error("vm.sweep", error));
     await Promise.all(
       ids.map(async (id) => {
@@ -532,6 +534,38 @@ export class VmManager implements VmHost {
     return archive;
   }
 
+  /**
+   * Gives `use` the files of a VM, whether it runs or not. What is changed in one that does not run stays in
+   * it; it has its volumes, and does not start until `use` has ended. What is only read of it is a copy,
+   * without volumes.
+   */
+  async useFiles<T>(
+    { vm: name, changes }: { vm: string; changes: boolean },
+    use: (files: GuestFiles, config: VmConfig) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const vm = this.find(name);
+    const useRunning = (): Promise<T> => use(new GuestFiles(vm.requireMachine()), vm.config);
+    if (vm.running) return await useRunning();
+    // A start that was called before has its turn before.
+    if (changes)
+      return await vm.turn(() =>
+        vm.running ? useRunning() : this.#helpers.change(vm, (files) => use(files, vm.config), signal),
+      );
+    const helper = await vm.turn(async () => (vm.running ? undefined : await this.#helpers.bootCopy(vm)));
+    if (!helper) return await useRunning();
+    try {
+      return await use(helper.files, vm.config);
+    } finally {
+      await helper.close();
+    }
+  }
+
+  /** Publishes what was done with a VM from outside of this class, by Docker's name of it. */
+  publish(id: string, action: string, attributes: Record<string, string> = {}): void {
+    this.#publish(this.find(id), action, attributes);
+  }
+
   /** By id, name or unique id prefix. @throws VM_NOT_FOUND in Docker's words */
   find(nameOrId: string): Vm {
     return this.#vms.find(nameOrId);
@@ -588,7 +622,7 @@ export class VmManager implements VmHost {
   async #archive(vm: Vm, copy?: CopyPath): Promise<Attachment> {
     if (vm.running) return attached(await vm.requireMachine().archive(copy));
     // A start that was called before has its turn before: then the disk is in use.
-    const helper = await vm.turn(async () => (vm.running ? undefined : await this.#bootHelper(vm)));
+    const helper = await vm.turn(async () => (vm.running ? undefined : await this.#helpers.bootCopy(vm)));
     if (!helper) return attached(await vm.requireMachine().archive(copy));
     const close = (): Promise<void> =>
       helper.close().catch((error) => this.log.error("vm.helper", error, { vm: vm.id }));
@@ -600,16 +634,6 @@ export class VmManager implements VmHost {
       await close();
       throw error;
     }
-  }
-
-  #bootHelper(vm: Vm): Promise<HelperMachine> {
-    const request = bootRequest({ ...vm.config, network: { mode: "none" } }, []);
-    return HelperMachine.boot({
-      state: this.#state,
-      runtime: vm.runtime.name,
-      place: (id, files) => this.place(id, files),
-      prepare: (scratch) => vm.runtime.prepareCopy(request, vm.files, scratch),
-    });
   }
 
   /** In one turn of the event loop: a volume that is there is not removed before the VM has it. */
@@ -666,13 +690,6 @@ export class VmManager implements VmHost {
     const vm = this.find(id).summary();
     if (action === "die") return { kind: vm.state === "failed" ? "failed" : "exited", id, vm };
     return { kind: action === "create" ? "created" : "started", id, vm };
-  }
-
-  /** A helper machine goes with the engine that had it. */
-  async #killStaleHelperMachine(files: VmFiles): Promise<void> {
-    if (!this.#launcher.isLocked(files.lockPath)) return;
-    const left = await files.readRuntime().catch(() => undefined);
-    if (left) this.#launcher.kill(left);
   }
 }
 

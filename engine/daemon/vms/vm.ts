@@ -336,7 +336,7 @@ export class Vm {
     if (this.running) return;
     const secretEnv = await this.secrets.load();
     signal.throwIfAborted();
-    const mounts = await this.#openMounts(signal);
+    const mounts = await this.openMounts(signal);
     const { prepared, machine, connection } = await this.#launch(mounts, signal);
     try {
       await machine.connect();
@@ -363,7 +363,8 @@ export class Vm {
     this.#host.happened(this, "start");
   }
 
-  #openMounts(signal: AbortSignal): Promise<OpenMounts> {
+  /** Opens its mounts, as for a start; they are to be closed. */
+  openMounts(signal: AbortSignal): Promise<OpenMounts> {
     const neverRan = this.#exit === undefined || this.#exit.startedAt === null;
     const request = { vmId: this.id, mounts: this.config.mounts, neverRan };
     return OpenMounts.open(this.#host.volumes, request, signal);

@@ -1,3 +1,4 @@
+import { bindChanges, type ChangeServices } from "./handlers/changes.ts";
 import { bindCopies, type CopyServices } from "./handlers/copy.ts";
 import { bindEngine, type EngineServices } from "./handlers/engine.ts";
 import { bindExecs, type ExecServices } from "./handlers/exec.ts";
@@ -11,7 +12,8 @@ import { bindVolumes, type VolumeServices } from "./handlers/volume.ts";
 import type { RpcConnection } from "./rpc-connection.ts";
 
 /** What stands behind this door: the engine's services, and this door's own streams. */
-export type RpcServices = CopyServices &
+export type RpcServices = ChangeServices &
+  CopyServices &
   EngineServices &
   ExecServices &
   ImageArchiveServices &
@@ -33,5 +35,6 @@ export function bindConnection(rpc: RpcConnection, services: RpcServices): void 
   bindVolumes(rpc, services);
   bindExecs(rpc, services);
   bindCopies(rpc, services);
+  bindChanges(rpc, services);
   bindSystem(rpc, services);
 }

@@ -3,27 +3,14 @@ import { once } from "node:events";
 import { type FileHandle, open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { type BlobFormat, BlobReader } from "../../../../native/index.ts";
+import { type Compression, compressionOf, magicBytes } from "../../../common/compression.ts";
 import { TarError } from "../../../common/tar/tar-header.ts";
 import type { Digest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { decodeFault, zstdWindowLog } from "../layers/decode-fault.ts";
 import { spool } from "./spool.ts";
 
-export type Compression = "none" | "gzip" | "zstd" | "bzip2" | "xz";
-
-/** Number of bytes that {@link compressionOf} looks at. */
-export const magicBytes = 6;
-
 const pieceBytes = 1024 * 1024;
-
-/** How data is compressed, by its first bytes: the formats that Docker takes. */
-export function compressionOf(head: Uint8Array): Compression {
-  const hex = Buffer.from(head.subarray(0, magicBytes)).toString("hex");
-  if (hex.startsWith("1f8b")) return "gzip";
-  if (hex.startsWith("28b52ffd") || /^5.2a4d18/.test(hex)) return "zstd";
-  if (hex.startsWith("425a68")) return "bzip2";
-  return hex.startsWith("fd377a585a00") ? "xz" : "none";
-}
 
 /** How the data in a file is compressed. */
 export async function compressionIn(file: FileHandle): Promise<Compression> {

@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
+import { compressionOf, magicBytes } from "../../../common/compression.ts";
 import { type Digest, digestOf, hasherFor } from "../../../docker/digest.ts";
 import { canonical, parseReference } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { maximumManifestBytes, mediaTypes, parseConfig } from "../oci/manifest.ts";
 import { Archive } from "./archive.ts";
-import { compressionOf, magicBytes } from "./decompress.ts";
 import type { ImageSource } from "./image-source.ts";
 import { splitPath } from "./source-oci.ts";
 

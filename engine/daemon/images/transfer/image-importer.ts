@@ -1,6 +1,3 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { temporaryName } from "../../../common/atomic-file.ts";
 import { applyChanges } from "../../../docker/config-changes.ts";
 import { type Digest, digestOf, shortDigest } from "../../../docker/digest.ts";
 import { canonical, parseReference } from "../../../docker/reference.ts";
@@ -11,22 +8,13 @@ import type { PullOptions } from "../ingest/image-puller.ts";
 import { memoryBlobs } from "../oci/blob-source.ts";
 import { mediaTypes } from "../oci/manifest.ts";
 import { hostPlatform, parsePlatform } from "../oci/platform.ts";
-import { blobDigests, compressionIn, decompress } from "../sources/decompress.ts";
 import type { ImageSource } from "../sources/image-source.ts";
-import { spool } from "../sources/spool.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
 import { translateNoSpace } from "../store/no-space.ts";
+import { type ReceivedLayer, receiveLayer } from "./received-layer.ts";
 
 export type ImportParams = Omit<ImageImportParams, "upload" | "source" | "progressToken">;
-
-interface ReceivedLayer {
-  path: string;
-  digest: Digest;
-  diffId: Digest;
-  size: number;
-  mediaType: string;
-}
 
 /** Docker's `import`: an image of one layer from the tar of a file system. */
 export class ImageImporter {
@@ -59,7 +47,7 @@ export class ImageImporter {
     const pins: string[] = [];
     let layer: ReceivedLayer | undefined;
     try {
-      layer = await this.#receive(chunks, name, signal);
+      layer = await receiveLayer(this.#store, chunks, name, signal);
       this.#garbage.pin(pins, layer.digest, layer.diffId);
       const created = new Date().toISOString();
       const comment = params.message ?? `Imported from ${scrub(name)}`;
@@ -86,36 +74,6 @@ export class ImageImporter {
     } finally {
       // Nothing stays of a refused archive.
       await this.#garbage.release(pins);
-    }
-  }
-
-  /** Writes the layer to a file in the form in which it is stored, and computes its digests. */
-  async #receive(chunks: AsyncIterable<Buffer>, name: string, signal: AbortSignal): Promise<ReceivedLayer> {
-    const path = join(this.#store.ingestDir, temporaryName("import"));
-    const unpacked = join(this.#store.ingestDir, temporaryName("import"));
-    let file: FileHandle | undefined;
-    try {
-      await spool(chunks, path, signal);
-      file = await open(path, "r+");
-      const received = await compressionIn(file);
-      // Layers stay compressed in the formats that registries take; others are kept as plain tars.
-      if (received === "bzip2" || received === "xz") {
-        await decompress(file, received, name, unpacked, signal);
-        await file.close();
-        await rename(unpacked, path);
-        file = await open(path, "r+");
-      }
-      const { digest, diffId, compression } = await blobDigests(file, name, signal);
-      await file.sync();
-      const { size } = await file.stat();
-      const suffix = compression === "none" ? "" : `+${compression}`;
-      return { path, digest, diffId, size, mediaType: `${mediaTypes.ociLayer}${suffix}` };
-    } catch (error) {
-      await rm(path, { force: true });
-      await rm(unpacked, { force: true });
-      throw error;
-    } finally {
-      await file?.close();
     }
   }
 }

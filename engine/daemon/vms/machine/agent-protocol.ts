@@ -25,7 +25,7 @@ export interface GuestProcess {
   detach?: boolean;
   /** Instead of `argv`: nothing, until it is ended. Of main processes only. */
   idle?: boolean;
-  /** Instead of `argv`: the root file system as a tar archive on stdout. Not of main processes. */
+  /** `argv` has the words of a FileTask, which the agent itself does. Not of main processes. */
   archive?: boolean;
   /** No program may give it, or what it starts, more rights than it has. */
   noNewPrivileges?: boolean;

@@ -14,12 +14,15 @@ import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
 import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from "./agent-protocol.ts";
 import type { CopyPath } from "./copy-path.ts";
 import type { Exec } from "./exec.ts";
+import type { FileTask } from "./file-task.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
 import type { Launcher, MonitorProcess } from "./launcher.ts";
 import { longSleep } from "./long-sleep.ts";
 import { AgentTimeout, agentTimeoutMs, MonitorClient } from "./monitor-client.ts";
 
 const defaultBootTimeoutMs = 60_000;
+/** Guest agents that know all the file tasks there are. */
+const fileTaskProtocol = 2;
 const connectTimeoutMs = 10_000;
 /** How long a monitor that does not answer any more may take to end by itself. */
 const lastWordsTimeoutMs = 2_000;
@@ -286,24 +289,46 @@ export class Machine {
   }
 
   /**
-   * Stream of the root file system, or of what `copy` names in it, as a tar archive, made by the agent: as
-   * the workload sees it, without mounts and volumes. Status 2 says that there is no such path.
+   * Stream of the root file system without mounts and volumes, or of what `copy` names in it or in a volume,
+   * as a tar archive, made by the agent. Status 2 says that there is no such path.
    */
-  async archive(copy?: CopyPath): Promise<Socket> {
+  archive(copy?: CopyPath): Promise<Socket> {
+    return this.fileTask(
+      copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""],
+    );
+  }
+
+  /** Stream of what the agent itself does with the machine's files. @throws FEATURE_UNAVAILABLE */
+  async fileTask(task: FileTask): Promise<Socket> {
+    // An older agent takes whatever it does not know for an export.
+    if (task[0] !== "export" && task[0] !== "copy") await this.#requireProtocol(fileTaskProtocol);
     const { stream } = await this.#run({
       stream: randomBytes(32).toString("hex"),
-      argv: copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""],
+      argv: [...task],
       env: [],
       cwd: "/",
       user: "",
       tty: false,
       rows: 24,
       cols: 80,
-      stdin: false,
+      stdin: task[0] === "extract",
       archive: true,
     });
-    if (!stream) throw new Error("an archive has a stream");
+    if (!stream) throw new Error("a file task has a stream");
     return stream;
+  }
+
+  async #requireProtocol(protocol: number): Promise<void> {
+    const client = await this.#reachable();
+    await client.waitFor(() => client.agent !== undefined);
+    if ((client.agent?.protocol ?? 0) >= protocol) return;
+    throw new MockerError(
+      "FEATURE_UNAVAILABLE",
+      "the VM was started by an older Mocker, which cannot do this",
+      {
+        hint: "Restart it: mocker restart, and try again.",
+      },
+    );
   }
 
   /** `target`: `main` or an exec's id. */

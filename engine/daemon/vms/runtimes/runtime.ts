@@ -41,4 +41,9 @@ export interface Runtime {
    * writes into `scratch` alone.
    */
   prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm>;
+  /**
+   * The same for a helper machine that is to change the VM's files; what is the machine's own goes to
+   * `scratch`. The VM must not start meanwhile.
+   */
+  prepareChange(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm>;
 }

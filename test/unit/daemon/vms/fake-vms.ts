@@ -61,8 +61,9 @@ export class FakeRuntime implements Runtime {
   });
   /** What VMs were prepared from. */
   readonly requests: BootRequest[] = [];
-  /** What helper machines were prepared from. */
+  /** What helper machines were prepared from, to read and to change a VM's files. */
   readonly copies: BootRequest[] = [];
+  readonly changes: BootRequest[] = [];
 
   availability(): Availability {
     return { usable: true };
@@ -96,6 +97,11 @@ export class FakeRuntime implements Runtime {
   async prepareCopy(request: BootRequest, _files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
     this.copies.push(request);
     return await this.prepare(request, scratch);
+  }
+
+  async prepareChange(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
+    this.changes.push(request);
+    return await this.prepare(request, files);
   }
 }
 

@@ -398,6 +398,42 @@ test("an export that was asked for after a start is of the VM that runs", async 
   assert.ok(vms.launcher.last.methods().includes("exec"));
 });
 
+const never = new AbortController().signal;
+
+test("what is put into a VM that does not run is put into its own files and volumes, and a start waits", async () => {
+  const vms = new FakeVms();
+  const vm = await vms.create({ mounts: [{ type: "volume", name: "data", target: "/x", readOnly: false }] });
+  const done = vms.manager.useFiles({ vm: "box", changes: true }, (files) => files.stat("/x", never), never);
+  const helper = await vms.launcher.next();
+  const start = vms.manager.start({ vm: "box" });
+  assert.deepEqual((await helper.request("exec")).argv, ["stat", "/x"]);
+  assert.notEqual(helper.spec.vmId, vm.id);
+  const [request] = vms.runtime.changes;
+  assert.deepEqual(
+    [request?.network, request?.mounts.map(({ target }) => target)],
+    [{ mode: "none" }, ["/x"]],
+  );
+  assert.deepEqual(helper.spec.simulation?.paths, [join(vm.files.dir, "upper")]);
+  await helper.until(() => helper.streams.length > 0);
+  const [stream] = helper.streams;
+  stream?.socket.end(json({ exit: { code: 2 } }));
+  assert.equal(await done, undefined);
+  assert.equal(helper.isOver, true);
+  await start;
+  assert.equal(vm.running, true);
+});
+
+test("an agent of an older Mocker is asked for nothing that it would take for an export", async () => {
+  const vms = new FakeVms();
+  vms.launcher.script = { protocol: 1 };
+  const { monitor } = await vms.run();
+  const use = vms.manager.useFiles({ vm: "box", changes: true }, (files) => files.stat("/x", never), never);
+  await assert.rejects(use, { code: "FEATURE_UNAVAILABLE" });
+  assert.ok(!monitor.methods().includes("exec"));
+  await vms.manager.copy({ vm: "box", copy: { path: "/x", name: "x", followLink: false } });
+  assert.ok(monitor.methods().includes("exec"));
+});
+
 test("a VM ends even where its end cannot be written down", async () => {
   const vms = new FakeVms();
   const { vm, monitor } = await vms.run();

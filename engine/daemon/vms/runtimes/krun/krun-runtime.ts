@@ -62,6 +62,13 @@ export class KrunRuntime implements Runtime {
     return await this.prepare(request, scratch);
   }
 
+  async prepareChange(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
+    const prepared = await this.prepare(request, files);
+    const { krun } = prepared.launch;
+    if (!krun) return prepared;
+    return { ...prepared, launch: { krun: { ...krun, consolePath: scratch.consolePath } } };
+  }
+
   async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     const available = this.availability();
     if (!available.usable) {

@@ -69,6 +69,17 @@ export class SimulationRuntime implements Runtime {
     };
   }
 
+  async prepareChange(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
+    const prepared = await this.prepare(request, files);
+    const { simulation } = prepared.launch;
+    if (!simulation) return prepared;
+    // The machine's own directory is another one, and an overlay's two must be of one mount.
+    return {
+      ...prepared,
+      launch: { simulation: { ...simulation, paths: [...simulation.paths, files.dir] } },
+    };
+  }
+
   async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     const mounts = guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }), refuseDisk);
     const lower = await this.#images.rootDirectory(request.imageId);

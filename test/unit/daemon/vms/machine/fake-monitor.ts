@@ -19,6 +19,8 @@ export interface MonitorScript {
   listens?: boolean;
   /** What it says of the agent to an engine that connects; null while there is none. */
   agent?: null;
+  /** What that agent understands; default: all there is. */
+  protocol?: number;
   /** As by SIGSTOP: it does not see its guest die. */
   isStopped?: boolean;
   /** It takes connections and says nothing, as one that is stopped. */
@@ -198,7 +200,10 @@ export class FakeMonitor {
 
   /** Says how it is. */
   announce(exit: VmExitRecord | null = null): void {
-    const agent = this.#script.agent === null ? null : { protocol: 1, kernel: "6.12.0", bootMs: 5 };
+    const agent =
+      this.#script.agent === null
+        ? null
+        : { protocol: this.#script.protocol ?? 2, kernel: "6.12.0", bootMs: 5 };
     this.tell({ event: "monitor", params: { agent, main: this.main, exit } });
   }
 
@@ -254,7 +259,7 @@ export class FakeLauncher implements Launcher {
 
   watch({ pid }: MonitorProcess, onExit: () => void): void {
     this.#useDescriptor();
-    this.monitors[pid - 1]?.onExit(onExit);
+    this.monitors[(pid > guestPids ? pid - guestPids : pid) - 1]?.onExit(onExit);
   }
 
   kill({ pid }: MonitorProcess): void {

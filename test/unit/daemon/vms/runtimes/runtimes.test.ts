@@ -13,6 +13,7 @@ function runtime(name: RuntimeName, availability: Availability, problem?: string
     cardsProblem: () => undefined,
     prepare: unused,
     prepareCopy: unused,
+    prepareChange: unused,
   };
 }
 

@@ -63,6 +63,7 @@ const services: RpcServices = {
   vms: failing(),
   volumes: failing(),
   system: failing(),
+  commits: failing(),
   copies: failing(),
   streams: new StreamServer(streams, log),
   uploads: new Uploads(streams),
