@@ -1,6 +1,6 @@
 import { RequestType } from "vscode-jsonrpc";
 import type { ErrorData } from "./errors.ts";
-import type { CopyFromParams } from "./params/copy.ts";
+import type { CopyFromParams, CopyToParams } from "./params/copy.ts";
 import type { StreamRef } from "./stream.ts";
 
 export type * from "./params/copy.ts";
@@ -18,5 +18,11 @@ export interface CopyFromResult {
 }
 
 export const copyFrom = new RequestType<CopyFromParams, CopyFromResult, ErrorData>("copy/from");
+
+/**
+ * Puts files into a VM, running or not, by Docker's rules. Of a failure what was made before stays. `path`:
+ * the destination, with a link at its end followed.
+ */
+export const copyTo = new RequestType<CopyToParams, { path: string }, ErrorData>("copy/to");
 
 export const pathNotFoundStatus = 2;

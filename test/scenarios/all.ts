@@ -3,6 +3,7 @@ import type { RuntimeName } from "../../engine/protocol/engine.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { Mocker } from "../support/mocker.ts";
 import { controlScenarios } from "./control.ts";
+import { commitScenarios, copyIntoScenarios } from "./copies.ts";
 import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
@@ -41,6 +42,8 @@ export function allScenarios(runtime: RuntimeName): void {
     jailScenarios(get);
     exportScenarios(get);
     copyScenarios(get);
+    copyIntoScenarios(get);
+    commitScenarios(get);
     terminalScenarios(get);
     crashScenarios(get);
     controlScenarios(get);

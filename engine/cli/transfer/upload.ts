@@ -9,7 +9,8 @@ import { ByteProgress } from "../output/byte-progress.ts";
 const maxFrameBytes = 256 * 1024;
 
 /**
- * Sends bytes to the engine while `take`, a request that names the upload, takes them. Of several failures
+ * Sends bytes to the engine while `take`, a request that names the upload, takes them; with progress unless
+ * `quiet`. Of several failures
  * `take`'s error is the one to show: the engine closes the stream when it wants no more.
  */
 export async function upload<T>(
@@ -17,10 +18,11 @@ export async function upload<T>(
   engine: EngineClient,
   chunks: AsyncIterable<Uint8Array>,
   take: (upload: string) => Promise<T>,
+  { quiet = false }: { quiet?: boolean } = {},
 ): Promise<T> {
   const { upload, stream } = await engine.request(streamUpload, {});
   const socket = await engine.openStream(stream);
-  const progress = new ByteProgress(io.stderr);
+  const progress = quiet ? undefined : new ByteProgress(io.stderr);
   const sent = send(socket, chunks, progress);
   sent.catch(() => undefined);
   try {
@@ -30,7 +32,7 @@ export async function upload<T>(
     await Promise.race([taken, sent.then(() => taken)]);
     return await taken;
   } finally {
-    progress.end();
+    progress?.end();
     socket.destroy();
   }
 }
@@ -38,7 +40,7 @@ export async function upload<T>(
 async function send(
   socket: Socket,
   chunks: AsyncIterable<Uint8Array>,
-  progress: ByteProgress,
+  progress: ByteProgress | undefined,
 ): Promise<void> {
   let closed = false;
   const gone = once(socket, "close")
@@ -58,7 +60,7 @@ async function send(
       if (closed) return;
     }
     bytes += chunk.length;
-    progress.show(bytes);
+    progress?.show(bytes);
   }
   socket.write(frameHeader(FrameType.stdin, 0));
 }

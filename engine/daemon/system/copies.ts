@@ -1,20 +1,41 @@
 import { posix } from "node:path";
 import { copiedName } from "../../docker/copied-name.ts";
+import { type CopySource, type CopyTarget, copyPlace } from "../../docker/copy-place.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageStore } from "../images/image-store.ts";
+import type { GuestFiles } from "../vms/guest-files.ts";
 import type { Attachment } from "../vms/machine/attachment.ts";
 import type { CopyPath } from "../vms/machine/copy-path.ts";
+import { FileTaskError } from "../vms/machine/file-task.ts";
 import type { VmManager } from "../vms/vm-manager.ts";
+import { repackedTar } from "./repacked-tar.ts";
+
+/** What is needed of the VmManager. */
+interface CopyVms extends Pick<VmManager, "copy" | "publish"> {
+  useFiles<T>(
+    options: { vm: string; changes: boolean },
+    use: (files: GuestFiles, vm: { id: string }) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
+}
+
+export interface CopyInto {
+  vm: string;
+  path: string;
+  /** The one thing that the archive has; absent: all of it goes into the directory `path`. */
+  source?: CopySource | undefined;
+}
 
 /**
- * What a path names in a VM or an image, as a tar archive: Docker's `cp`. Paths that are not absolute are
- * relative to the root; `followLink` copies what a symbolic link at the path's end points to.
+ * Docker's `cp`: what a path names in a VM or an image, as a tar archive, and such an archive as files in a
+ * VM. Paths that are not absolute are relative to the root; `followLink` copies what a symbolic link at the
+ * path's end points to.
  */
 export class Copies {
-  readonly #vms: Pick<VmManager, "copy">;
+  readonly #vms: CopyVms;
   readonly #images: Pick<ImageStore, "archive">;
 
-  constructor(vms: Pick<VmManager, "copy">, images: Pick<ImageStore, "archive">) {
+  constructor(vms: CopyVms, images: Pick<ImageStore, "archive">) {
     this.#vms = vms;
     this.#images = images;
   }
@@ -24,11 +45,82 @@ export class Copies {
     return this.#vms.copy({ vm, copy: copyPath(path, followLink) });
   }
 
+  /**
+   * Makes files of an archive in a VM, running or not, with the owners that the archive says. What was made
+   * before a failure stays. @returns the destination, with a link at its end followed
+   * @throws VM_NOT_FOUND; INVALID_ARGUMENT in Docker's words for a destination that is none
+   */
+  async intoVm(
+    { vm, path, source }: CopyInto,
+    archive: AsyncIterable<Buffer>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    return await this.#vms.useFiles(
+      { vm, changes: true },
+      async (files, { id }) => {
+        const target = await findTarget(files, `${vm}:${path}`, path, signal);
+        if (source === undefined && target.kind !== "directory")
+          throw new MockerError("INVALID_ARGUMENT", `destination "${vm}:${path}" must be a directory`);
+        const { directory, rename } = source ? copyPlace(source, target) : { directory: target.path };
+        const renaming = source && rename !== undefined ? { from: source.name, to: rename } : undefined;
+        try {
+          await files.extract(
+            absolute(directory),
+            repackedTar(archive, renaming),
+            { keepsKinds: true },
+            signal,
+          );
+        } catch (error) {
+          if (!(error instanceof FileTaskError) || !error.isMissing) throw error;
+          throw new MockerError(
+            "INVALID_ARGUMENT",
+            `Could not find the file ${directory} in container ${vm}`,
+          );
+        }
+        this.#vms.publish(id, "extract-to-dir");
+        return target.path;
+      },
+      signal,
+    );
+  }
+
   /** @throws IMAGE_NOT_FOUND; as it is read, INVALID_ARGUMENT for a path that leads nowhere */
   async fromImage(image: string, path: string, followLink: boolean): Promise<AsyncGenerator<Buffer>> {
     const copy = copyPath(path, followLink);
     return worded(await this.#images.archive(image, copy.path, copy.name, followLink), image, path);
   }
+}
+
+const kindMask = 0o170000;
+const directoryKind = 0o040000;
+const linkKind = 0o120000;
+const deviceKinds: readonly number[] = [0o020000, 0o060000];
+
+/** What is at the destination `path`; the agent says where a link there leads, and never out of the VM. */
+async function findTarget(
+  files: GuestFiles,
+  shown: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<CopyTarget> {
+  let place = path;
+  let found = path === "" ? undefined : await files.stat(absolute(path), signal);
+  if (found && (found.mode & kindMask) === linkKind) {
+    place = found.linkTarget;
+    found = await files.stat(place, signal);
+  }
+  if (!found) return { path: place, kind: "missing" };
+  const kind = found.mode & kindMask;
+  if (deviceKinds.includes(kind))
+    throw new MockerError(
+      "INVALID_ARGUMENT",
+      `destination "${shown}" must be a directory or a regular file: got a device`,
+    );
+  return { path: place, kind: kind === directoryKind ? "directory" : "other" };
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 /** As Docker does: relative to the root, and clean but for what says that it is a directory. */

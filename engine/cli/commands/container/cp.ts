@@ -1,16 +1,20 @@
 import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
+import type { EngineClient } from "../../../client/engine-client.ts";
 import { copiedName } from "../../../docker/copied-name.ts";
 import { humanSize } from "../../../docker/sizes.ts";
-import { copyFrom, MockerError, pathNotFoundStatus } from "../../../protocol/index.ts";
+import { copyFrom, copyTo, MockerError, pathNotFoundStatus } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag } from "../../flags.ts";
 import type { Io } from "../../io.ts";
 import { interruptible } from "../../terminal/interruptible.ts";
 import { copyDestination } from "../../transfer/copy-destination.ts";
+import { copySource } from "../../transfer/copy-source.ts";
 import { type Received, receive } from "../../transfer/download.ts";
 import { TarExtract } from "../../transfer/tar-extract.ts";
+import { tarTree } from "../../transfer/tar-tree.ts";
+import { upload } from "../../transfer/upload.ts";
 
 const flags = {
   archive: booleanFlag("a", "Archive mode (copy all uid/gid information)"),
@@ -28,8 +32,9 @@ function isLocal(argument: string): boolean {
 }
 
 export const cp = defineCommand({
-  summary: "Copy files/folders from a container or an image to the local filesystem",
-  usage: "[OPTIONS] CONTAINER|IMAGE:SRC_PATH DEST_PATH|-",
+  summary: "Copy files/folders between a container or an image and the local filesystem",
+  usage:
+    "[OPTIONS] CONTAINER|IMAGE:SRC_PATH DEST_PATH|-\n\tmocker cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
   arguments: { min: 2, max: 2 },
   flags,
   async run({ args, flags, given, io, connect }) {
@@ -38,9 +43,9 @@ export const cp = defineCommand({
     if (destination === "") throw new CommandFailure("destination can not be empty");
     if (!isLocal(destination)) {
       if (!isLocal(source)) throw new CommandFailure("copying between containers is not supported");
-      throw new MockerError("FEATURE_UNAVAILABLE", "copying into a container is not supported yet", {
-        hint: "Share a directory with it (-v), or send the file through a pipe: mocker exec -i VM sh -c 'cat > FILE' < FILE",
-      });
+      const quiet = given.has("quiet") ? flags.quiet : io.stdout.isTTY !== true;
+      await copyInto(io, connect, { source, destination, followLink: flags["follow-link"], quiet });
+      return 0;
     }
     if (isLocal(source)) throw new CommandFailure("must specify at least one container source");
     const toOutput = destination === "-";
@@ -68,7 +73,7 @@ export const cp = defineCommand({
     );
     if (exitCode === pathNotFoundStatus)
       throw new MockerError("INVALID_ARGUMENT", `Could not find the file ${path} in container ${name}`, {
-        hint: "Volumes are not looked into: what is in one is in the host's directory.",
+        hint: "Volumes of a VM that does not run are not looked into: start it first.",
       });
     if (exitCode !== 0) throw new CommandFailure(`mocker: ${stderrTail || "the copy is not complete"}`);
     if (place === undefined) return 0;
@@ -80,6 +85,54 @@ export const cp = defineCommand({
     return 0;
   },
 });
+
+interface CopyInto {
+  source: string;
+  destination: string;
+  followLink: boolean;
+  quiet: boolean;
+}
+
+/** As Docker's: owners are kept, with `-a` or without (moby#21651). */
+async function copyInto(
+  io: Io,
+  connect: () => Promise<EngineClient>,
+  { source, destination, followLink, quiet }: CopyInto,
+): Promise<void> {
+  const colon = destination.indexOf(":");
+  const vm = destination.slice(0, colon);
+  const fromInput = source === "-";
+  const local = fromInput ? undefined : copySource(io.cwd, source, followLink);
+  const skipped: string[] = [];
+  let bytes = 0;
+  const counted = async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  const archive = counted(local ? tarTree(local, (path) => skipped.push(path)) : io.stdin);
+  const engine = await connect();
+  const named = local && { source: { name: local.name, isDirectory: local.stat.isDirectory() } };
+  const { path } = await interruptible(
+    io,
+    async (signal) =>
+      await upload(
+        io,
+        engine,
+        archive,
+        (name) =>
+          engine.request(
+            copyTo,
+            { vm, path: destination.slice(colon + 1), upload: name, ...named },
+            { signal },
+          ),
+        { quiet: quiet || fromInput },
+      ),
+  );
+  if (skipped.length > 0) io.stderr.write(`mocker: left out, as they are sockets: ${listed(skipped)}\n`);
+  if (!quiet && !fromInput) io.stderr.write(`Successfully copied ${humanSize(bytes)} to ${vm}:${path}\n`);
+}
 
 function listed(paths: readonly string[]): string {
   const more = paths.length - 3;

@@ -1,24 +1,29 @@
-import { copyFrom } from "../../../../protocol/copy.ts";
+import { copyFrom, copyTo } from "../../../../protocol/copy.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
-import { CopyFromParams } from "../../../../protocol/params/copy.ts";
+import { CopyFromParams, CopyToParams } from "../../../../protocol/params/copy.ts";
 import type { StreamRef } from "../../../../protocol/stream.ts";
 import type { Copies } from "../../../system/copies.ts";
 import type { RpcConnection } from "../rpc-connection.ts";
 import type { StreamServer } from "../stream-server.ts";
+import type { Uploads } from "../uploads.ts";
 import { offerAttachment } from "./offer-attachment.ts";
 
 export interface CopyServices {
-  copies: Pick<Copies, "fromImage" | "fromVm">;
+  copies: Pick<Copies, "fromImage" | "fromVm" | "intoVm">;
   streams: StreamServer;
+  uploads: Uploads;
 }
 
-/** Docker's `cp` out of a VM or an image, which its user names with one text. */
-export function bindCopies(rpc: RpcConnection, { copies, streams }: CopyServices): void {
+/** Docker's `cp` out of a VM or an image, which its user names with one text, and into a VM. */
+export function bindCopies(rpc: RpcConnection, { copies, streams, uploads }: CopyServices): void {
   const open = async ({ name, path, isVm }: Split, followLink: boolean): Promise<StreamRef> => {
     if (!isVm) return streams.offerBytes(await copies.fromImage(name, path, followLink));
     const attachment = await copies.fromVm(name, path, followLink);
     return offerAttachment(rpc, streams, attachment);
   };
+  rpc.handle(copyTo, CopyToParams, ({ upload, ...into }, signal) =>
+    uploads.take(upload, signal, async (archive) => ({ path: await copies.intoVm(into, archive, signal) })),
+  );
   rpc.handle(copyFrom, CopyFromParams, async ({ source, followLink = false }) => {
     let ambiguous: MockerError | undefined;
     const parts = splits(source);

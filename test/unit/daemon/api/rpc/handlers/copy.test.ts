@@ -9,6 +9,7 @@ import { defaultLimits } from "../../../../../../engine/daemon/api/rpc/message-d
 import { RpcConnection } from "../../../../../../engine/daemon/api/rpc/rpc-connection.ts";
 import { StreamServer } from "../../../../../../engine/daemon/api/rpc/stream-server.ts";
 import { Streams } from "../../../../../../engine/daemon/api/rpc/streams.ts";
+import { Uploads } from "../../../../../../engine/daemon/api/rpc/uploads.ts";
 import { Log } from "../../../../../../engine/daemon/log.ts";
 import { Attachment } from "../../../../../../engine/daemon/vms/machine/attachment.ts";
 import { copyFrom } from "../../../../../../engine/protocol/copy.ts";
@@ -38,6 +39,7 @@ const copies = {
     if (!images.includes(image)) throw new MockerError("IMAGE_NOT_FOUND", `No such image: ${image}`);
     return (async function* () {})();
   },
+  intoVm: () => Promise.reject(new Error("nothing is put into a VM here")),
 };
 
 const log = new Log(join(tmpDir(), "engine.jsonl"), "error");
@@ -49,7 +51,8 @@ const server = createServer((socket) => {
     engine: { version: "1.2.3", pid: 1 },
     capabilities: {},
   }));
-  bindCopies(rpc, { copies, streams: new StreamServer(new Streams(), log) });
+  const streams = new Streams();
+  bindCopies(rpc, { copies, streams: new StreamServer(streams, log), uploads: new Uploads(streams) });
   rpc.listen();
 });
 afterFile(() => void server.close());
