@@ -18,6 +18,7 @@ import { defaultHostAddress } from "./networks/network-settings.ts";
 import { Networks } from "./networks/networks.ts";
 import { Copies } from "./system/copies.ts";
 import { SystemService } from "./system/system-service.ts";
+import { Cgroups } from "./vms/machine/cgroups/cgroups.ts";
 import { NativeLauncher } from "./vms/machine/native-launcher.ts";
 import { StateDir } from "./vms/records/state-dir.ts";
 import { KrunRuntime } from "./vms/runtimes/krun/krun-runtime.ts";
@@ -88,8 +89,10 @@ export class Engine {
       usersOf: (name) => vms.usersOfVolume(name),
       nameOf: (vmId) => vms.nameOf(vmId),
     });
+    const cgroups = new Cgroups();
     const vms = new VmManager({
       launcher: new NativeLauncher(),
+      cgroups,
       networks,
       events,
       state: new StateDir(join(dataDir(), "state"), native.removeTree),
@@ -117,7 +120,7 @@ export class Engine {
       networks,
       vms,
       volumes,
-      system: new SystemService({ version, images, vms, volumes, networks, runtimes }),
+      system: new SystemService({ version, images, vms, volumes, networks, runtimes, cgroups }),
       copies: new Copies(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),

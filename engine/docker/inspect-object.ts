@@ -25,7 +25,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
       Running: vm.state === "running" || vm.state === "paused",
       Paused: vm.state === "paused",
       Restarting: false,
-      OOMKilled: false,
+      OOMKilled: vm.oomKilled ?? false,
       Dead: false,
       Pid: vm.pid,
       ExitCode: vm.exitCode ?? 0,

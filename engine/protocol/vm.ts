@@ -61,6 +61,8 @@ export interface VmSummary {
   startedAt?: string;
   finishedAt?: string;
   exitCode?: number;
+  /** It was killed because it used more memory than it may on the host; absent: no. */
+  oomKilled?: boolean;
   /** Why a VM failed or ended by other means than its own exit. */
   reason?: string;
   labels: Record<string, string>;

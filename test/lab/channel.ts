@@ -46,6 +46,9 @@ export interface Beat {
 }
 
 export const portName = "mocker.lab";
+
+/** The cgroup of an ordinary user's commands, in the one that is delegated to the user. */
+export const userSession = "/sys/fs/cgroup/user/session";
 const headerBytes = 9;
 
 export function encodeFrame(kind: Kind, id: number, payload: Uint8Array | string | object = ""): Buffer {

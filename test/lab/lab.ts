@@ -24,6 +24,7 @@ import {
   portName,
   type RunExit,
   type RunRequest,
+  userSession,
 } from "./channel.ts";
 import { type LabFiles, labFiles } from "./setup.ts";
 
@@ -405,6 +406,11 @@ for file in passwd group subuid subgid; do
   esac >>/run/$file
   mount --bind /run/$file /etc/$file
 done
+# A part of the cgroups is the user's, as systemd delegates it; commands start in its session (guest/main.ts).
+session=${userSession}
+mkdir -p $session
+for cgroup in /sys/fs/cgroup "\${session%/*}"; do echo +memory +pids +cpu >"$cgroup/cgroup.subtree_control"; done
+for file in . cgroup.procs cgroup.subtree_control; do busybox chown ${user.id}:${user.id} "\${session%/*}/$file"; done
 busybox hostname mocker-lab
 ${environment}
 cd ${quote(rootDir())}

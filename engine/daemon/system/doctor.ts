@@ -7,9 +7,11 @@ import { portsColumn } from "../../docker/ports.ts";
 import type { DoctorCheck, DoctorReport } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { VmSummary } from "../../protocol/vm.ts";
+import type { CgroupPlace } from "../vms/machine/cgroups/cgroup-place.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import { tapProblem } from "../vms/runtimes/simulation/simulation-runtime.ts";
 import { missingSubordinateIds } from "../vms/runtimes/subordinate-ids.ts";
+import { cgroupCheck } from "./cgroup-check.ts";
 import { jailCheck, simulatedRoot } from "./jail-check.ts";
 import { lingerCheck } from "./linger-check.ts";
 
@@ -18,16 +20,21 @@ const lowSpaceMiB = 2048;
 const usedFeatures = ["disks", "blk", "vmdk", "shares", "read-only-shares", "network-none", "network-cards"];
 
 /**
- * Tests each thing that a microVM needs here, and says what to do about what is missing. `vms`
- * are those that run.
+ * Tests each thing that a microVM needs here, and says what to do about what is missing.
+ * @param vms those that run
+ * @param cgroups where those of VMs are made
  */
-export async function runDoctor(vms: readonly Pick<VmSummary, "name" | "ports">[]): Promise<DoctorReport> {
+export async function runDoctor(
+  vms: readonly Pick<VmSummary, "name" | "ports">[],
+  cgroups: CgroupPlace,
+): Promise<DoctorReport> {
   const checks = [
     kvm(),
     libkrun(),
     tsiUploads(),
     guestKernel(),
     ...(await jail()),
+    cgroupCheck(cgroups),
     subordinateIds(),
     diskSpace(),
     simulatedCards(),

@@ -10,6 +10,7 @@ import type {
   SystemUsage,
 } from "../../protocol/system.ts";
 import type { CheckOptions, ImageStore } from "../images/image-store.ts";
+import type { Cgroups } from "../vms/machine/cgroups/cgroups.ts";
 import { findKrunLibrary } from "../vms/runtimes/krun/krun-library.ts";
 import type { Runtimes } from "../vms/runtimes/runtimes.ts";
 import type { VmManager } from "../vms/vm-manager.ts";
@@ -29,6 +30,7 @@ interface SystemParts {
   volumes: VolumeService;
   networks: Checked;
   runtimes: Runtimes;
+  cgroups: Cgroups;
 }
 
 /** What concerns images and VMs alike, and the machine that they are on. */
@@ -39,15 +41,17 @@ export class SystemService {
   readonly #volumes: VolumeService;
   readonly #networks: Checked;
   readonly #runtimes: Runtimes;
+  readonly #cgroups: Cgroups;
   readonly #startedMs = Date.now();
 
-  constructor({ version, images, vms, volumes, networks, runtimes }: SystemParts) {
+  constructor({ version, images, vms, volumes, networks, runtimes, cgroups }: SystemParts) {
     this.#version = version;
     this.#images = images;
     this.#vms = vms;
     this.#volumes = volumes;
     this.#networks = networks;
     this.#runtimes = runtimes;
+    this.#cgroups = cgroups;
   }
 
   info(): EngineInfo {
@@ -79,7 +83,7 @@ export class SystemService {
 
   /** Whether microVMs can run here, and what to do about it. */
   async doctor(): Promise<DoctorReport> {
-    return await runDoctor(await this.#vms.list({}));
+    return await runDoctor(await this.#vms.list({}), await this.#cgroups.place());
   }
 
   /** What images, VMs and volumes take of the disk. */

@@ -42,6 +42,7 @@ import { HelperMachine } from "./helper-machine.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
 import { Attachment } from "./machine/attachment.ts";
+import { type Cgroups, removeLeftCgroup } from "./machine/cgroups/cgroups.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
 import { Exec } from "./machine/exec.ts";
 import type { Launcher } from "./machine/launcher.ts";
@@ -78,6 +79,8 @@ export interface VmManagerOptions {
   volumes: VmVolumes;
   runtimes: Runtimes;
   launcher: Launcher;
+  /** Absent: machines' processes get none. */
+  cgroups?: Cgroups;
   networks: Networks;
   /** Whether who gets a simulation without asking for it is told so. */
   warnsOfSimulation: () => boolean;
@@ -101,6 +104,7 @@ export class VmManager implements VmHost {
   readonly #images: Images;
   readonly #runtimes: Runtimes;
   readonly #launcher: Launcher;
+  readonly #cgroups: Cgroups | undefined;
   readonly #warnsOfSimulation: () => boolean;
   readonly #events: EventLog;
   readonly #runDir: string;
@@ -117,6 +121,7 @@ export class VmManager implements VmHost {
     this.#images = options.images;
     this.#runtimes = options.runtimes;
     this.#launcher = options.launcher;
+    this.#cgroups = options.cgroups;
     this.#warnsOfSimulation = options.warnsOfSimulation;
     this.#events = options.events;
     this.#runDir = options.runDir;
@@ -218,7 +223,8 @@ export class VmManager implements VmHost {
   /** Where a machine lives. Sockets have short paths: twelve hex digits are enough within one store. */
   place(id: string, files: VmFiles): MachinePlace {
     const runDir = join(this.#runDir, "vm", id.slice(0, 12));
-    return { id, files, runDir, launcher: this.#launcher, log: this.log };
+    const cgroups = this.#cgroups && { cgroups: this.#cgroups };
+    return { id, files, runDir, launcher: this.#launcher, ...cgroups, log: this.log };
   }
 
   onDidChange(listener: (change: VmChange) => void): { dispose(): void } {
@@ -675,7 +681,7 @@ export class VmManager implements VmHost {
 
   /** A helper machine goes with the engine that had it. */
   async #killStaleHelperMachine(files: VmFiles): Promise<void> {
-    if (!this.#launcher.isLocked(files.lockPath)) return;
+    if (!this.#launcher.isLocked(files.lockPath)) return await removeLeftCgroup(files);
     const left = await files.readRuntime().catch(() => undefined);
     if (left) this.#launcher.kill(left);
   }

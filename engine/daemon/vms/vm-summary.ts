@@ -44,6 +44,7 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
     runtime: config.runtime,
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(exit === undefined ? {} : { finishedAt: exit.finishedAt, exitCode: exit.exitCode }),
+    ...(exit?.oomKilled === true ? { oomKilled: true } : {}),
     ...(exit === undefined || exit.message === "" ? {} : { reason: exit.message }),
     labels: config.labels,
     mounts: config.mounts,

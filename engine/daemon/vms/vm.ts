@@ -12,6 +12,7 @@ import type { Networks } from "../networks/networks.ts";
 import { guestConfiguration, guestNetwork, mainProcess, type TerminalSize } from "./agent-requests.ts";
 import { bootRequest } from "./boot-request.ts";
 import type { Attachment } from "./machine/attachment.ts";
+import { removeLeftCgroup } from "./machine/cgroups/cgroups.ts";
 import { longSleep } from "./machine/long-sleep.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
@@ -148,6 +149,7 @@ export class Vm {
       return unreadableExit(error instanceof Error ? error.message : String(error), ended);
     }
     if (!existsSync(this.files.runtimePath)) return undefined;
+    await removeLeftCgroup(this.files);
     const left = await this.files.readRuntime().catch(() => undefined);
     const exit = killedMonitor(left?.startedAt ?? null);
     const { launcher } = this.#host.place(this.id, this.files);

@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/sys-error.h"
+#include "host/os/cgroup.h"
 #include "host/os/child.h"
 #include "host/os/jail-probe.h"
 #include "host/os/process.h"
@@ -63,12 +64,13 @@ int watch(const mocker::VmSpec& spec) {
   // The record of an earlier run must not be taken for this one's.
   ::unlink((spec.stateDir + "/exit.json").c_str());
   mocker::reserveExitRecord(spec);
-  mocker::Monitor monitor(spec, startedAt);
+  mocker::Cgroup cgroup(spec.cgroup);
+  mocker::Monitor monitor(spec, startedAt, cgroup);
   mocker::Child child;
   std::vector<mocker::Fd> cards;
   try {
     for (const auto& card : spec.cards) cards.push_back(mocker::connectCard(card));
-    child = mocker::launchChild(spec, openFiles, cards);
+    child = mocker::launchChild(spec, openFiles, cards, cgroup);
   } catch (const std::exception& error) {
     mocker::notice(error.what());
     mocker::writeRuntimeRecord(spec, 0, startedAt);

@@ -136,6 +136,23 @@ std::vector<CardSpec> readCards(const Reader& in) {
   return cards;
 }
 
+CgroupSpec readCgroup(const json& value) {
+  const Reader in(value, "cgroup");
+  CgroupSpec cgroup;
+  if (in.find("problem")) {
+    cgroup.problem = in.text("problem");
+    return cgroup;
+  }
+  cgroup.path = in.path("path");
+  in.each("limits", [&](const json& item, const std::string& where) {
+    const Reader limit(item, where);
+    auto file = limit.text("file");
+    if (file.find('/') != std::string::npos) fail(limit.where("file"), "must be the name of a file");
+    cgroup.limits.emplace_back(std::move(file), limit.text("value"));
+  });
+  return cgroup;
+}
+
 KrunSpec readKrun(const json& value) {
   const Reader in(value, "krun");
   KrunSpec krun;
@@ -218,6 +235,7 @@ VmSpec parseVmSpec(const std::string& text) {
     spec.log.kept = logIn.flag("kept", true);
   }
   spec.cards = readCards(in);
+  if (const json* cgroup = in.find("cgroup")) spec.cgroup = readCgroup(*cgroup);
   const auto runtime = in.text("runtime");
   if (runtime == "krun") {
     spec.runtime = Runtime::krun;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mocker {
@@ -90,6 +91,16 @@ struct LogSpec {
   bool kept = true;
 };
 
+/** What the VM's own processes may use of the host together. */
+struct CgroupSpec {
+  /** Where their cgroup is made, in a directory of this user's; empty: they get none. */
+  std::string path;
+  /** Its files, and what is written to each: `memory.max`, `1073741824`. */
+  std::vector<std::pair<std::string, std::string>> limits;
+  /** Why they get none. */
+  std::string problem;
+};
+
 /** Version 1 of vmm.json. Exactly the section of the chosen runtime is present. */
 struct VmSpec {
   std::string vmId;
@@ -103,6 +114,7 @@ struct VmSpec {
   LogSpec log;
   /** In the order of the guest's eth0, eth1, … */
   std::vector<CardSpec> cards;
+  std::optional<CgroupSpec> cgroup;
   std::optional<KrunSpec> krun;
   std::optional<SimulationSpec> simulation;
 

@@ -2,7 +2,7 @@
 // goes away.
 
 import { spawn } from "node:child_process";
-import { existsSync, openSync, read, readdirSync, readFileSync, write } from "node:fs";
+import { existsSync, openSync, read, readdirSync, readFileSync, write, writeFileSync } from "node:fs";
 import { constants, freemem, loadavg, release, uptime } from "node:os";
 import {
   type Beat,
@@ -12,6 +12,7 @@ import {
   Kind,
   portName,
   type RunRequest,
+  userSession,
 } from "../channel.ts";
 
 const maxQueuedBytes = 1024 * 1024;
@@ -84,6 +85,9 @@ function run(id: number, request: RunRequest): void {
     send(encodeFrame(Kind.exit, id, { code }));
   };
   if (child.pid !== undefined) running.set(id, child.pid);
+  if (child.pid !== undefined && request.uid !== 0) {
+    writeFileSync(`${userSession}/cgroup.procs`, String(child.pid));
+  }
   child.once("error", (error: NodeJS.ErrnoException) => {
     send(encodeFrame(Kind.stderr, id, `lab: ${error.message}\n`));
     finish(error.code === "ENOENT" ? 127 : 126);

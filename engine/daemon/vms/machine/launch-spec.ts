@@ -16,9 +16,23 @@ export interface LaunchSpec {
   log: { maxBytes: number; maxFiles: number; kept: boolean };
   /** The VM's network cards, in the order of the guest's eth0, eth1, …; absent: none. */
   cards?: CardLaunch[];
+  /** Of the machine's own processes: the monitor is not in it. */
+  cgroup?: CgroupLaunch;
   krun?: KrunLaunch;
   simulation?: SimulationLaunch;
 }
+
+/** A file of a cgroup (v2), and what is written to it. */
+export interface CgroupLimit {
+  file: string;
+  value: string;
+}
+
+export type CgroupLaunch =
+  /** Made there by the monitor, with these limits. */
+  | { path: string; limits: CgroupLimit[] }
+  /** Why there is none. */
+  | { problem: string };
 
 /** A network card: the monitor's connection to the process of its network, which carries Ethernet frames. */
 export type CardLaunch = {
@@ -68,6 +82,9 @@ export interface SimulationLaunch {
   network: "host" | "none";
   /** Root's workload may have the host's ids where it can have none of its own. */
   hostIds: boolean;
+  /** What the workload may use, where there are cgroups. */
+  cpus: number;
+  memoryMiB: number;
   /** Host directories that the agent mounts. */
   paths: string[];
 }

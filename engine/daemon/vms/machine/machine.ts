@@ -13,6 +13,7 @@ import type { Log } from "../../log.ts";
 import { failedStart, keepExit, killedMonitor, startExitCode } from "../records/exit-record.ts";
 import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
 import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from "./agent-protocol.ts";
+import { type Cgroups, removeLeftCgroup } from "./cgroups/cgroups.ts";
 import type { CopyPath } from "./copy-path.ts";
 import type { Exec } from "./exec.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
@@ -59,6 +60,8 @@ export interface MachinePlace {
   /** Short directory for its sockets; made at its start, gone with its end. */
   runDir: string;
   launcher: Launcher;
+  /** Absent: its processes get no cgroup. */
+  cgroups?: Pick<Cgroups, "launch">;
   log: Log;
 }
 
@@ -114,7 +117,7 @@ export class Machine {
     spec: MachineSpec,
     { signal, onLaunch }: { signal?: AbortSignal; onLaunch?: (machine: Machine) => void } = {},
   ): Promise<Machine> {
-    const { id, files, runDir, launcher } = place;
+    const { id, files, runDir, launcher, cgroups } = place;
     const whole: LaunchSpec = {
       version: 1,
       vmId: id,
@@ -122,6 +125,7 @@ export class Machine {
       runDir,
       agentPath: launcher.agentPath,
       bootTimeoutMs: Number(process.env.MOCKER_BOOT_TIMEOUT_MS ?? defaultBootTimeoutMs),
+      ...(cgroups && { cgroup: await cgroups.launch(id, spec) }),
       ...spec,
     };
     signal?.throwIfAborted();
@@ -526,6 +530,7 @@ export class Machine {
     const told = written ?? this.#client?.exit;
     const isTheirs = told !== undefined && (this.#failure === undefined || told.reason === "start-failed");
     const record = isTheirs ? told : (this.#failure ?? killedMonitor(this.startedAt));
+    if (written === undefined) await removeLeftCgroup(files);
     if (record !== written) {
       // A full disk must not keep a machine from having ended.
       keepExit(files, record, {

@@ -57,6 +57,7 @@ export const exitShape = v.object({
   signal: v.nullable(whole),
   reason: v.picklist(["exited", "vm-died", "boot-failed", "start-failed", "vmm-killed", "jail-refused"]),
   message: v.string(),
+  oomKilled: v.exactOptional(v.boolean()),
   startedAt: v.nullable(time),
   finishedAt: time,
 });

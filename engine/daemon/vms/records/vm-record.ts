@@ -162,6 +162,8 @@ export interface VmExitRecord {
   reason: ExitReason;
   /** Sentence for the user; empty for an ordinary exit. */
   message: string;
+  /** It was killed because it used more memory than its cgroup allows. */
+  oomKilled?: boolean;
   /** RFC 3339, or null when the workload never ran. */
   startedAt: string | null;
   finishedAt: string;

@@ -59,8 +59,9 @@ std::string deathOf(int status) {
 
 }  // namespace
 
-Monitor::Monitor(const VmSpec& spec, std::string startedAt)
-    : spec_(spec), startedAt_(std::move(startedAt)), log_(spec.stateDir + "/log", {spec.log.maxBytes, spec.log.maxFiles, spec.log.kept}),
+Monitor::Monitor(const VmSpec& spec, std::string startedAt, const Cgroup& cgroup)
+    : spec_(spec), startedAt_(std::move(startedAt)), cgroup_(cgroup),
+      log_(spec.stateDir + "/log", {spec.log.maxBytes, spec.log.maxFiles, spec.log.kept}),
       pendingConnections_(
           loop_, [this](std::shared_ptr<void> ended) { pendingDelete_.push_back(std::move(ended)); },
           [this](Fd fd, const Json& hello, std::string rest, Side side) {
@@ -144,6 +145,8 @@ void Monitor::followOutput(Child& child) {
     errors_ = std::make_unique<ChildOutput>(loop_, std::move(child.errors), std::move(log), maxErrorBytes,
                                             ChildOutput::WhenFull::stop);
   }
+  // A simulated one has no other layers to tell of.
+  if (!child.jail && !cgroup_.layer().is_null()) jail_ = Json::array({cgroup_.layer()});
   if (child.jail) {
     jailPipe_ = std::move(child.jail);
     loop_.add(jailPipe_.get(), event::readable, [this](uint32_t) { readJail(); });
@@ -168,7 +171,9 @@ void Monitor::readJail() {
   loop_.remove(jailPipe_.get());
   jailPipe_.reset();
   jail_ = Json::parse(jailText_, nullptr, false);
-  if (jail_.is_array()) announce();
+  if (!jail_.is_array()) return;
+  if (!cgroup_.layer().is_null()) jail_.push_back(cgroup_.layer());
+  announce();
 }
 
 void Monitor::runFailed(const std::string& message) {
@@ -420,6 +425,8 @@ void Monitor::onChildExited(int status) {
     const char* const reason = code == exitJailRefused ? "jail-refused" : "boot-failed";
     if (!exit_ && !deathMessage_.empty()) record({125, std::nullopt, reason, deathMessage_});
   }
+  ranOutOfMemory_ = cgroup_.ranOutOfMemory();
+  if (ranOutOfMemory_) deathMessage_ = "the VM's processes used more memory than they may, and were killed";
   if (deathMessage_.empty()) {
     deathMessage_ = "the VM's process " + deathOf(status);
     if (!control_.agentIsHere()) deathMessage_ += " before its agent had answered";
@@ -452,6 +459,7 @@ void Monitor::record(const ExitRecord& exit) {
   exit_ = exit;
   main_ = Main::exited;
   exitRecord_ = exitRecord(exit, startedAt_);
+  if (ranOutOfMemory_) exitRecord_["oomKilled"] = true;
   try {
     writeExitRecord(spec_, exitRecord_);
   } catch (const std::exception& error) {

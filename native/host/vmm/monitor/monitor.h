@@ -12,6 +12,7 @@
 
 #include "common/loop.h"
 #include "control-relay.h"
+#include "host/os/cgroup.h"
 #include "host/os/child.h"
 #include "host/os/signals.h"
 #include "host/vmm/cards/card-relay.h"
@@ -32,7 +33,7 @@ namespace mocker {
 class Monitor {
  public:
   /** Binds the VM's sockets. SIGCHLD, SIGTERM and SIGINT must be blocked. Throws SysError. */
-  Monitor(const VmSpec& spec, std::string startedAt);
+  Monitor(const VmSpec& spec, std::string startedAt, const Cgroup& cgroup);
   ~Monitor();
 
   /**
@@ -86,6 +87,7 @@ class Monitor {
 
   const VmSpec& spec_;
   const std::string startedAt_;
+  const Cgroup& cgroup_;
   Loop loop_;
   Fd monitorSocket_;
   Fd agentSocket_;
@@ -101,10 +103,12 @@ class Monitor {
   std::unique_ptr<ChildOutput> console_;
   Fd jailPipe_;
   std::string jailText_;
-  /** The layers of the VM's jail (jail-report.h); null as long as it has not told of them. */
+  /** What contains the VM (jail-report.h), its cgroup too; null as long as that is not known. */
   Json jail_;
   bool childDead_ = false;
   std::string deathMessage_;
+  /** By the limit of its cgroup: the kernel killed it. */
+  bool ranOutOfMemory_ = false;
   Main main_ = Main::none;
   std::optional<ExitRecord> exit_;
   /** The same as exit.json has it; null before. */

@@ -87,7 +87,7 @@ export class FakeRuntime implements Runtime {
     // Fails when the directory was taken away under a start.
     if (!existsSync(upper)) mkdirSync(upper);
     return {
-      launch: { simulation: { network: "host", hostIds: false, paths: [upper] } },
+      launch: { simulation: { network: "host", hostIds: false, cpus: 1, memoryMiB: 64, paths: [upper] } },
       rootfs: { kind: "overlay", lower: "/lower", upper, work: join(files.dir, "work") },
       mounts: [],
     };

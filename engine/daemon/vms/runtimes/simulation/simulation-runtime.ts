@@ -83,6 +83,8 @@ export class SimulationRuntime implements Runtime {
         simulation: {
           network: request.network.mode === "tsi" ? "host" : "none",
           hostIds: request.hostIds ?? false,
+          cpus: request.cpus,
+          memoryMiB: request.memoryMiB,
           paths: [lower, upper, work, ...sharesOf(request.mounts).map(({ source }) => source)],
         },
       },

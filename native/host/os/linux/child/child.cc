@@ -16,7 +16,7 @@
 namespace mocker {
 namespace {
 
-Child launchKrun(const VmSpec& spec, const std::vector<Fd>& cards) {
+Child launchKrun(const VmSpec& spec, const std::vector<Fd>& cards, Cgroup& cgroup) {
   Pipe errors = makePipe();
   Pipe jail = makePipe();
   Pipe ids = makePipe();
@@ -35,6 +35,7 @@ Child launchKrun(const VmSpec& spec, const std::vector<Fd>& cards) {
     // It closes what else it inherited: the lock above all must be free as soon as the monitor is gone.
     enterKrun(spec, {given, ids.reading.get(), jail.writing.get(), console.writing.get(), cards});
   }
+  cgroup.take(child.pid);
   const char source = static_cast<char>(giveIds(child.pid, given));
   writeFully(ids.writing.get(), {&source, 1});
   for (const Fd* end : {&errors.reading, &console.reading, &jail.reading}) {
@@ -48,8 +49,8 @@ Child launchKrun(const VmSpec& spec, const std::vector<Fd>& cards) {
 
 }  // namespace
 
-Child launchChild(const VmSpec& spec, const rlimit& openFiles, const std::vector<Fd>& cards) {
-  return spec.runtime == Runtime::krun ? launchKrun(spec, cards) : launchSimulation(spec, openFiles);
+Child launchChild(const VmSpec& spec, const rlimit& openFiles, const std::vector<Fd>& cards, Cgroup& cgroup) {
+  return spec.runtime == Runtime::krun ? launchKrun(spec, cards, cgroup) : launchSimulation(spec, openFiles, cgroup);
 }
 
 }  // namespace mocker

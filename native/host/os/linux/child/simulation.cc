@@ -42,8 +42,7 @@ pid_t cloneNamespaces(bool ownNetwork, bool mayDoWithout, bool& inUserNamespace)
   for (const unsigned long user : {0ul | CLONE_NEWUSER, 0ul}) {
     if (user == 0 && !mayDoWithout) break;
     inUserNamespace = user != 0;
-    pid_t pid = cloneInto(flags | user | CLONE_NEWCGROUP);
-    if (pid < 0 && (errno == EINVAL || errno == EPERM)) pid = cloneInto(flags | user);
+    const pid_t pid = cloneInto(flags | user);
     if (pid >= 0) return pid;
     if (error == 0) error = errno;
   }
@@ -171,6 +170,8 @@ void enterOwnRoot(const std::vector<MappedPath>& paths, const Fd& over) {
 [[noreturn]] void runAgent(const Launch& launch) {
   char byte = 0;
   if (::read(launch.go, &byte, 1) != 1) ::_exit(125);  // the monitor is gone
+  // Only now: its root is the cgroup that this process has been moved to.
+  ::unshare(CLONE_NEWCGROUP);
   if (launch.users.own) {
     // What only the host's root can open comes before the change of user.
     const Fd over(::open(launch.runDir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -271,7 +272,7 @@ void giveUsers(pid_t child, const Users& users) {
 
 }  // namespace
 
-Child launchSimulation(const VmSpec& spec, const rlimit& openFiles) {
+Child launchSimulation(const VmSpec& spec, const rlimit& openFiles, Cgroup& cgroup) {
   // None of what follows may be descriptor 3, which the child overwrites.
   Pipe spare;
   if (::fcntl(agentControlFd, F_GETFD) < 0) spare = makePipe();
@@ -302,6 +303,7 @@ Child launchSimulation(const VmSpec& spec, const rlimit& openFiles) {
   theirs.reset();
   tapsIn.reset();
   try {
+    cgroup.take(child.pid);
     if (inUserNamespace) giveUsers(child.pid, users);
     if (!writeFully(go.writing.get(), "g")) throwErrno("the simulation's first process died");
     const std::string failure = readAll(report.reading.get(), 4096);

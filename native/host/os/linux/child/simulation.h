@@ -7,6 +7,6 @@
 namespace mocker {
 
 /** See launchChild; the VM's cards become taps in its own network namespace. */
-Child launchSimulation(const VmSpec& spec, const rlimit& openFiles);
+Child launchSimulation(const VmSpec& spec, const rlimit& openFiles, Cgroup& cgroup);
 
 }  // namespace mocker

@@ -21,7 +21,7 @@ const spec: MachineSpec = {
   runtime: "simulation",
   autoRemove: false,
   log: { maxBytes: 1000, maxFiles: 1, kept: true },
-  simulation: { network: "none", hostIds: false, paths: [] },
+  simulation: { network: "none", hostIds: false, cpus: 1, memoryMiB: 64, paths: [] },
 };
 
 const configuration: GuestConfiguration = {
@@ -294,4 +294,19 @@ test("an older monitor, which does not say which its guest's process is, is kill
   launcher.last.refuseControl();
   await machine.terminate();
   assert.deepEqual(launcher.kills, [1]);
+});
+
+test("a monitor is told of its machine's cgroup, and one that it was killed with is removed", async () => {
+  const where = place();
+  const path = join(where.runDir, "..", "cgroup");
+  const limits = [{ file: "pids.max", value: "3" }];
+  const machine = await Machine.launch(
+    { ...where, cgroups: { launch: async () => ({ path, limits }) } },
+    spec,
+  );
+  assert.deepEqual(JSON.parse(readFileSync(where.files.specPath, "utf8")).cgroup, { path, limits });
+  mkdirSync(path);
+  machine.kill();
+  assert.equal((await machine.ended).reason, "vmm-killed");
+  assert.equal(existsSync(path), false);
 });

@@ -1,0 +1,3 @@
+import { cgroupTests } from "../cgroups.ts";
+
+cgroupTests();
