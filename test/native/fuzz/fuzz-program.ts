@@ -11,7 +11,12 @@ const common = [
   ...["clock", "file", "frame", "json", "out-queue", "sys-error"],
   ...["linux/loop", "linux/unix-socket"],
 ].map((name) => `common/${name}.cc`);
-const agent = ["process-request", "rlimits", "user"].map((name) => `guest/agent/process/${name}.cc`);
+const agent = [
+  ...["net/interfaces", "process/id-map", "process/process-request", "process/rlimits", "process/user"],
+  ...["etc-files", "mount", "root-file-system", "root-tree", "volume-fill", "volumes"].map(
+    (name) => `rootfs/${name}`,
+  ),
+].map((name) => `guest/agent/${name}.cc`);
 const monitor = [
   ...["monitor/control-relay", "monitor/guest-messages", "monitor/guest-token", "monitor/handshake"],
   ...["notice", "records/records", "spec"],

@@ -103,10 +103,10 @@ std::string mutated(Random& random, const std::vector<std::string>& corpus) {
 }
 
 std::string input;
-std::string failed;
+std::ofstream failed;
 
 void keepInput() {
-  std::ofstream(failed, std::ios::binary) << input;
+  failed << input << std::flush;
 }
 
 void run() {
@@ -137,7 +137,8 @@ int main(int argc, char** argv) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(std::llround(std::atof(argv[2]) * 1000));
   Random random(std::strtoull(argv[3], nullptr, 10));
   const auto corpus = filesIn(argv[4]);
-  failed = argv[5];
+  // Now: a target may leave the host's files.
+  failed.open(argv[5], std::ios::binary);
   __sanitizer_set_death_callback(keepInput);
   size_t inputs = 0;
   try {

@@ -4,6 +4,7 @@
 
 #include "fuzz-targets.h"
 
+#include <sanitizer/lsan_interface.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,8 +19,16 @@
 #include "common/frame.h"
 #include "common/loop.h"
 #include "common/unix-socket.h"
+#include "fuzz-sandbox.h"
+#include "guest/agent/machine.h"
+#include "guest/agent/net/interfaces.h"
 #include "guest/agent/process/process-request.h"
 #include "guest/agent/process/user.h"
+#include "guest/agent/rootfs/etc-files.h"
+#include "guest/agent/rootfs/root-file-system.h"
+#include "guest/agent/rootfs/root-tree.h"
+#include "guest/agent/rootfs/volume-fill.h"
+#include "guest/agent/rootfs/volumes.h"
 #include "host/vmm/monitor/control-relay.h"
 #include "host/vmm/monitor/guest-token.h"
 #include "host/vmm/monitor/handshake.h"
@@ -293,14 +302,85 @@ void user(std::string_view input) {
   }
 }
 
+bool isSandboxed = false;
+
+/** An image as hostile as configure's mounts, below /stage, and a directory that nothing leads to. */
+void makeStage() {
+  for (const char* path : {"/stage/image", "/stage/image/etc", "/stage/image/data", "/stage/upper", "/stage/work",
+                           "/stage/volume", "/stage/outside"}) {
+    expect(::mkdir(path, 0755) == 0, path);
+  }
+  for (const auto& [target, path] : {std::pair{"/stage/outside", "/stage/image/absolute"},
+                                     std::pair{"../../../stage/outside", "/stage/image/relative"},
+                                     std::pair{"/stage/outside/hosts", "/stage/image/etc/hosts"},
+                                     std::pair{"loop", "/stage/image/loop"}}) {
+    expect(::symlink(target, path) == 0, path);
+  }
+  const Fd file(::open("/stage/image/data/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  expect(writeFully(file.get(), "content"), "a file");
+}
+
+/** Each must either be done or say why not. */
+template <typename Step>
+void attempt(Step step) {
+  try {
+    step();
+  } catch (const std::runtime_error& error) {
+    expect(*error.what() != '\0', "to be told what is wrong");
+  }
+}
+
+void expectHosts(const Json& params, const std::string& text) {
+  const auto count = [&](const char* key) { return params.contains(key) && params[key].is_array() ? params[key].size() : 0; };
+  const size_t lines = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+  expect(lines <= 7 + count("hosts") + count("interfaces"), "a line for each address and no more");
+}
+
+/**
+ * The parts of configure that read what the engine says, over an image with links that lead out of it. The
+ * rest of it takes nothing from there.
+ */
+void configureParts(std::string_view input) {
+  static FuzzSandbox sandbox;
+  isSandboxed = true;
+  const auto params = parseObject(input);
+  if (!params) return;
+  const Json* rootfs = objectOrNull(*params, "rootfs");
+  if (!rootfs) return;
+  const auto member = [&](const char* key) { return params->contains(key) ? (*params)[key] : Json(); };
+  sandbox.enter();
+  makeStage();
+  const Fd outside(::open("/stage/outside", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  {
+    Machine machine;
+    machine.simulation = flagOr(*params, "simulation", false);
+    std::string place = "/stage/image";
+    attempt([&] { place = mountRoot(*rootfs, machine); });
+    const RootTree root(Fd(::open(place.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)));
+    const auto hostname = stringOr(*params, "hostname", "");
+    const auto domainname = stringOr(*params, "domainname", "");
+    attempt([&] { writeEtcFiles(*params, hostname, domainname, root); });
+    expectHosts(*params, hostsText(member("hosts"), member("interfaces"), hostname, domainname));
+    if (member("interfaces").is_array()) attempt([&] { setUpInterfaces(member("interfaces"), Fd()); });
+    if (member("mounts").is_array()) attempt([&] { mountVolumes(member("mounts"), root, machine); });
+  }
+  expect(isEmptyDirectory(outside.get()), "nothing to be written beside the image");
+  sandbox.leave();
+}
+
 }  // namespace
 
 const std::map<std::string, void (*)(std::string_view)> fuzzTargets = {
-    {"exec-stream", execStream}, {"frames", frames},   {"hello", hello}, {"process-request", processRequest},
-    {"relay", relay},            {"vm-spec", vmSpec}, {"user", user},
+    {"configure", configureParts}, {"exec-stream", execStream}, {"frames", frames}, {"hello", hello},
+    {"process-request", processRequest}, {"relay", relay}, {"vm-spec", vmSpec}, {"user", user},
 };
 
 }  // namespace mocker
+
+/** LeakSanitizer looks for threads in /proc, which is out of reach then. */
+extern "C" int __lsan_is_turned_off() {
+  return mocker::isSandboxed;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto target = [] {

@@ -26,8 +26,8 @@ std::string joined(const Json& dns, const char* key, const char* prefix) {
 
 }  // namespace
 
-std::string hostsText(const Json& hosts, const Json& interfaces, const std::string& hostname,
-                      const std::string& domainname) {
+std::string hostsText(const Json& hosts, const Json& interfaces, const std::string& host, const std::string& domain) {
+  const auto hostname = word(host), domainname = word(domain);
   std::string text =
       "127.0.0.1\tlocalhost\n"
       "::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -75,7 +75,7 @@ std::string resolvConfText(const Json& dns) {
 void writeEtcFiles(const Json& config, const std::string& hostname, const std::string& domainname,
                    const RootTree& root) {
   const auto member = [&](const char* key) { return config.contains(key) ? config[key] : Json(); };
-  root.writeFile("/etc/hostname", hostname + "\n");
+  root.writeFile("/etc/hostname", word(hostname) + "\n");
   root.writeFile("/etc/hosts", hostsText(member("hosts"), member("interfaces"), hostname, domainname));
   if (const Json* dns = objectOrNull(config, "dns")) root.writeFile("/etc/resolv.conf", resolvConfText(*dns));
 }

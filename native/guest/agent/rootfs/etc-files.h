@@ -16,8 +16,7 @@ void writeEtcFiles(const Json& config, const std::string& hostname, const std::s
  * The texts, for configure's `hosts` ([[address, name]…]), `interfaces` ([{address: "172.18.0.2/16"}…]) and
  * `dns` ({servers, search, options}).
  */
-std::string hostsText(const Json& hosts, const Json& interfaces, const std::string& hostname,
-                      const std::string& domainname);
+std::string hostsText(const Json& hosts, const Json& interfaces, const std::string& host, const std::string& domain);
 std::string resolvConfText(const Json& dns);
 
 }  // namespace mocker
