@@ -11,7 +11,7 @@ import { Pulls } from "./commands/pulls.ts";
 import { runConfigurationCommands } from "./commands/run-configuration-commands.ts";
 import { vmCommands } from "./commands/vm-commands.ts";
 import { volumeCommands } from "./commands/volume-commands.ts";
-import { MockerDebug } from "./debug/mocker-debug.ts";
+import { registerDebug } from "./debug/register-debug.ts";
 import { Connection } from "./engine/connection.ts";
 import { showError } from "./engine/errors.ts";
 import { Model } from "./engine/model.ts";
@@ -131,7 +131,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     vscode.window.registerTerminalProfileProvider("mocker.vm", new VmTerminalProfile(model, terminals, log)),
   );
   own(MockerTasks.register(services));
-  own(MockerDebug.register(services));
+  own(registerDebug(services));
 
   own(
     onDidChangeSetting("engine.path", () => {

@@ -1,6 +1,5 @@
 import * as vscode from "vscode";
 import { showError } from "../engine/errors.ts";
-import { deleteConfiguration, duplicateConfiguration } from "../run-configurations/run-configuration-file.ts";
 import { commandLine } from "../run-configurations/run-plan.ts";
 import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
@@ -43,6 +42,7 @@ export function runConfigurationCommands(services: Services) {
     },
 
     async duplicateConfiguration(item, items) {
+      const { duplicateConfiguration } = await import("../run-configurations/run-configuration-file.ts");
       for (const name of await choose(item, items, l10n.t("Duplicate which configuration?"))) {
         const names = (await configurations.find(name))?.secrets ?? [];
         let copy = name;
@@ -59,6 +59,7 @@ export function runConfigurationCommands(services: Services) {
     async deleteConfiguration(item, items) {
       const names = await choose(item, items, l10n.t("Delete which configuration?"));
       if (names.length === 0 || !(await confirmDeletion(names))) return;
+      const { deleteConfiguration } = await import("../run-configurations/run-configuration-file.ts");
       for (const name of names) {
         const secretNames = (await configurations.find(name))?.secrets ?? [];
         await configurations.edit((text) => deleteConfiguration(text, name));

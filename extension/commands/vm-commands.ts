@@ -8,7 +8,6 @@ import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
 import { chooseVms } from "../views/selection.ts";
 import { clicked } from "../views/vms/vm-item.ts";
-import { runWizard } from "../wizard/run-wizard.ts";
 
 const { l10n } = vscode;
 const any = () => true;
@@ -31,7 +30,10 @@ export function vmCommands(services: Services) {
   };
 
   return {
-    run: () => runWizard(services),
+    async run() {
+      const { runWizard } = await import("../wizard/run-wizard.ts");
+      await runWizard(services);
+    },
 
     async startVm(item, items) {
       const vms = await choose(item, items, l10n.t("Start which VM?"), stopped);

@@ -16,7 +16,7 @@ import { debuggers, type Language, languageOf, languages } from "./language.ts";
 
 const type = "mocker";
 
-interface DebugServices {
+export interface DebugServices {
   connection: Connection;
   model: Model;
   runner: Runner;
@@ -33,18 +33,9 @@ export class MockerDebug implements vscode.DebugConfigurationProvider, vscode.De
     this.#services = services;
   }
 
-  static register(services: DebugServices): vscode.Disposable {
-    const debug = new MockerDebug(services);
-    const { Dynamic, Initial } = vscode.DebugConfigurationProviderTriggerKind;
-    return vscode.Disposable.from(
-      vscode.debug.registerDebugConfigurationProvider(type, debug, Initial),
-      vscode.debug.registerDebugConfigurationProvider(
-        type,
-        { provideDebugConfigurations: () => [openProgram() ?? []].flat() },
-        Dynamic,
-      ),
-      vscode.debug.registerDebugAdapterDescriptorFactory(type, debug),
-    );
+  /** The file that is open, if it can be debugged: what the editor lists as found by itself. */
+  openProgram(): vscode.DebugConfiguration[] {
+    return [openProgram() ?? []].flat();
   }
 
   /** For a new `launch.json`. */

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
-import { type NotificationType, ProgressType, type RequestType, type RequestType0 } from "vscode-jsonrpc";
+import type { NotificationType, RequestType, RequestType0 } from "vscode-jsonrpc";
 import { dialStream } from "../../engine/client/engine-socket.ts";
 import { lostConnection } from "../../engine/client/errors.ts";
 import { shakeHands } from "../../engine/client/handshake.ts";
@@ -95,7 +95,7 @@ export class Connection implements vscode.Disposable {
   /** Hears `$/progress` under `token`. Throws MockerError. */
   async onProgress(token: string, handler: (value: PullProgress) => void): Promise<vscode.Disposable> {
     const client = await this.#ready();
-    return client.onProgress(new ProgressType<PullProgress>(), token, handler);
+    return client.onPullProgress(token, handler);
   }
 
   /** Connects, starting the engine if none runs. Throws MockerError. */

@@ -2,7 +2,10 @@ import * as vscode from "vscode";
 import { MockerError } from "../../engine/protocol/index.ts";
 import { workspaceFolder } from "../workspace.ts";
 import type { RunConfiguration } from "./run-configuration.ts";
-import { type FileEntry, readConfigurations } from "./run-configuration-file.ts";
+import type { FileEntry } from "./run-configuration-file.ts";
+
+/** What reads and changes the file's text, with a parser that most windows never need. */
+const file = () => import("./run-configuration-file.ts");
 
 const fileName = "mocker.json";
 const path = `.vscode/${fileName}`;
@@ -41,7 +44,8 @@ export class RunConfigurations implements vscode.Disposable {
 
   async entries(): Promise<readonly FileEntry[]> {
     if (this.#entries === undefined) {
-      const { entries, problem } = readConfigurations(await this.#text());
+      const text = await this.#text();
+      const { entries, problem } = text === "" ? { entries: [] } : (await file()).readConfigurations(text);
       // A file that cannot be read is not one without configurations.
       const broken = { index: -1, offset: 0, name: fileName, problem: problem ?? "" };
       this.#entries = entries.length === 0 && problem !== undefined ? [broken] : entries;
@@ -66,7 +70,7 @@ export class RunConfigurations implements vscode.Disposable {
       );
     }
     const before = await this.#text();
-    const { problem } = readConfigurations(before);
+    const { problem } = (await file()).readConfigurations(before);
     if (problem !== undefined) {
       throw new MockerError("INVALID_ARGUMENT", vscode.l10n.t("{0} cannot be changed: {1}", path, problem), {
         hint: vscode.l10n.t("Correct the file first."),
@@ -93,6 +97,7 @@ export class RunConfigurations implements vscode.Disposable {
     const { uri } = this;
     if (uri === undefined) return;
     const document = await vscode.workspace.openTextDocument(uri);
+    const { readConfigurations } = await file();
     const entry = readConfigurations(document.getText()).entries.find((candidate) => candidate.name === name);
     const position = document.positionAt(entry?.offset ?? 0);
     await vscode.window.showTextDocument(document, { selection: new vscode.Range(position, position) });

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { addVolume, type FileEntry } from "../run-configurations/run-configuration-file.ts";
+import type { FileEntry } from "../run-configurations/run-configuration-file.ts";
 import type { RunConfigurations } from "../run-configurations/run-configurations.ts";
 import { portablePath, suggestTarget } from "../run-configurations/run-plan.ts";
 import { planContext } from "../workspace.ts";
@@ -76,6 +76,7 @@ export class RunConfigurationTree
     const list = await data.get("text/uri-list")?.asString();
     if (name === undefined || list === undefined) return;
     const context = planContext();
+    const { addVolume } = await import("../run-configurations/run-configuration-file.ts");
     for (const line of list.split(/\r?\n/)) {
       const path = await folderOf(line);
       if (path === undefined) continue;

@@ -14,6 +14,7 @@ const allowed = [
   /^\[Content_Types\]\.xml$/,
   /^extension\.vsixmanifest$/,
   /^extension\/(package\.json|package\.nls\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
+  /^extension\/dist\/extension-[\w-]+\.js$/,
   /^extension\/l10n\/bundle\.l10n\.json$/,
   /^extension\/media\/(icon\.png|mocker\.svg|mocker\.schema\.json|walkthrough\/[a-z]+\.md)$/,
 ];
