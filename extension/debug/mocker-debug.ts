@@ -6,7 +6,7 @@ import type { Model } from "../engine/model.ts";
 import type { Runner } from "../run-configurations/runner.ts";
 import { ExecTerminal } from "../tasks/exec-terminal.ts";
 import type { Terminals } from "../terminals/terminals.ts";
-import { planContext, runDefaults } from "../workspace.ts";
+import { currentFolder, planContext, runDefaults } from "../workspace.ts";
 import type { TerminalRequest } from "./dap-bridge.ts";
 import { planDebugging } from "./debug-plan.ts";
 import { type DebugHost, DebugSession, type InspectorTarget } from "./debug-session.ts";
@@ -174,9 +174,8 @@ async function attachInspector(
 }
 
 function contextOf(folder: vscode.WorkspaceFolder | undefined) {
-  const plan = planContext();
-  const own = folder?.uri.scheme === "file" ? { workspaceFolder: folder.uri.fsPath } : {};
-  return { plan: { ...plan, ...own }, defaults: runDefaults() };
+  const own = folder?.uri.scheme === "file" ? folder : currentFolder();
+  return { plan: planContext(own), defaults: runDefaults(own) };
 }
 
 /** The file that is open, if it is a program of the workspace. */

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
+import { defaultCpus, defaultMemoryMiB } from "../../docker/default-resources.ts";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import type { RuntimeName } from "../../protocol/engine.ts";
@@ -17,7 +18,6 @@ import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const defaultMemoryMiB = 1024;
 const minimumMemoryMiB = 64;
 
 export interface VmConfigOptions {
@@ -184,7 +184,7 @@ function absolute(workingDir: string | undefined): string | undefined {
 /** A VM has whole virtual CPUs: fractions round up. */
 function cpuCount(wanted: number | undefined): number {
   const available = cpus().length;
-  if (wanted === undefined) return Math.min(available, 2);
+  if (wanted === undefined) return defaultCpus(available);
   if (!(wanted > 0) || wanted > available) {
     throw new MockerError(
       "INVALID_ARGUMENT",
