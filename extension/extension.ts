@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import { type MockerExports, makeExports } from "./api.ts";
-import type { CommandName } from "./commands/command-names.ts";
 import { arrangeCommands } from "./commands/arrange-commands.ts";
+import type { CommandName } from "./commands/command-names.ts";
 import { commandTarget, engineCommands } from "./commands/engine-commands.ts";
 import { imageCommands } from "./commands/image-commands.ts";
 import { commandFolder, refreshCommand } from "./commands/install-command.ts";
@@ -37,8 +37,8 @@ import { RunningCount } from "./views/status-bar.ts";
 import { ViewState } from "./views/view-state.ts";
 import { ViewTexts } from "./views/view-texts.ts";
 import { isArrangement, plainArrangement } from "./views/vms/vm-arrangement.ts";
-import { arrangementText, vmMessage } from "./views/vms/vm-view-texts.ts";
 import { VmTree } from "./views/vms/vm-tree.ts";
+import { arrangementText, vmMessage } from "./views/vms/vm-view-texts.ts";
 import { VolumeTree } from "./views/volume-tree.ts";
 
 /**

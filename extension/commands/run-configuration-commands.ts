@@ -1,7 +1,7 @@
 import * as vscode from "vscode";
 import { showError } from "../engine/errors.ts";
-import { commandLine } from "../run-configurations/run-plan.ts";
 import { type ConfigurationPlace, tieOf } from "../run-configurations/run-configurations.ts";
+import { commandLine } from "../run-configurations/run-plan.ts";
 import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
 import { chooseConfigurations } from "../views/selection.ts";

@@ -1,8 +1,8 @@
 import * as vscode from "vscode";
 import type { ImageSummary, NetworkDetails, VmSummary, VolumeSummary } from "../../engine/protocol/index.ts";
 import { networkUsers, sortedImages, sortedVms, volumeUsers } from "../engine/store.ts";
-import { type ConfigurationPlace, tieOf } from "../run-configurations/run-configurations.ts";
 import { tiedVms } from "../run-configurations/configuration-ties.ts";
+import { type ConfigurationPlace, tieOf } from "../run-configurations/run-configurations.ts";
 import type { Services } from "../services.ts";
 import { localFolders } from "../workspace.ts";
 import { formatBytes } from "./format.ts";
