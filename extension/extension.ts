@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { type MockerExports, makeExports } from "./api.ts";
+import { arrangeCommands } from "./commands/arrange-commands.ts";
 import type { CommandName } from "./commands/command-names.ts";
 import { commandTarget, engineCommands } from "./commands/engine-commands.ts";
 import { imageCommands } from "./commands/image-commands.ts";
@@ -11,7 +12,7 @@ import { Pulls } from "./commands/pulls.ts";
 import { runConfigurationCommands } from "./commands/run-configuration-commands.ts";
 import { vmCommands } from "./commands/vm-commands.ts";
 import { volumeCommands } from "./commands/volume-commands.ts";
-import { MockerDebug } from "./debug/mocker-debug.ts";
+import { registerDebug } from "./debug/register-debug.ts";
 import { Connection } from "./engine/connection.ts";
 import { showError } from "./engine/errors.ts";
 import { Model } from "./engine/model.ts";
@@ -28,17 +29,23 @@ import { VmTerminalProfile } from "./terminals/terminal-profile.ts";
 import { Terminals } from "./terminals/terminals.ts";
 import { ContextKeys } from "./views/context-keys.ts";
 import { Documents, scheme } from "./views/documents.ts";
+import { imageTexts, isFilter } from "./views/image-filter.ts";
 import { ImageTree } from "./views/image-tree.ts";
 import { NetworkTree } from "./views/network-tree.ts";
 import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
-import { SimulationNote } from "./views/vms/simulation-note.ts";
+import { ViewState } from "./views/view-state.ts";
+import { ViewTexts } from "./views/view-texts.ts";
+import { isArrangement, plainArrangement } from "./views/vms/vm-arrangement.ts";
 import { VmTree } from "./views/vms/vm-tree.ts";
+import { arrangementText, vmMessage } from "./views/vms/vm-view-texts.ts";
 import { VolumeTree } from "./views/volume-tree.ts";
 
 /**
  * Wires the parts. No engine is started before a view is seen or a command asks for it; one that runs is
- * joined.
+ * joined. Activated when the editor has started, for `mocker` on the PATH of terminals and the consoles of
+ * the window before; what only some need (the language client, the wizard, debugging) is loaded when asked
+ * for.
  */
 export function activate(context: vscode.ExtensionContext): MockerExports {
   const own = <T extends vscode.Disposable>(disposable: T): T => {
@@ -56,14 +63,19 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   const runner = new Runner(connection, model, pulls, terminals, log);
   const documents = own(new Documents(connection, model));
   own(vscode.workspace.registerTextDocumentContentProvider(scheme, documents));
-  const contextKeys = own(new ContextKeys(connection, model, configurations));
+  const { workspaceState } = context;
+  const vmArrangement = own(
+    new ViewState(workspaceState, "mocker.vmArrangement", isArrangement, plainArrangement),
+  );
+  const imageFilter = own(new ViewState(workspaceState, "mocker.imageFilter", isFilter, ""));
+  const contextKeys = own(new ContextKeys(connection, model, configurations, vmArrangement, imageFilter));
 
-  const stops: Stops = new Stops(() => vmTree.refresh());
-  const vmTree = own(new VmTree(model, connection, stops));
-  const imageTree = own(new ImageTree(model, connection, pulls));
+  const stops: Stops = new Stops(workspaceState, () => vmTree.refresh());
+  const vmTree = own(new VmTree(model, connection, stops, vmArrangement));
+  const imageTree = own(new ImageTree(model, connection, pulls, imageFilter));
   const volumeTree = own(new VolumeTree(model, connection));
   const networkTree = own(new NetworkTree(model, connection));
-  const configurationTree = own(new RunConfigurationTree(configurations));
+  const configurationTree = own(new RunConfigurationTree(configurations, model));
   const vmView = own(
     vscode.window.createTreeView("mocker.vms", { treeDataProvider: vmTree, canSelectMany: true }),
   );
@@ -84,7 +96,23 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     }),
   );
   own(new RunningCount(connection, model, vmView));
-  own(new SimulationNote(model, vmView));
+  own(vmView.onDidChangeVisibility(({ visible }) => visible && vmTree.reorder()));
+  own(
+    new ViewTexts(
+      vmView,
+      () => ({
+        description: arrangementText(vmArrangement.value),
+        message: vmMessage([...model.snapshot.vms.values()], vmArrangement.value),
+      }),
+      [model.onDidChange, vmArrangement.onDidChange],
+    ),
+  );
+  own(
+    new ViewTexts(imageView, () => imageTexts([...model.snapshot.images.values()], imageFilter.value), [
+      model.onDidChange,
+      imageFilter.onDidChange,
+    ]),
+  );
 
   const services: Services = {
     connection,
@@ -103,6 +131,8 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     networkView,
     configurationView,
     contextKeys,
+    vmArrangement,
+    imageFilter,
     context,
   };
   const commands: Record<CommandName, CommandHandler> = {
@@ -113,6 +143,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     ...networkCommands(services),
     ...portCommands(services),
     ...mountCommands(),
+    ...arrangeCommands(services),
     ...runConfigurationCommands(services),
   };
   for (const [name, handler] of Object.entries(commands)) {
@@ -131,7 +162,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     vscode.window.registerTerminalProfileProvider("mocker.vm", new VmTerminalProfile(model, terminals, log)),
   );
   own(MockerTasks.register(services));
-  own(MockerDebug.register(services));
+  own(registerDebug(services));
 
   own(
     onDidChangeSetting("engine.path", () => {

@@ -9,6 +9,8 @@ import type { Documents } from "./views/documents.ts";
 import type { ImageItem, PullItem } from "./views/image-item.ts";
 import type { NetworkItem } from "./views/network-item.ts";
 import type { RunConfigurationItem } from "./views/run-configuration-tree.ts";
+import type { ViewState } from "./views/view-state.ts";
+import type { VmArrangement } from "./views/vms/vm-arrangement.ts";
 import type { VmRow } from "./views/vms/vm-tree.ts";
 import type { VolumeItem } from "./views/volume-item.ts";
 import type { WizardServices } from "./wizard/wizard-services.ts";
@@ -27,6 +29,8 @@ export interface Services extends WizardServices {
   networkView: vscode.TreeView<NetworkItem>;
   configurationView: vscode.TreeView<RunConfigurationItem>;
   contextKeys: ContextKeys;
+  vmArrangement: ViewState<VmArrangement>;
+  imageFilter: ViewState<string>;
   context: vscode.ExtensionContext;
 }
 

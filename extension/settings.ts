@@ -6,6 +6,8 @@ import type { NetworkMode, RuntimeName } from "../engine/protocol/index.ts";
  */
 export interface Settings {
   "engine.path": string;
+  "run.processors": number;
+  /** What `run.processors` was called in 0.1.0. */
   "run.cpus": number;
   /** MiB. */
   "run.memory": number;

@@ -2,7 +2,7 @@
  * How clients see failures: the engine's error responses, a connection that ended, an engine that cannot be
  * reached.
  */
-import { ConnectionError, ErrorCodes, ResponseError } from "vscode-jsonrpc/node.js";
+import { ErrorCodes, ResponseError } from "vscode-jsonrpc/node.js";
 import { type ErrorData, MockerError } from "../protocol/index.ts";
 
 /** How an engine that was started ended, or that it did not answer in time. */
@@ -78,10 +78,19 @@ export function asMockerError(error: unknown): MockerError {
     const { code, hint, details } = data;
     return new MockerError(code, error.message, { hint, details, cause: error });
   }
-  if (error instanceof ResponseError || error instanceof ConnectionError) return lostConnection(error);
+  if (error instanceof ResponseError || isConnectionError(error)) return lostConnection(error);
   return new MockerError("INTERNAL", error instanceof Error ? error.message : String(error), {
     cause: error,
   });
+}
+
+/**
+ * A ConnectionError of vscode-jsonrpc, by its number (ConnectionErrors), so that those who only word failures
+ * need not load what makes connections. Of a plain Error a number is a program's exit status.
+ */
+function isConnectionError(error: unknown): boolean {
+  if (!(error instanceof Error) || error.constructor === Error) return false;
+  return "code" in error && (error.code === 1 || error.code === 2 || error.code === 3);
 }
 
 function isErrorData(data: unknown): data is ErrorData {

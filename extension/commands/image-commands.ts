@@ -7,7 +7,6 @@ import { setting } from "../settings.ts";
 import { formatBytes } from "../views/format.ts";
 import { imageLabel, imageName, PullItem } from "../views/image-item.ts";
 import { chooseImages } from "../views/selection.ts";
-import { runWizard } from "../wizard/run-wizard.ts";
 import { askReference, showPull } from "./pull-step.ts";
 import { removeButton, usersWarning } from "./users-removal.ts";
 import { each, listed } from "./vm-commands.ts";
@@ -82,7 +81,9 @@ export function imageCommands(services: Services) {
 
     async runImage(item, items) {
       const [image] = await chooseImages(services, item, items, l10n.t("Run which image?"));
-      if (image !== undefined) await runWizard(services, imageName(image));
+      if (image === undefined) return;
+      const { runWizard } = await import("../wizard/run-wizard.ts");
+      await runWizard(services, imageName(image));
     },
 
     async removeImage(item, items) {

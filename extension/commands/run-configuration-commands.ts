@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { showError } from "../engine/errors.ts";
-import { deleteConfiguration, duplicateConfiguration } from "../run-configurations/run-configuration-file.ts";
+import { type ConfigurationPlace, tieOf } from "../run-configurations/run-configurations.ts";
 import { commandLine } from "../run-configurations/run-plan.ts";
 import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
@@ -15,19 +15,19 @@ export function runConfigurationCommands(services: Services) {
   const choose = (item: unknown, items: unknown, placeholder: string) =>
     chooseConfigurations(services, item, items, placeholder);
 
-  const run = async (name: string): Promise<void> => {
-    const configuration = await configurations.find(name);
+  const run = async (place: ConfigurationPlace): Promise<void> => {
+    const configuration = await configurations.find(place);
     if (configuration === undefined) {
-      await configurations.show(name);
+      await configurations.show(place);
       return;
     }
-    const secretValues = await secrets.resolve(name, configuration.secrets ?? []);
+    const secretValues = await secrets.resolve(place, configuration.secrets ?? []);
     if (secretValues === undefined) return;
     await runner
-      .run(configuration, secretValues)
+      .run({ configuration, folder: place.folder, tie: tieOf(place) }, secretValues)
       .catch((error) =>
         showError(error, log, [
-          { title: l10n.t("Edit Configuration"), run: () => configurations.show(name) },
+          { title: l10n.t("Edit Configuration"), run: () => configurations.show(place) },
         ]),
       );
   };
@@ -38,46 +38,48 @@ export function runConfigurationCommands(services: Services) {
     },
 
     async editConfiguration(item, items) {
-      const [name] = await choose(item, items, l10n.t("Edit which configuration?"));
-      if (name !== undefined) await configurations.show(name);
+      const [place] = await choose(item, items, l10n.t("Edit which configuration?"));
+      if (place !== undefined) await configurations.show(place);
     },
 
     async duplicateConfiguration(item, items) {
-      for (const name of await choose(item, items, l10n.t("Duplicate which configuration?"))) {
-        const names = (await configurations.find(name))?.secrets ?? [];
-        let copy = name;
-        await configurations.edit((text) => {
-          const duplicate = duplicateConfiguration(text, name);
-          copy = duplicate.name;
+      const { duplicateConfiguration } = await import("../run-configurations/run-configuration-file.ts");
+      for (const place of await choose(item, items, l10n.t("Duplicate which configuration?"))) {
+        const names = (await configurations.find(place))?.secrets ?? [];
+        let copy = place;
+        await configurations.edit(place.folder, (text) => {
+          const duplicate = duplicateConfiguration(text, place.name);
+          copy = { ...place, name: duplicate.name };
           return duplicate.text;
         });
-        await secrets.copy(name, copy, names);
+        await secrets.copy(place, copy, names);
         await configurations.show(copy);
       }
     },
 
     async deleteConfiguration(item, items) {
-      const names = await choose(item, items, l10n.t("Delete which configuration?"));
-      if (names.length === 0 || !(await confirmDeletion(names))) return;
-      for (const name of names) {
-        const secretNames = (await configurations.find(name))?.secrets ?? [];
-        await configurations.edit((text) => deleteConfiguration(text, name));
-        await secrets.forget(name, secretNames);
+      const places = await choose(item, items, l10n.t("Delete which configuration?"));
+      if (places.length === 0 || !(await confirmDeletion(places.map(({ name }) => name)))) return;
+      const { deleteConfiguration } = await import("../run-configurations/run-configuration-file.ts");
+      for (const place of places) {
+        const secretNames = (await configurations.find(place))?.secrets ?? [];
+        await configurations.edit(place.folder, (text) => deleteConfiguration(text, place.name));
+        await secrets.forget(place, secretNames);
       }
     },
 
     async copyConfiguration(item, items) {
-      const [name] = await choose(item, items, l10n.t("Copy which configuration as a command?"));
-      const configuration = name === undefined ? undefined : await configurations.find(name);
+      const [place] = await choose(item, items, l10n.t("Copy which configuration as a command?"));
+      const configuration = place === undefined ? undefined : await configurations.find(place);
       if (configuration === undefined) return;
-      const text = commandLine(configuration, planContext(), runDefaults());
+      const text = commandLine(configuration, planContext(place?.folder), runDefaults(place?.folder));
       await vscode.env.clipboard.writeText(text);
       vscode.window.setStatusBarMessage(l10n.t("$(check) Copied: {0}", text), 5000);
     },
 
     async forgetSecrets(item, items) {
-      for (const name of await choose(item, items, l10n.t("Forget the secrets of which configuration?"))) {
-        await secrets.forget(name, (await configurations.find(name))?.secrets ?? []);
+      for (const place of await choose(item, items, l10n.t("Forget the secrets of which configuration?"))) {
+        await secrets.forget(place, (await configurations.find(place))?.secrets ?? []);
       }
     },
   } satisfies Record<string, CommandHandler>;

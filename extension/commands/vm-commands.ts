@@ -8,7 +8,6 @@ import type { CommandHandler, Services } from "../services.ts";
 import { setting } from "../settings.ts";
 import { chooseVms } from "../views/selection.ts";
 import { clicked } from "../views/vms/vm-item.ts";
-import { runWizard } from "../wizard/run-wizard.ts";
 
 const { l10n } = vscode;
 const any = () => true;
@@ -22,8 +21,14 @@ export function vmCommands(services: Services) {
   const start = (vm: VmSummary): Promise<void> =>
     startVm(connection, { vm: vm.id }, (names) => askSecrets(vm.name, names));
 
+  const kill = (vm: VmSummary): Promise<void> =>
+    stops.end(vm, () => connection.request(vmKill, { vm: vm.id }));
+
+  /** Asked for a second time, it waits no longer. */
   const stop = (vm: VmSummary): Promise<void> =>
-    stops.end(vm, () => connection.request(vmStop, { vm: vm.id }));
+    stops.endingOf(vm) === "stopping"
+      ? kill(vm)
+      : stops.end(vm, () => connection.request(vmStop, { vm: vm.id }));
 
   const remove = async (vms: readonly VmSummary[]): Promise<void> => {
     if (vms.length === 0 || !(await confirmRemoval(vms))) return;
@@ -31,7 +36,10 @@ export function vmCommands(services: Services) {
   };
 
   return {
-    run: () => runWizard(services),
+    async run() {
+      const { runWizard } = await import("../wizard/run-wizard.ts");
+      await runWizard(services);
+    },
 
     async startVm(item, items) {
       const vms = await choose(item, items, l10n.t("Start which VM?"), stopped);
@@ -47,7 +55,7 @@ export function vmCommands(services: Services) {
 
     async killVm(item, items) {
       const vms = await choose(item, items, l10n.t("Kill which VM?"), isRunning);
-      await each(services, vms, (vm) => stops.end(vm, () => connection.request(vmKill, { vm: vm.id })));
+      await each(services, vms, kill);
     },
 
     async restartVm(item, items) {
@@ -73,7 +81,7 @@ export function vmCommands(services: Services) {
 
     async attachConsole(item, items) {
       for (const vm of await choose(item, items, l10n.t("Attach to which VM?"), isRunning)) {
-        terminals.openConsole(vm, { preserveFocus: items === clicked });
+        terminals.openConsole(vm, { preserveFocus: items === clicked, preview: items === clicked });
       }
     },
 
@@ -83,7 +91,8 @@ export function vmCommands(services: Services) {
      */
     async showOutput(item, items) {
       for (const vm of await choose(item, items, l10n.t("Show the output of which VM?"), stopped)) {
-        terminals.openConsole(vm, { preserveFocus: items === clicked && vm.state !== "created" });
+        const isClick = items === clicked;
+        terminals.openConsole(vm, { preserveFocus: isClick && vm.state !== "created", preview: isClick });
       }
     },
 

@@ -7,7 +7,9 @@ import type { OpenedProcess, TerminalSize } from "../terminals/process-terminal.
 import type { TerminalRequest } from "./dap-bridge.ts";
 import type { DebugProcess, VmName } from "./debug-process.ts";
 
-/** The terminals of programs that are debugged. Each stays after its program, to be read, until the next run. */
+/**
+ * The terminals of programs that are debugged. Each stays after its program, to be read, until the next run.
+ */
 export class DebugTerminals {
   readonly #connection: Connection;
   readonly #over = new Map<string, vscode.Terminal>();

@@ -13,8 +13,8 @@ export class KeptVms {
   readonly #vms = new Map<string, Kept>();
 
   /**
-   * Keeps a VM, once its session is over, for a while. `key` says what it is like. Undefined: there is none to
-   * be kept after all.
+   * Keeps a VM, once its session is over, for a while. `key` says what it is like. Undefined: there is none
+   * to be kept after all.
    */
   keep(key: string, vm: Promise<DebugVm | undefined>): void {
     this.#drop(key);

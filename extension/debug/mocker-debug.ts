@@ -5,7 +5,7 @@ import type { Connection } from "../engine/connection.ts";
 import { asMockerError, describe, showError } from "../engine/errors.ts";
 import type { Model } from "../engine/model.ts";
 import type { Runner } from "../run-configurations/runner.ts";
-import { planContext, runDefaults } from "../workspace.ts";
+import { currentFolder, planContext, runDefaults } from "../workspace.ts";
 import { planDebugging } from "./debug-plan.ts";
 import { type DebugHost, DebugSession, type InspectorTarget } from "./debug-session.ts";
 import { DebugTerminals } from "./debug-terminals.ts";
@@ -17,7 +17,7 @@ import { debuggers, type Language, languageOf, languages } from "./language.ts";
 
 const type = "mocker";
 
-interface DebugServices {
+export interface DebugServices {
   connection: Connection;
   model: Model;
   runner: Runner;
@@ -36,20 +36,14 @@ export class MockerDebug implements vscode.DebugConfigurationProvider, vscode.De
     this.#terminals = new DebugTerminals(services.connection);
   }
 
-  static register(services: DebugServices): vscode.Disposable {
-    const debug = new MockerDebug(services);
-    const { Dynamic, Initial } = vscode.DebugConfigurationProviderTriggerKind;
-    return vscode.Disposable.from(
-      vscode.debug.registerDebugConfigurationProvider(type, debug, Initial),
-      vscode.debug.registerDebugConfigurationProvider(
-        type,
-        { provideDebugConfigurations: () => [openProgram() ?? []].flat() },
-        Dynamic,
-      ),
-      vscode.debug.registerDebugAdapterDescriptorFactory(type, debug),
-      debug.#kept,
-      debug.#terminals,
-    );
+  dispose(): void {
+    this.#kept.dispose();
+    this.#terminals.dispose();
+  }
+
+  /** The file that is open, if it can be debugged: what the editor lists as found by itself. */
+  openProgram(): vscode.DebugConfiguration[] {
+    return [openProgram() ?? []].flat();
   }
 
   /** For a new `launch.json`. */
@@ -179,9 +173,8 @@ async function attachInspector(
 }
 
 function contextOf(folder: vscode.WorkspaceFolder | undefined) {
-  const plan = planContext();
-  const own = folder?.uri.scheme === "file" ? { workspaceFolder: folder.uri.fsPath } : {};
-  return { plan: { ...plan, ...own }, defaults: runDefaults(), debugpy: editorsDebugpy() };
+  const own = folder?.uri.scheme === "file" ? folder : currentFolder();
+  return { plan: planContext(own), defaults: runDefaults(own), debugpy: editorsDebugpy() };
 }
 
 /** The debugpy of Microsoft's extension Python Debugger, if that is installed. */

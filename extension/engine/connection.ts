@@ -1,11 +1,9 @@
+import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
-import { type NotificationType, ProgressType, type RequestType, type RequestType0 } from "vscode-jsonrpc";
-import { dialStream } from "../../engine/client/engine-socket.ts";
+import type { NotificationType, RequestType, RequestType0 } from "vscode-jsonrpc";
 import { lostConnection } from "../../engine/client/errors.ts";
-import { shakeHands } from "../../engine/client/handshake.ts";
-import { endEngine, reachOrStart, reachRunning } from "../../engine/client/reach-engine.ts";
 import { socketPath } from "../../engine/common/paths.ts";
 import {
   type EngineInfo,
@@ -26,6 +24,9 @@ export type ConnectionState =
   | { kind: "connecting" }
   | { kind: "connected"; info: EngineInfo }
   | { kind: "failed"; error: MockerError };
+
+/** Finds and starts engines, which a window that uses none need not load. */
+const reachEngine = () => import("../../engine/client/reach-engine.ts");
 
 const firstRetryMs = 50;
 const maxRetryMs = 30_000;
@@ -87,6 +88,7 @@ export class Connection implements vscode.Disposable {
 
   /** Opens the stream that a reply named. Throws MockerError. */
   async openStream(stream: StreamRef): Promise<Socket> {
+    const { dialStream } = await import("../../engine/client/engine-socket.ts");
     const socket = await answer(dialStream(socketPath(), stream));
     if (socket === undefined) throw asMockerError(lostConnection());
     return socket;
@@ -95,7 +97,7 @@ export class Connection implements vscode.Disposable {
   /** Hears `$/progress` under `token`. Throws MockerError. */
   async onProgress(token: string, handler: (value: PullProgress) => void): Promise<vscode.Disposable> {
     const client = await this.#ready();
-    return client.onProgress(new ProgressType<PullProgress>(), token, handler);
+    return client.onPullProgress(token, handler);
   }
 
   /** Connects, starting the engine if none runs. Throws MockerError. */
@@ -109,7 +111,7 @@ export class Connection implements vscode.Disposable {
 
   /** Connects if an engine runs; starts none. */
   async connectIfRunning(): Promise<void> {
-    if (this.#state.kind !== "idle") return;
+    if (this.#state.kind !== "idle" || !existsSync(socketPath())) return;
     this.#connecting ??= this.#connectOnce(false).finally(() => {
       this.#connecting = undefined;
     });
@@ -122,7 +124,7 @@ export class Connection implements vscode.Disposable {
     try {
       await this.#connecting?.catch(() => undefined);
       this.#setState({ kind: "connecting" });
-      await endEngine(process.env);
+      await (await reachEngine()).endEngine(process.env);
       this.#drop();
     } catch (error) {
       this.#setState({ kind: "failed", error: asMockerError(error) });
@@ -155,6 +157,7 @@ export class Connection implements vscode.Disposable {
         env: process.env,
         connected: (socket: Socket, path: string) => this.#open(socket, path),
       };
+      const { reachOrStart, reachRunning } = await reachEngine();
       const client = mayStart
         ? await reachOrStart({
             ...options,
@@ -183,6 +186,7 @@ export class Connection implements vscode.Disposable {
   async #open(socket: Socket, path: string): Promise<EngineLanguageClient> {
     // Not needed to activate: vscode-languageclient takes longer to load than all the rest.
     const { EngineLanguageClient } = await import("./language-client.ts");
+    const { shakeHands } = await import("../../engine/client/handshake.ts");
     const connectedAt = Date.now();
     const self = { name: "vscode", version: this.#version };
     const client: EngineLanguageClient = new EngineLanguageClient(socket, this.#log, self, () => {

@@ -5,11 +5,12 @@ import {
   ErrorAction,
   type InitializeParams,
   LanguageClient,
+  ProgressType,
   type StaticFeature,
 } from "vscode-languageclient/node";
 import { messageStreams } from "../../engine/client/engine-socket.ts";
 import { type Client, initializeParams } from "../../engine/client/handshake.ts";
-import type { InitializeResult } from "../../engine/protocol/index.ts";
+import type { InitializeResult, PullProgress } from "../../engine/protocol/index.ts";
 import { redactTrace } from "./redact.ts";
 
 /**
@@ -41,6 +42,11 @@ export class EngineLanguageClient extends LanguageClient {
   async initialized(): Promise<InitializeResult> {
     await this.start();
     return this.initializeResult as unknown as InitializeResult;
+  }
+
+  /** Hears `$/progress` of a pull. */
+  onPullProgress(token: string, handler: (value: PullProgress) => void): vscode.Disposable {
+    return this.onProgress(new ProgressType<PullProgress>(), token, handler);
   }
 
   /** Nothing pops up: the caller of a request hears of its failure. */

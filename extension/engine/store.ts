@@ -67,11 +67,6 @@ export function isRunning(vm: VmSummary): boolean {
   return vm.state === "running" || vm.state === "paused";
 }
 
-/** The newest on top, as `mocker ps -a` lists them: a VM keeps its place whatever becomes of it. */
-export function vmsByCreation(snapshot: Snapshot): VmSummary[] {
-  return [...snapshot.vms.values()].sort((a, b) => compareText(b.createdAt, a.createdAt));
-}
-
 /** Running VMs first, the newest of each group on top: for lists to choose from. */
 export function sortedVms(snapshot: Snapshot): VmSummary[] {
   return [...snapshot.vms.values()].sort(

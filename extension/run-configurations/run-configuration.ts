@@ -32,6 +32,7 @@ export const runConfigurationShape = {
   network: "string",
   ports: "string[]",
   autoRemove: "boolean",
+  onExisting: ["ask", "replace", "start"],
 } as const;
 
 interface TypeOf {

@@ -67,6 +67,7 @@ export function createParams(
     defaults: Defaults;
     fileEnv: readonly string[];
     secrets: Readonly<Record<string, string>>;
+    labels?: Readonly<Record<string, string>>;
   },
 ): VmCreateParams {
   const { context, defaults } = options;
@@ -95,6 +96,7 @@ export function createParams(
     ...(secretEnv.length > 0 ? { secretEnv, secretValues: { ...options.secrets } } : {}),
     ...(cpus > 0 ? { cpus } : {}),
     ...(memoryMiB > 0 ? { memoryMiB } : {}),
+    ...(options.labels === undefined ? {} : { labels: { ...options.labels } }),
   };
 }
 

@@ -1,7 +1,8 @@
 import * as vscode from "vscode";
+import type { ConfigurationPlace } from "./run-configurations.ts";
 
 /**
- * Values of secret environment variables, in the editor's secret storage: one per workspace, configuration
+ * Values of secret environment variables, in the editor's secret storage: one per folder, configuration
  * and name. `mocker.json` holds their names only.
  */
 export class Secrets {
@@ -11,24 +12,24 @@ export class Secrets {
     this.#storage = storage;
   }
 
-  store(configuration: string, name: string, value: string): Thenable<void> {
+  store(configuration: ConfigurationPlace, name: string, value: string): Thenable<void> {
     return this.#storage.store(key(configuration, name), value);
   }
 
-  async copy(from: string, to: string, names: readonly string[]): Promise<void> {
+  async copy(from: ConfigurationPlace, to: ConfigurationPlace, names: readonly string[]): Promise<void> {
     for (const name of names) {
       const value = await this.#storage.get(key(from, name));
       if (value !== undefined) await this.store(to, name, value);
     }
   }
 
-  async forget(configuration: string, names: readonly string[]): Promise<void> {
+  async forget(configuration: ConfigurationPlace, names: readonly string[]): Promise<void> {
     for (const name of names) await this.#storage.delete(key(configuration, name));
   }
 
   /** The value of each; asks for, and keeps, the ones that are not known. Undefined if the user went away. */
   async resolve(
-    configuration: string,
+    configuration: ConfigurationPlace,
     names: readonly string[],
   ): Promise<Record<string, string> | undefined> {
     const values = new Map<string, string>();
@@ -36,7 +37,7 @@ export class Secrets {
       let value = await this.#storage.get(key(configuration, name));
       if (value === undefined) {
         value = await vscode.window.showInputBox({
-          title: vscode.l10n.t("Run {0}", configuration),
+          title: vscode.l10n.t("Run {0}", configuration.name),
           prompt: vscode.l10n.t("Value of the secret {0}. The editor's secret storage keeps it", name),
           password: true,
           ignoreFocusOut: true,
@@ -69,7 +70,6 @@ export async function askSecrets(vmName: string, names: readonly string[]): Prom
   return Object.fromEntries(values);
 }
 
-function key(configuration: string, name: string): string {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.toString() ?? "";
-  return `mocker.secret:${JSON.stringify([folder, configuration, name])}`;
+function key({ name, folder }: ConfigurationPlace, variable: string): string {
+  return `mocker.secret:${JSON.stringify([folder.uri.toString(), name, variable])}`;
 }

@@ -17,8 +17,8 @@ export abstract class TaskTerminal extends ProcessTerminal {
   }
 
   /**
-   * A line that says how far the task is. The background matcher `$mocker` of package.json knows them by their
-   * signs, whatever the language of their words.
+   * A line that says how far the task is. The background matcher `$mocker` of package.json knows them by
+   * their signs, whatever the language of their words.
    */
   protected progress(sign: "starting" | "running", text: string): void {
     this.note(`${sign === "starting" ? "▷" : "▶"} ${text}`);

@@ -177,7 +177,8 @@ export class ConsoleTerminal extends ProcessTerminal {
 
   protected override keyWithoutProcess(text: string): void {
     if (this.#logOf?.state === "created" && text === "\r") this.startAgain();
-    else this.fireClose();
+    // Not any key: arrows and page keys are for those who read.
+    else if (text === "\r" || text === "q") this.fireClose();
   }
 }
 
@@ -186,17 +187,17 @@ function epilogue(vm: VmSummary | undefined, end?: { exitCode: number; reason: s
   const { l10n } = vscode;
   const name = vm?.name ?? l10n.t("The VM");
   if (end === undefined && vm === undefined) {
-    return l10n.t("The VM was removed. Press any key to close this terminal");
+    return l10n.t("The VM was removed. Press Enter or q to close this terminal");
   }
   if (end === undefined && vm?.state === "created") {
-    return l10n.t("{0} has not run yet. Press Enter to start it, any other key to close this terminal", name);
+    return l10n.t("{0} has not run yet. Press Enter to start it, q to close this terminal", name);
   }
   const reason = end?.reason ?? vm?.reason;
   return reason === undefined
     ? l10n.t(
-        "{0} exited with code {1}. Press any key to close this terminal",
+        "{0} exited with code {1}. Press Enter or q to close this terminal",
         name,
         end?.exitCode ?? vm?.exitCode ?? 0,
       )
-    : l10n.t("{0} ended: {1}. Press any key to close this terminal", name, reason);
+    : l10n.t("{0} ended: {1}. Press Enter or q to close this terminal", name, reason);
 }

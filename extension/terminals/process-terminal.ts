@@ -40,6 +40,7 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
   #size: TerminalSize | undefined;
   #closed = false;
   #opening = false;
+  #typedIn = false;
 
   /** Asks for the process's stream. Throws MockerError. */
   protected abstract connect(size: TerminalSize | undefined): Promise<OpenedProcess>;
@@ -55,6 +56,11 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
 
   get connected(): boolean {
     return this.#stream !== undefined;
+  }
+
+  /** Whether somebody has typed something; the answers of a terminal to its process begin with an escape. */
+  get typedIn(): boolean {
+    return this.#typedIn;
   }
 
   get disposed(): boolean {
@@ -73,6 +79,7 @@ export abstract class ProcessTerminal implements vscode.Pseudoterminal {
   }
 
   handleInput(text: string): void {
+    this.#typedIn ||= !text.startsWith("\x1b");
     if (this.#stream !== undefined) {
       this.#input(this.#stream, text);
     } else if (!this.#opening && !this.returns) {

@@ -19,6 +19,11 @@ interface Remembered {
   alone: boolean;
 }
 
+export interface TerminalsMemory {
+  get(key: typeof stateKey): Remembered | undefined;
+  update(key: typeof stateKey, value: Remembered): Thenable<void>;
+}
+
 interface OpenConsole {
   pty: ConsoleTerminal;
   terminal: vscode.Terminal;
@@ -32,34 +37,40 @@ export class Terminals implements vscode.Disposable {
   readonly #connection: Connection;
   readonly #model: Model;
   readonly #log: vscode.LogOutputChannel;
-  readonly #memento: vscode.Memento;
+  readonly #memory: TerminalsMemory;
   readonly #consoles = new Map<string, OpenConsole>();
   /** Terminals that the editor makes of our options; it does not show them by itself. */
   readonly #toShow = new WeakSet<vscode.Pseudoterminal>();
+  /** The one that a click has opened: the next click replaces it. */
+  #preview: OpenConsole | undefined;
   readonly #subscriptions: vscode.Disposable[];
   readonly #remembered: Remembered;
   #restored = false;
 
-  constructor(connection: Connection, model: Model, log: vscode.LogOutputChannel, memento: vscode.Memento) {
+  constructor(connection: Connection, model: Model, log: vscode.LogOutputChannel, memory: TerminalsMemory) {
     this.#connection = connection;
     this.#model = model;
     this.#log = log;
-    this.#memento = memento;
-    this.#remembered = memento.get<Remembered>(stateKey, { consoles: [], alone: false });
+    this.#memory = memory;
+    this.#remembered = memory.get(stateKey) ?? { consoles: [], alone: false };
     this.#subscriptions = [
       vscode.window.onDidOpenTerminal((terminal) => this.#register(terminal)),
       vscode.window.onDidCloseTerminal((terminal) => this.#forget(terminal)),
     ];
   }
 
-  /** Shows the VM's console, a new one if there is none. `start`: the VM is to be started in it. */
+  /**
+   * Shows the VM's console, a new one if there is none. `start`: the VM is to be started in it. `preview`: in
+   * the place of the last preview, unless somebody has typed in that.
+   */
   openConsole(
     vm: Pick<VmSummary, "id" | "name">,
-    options: { start?: boolean; preserveFocus?: boolean } = {},
+    options: { start?: boolean; preserveFocus?: boolean; preview?: boolean } = {},
   ): void {
-    const { start = false, preserveFocus = false } = options;
+    const { start = false, preserveFocus = false, preview = false } = options;
     const open = this.#consoles.get(vm.id);
     if (open !== undefined) {
+      if (!preview && this.#preview === open) this.#preview = undefined;
       open.terminal.show(preserveFocus);
       if (start) open.pty.startAgain();
       return;
@@ -67,6 +78,11 @@ export class Terminals implements vscode.Disposable {
     const terminal = vscode.window.createTerminal(this.#consoleOptions(vm, start));
     this.#register(terminal);
     terminal.show(preserveFocus);
+    if (!preview) return;
+    const last = this.#preview;
+    this.#preview = this.#consoles.get(vm.id);
+    // After the new one is there: with its last terminal the panel would close.
+    if (last !== undefined && !last.pty.typedIn) last.terminal.dispose();
   }
 
   /** For a terminal of a profile, which the editor makes. */
@@ -141,6 +157,7 @@ export class Terminals implements vscode.Disposable {
   #forget(terminal: vscode.Terminal): void {
     for (const [id, console] of this.#consoles) {
       if (console.terminal === terminal) this.#consoles.delete(id);
+      if (this.#preview?.terminal === terminal) this.#preview = undefined;
     }
     // The window's end is not what the user asked for.
     if (terminal.exitStatus?.reason !== vscode.TerminalExitReason.Shutdown) this.#remember();
@@ -152,6 +169,6 @@ export class Terminals implements vscode.Disposable {
       consoles: [...this.#consoles.keys()],
       alone: vscode.window.terminals.every(isExtensions),
     };
-    this.#memento.update(stateKey, now).then(undefined, () => undefined);
+    this.#memory.update(stateKey, now).then(undefined, () => undefined);
   }
 }

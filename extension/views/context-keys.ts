@@ -5,6 +5,8 @@ import type { Connection } from "../engine/connection.ts";
 import type { Model } from "../engine/model.ts";
 import { isRunning } from "../engine/store.ts";
 import type { RunConfigurations } from "../run-configurations/run-configurations.ts";
+import type { ViewState } from "./view-state.ts";
+import type { VmArrangement } from "./vms/vm-arrangement.ts";
 
 /** Keys for `when` clauses: which welcome a view shows and which commands there are. */
 export class ContextKeys implements vscode.Disposable {
@@ -13,7 +15,13 @@ export class ContextKeys implements vscode.Disposable {
   readonly #known = new Map<string, unknown>();
   readonly #subscriptions: vscode.Disposable[];
 
-  constructor(connection: Connection, model: Model, configurations: RunConfigurations) {
+  constructor(
+    connection: Connection,
+    model: Model,
+    configurations: RunConfigurations,
+    vmArrangement: ViewState<VmArrangement>,
+    imageFilter: ViewState<string>,
+  ) {
     this.#connection = connection;
     this.#model = model;
     const update = () => this.#follow();
@@ -21,12 +29,19 @@ export class ContextKeys implements vscode.Disposable {
       const entries = vscode.workspace.isTrusted ? await configurations.entries() : [];
       this.#set("mocker.hasConfigurations", entries.length > 0);
     };
+    const filtered = () => {
+      this.#set("mocker.vmsFiltered", vmArrangement.value.filter !== "");
+      this.#set("mocker.imagesFiltered", imageFilter.value !== "");
+    };
     this.#subscriptions = [
+      vmArrangement.onDidChange(filtered),
+      imageFilter.onDidChange(filtered),
       model.onDidChange(update),
       connection.onDidChangeState(update),
       configurations.onDidChange(read),
     ];
     this.update();
+    filtered();
     read();
   }
 
@@ -60,6 +75,7 @@ export class ContextKeys implements vscode.Disposable {
       "mocker.hasPorts",
       [...vms.values()].some(({ ports }) => ports.some(({ host }) => host !== undefined)),
     );
+    this.#set("mocker.hasVms", vms.size > 0);
     this.#set("mocker.hasRunning", [...vms.values()].some(isRunning));
     this.#set(
       "mocker.hasStopped",

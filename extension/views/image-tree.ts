@@ -4,9 +4,11 @@ import type { Pulls } from "../commands/pulls.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { Model } from "../engine/model.ts";
 import { sortedImages, usersOf } from "../engine/store.ts";
+import { matchesImage } from "./image-filter.ts";
 import { ImageItem, imageTooltip, PullItem } from "./image-item.ts";
 import { RowTree } from "./row-tree.ts";
 import { Throttle, treeIntervalMs } from "./throttle.ts";
+import type { ViewState } from "./view-state.ts";
 
 type Item = ImageItem | PullItem;
 
@@ -15,19 +17,25 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
   readonly #model: Model;
   readonly #connection: Connection;
   readonly #pulls: Pulls;
+  readonly #filter: ViewState<string>;
   readonly #rows = new RowTree<Item>(() => this.#items());
   readonly #throttle = new Throttle(treeIntervalMs, () => this.#rows.refresh());
   readonly #subscriptions: vscode.Disposable[];
 
   readonly onDidChangeTreeData = this.#rows.onDidChange;
 
-  constructor(model: Model, connection: Connection, pulls: Pulls) {
+  constructor(model: Model, connection: Connection, pulls: Pulls, filter: ViewState<string>) {
+    this.#filter = filter;
     this.#model = model;
     this.#connection = connection;
     this.#pulls = pulls;
     // Both together keep the pace of the tree: the progress of a pull must not hold back what else changes.
     const refresh = () => this.#throttle.request();
-    this.#subscriptions = [model.onDidChange(refresh), pulls.onDidChange(refresh)];
+    this.#subscriptions = [
+      model.onDidChange(refresh),
+      pulls.onDidChange(refresh),
+      filter.onDidChange(() => this.#rows.refresh()),
+    ];
   }
 
   getChildren(item?: Item): Item[] {
@@ -41,7 +49,9 @@ export class ImageTree implements vscode.TreeDataProvider<Item>, vscode.Disposab
     const used = new Set([...snapshot.vms.values()].map((vm) => vm.imageId));
     return [
       ...this.#pulls.active.map((pull) => new PullItem(pull)),
-      ...sortedImages(snapshot).map((image) => new ImageItem(image, used.has(image.id))),
+      ...sortedImages(snapshot)
+        .filter((image) => matchesImage(image, this.#filter.value))
+        .map((image) => new ImageItem(image, used.has(image.id))),
     ];
   }
 

@@ -59,10 +59,13 @@ export class RowTree<T extends Row<T>> implements vscode.Disposable {
   #set(items: readonly T[]): void {
     this.#now = items;
     this.#shapes = items.map(shapeOf);
-    this.#byId = new Map(
-      items.flatMap((item) => [item, ...(item.rows ?? [])]).map((item) => [item.id ?? "", item]),
-    );
+    this.#byId = new Map(withRows(items).map((item) => [item.id ?? "", item]));
   }
+}
+
+/** The items and all that is below them. */
+function withRows<T extends Row<T>>(items: readonly T[]): T[] {
+  return items.flatMap((item) => [item, ...withRows(item.rows ?? [])]);
 }
 
 function shapeOf<T extends Row<T>>(item: T): RowShape {

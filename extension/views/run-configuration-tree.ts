@@ -1,23 +1,40 @@
 import * as vscode from "vscode";
-import { addVolume, type FileEntry } from "../run-configurations/run-configuration-file.ts";
-import type { RunConfigurations } from "../run-configurations/run-configurations.ts";
+import type { VmSummary } from "../../engine/protocol/index.ts";
+import type { Model } from "../engine/model.ts";
+import { isRunning } from "../engine/store.ts";
+import { tiedVms } from "../run-configurations/configuration-ties.ts";
+import {
+  type ConfigurationEntry,
+  type RunConfigurations,
+  tieOf,
+} from "../run-configurations/run-configurations.ts";
 import { portablePath, suggestTarget } from "../run-configurations/run-plan.ts";
-import { planContext } from "../workspace.ts";
+import { localFolders, planContext } from "../workspace.ts";
+import { RowTree } from "./row-tree.ts";
 import { rowsOf, variablesText } from "./tooltip-rows.ts";
 import { warningIcon } from "./warning-icon.ts";
 
 export class RunConfigurationItem extends vscode.TreeItem {
-  readonly entry: FileEntry;
+  readonly entry: ConfigurationEntry;
 
-  constructor(entry: FileEntry) {
+  /** `vms`: those that it has made. `saysFolder`: there are several, and it is told apart by its own. */
+  constructor(entry: ConfigurationEntry, vms: readonly VmSummary[], saysFolder: boolean) {
     super(entry.name, vscode.TreeItemCollapsibleState.None);
     this.entry = entry;
-    this.id = `${entry.name}#${entry.index}`;
-    const { configuration, problem, index } = entry;
-    this.iconPath = problem === undefined ? new vscode.ThemeIcon("rocket") : warningIcon();
-    this.description = problem ?? configuration?.image ?? "";
-    this.contextValue =
-      problem === undefined ? "configuration" : index < 0 ? "configuration.file" : "configuration.broken";
+    this.id = `${entry.folder.uri.toString()}#${entry.name}#${entry.index}`;
+    const { configuration, problem, index, folder } = entry;
+    const running = vms.filter(isRunning);
+    const state = running.length > 0 ? vscode.l10n.t("running") : "";
+    this.iconPath =
+      problem !== undefined
+        ? warningIcon()
+        : running.length > 0
+          ? new vscode.ThemeIcon("vm-running", new vscode.ThemeColor("debugIcon.startForeground"))
+          : new vscode.ThemeIcon("rocket");
+    this.description = [problem ?? state, configuration?.image ?? "", saysFolder ? folder.name : ""]
+      .filter((part) => part !== "")
+      .join(" · ");
+    this.contextValue = contextOf(problem, index, running.length > 0);
     this.command = {
       command: "mocker.editConfiguration",
       title: vscode.l10n.t("Edit"),
@@ -26,11 +43,17 @@ export class RunConfigurationItem extends vscode.TreeItem {
     this.accessibilityInformation = {
       label:
         problem === undefined
-          ? vscode.l10n.t("Run configuration {0}, image {1}", entry.name, this.description)
+          ? vscode.l10n.t("Run configuration {0}, {1}", entry.name, this.description)
           : vscode.l10n.t("Run configuration {0} {1}", entry.name, problem),
       role: "treeitem",
     };
   }
+}
+
+/** Words for `when` clauses. */
+function contextOf(problem: string | undefined, index: number, isRun: boolean): string {
+  if (problem !== undefined) return index < 0 ? "configuration.file" : "configuration.broken";
+  return isRun ? "configuration.running" : "configuration.ready";
 }
 
 /** The view "Run Configurations". A folder that is dropped on one becomes a volume of it. */
@@ -43,27 +66,45 @@ export class RunConfigurationTree
   readonly dropMimeTypes = ["text/uri-list"];
   readonly dragMimeTypes = [];
   readonly #configurations: RunConfigurations;
-  readonly #changed = new vscode.EventEmitter<undefined>();
-  readonly #subscription: vscode.Disposable;
+  readonly #model: Model;
+  readonly #rows = new RowTree<RunConfigurationItem>(() => this.#items());
+  readonly #subscriptions: vscode.Disposable[];
+  #entries: readonly ConfigurationEntry[] = [];
 
-  readonly onDidChangeTreeData = this.#changed.event;
+  readonly onDidChangeTreeData = this.#rows.onDidChange;
 
-  constructor(configurations: RunConfigurations) {
+  constructor(configurations: RunConfigurations, model: Model) {
     this.#configurations = configurations;
-    this.#subscription = configurations.onDidChange(() => this.#changed.fire(undefined));
+    this.#model = model;
+    this.#subscriptions = [
+      configurations.onDidChange(async () => {
+        await this.#read();
+        this.#rows.refresh();
+      }),
+      model.onDidChange(() => this.#rows.refresh()),
+    ];
   }
 
   async getChildren(item?: RunConfigurationItem): Promise<RunConfigurationItem[]> {
-    if (item !== undefined || !vscode.workspace.isTrusted) return [];
-    return (await this.#configurations.entries()).map((entry) => new RunConfigurationItem(entry));
+    if (item !== undefined) return [];
+    await this.#read();
+    return this.#rows.items();
+  }
+
+  async #read(): Promise<void> {
+    this.#entries = vscode.workspace.isTrusted ? await this.#configurations.entries() : [];
+  }
+
+  #items(): RunConfigurationItem[] {
+    const vms = [...this.#model.snapshot.vms.values()];
+    const saysFolder = localFolders().length > 1;
+    return this.#entries.map(
+      (entry) => new RunConfigurationItem(entry, tiedVms(vms, tieOf(entry)), saysFolder),
+    );
   }
 
   getTreeItem(item: RunConfigurationItem): vscode.TreeItem {
-    return item;
-  }
-
-  getParent(): undefined {
-    return undefined;
+    return this.#rows.current(item);
   }
 
   resolveTreeItem(item: RunConfigurationItem): RunConfigurationItem {
@@ -72,29 +113,30 @@ export class RunConfigurationTree
   }
 
   async handleDrop(target: RunConfigurationItem | undefined, data: vscode.DataTransfer): Promise<void> {
-    const name = target?.entry.configuration?.name;
     const list = await data.get("text/uri-list")?.asString();
-    if (name === undefined || list === undefined) return;
-    const context = planContext();
+    if (target?.entry.configuration === undefined || list === undefined) return;
+    const { entry } = target;
+    const context = planContext(entry.folder);
+    const { addVolume } = await import("../run-configurations/run-configuration-file.ts");
     for (const line of list.split(/\r?\n/)) {
       const path = await folderOf(line);
       if (path === undefined) continue;
-      const taken = (await this.#configurations.find(name))?.volumes ?? [];
+      const taken = (await this.#configurations.find(entry))?.volumes ?? [];
       const volume = {
         source: portablePath(path, context),
         target: suggestTarget(
           path,
           taken.map((other) => other.target),
-          path === context.workspaceFolder,
+          localFolders().some(({ uri }) => uri.fsPath === path),
         ),
       };
-      await this.#configurations.edit((text) => addVolume(text, name, volume));
+      await this.#configurations.edit(entry.folder, (text) => addVolume(text, entry.name, volume));
     }
   }
 
   dispose(): void {
-    this.#subscription.dispose();
-    this.#changed.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
+    this.#rows.dispose();
   }
 }
 
@@ -110,7 +152,7 @@ async function folderOf(uriText: string): Promise<string | undefined> {
   }
 }
 
-function tooltip({ name, configuration, problem }: FileEntry): vscode.MarkdownString {
+function tooltip({ name, configuration, problem }: ConfigurationEntry): vscode.MarkdownString {
   const { l10n } = vscode;
   const text = new vscode.MarkdownString(undefined, true);
   text.appendMarkdown("$(rocket) **");

@@ -1,7 +1,10 @@
 import * as vscode from "vscode";
 import type { ImageSummary, NetworkDetails, VmSummary, VolumeSummary } from "../../engine/protocol/index.ts";
 import { networkUsers, sortedImages, sortedVms, volumeUsers } from "../engine/store.ts";
+import { tiedVms } from "../run-configurations/configuration-ties.ts";
+import { type ConfigurationPlace, tieOf } from "../run-configurations/run-configurations.ts";
 import type { Services } from "../services.ts";
+import { localFolders } from "../workspace.ts";
 import { formatBytes } from "./format.ts";
 import { ImageItem, imageLabel } from "./image-item.ts";
 import { NetworkItem } from "./network-item.ts";
@@ -10,6 +13,7 @@ import { EndpointItem } from "./vms/endpoint-item.ts";
 import { MountItem } from "./vms/mount-item.ts";
 import { PortItem, portReach } from "./vms/port-item.ts";
 import { type PortRow, portLabel, portRows } from "./vms/port-row.ts";
+import { VmGroupItem } from "./vms/vm-group-item.ts";
 import { VmItem, vmIcon } from "./vms/vm-item.ts";
 import { vmStatus } from "./vms/vm-state.ts";
 import { usersText, VolumeItem, volumeLabel } from "./volume-item.ts";
@@ -47,7 +51,16 @@ export async function chooseVms(
   fits: (vm: VmSummary) => boolean,
 ): Promise<VmSummary[]> {
   const { model, stops, vmView } = services;
-  const chosen = given(VmItem, item, items, vmView).map((each) => model.vm(each.vm.id) ?? each.vm);
+  const rows = [
+    ...given(VmItem, item, items, vmView),
+    ...given(VmGroupItem, item, items, vmView).flatMap((group) => group.rows),
+  ];
+  // By a menu of their own view alone: its selection is nothing to a key that is pressed in that of VMs.
+  const ofConfigurations = given(RunConfigurationItem, item, items, { selection: [] }).flatMap(({ entry }) =>
+    tiedVms(model.snapshot.vms.values(), tieOf(entry)),
+  );
+  const byId = new Map(rows.map((row) => [row.vm.id, model.vm(row.vm.id) ?? row.vm]));
+  const chosen = [...byId.values(), ...ofConfigurations];
   if (chosen.length > 0 || item === keyboard) return chosen.filter(fits);
   const { vms } = await model.whenLoaded();
   if (typeof item === "string") return [...vms.values()].filter((vm) => vm.id === item || vm.name === item);
@@ -201,17 +214,17 @@ export async function choosePorts(
   return picked === undefined ? [] : [picked.port];
 }
 
-/** Names of run configurations. */
+/** Run configurations; by a name alone, the first folder's. */
 export async function chooseConfigurations(
   services: Services,
   item: unknown,
   items: unknown,
   placeholder: string,
-): Promise<string[]> {
+): Promise<ConfigurationPlace[]> {
   const { configurations, configurationView } = services;
-  const chosen = given(RunConfigurationItem, item, items, configurationView).map((each) => each.entry.name);
+  const chosen = given(RunConfigurationItem, item, items, configurationView).map(({ entry }) => entry);
   if (chosen.length > 0 || item === keyboard) return chosen;
-  if (typeof item === "string") return [item];
+  if (typeof item === "string") return [(await configurations.place(item)) ?? []].flat();
   const entries = (await configurations.entries()).filter((entry) => entry.configuration !== undefined);
   if (entries.length === 0) {
     const create = vscode.l10n.t("Create One…");
@@ -222,9 +235,16 @@ export async function chooseConfigurations(
     if (answer === create) await vscode.commands.executeCommand("mocker.run");
     return [];
   }
+  const several = localFolders().length > 1;
   const picked = await vscode.window.showQuickPick(
-    entries.map((entry) => ({ label: entry.name, description: entry.configuration?.image ?? "" })),
-    { placeHolder: placeholder },
+    entries.map((entry) => ({
+      label: entry.name,
+      description: [entry.configuration?.image ?? "", several ? entry.folder.name : ""]
+        .filter((part) => part !== "")
+        .join(" · "),
+      entry,
+    })),
+    { placeHolder: placeholder, matchOnDescription: true },
   );
-  return picked === undefined ? [] : [picked.label];
+  return picked === undefined ? [] : [picked.entry];
 }

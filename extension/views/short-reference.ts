@@ -26,3 +26,8 @@ export function nameAndRegistry(reference: string): { name: string; registry: st
   if (slash < 0 || !/[.:]|^localhost$/.test(first)) return { name: reference, registry: "" };
   return { name: reference.slice(slash + 1), registry: reference.slice(0, slash) };
 }
+
+/** A reference without its tag and digest. */
+export function repositoryOf(reference: string): string {
+  return reference.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
+}

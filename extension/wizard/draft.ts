@@ -1,7 +1,10 @@
+import type * as vscode from "vscode";
 import type { RunConfiguration, RunVolume } from "../run-configurations/run-configuration.ts";
 
 /** What the wizard gathers. Values of secrets stay here until they go to the VM or to the secret storage. */
 export interface Draft {
+  /** Whose settings count, and what paths are named from. */
+  folder: vscode.WorkspaceFolder | undefined;
   image: string;
   vmName: string;
   command: string[] | undefined;
@@ -19,8 +22,9 @@ export interface Draft {
   memoryMiB: number | undefined;
 }
 
-export function emptyDraft(image = ""): Draft {
+export function emptyDraft(folder: vscode.WorkspaceFolder | undefined, image = ""): Draft {
   return {
+    folder,
     image,
     vmName: "",
     command: undefined,

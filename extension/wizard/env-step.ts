@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import { imageInspect } from "../../engine/protocol/index.ts";
 import type { Connection } from "../engine/connection.ts";
 import { portablePath } from "../run-configurations/run-plan.ts";
-import { planContext, workspaceFolder } from "../workspace.ts";
+import { planContext } from "../workspace.ts";
 import type { Draft } from "./draft.ts";
 import {
   askText,
@@ -153,7 +153,7 @@ async function askSecret(draft: Draft, place: StepPlace, key?: string): Promise<
 const maxEnvFiles = 50;
 
 async function addEnvFile(draft: Draft, place: StepPlace): Promise<undefined> {
-  const context = planContext();
+  const context = planContext(draft.folder);
   const found = await vscode.workspace.findFiles("**/{.env,.env.*,*.env}", "**/node_modules/**", maxEnvFiles);
   const add = (uri: vscode.Uri): "next" => {
     const file = portablePath(uri.fsPath, context);
@@ -178,7 +178,7 @@ async function addEnvFile(draft: Draft, place: StepPlace): Promise<undefined> {
           label: l10n.t("Other file…"),
           iconPath: new vscode.ThemeIcon("folder-opened"),
           run: async () => {
-            const folder = workspaceFolder();
+            const { folder } = draft;
             const [uri] =
               (await vscode.window.showOpenDialog({
                 title: l10n.t("File of environment variables"),

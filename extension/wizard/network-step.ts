@@ -9,7 +9,7 @@ const { l10n } = vscode;
 
 /** The network that a VM of this draft gets. */
 export function chosenNetwork(draft: Draft): string {
-  return draft.network ?? setting("run.network");
+  return draft.network ?? setting("run.network", draft.folder?.uri);
 }
 
 export function networkStep(draft: Draft, services: WizardServices): Step {
@@ -21,7 +21,7 @@ export function networkStep(draft: Draft, services: WizardServices): Step {
       matchOnDescription: true,
       items: async () => {
         const { networks } = await model.whenLoaded().catch(() => model.snapshot);
-        const standard = setting("run.network");
+        const standard = setting("run.network", draft.folder?.uri);
         // The default stays what the settings say, for those who share the configuration.
         const choose = (name: string) => () => {
           draft.network = name === standard ? undefined : name;

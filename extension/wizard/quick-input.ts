@@ -7,15 +7,37 @@ export interface StepPlace {
   totalSteps: number;
 }
 
-export type StepEnd = "next" | "back" | "cancel";
+/** `goTo`: the name of a step to change something in; from there it goes on where one came from. */
+export type StepEnd = "next" | "back" | "cancel" | { goTo: string };
 export type Step = (place: StepPlace) => Promise<StepEnd>;
 
-/** Runs steps in order, each as often as the user comes to it. False if the user went away. */
-export async function runSteps(title: string, steps: readonly Step[]): Promise<boolean> {
+export interface NamedStep {
+  /** Shown in the title. */
+  name: string;
+  run: Step;
+}
+
+/**
+ * Runs steps in order, each as often as the user comes to it. `title` is asked at each. False if the user
+ * went away.
+ */
+export async function runSteps(title: () => string, steps: readonly NamedStep[]): Promise<boolean> {
+  let cameFrom: number | undefined;
   for (let index = 0; index < steps.length; ) {
-    const end = await steps[index]?.({ title, step: index + 1, totalSteps: steps.length });
+    const step = steps[index];
+    if (step === undefined) break;
+    const place = { title: `${title()} · ${step.name}`, step: index + 1, totalSteps: steps.length };
+    const end = await step.run(place);
     if (end === "cancel") return false;
-    index = end === "back" ? Math.max(0, index - 1) : index + 1;
+    if (typeof end === "object") {
+      const target = steps.findIndex(({ name }) => name === end.goTo);
+      if (target < 0) continue;
+      cameFrom = index;
+      index = target;
+      continue;
+    }
+    index = cameFrom ?? (end === "back" ? Math.max(0, index - 1) : index + 1);
+    cameFrom = undefined;
   }
   return true;
 }

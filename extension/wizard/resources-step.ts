@@ -1,4 +1,6 @@
+import { cpus as availableCpus } from "node:os";
 import * as vscode from "vscode";
+import { defaultCpus, defaultMemoryMiB } from "../../engine/docker/default-resources.ts";
 import { runDefaults } from "../workspace.ts";
 import type { Draft } from "./draft.ts";
 import { askText, type PickItem, pickStep, type Step, type StepPlace } from "./quick-input.ts";
@@ -10,6 +12,20 @@ const presets: readonly (readonly [cpus: number, memoryMiB: number])[] = [
   [2, 2048],
   [4, 4096],
 ];
+
+/** Those of the settings, and for what they leave open the engine's. */
+export function defaultResources({ folder }: Draft): { cpus: number; memoryMiB: number } {
+  const { cpus, memoryMiB } = runDefaults(folder);
+  return {
+    cpus: cpus || defaultCpus(availableCpus().length),
+    memoryMiB: memoryMiB || defaultMemoryMiB,
+  };
+}
+
+/** `2 CPUs · 1024 MiB`. */
+export function resourcesText(cpus: number, memoryMiB: number): string {
+  return `${cpuCount(cpus)} · ${l10n.t("{0} MiB", memoryMiB)}`;
+}
 
 export function resourcesStep(draft: Draft): Step {
   return (place) => {
@@ -24,14 +40,11 @@ export function resourcesStep(draft: Draft): Step {
           draft.memoryMiB = memoryMiB;
           return "next" as const;
         };
-        const { cpus, memoryMiB } = runDefaults();
+        const { cpus, memoryMiB } = defaultResources(draft);
         return [
           {
             label: l10n.t("Default"),
-            description:
-              [cpus > 0 ? cpuCount(cpus) : "", memoryMiB > 0 ? l10n.t("{0} MiB", memoryMiB) : ""]
-                .filter((part) => part !== "")
-                .join(" · ") || l10n.t("as the engine has it"),
+            description: resourcesText(cpus, memoryMiB),
             iconPath: new vscode.ThemeIcon("settings-gear"),
             run: choose(undefined, undefined),
           },
@@ -47,7 +60,7 @@ export function resourcesStep(draft: Draft): Step {
             label: l10n.t("Custom…"),
             ...(draft.cpus === undefined || isPreset
               ? {}
-              : { description: `${cpuCount(draft.cpus)} · ${l10n.t("{0} MiB", draft.memoryMiB ?? 0)}` }),
+              : { description: resourcesText(draft.cpus, draft.memoryMiB ?? 0) }),
             iconPath: new vscode.ThemeIcon("edit"),
             run: async () => {
               const count = await askNumber(place, l10n.t("CPUs"), draft.cpus ?? 1, 1);

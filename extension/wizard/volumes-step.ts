@@ -5,7 +5,7 @@ import { volumeUsers } from "../engine/store.ts";
 import type { RunVolume } from "../run-configurations/run-configuration.ts";
 import { portablePath, resolvePath, suggestTarget } from "../run-configurations/run-plan.ts";
 import { usersText } from "../views/volume-item.ts";
-import { planContext, workspaceFolder } from "../workspace.ts";
+import { localFolders, planContext } from "../workspace.ts";
 import type { Draft } from "./draft.ts";
 import {
   askText,
@@ -27,13 +27,13 @@ export function volumesStep(draft: Draft, model: Model): Step {
       matchOnDescription: true,
       items: async () => {
         const snapshot = await model.whenLoaded().catch(() => model.snapshot);
-        const context = planContext();
-        const folder = workspaceFolder();
+        const context = planContext(draft.folder);
+        const { folder } = draft;
         const shared = draft.volumes.map((volume) => volumeItem(draft, volume, place));
-        const sharesWorkspace = draft.volumes.some(
-          ({ type, source = "" }) =>
-            type !== "volume" && resolvePath(source, context) === context.workspaceFolder,
+        const sharedPaths = draft.volumes.flatMap(({ type, source = "" }) =>
+          type === "volume" ? [] : resolvePath(source, context),
         );
+        const unshared = localFolders().filter(({ uri }) => !sharedPaths.includes(uri.fsPath));
         const existing = [...snapshot.volumes.values()]
           .filter(({ anonymous, broken }) => !anonymous && broken === undefined)
           .map(
@@ -52,15 +52,13 @@ export function volumesStep(draft: Draft, model: Model): Step {
           },
           ...(shared.length > 0 ? [separator(l10n.t("Volumes")), ...shared] : []),
           separator(l10n.t("Add")),
-          ...(folder !== undefined && !sharesWorkspace
-            ? [
-                {
-                  label: l10n.t("Workspace folder {0}", folder.name),
-                  iconPath: new vscode.ThemeIcon("root-folder"),
-                  run: () => addFolder(draft, folder.uri.fsPath, place),
-                } satisfies PickItem,
-              ]
-            : []),
+          ...unshared.map(
+            ({ name, uri }): PickItem => ({
+              label: l10n.t("Workspace folder {0}", name),
+              iconPath: new vscode.ThemeIcon("root-folder"),
+              run: () => addFolder(draft, uri.fsPath, place),
+            }),
+          ),
           {
             label: l10n.t("Folder…"),
             iconPath: new vscode.ThemeIcon("folder-opened"),
@@ -97,6 +95,15 @@ export function volumesStep(draft: Draft, model: Model): Step {
     });
 }
 
+/** A workspace folder by its name: nobody thinks of it as a variable. */
+export function volumeSource({ source }: RunVolume, draft: Draft): string {
+  if (source === undefined) return l10n.t("anonymous volume");
+  const { folder } = draft;
+  return folder !== undefined && source === `\${workspaceFolder}`
+    ? l10n.t("{0} (workspace)", folder.name)
+    : source;
+}
+
 function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem {
   const readOnly = volume.readOnly ?? false;
   const toggle: vscode.QuickInputButton = {
@@ -114,7 +121,7 @@ function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem
     volume.readOnly = !readOnly;
   };
   return {
-    label: volume.source ?? l10n.t("anonymous volume"),
+    label: volumeSource(volume, draft),
     description: `→ ${volume.target}${readOnly ? ` (${l10n.t("read-only")})` : ""}`,
     iconPath: new vscode.ThemeIcon(readOnly ? "lock" : volume.type === "volume" ? "database" : "folder"),
     buttons: [toggle, remove],
@@ -139,9 +146,13 @@ function volumeItem(draft: Draft, volume: RunVolume, place: StepPlace): PickItem
 }
 
 async function addFolder(draft: Draft, path: string, place: StepPlace): Promise<undefined> {
-  const context = planContext();
+  const context = planContext(draft.folder);
   const taken = draft.volumes.map((volume) => volume.target);
-  const suggested = suggestTarget(path, taken, path === context.workspaceFolder);
+  const suggested = suggestTarget(
+    path,
+    taken,
+    localFolders().some(({ uri }) => uri.fsPath === path),
+  );
   const target = await askTarget(place, suggested);
   if (target !== undefined) draft.volumes.push({ source: portablePath(path, context), target });
   return undefined;

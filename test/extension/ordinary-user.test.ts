@@ -47,7 +47,7 @@ describe("as an ordinary user", () => {
     await editor.waitForTerminal(/\/ # ?$/);
     await editor.type("id -u; touch /data/made-in-the-vm && exit 3");
     await editor.waitForTerminal(
-      /^0\n[\s\S]*mine exited with code 3\. Press any key to close this terminal/m,
+      /^0\n[\s\S]*mine exited with code 3\. Press Enter or q to close this terminal/m,
     );
     await editor.row("Virtual Machines", "mine").waitFor();
     await editor.shoot("ordinary-user");

@@ -13,8 +13,9 @@ import { packageExtension } from "./harness/vsix.ts";
 const allowed = [
   /^\[Content_Types\]\.xml$/,
   /^extension\.vsixmanifest$/,
-  /^extension\/(package\.json|package\.nls\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
-  /^extension\/l10n\/bundle\.l10n\.json$/,
+  /^extension\/(package\.json|package\.nls(\.de)?\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
+  /^extension\/dist\/extension-[\w-]+\.js$/,
+  /^extension\/l10n\/bundle\.l10n(\.de)?\.json$/,
   /^extension\/media\/(icon\.png|mocker\.svg|mocker\.schema\.json|walkthrough\/[a-z]+\.md)$/,
 ];
 const required = [

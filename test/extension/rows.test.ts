@@ -101,6 +101,26 @@ describe("what rows say, and what may be done to them", () => {
     await editor.shoot("vm-stopped");
   });
 
+  it("VMs are filtered and grouped, and the view says how", async () => {
+    await editor.begin("mocker.filterVms");
+    await editor.answer(
+      "Show the VMs whose name, image, labels or networks have these words; empty for all",
+      "busybox",
+    );
+    await vm("fresh").waitFor({ state: "detached" });
+    await editor.begin("mocker.groupVms");
+    await editor.pick("By repository of the image");
+    await vm("busybox").filter({ hasText: "0 of 3 running" }).waitFor();
+    assert.deepEqual(await names(), ["busybox", ...vms.filter((name) => name !== "fresh")]);
+    await editor.view("Virtual Machines").getByText("“busybox” · by repository").waitFor();
+    await editor.shoot("vms-grouped");
+    await editor.command("mocker.clearVmFilter");
+    await vm("configured").waitFor();
+    await editor.begin("mocker.groupVms");
+    await editor.pick("Not at all");
+    await retry(async () => (await names()).join() === vms.join(), { what: "the rows as they were" });
+  });
+
   it("mocker is in a new terminal", async () => {
     await editor.command("workbench.action.terminal.new");
     await editor.waitForTerminal(/[#$] ?$/);

@@ -81,7 +81,7 @@ describe("the editor and the command line", () => {
     const script = "echo last words; exit 3";
     await editor.mocker.run(["run", "--name", "ended", "busybox:1.36", "sh", "-c", script]);
     await openTerminalOf("ended");
-    await editor.waitForTerminal(/^last words\n+\[ended exited with code 3\. Press any key to close/m);
+    await editor.waitForTerminal(/^last words\n+\[ended exited with code 3\. Press Enter or q to close/m);
     await editor.shoot("output-of-ended");
     await pressEnter();
     await retry(async () => !(await terminalNames(editor)).includes("ended"));
@@ -98,7 +98,7 @@ describe("the editor and the command line", () => {
     await editor.waitForTerminal(/^it runs$/m);
     await editor.mocker.until(["ps", "--format", "{{.Names}}"], /later/);
     await editor.mocker.ok(["rm", "-f", "later"]);
-    await editor.waitForTerminal(/Press any key to close/);
+    await editor.waitForTerminal(/Press Enter or q to close/);
     await editor.page.keyboard.press("Enter");
     await retry(async () => !(await terminalNames(editor)).includes("later"));
   });

@@ -21,7 +21,9 @@ const options = {
   format: "cjs",
   sourcemap: "inline",
   sourcesContent: false,
-  external: ["vscode", "esbuild", "mocha", "playwright-core", "@vscode/test-electron", "*.node"],
+  // Only an editor has it.
+  alias: { vscode: join(rootDir(), "test/unit/extension/fake-vscode.ts") },
+  external: ["esbuild", "mocha", "playwright-core", "@vscode/test-electron", "*.node"],
   logLevel: "error",
 } satisfies BuildOptions;
 

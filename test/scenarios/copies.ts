@@ -161,7 +161,8 @@ export function commitScenarios(get: () => Suite): void {
     const { stdout } = await mocker.run(["run", "--rm", "made:1", "sh", "-c", look]);
     assert.equal(stdout.toString(), "/home/app:\nfresh\n/etc/passwd\n2 644\n2 700\nx\n");
     await mocker.ok(["stop", "-t", "0", "changed"]);
-    // What no runtime has a part in, and what takes the start of one more machine, for which the lab has not the time.
+    // What no runtime has a part in, and what takes the start of one more machine, for which the lab has not
+    // the time.
     if (!inLab) {
       assert.equal(await mocker.ok(["run", "--rm", "made:1"]), "new\n");
       assert.match(await mocker.ok(["images", "--no-trunc"]), new RegExp(`^made +1 +${id}`, "m"));

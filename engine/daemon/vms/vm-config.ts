@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
+import { defaultCpus, defaultMemoryMiB } from "../../docker/default-resources.ts";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
 import { checkHealthcheck, mergeHealthcheck } from "../../docker/run-options/healthcheck.ts";
 import { checkRestartPolicy } from "../../docker/run-options/restart-policy.ts";
@@ -19,7 +20,6 @@ import { mergeEnv } from "./process-env.ts";
 import { checkProcessSize } from "./process-limits.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 
-const defaultMemoryMiB = 1024;
 const minimumMemoryMiB = 64;
 
 export interface VmConfigOptions {
@@ -176,7 +176,7 @@ function absolute(workingDir: string | undefined): string | undefined {
 /** A VM has whole virtual CPUs: fractions round up. @throws INVALID_ARGUMENT in Docker's words */
 export function cpuCount(wanted: number | undefined): number {
   const available = cpus().length;
-  if (wanted === undefined) return Math.min(available, 2);
+  if (wanted === undefined) return defaultCpus(available);
   if (!(wanted > 0) || wanted > available) {
     throw new MockerError(
       "INVALID_ARGUMENT",

@@ -3,7 +3,9 @@ import type { EventMessage } from "../../protocol/index.ts";
 
 const nsPerSecond = 1_000_000_000n;
 
-/** `2026-01-02T03:04:05.000000006Z container die 4f2a… (exitCode=0, image=alpine)`, in this machine's zone. */
+/**
+ * `2026-01-02T03:04:05.000000006Z container die 4f2a… (exitCode=0, image=alpine)`, in this machine's zone.
+ */
 export function eventLine({ timeNs, type, action, id, attributes }: EventMessage): string {
   const pairs = Object.keys(attributes)
     .sort()

@@ -1,7 +1,10 @@
 /** What ps(1) of procps shows of processes, from what is known of them. */
 import { MockerError } from "../../protocol/errors.ts";
 
-/** A process, as the guest agent tells of it (native/guest/agent/processes.h). Ticks are hundredths of a second. */
+/**
+ * A process, as the guest agent tells of it (native/guest/agent/processes.h). Ticks are hundredths of a
+ * second.
+ */
 export interface ProcessFacts {
   pid: number;
   ppid: number;

@@ -3,36 +3,42 @@ import { type VmSummary, vmInspect } from "../../../engine/protocol/index.ts";
 import type { Connection } from "../../engine/connection.ts";
 import type { Model } from "../../engine/model.ts";
 import type { Stops } from "../../engine/stops.ts";
-import { vmsByCreation } from "../../engine/store.ts";
 import { RowTree } from "../row-tree.ts";
+import type { ViewState } from "../view-state.ts";
 import { EndpointItem } from "./endpoint-item.ts";
 import { MountItem } from "./mount-item.ts";
 import { PortItem } from "./port-item.ts";
 import { portRows } from "./port-row.ts";
+import { groupVms, matchesVm, type VmArrangement, VmOrder } from "./vm-arrangement.ts";
 import { VmEndpoints } from "./vm-endpoints.ts";
+import { VmGroupItem } from "./vm-group-item.ts";
 import { VmItem, type VmPart, vmTooltip } from "./vm-item.ts";
 
-export type VmRow = VmItem | VmPart;
+export type VmRow = VmGroupItem | VmItem | VmPart;
 
-/** The view "Virtual Machines": VMs, and below each its ports, networks and mounts. */
+/** The view "Virtual Machines": VMs, perhaps in groups, and below each its ports, networks and mounts. */
 export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable {
   readonly #model: Model;
   readonly #connection: Connection;
   readonly #stops: Stops;
+  readonly #arrangement: ViewState<VmArrangement>;
+  readonly #order = new VmOrder();
   readonly #endpoints: VmEndpoints;
   readonly #rows = new RowTree<VmRow>(() => this.#items());
   readonly #subscriptions: vscode.Disposable[];
 
   readonly onDidChangeTreeData = this.#rows.onDidChange;
 
-  constructor(model: Model, connection: Connection, stops: Stops) {
+  constructor(model: Model, connection: Connection, stops: Stops, arrangement: ViewState<VmArrangement>) {
     this.#model = model;
     this.#connection = connection;
     this.#stops = stops;
+    this.#arrangement = arrangement;
     this.#endpoints = new VmEndpoints(connection, model);
     this.#subscriptions = [
       this.#endpoints,
       this.#endpoints.onDidChange(() => this.#rows.refresh()),
+      arrangement.onDidChange(() => this.reorder()),
       model.onDidChange(() => {
         this.#endpoints.update();
         this.#rows.refresh();
@@ -49,16 +55,28 @@ export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable
   }
 
   #items(): VmRow[] {
-    const { snapshot } = this.#model;
-    return vmsByCreation(snapshot).map(
-      (vm) =>
-        new VmItem(vm, {
-          imageTag: snapshot.images.get(vm.imageId)?.repoTags[0],
-          rows: this.#parts(vm),
-          lostNetwork: this.#endpoints.hasLost(vm),
-          ending: this.#stops.endingOf(vm),
-        }),
+    const { value } = this.#arrangement;
+    const vms = this.#order
+      .sorted(this.#model.snapshot.vms.values(), value.sortBy)
+      .filter((vm) => matchesVm(vm, value.filter));
+    if (value.groupBy === "none") return vms.map((vm) => this.#item(vm));
+    return groupVms(vms, value).map(
+      (group) =>
+        new VmGroupItem(
+          group.name,
+          value,
+          group.vms.map((vm) => this.#item(vm)),
+        ),
     );
+  }
+
+  #item(vm: VmSummary): VmItem {
+    return new VmItem(vm, {
+      imageTag: this.#model.snapshot.images.get(vm.imageId)?.repoTags[0],
+      rows: this.#parts(vm),
+      lostNetwork: this.#endpoints.hasLost(vm),
+      ending: this.#stops.endingOf(vm),
+    });
   }
 
   #parts(vm: VmSummary): VmPart[] {
@@ -86,6 +104,12 @@ export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable
 
   /** After a change that the model does not tell of. */
   refresh(): void {
+    this.#rows.refresh();
+  }
+
+  /** Nobody points at a row: VMs that are sorted by state may change places. */
+  reorder(): void {
+    this.#order.forget();
     this.#rows.refresh();
   }
 

@@ -42,8 +42,8 @@ struct Child {
 /**
  * Starts the runtime that `spec` asks for. The child dies with this process. `openFiles` is the limit on open
  * files that the workload gets. `cards` are the connections of the VM's cards, in their order; a krun VM
- * takes them with it. `cgroup` gets the child before it does anything. Throws std::runtime_error with what was
- * refused.
+ * takes them with it. `cgroup` gets the child before it does anything. Throws std::runtime_error with what
+ * was refused.
  */
 Child launchChild(const VmSpec& spec, const rlimit& openFiles, const std::vector<Fd>& cards, Cgroup& cgroup);
 

@@ -73,7 +73,9 @@ export async function networkInLab(rounds: number, msb: string): Promise<Row[]> 
   }
 }
 
-/** What the guests connect to. How a connection ends is left out: not every network passes a half-close on. */
+/**
+ * What the guests connect to. How a connection ends is left out: not every network passes a half-close on.
+ */
 class Servers {
   readonly #sink: Server;
   readonly #source: Server;
@@ -128,7 +130,9 @@ class Servers {
   }
 }
 
-/** Milliseconds that a bash command takes, by the guest's own clock: a client's start is not the network's. */
+/**
+ * Milliseconds that a bash command takes, by the guest's own clock: a client's start is not the network's.
+ */
 async function timed(guest: Guest, command: string): Promise<number> {
   const now = "$(cut -d' ' -f1 /proc/uptime | tr -d .)";
   return Number((await guest(`set -e; a=${now}; ${command}; echo $((${now} - a))`)).trim()) * 10;

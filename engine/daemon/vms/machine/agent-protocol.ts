@@ -27,7 +27,10 @@ export interface GuestProcess {
   idle?: boolean;
   /** `argv` has the words of a FileTask, which the agent itself does. Not of main processes. */
   archive?: boolean;
-  /** Instead of `argv`: the list of the guest's processes on stdout, see usage/process-list.ts. Not of main processes. */
+  /**
+   * Instead of `argv`: the list of the guest's processes on stdout, see usage/process-list.ts. Not of main
+   * processes.
+   */
   processes?: boolean;
   /** No program may give it, or what it starts, more rights than it has. */
   noNewPrivileges?: boolean;

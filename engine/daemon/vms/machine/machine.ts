@@ -400,10 +400,14 @@ export class Machine {
       await client.request(paused ? "pause" : "unpause", {});
     } catch (error) {
       if (!(error instanceof MockerError) || !/^method ".*" is not known$/.test(error.message)) throw error;
-      throw new MockerError("FEATURE_UNAVAILABLE", "the VM was started by an older Mocker, which pauses none", {
-        hint: "Stop it, and start it again.",
-        cause: error,
-      });
+      throw new MockerError(
+        "FEATURE_UNAVAILABLE",
+        "the VM was started by an older Mocker, which pauses none",
+        {
+          hint: "Stop it, and start it again.",
+          cause: error,
+        },
+      );
     }
   }
 

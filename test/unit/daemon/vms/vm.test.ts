@@ -373,7 +373,10 @@ test("a VM of an older Mocker is not paused, and that is said", async () => {
   const vms = new FakeVms();
   vms.launcher.script = { answers: { pause: () => agentError("INTERNAL", 'method "pause" is not known') } };
   const { vm } = await vms.run();
-  await assert.rejects(vms.manager.pause({ vm: "box" }), { code: "FEATURE_UNAVAILABLE", message: /older Mocker/ });
+  await assert.rejects(vms.manager.pause({ vm: "box" }), {
+    code: "FEATURE_UNAVAILABLE",
+    message: /older Mocker/,
+  });
   assert.equal(vm.state, "running");
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { VmSummary } from "../../../../engine/protocol/index.ts";
-import { Stops } from "../../../../extension/engine/stops.ts";
+import { Stops, type StopsMemory } from "../../../../extension/engine/stops.ts";
 
 const running: VmSummary = {
   id: "1",
@@ -21,9 +21,19 @@ const running: VmSummary = {
 };
 const killed: VmSummary = { ...running, state: "exited", exitCode: 137 };
 
+function memory(): StopsMemory {
+  let kept: Record<string, string> | undefined;
+  return {
+    get: () => kept,
+    update: async (_key, value) => {
+      kept = value;
+    },
+  };
+}
+
 test("a VM is stopping until it has ended, and then one that was stopped", async () => {
   const seen: unknown[] = [];
-  const stops = new Stops(() => seen.push(stops.endingOf(running)));
+  const stops = new Stops(memory(), () => seen.push(stops.endingOf(running)));
   await stops.end(running, async () => undefined);
   assert.deepEqual(seen, ["stopping"]);
   // The news of its end comes after the answer.
@@ -33,14 +43,14 @@ test("a VM is stopping until it has ended, and then one that was stopped", async
 });
 
 test("what ends a later run is not this window's stop", async () => {
-  const stops = new Stops(() => undefined);
+  const stops = new Stops(memory(), () => undefined);
   await stops.end(running, async () => undefined);
   assert.equal(stops.endingOf({ ...killed, startedAt: "2026-01-01T00:05:00Z" }), undefined);
 });
 
 test("a stop that fails has stopped nothing", async () => {
   const seen: unknown[] = [];
-  const stops = new Stops(() => seen.push(stops.endingOf(running)));
+  const stops = new Stops(memory(), () => seen.push(stops.endingOf(running)));
   await assert.rejects(
     stops.end(running, () => Promise.reject(new Error("no"))),
     /no/,
@@ -48,4 +58,18 @@ test("a stop that fails has stopped nothing", async () => {
   assert.deepEqual(seen, ["stopping", undefined]);
   assert.equal(stops.endingOf(running), undefined);
   assert.equal(stops.endingOf(killed), undefined);
+});
+
+test("the next window knows what was stopped, and of what still runs no more than it sees", async () => {
+  const kept = memory();
+  await new Stops(kept, () => undefined).end(running, async () => undefined);
+  const stops = new Stops(kept, () => undefined);
+  assert.equal(stops.endingOf(killed), "stopped");
+  assert.equal(stops.endingOf(running), undefined);
+  assert.equal(stops.endingOf({ ...killed, startedAt: "2026-01-01T00:05:00Z" }), undefined);
+  await assert.rejects(
+    stops.end(running, () => Promise.reject(new Error("no"))),
+    /no/,
+  );
+  assert.equal(new Stops(kept, () => undefined).endingOf(killed), undefined);
 });

@@ -16,7 +16,6 @@ import {
   sortedImages,
   sortedVms,
   usersOf,
-  vmsByCreation,
   volumeUsers,
   withLists,
 } from "../../../../extension/engine/store.ts";
@@ -81,22 +80,6 @@ test("doing the events since before the lists once more ends in the same state",
   ] as const;
   const snapshot = replayed.reduce((state, change) => applyVmChange(state, change), listed);
   assert.deepEqual([...snapshot.vms.keys()], ["2"]);
-});
-
-test("a VM keeps its place in the view when its state changes", () => {
-  const old = vm("old", { createdAt: "2026-01-01T00:00:00Z" });
-  const before = snapshotOf([old, vm("new", { createdAt: "2026-01-02T00:00:00Z" })], []);
-  const change = {
-    kind: "exited",
-    id: "new",
-    vm: vm("new", { createdAt: "2026-01-02T00:00:00Z", state: "exited" }),
-  } as const;
-  for (const snapshot of [before, applyVmChange(before, change)]) {
-    assert.deepEqual(
-      vmsByCreation(snapshot).map(({ id }) => id),
-      ["new", "old"],
-    );
-  }
 });
 
 test("running VMs come first to choose from, then the newest", () => {

@@ -1,4 +1,7 @@
-/** Where cgroups of machines can be made, with limits: a directory whose controllers are passed on to those below. */
+/**
+ * Where cgroups of machines can be made, with limits: a directory whose controllers are passed on to those
+ * below.
+ */
 import {
   accessSync,
   constants,
@@ -27,7 +30,8 @@ export function topPlace({ top }: OwnCgroup): CgroupPlace {
 }
 
 /**
- * Of a user, to whom the cgroup of the engine has been delegated (cgroups(7)). Moves the engine into one below it.
+ * Of a user, to whom the cgroup of the engine has been delegated (cgroups(7)). Moves the engine into one
+ * below it.
  * @param pids of the engine and of processes that it started
  */
 export function delegatedPlace({ directory: own }: OwnCgroup, pids: () => readonly number[]): CgroupPlace {

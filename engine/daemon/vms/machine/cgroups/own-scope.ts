@@ -9,7 +9,8 @@ const attempts = 100;
 
 /**
  * Asks the user's systemd for a scope of this process's own whose cgroup is delegated
- * (org.freedesktop.systemd1(5), StartTransientUnit), as a program in a terminal shares its cgroup with a shell.
+ * (org.freedesktop.systemd1(5), StartTransientUnit), as a program in a terminal shares its cgroup with a
+ * shell.
  * @returns whether this process is in one now
  */
 export async function enterOwnScope(
