@@ -24,10 +24,11 @@ interface NetworkDraft {
 /** Asks for a network and creates it. Returns its name, or undefined if the user went away. */
 export async function createNetwork(services: NetworkServices): Promise<string | undefined> {
   const draft: NetworkDraft = { name: "", subnet: undefined, internal: false };
-  const finished = await runSteps(
-    () => l10n.t("Create Network"),
-    [nameStep(draft, services.model), settingsStep(draft, services)],
-  );
+  const title = () => l10n.t("Create Network");
+  const finished = await runSteps(title, [
+    { name: l10n.t("Name"), run: nameStep(draft, services.model) },
+    { name: l10n.t("Settings"), run: settingsStep(draft, services) },
+  ]);
   return finished ? draft.name : undefined;
 }
 
