@@ -16,10 +16,14 @@ import type {
   VmListParams,
   VmLogsParams,
   VmParams,
+  VmPruneParams,
   VmRemoveParams,
+  VmRenameParams,
   VmResizeParams,
   VmStartParams,
   VmStopParams,
+  VmTopParams,
+  VmUpdateParams,
   VmWaitParams,
 } from "./params/vm.ts";
 import type { StreamRef } from "./stream.ts";
@@ -133,6 +137,59 @@ export const vmStop = new RequestType<VmStopParams, { id: string; exitCode: numb
 export const vmKill = new RequestType<VmKillParams, { id: string }, ErrorData>("vm/kill");
 
 export const vmRemove = new RequestType<VmRemoveParams, { id: string }, ErrorData>("vm/remove");
+
+/** Also of a VM that runs; its networks know it by the new name at once. */
+export const vmRename = new RequestType<VmRenameParams, { id: string }, ErrorData>("vm/rename");
+
+/** Every process of the VM stands still from the answer on, until `vm/unpause`. */
+export const vmPause = new RequestType<VmParams, { id: string }, ErrorData>("vm/pause");
+
+export const vmUnpause = new RequestType<VmParams, { id: string }, ErrorData>("vm/unpause");
+
+/** Counts for the next start: a VM that runs has its CPUs and its memory until its end. */
+export const vmUpdate = new RequestType<VmUpdateParams, { id: string }, ErrorData>("vm/update");
+
+export interface VmPruneResult {
+  /** IDs. */
+  removed: string[];
+  reclaimedBytes: number;
+}
+/** Removes the VMs that do not run. */
+export const vmPrune = new RequestType<VmPruneParams, VmPruneResult, ErrorData>("vm/prune");
+
+export interface VmTopResult {
+  titles: string[];
+  /** A process each, by columns. PIDs are the guest's. */
+  processes: string[][];
+}
+/** What ps(1) would show in the guest, which needs no ps for it. */
+export const vmTop = new RequestType<VmTopParams, VmTopResult, ErrorData>("vm/top");
+
+/** What a VM uses. Whoever wants rates takes two, see docker/usage/stats.ts. All zeros: it does not run. */
+export interface VmStats {
+  id: string;
+  name: string;
+  running: boolean;
+  /** When this was read, on a clock that never goes back, in milliseconds. */
+  readAtMs: number;
+  /** CPU time since its start: of a VM's process on the host, or of the simulation's processes. */
+  cpuMs: number;
+  /** How many CPUs it has. */
+  cpus: number;
+  /** Of the guest: what is not available to its programs. */
+  memoryUsedBytes: number;
+  memoryLimitBytes: number;
+  /** What the VM's process takes of the host's memory. */
+  hostMemoryBytes: number;
+  networkReceivedBytes: number;
+  networkSentBytes: number;
+  blockReadBytes: number;
+  blockWrittenBytes: number;
+  /** Threads, as Docker counts them. */
+  pids: number;
+}
+/** Of a paused VM what it used last. */
+export const vmStats = new RequestType<VmParams, VmStats, ErrorData>("vm/stats");
 
 /** Newest first. */
 export const vmList = new RequestType<VmListParams, VmSummary[], ErrorData>("vm/list");

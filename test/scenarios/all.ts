@@ -10,6 +10,7 @@ import { exportScenarios } from "./export.ts";
 import { jailScenarios } from "./jail.ts";
 import { lifecycleScenarios, recordScenarios } from "./lifecycle.ts";
 import { networkScenarios } from "./network.ts";
+import { pauseScenarios } from "./pause.ts";
 import { secretScenarios } from "./secrets.ts";
 import { streamScenarios } from "./streams.ts";
 import type { Suite } from "./suite.ts";
@@ -44,6 +45,7 @@ export function allScenarios(runtime: RuntimeName): void {
     terminalScenarios(get);
     crashScenarios(get);
     controlScenarios(get);
+    pauseScenarios(get);
     // The lab's time is dear: what cannot differ is shown once.
     if (runtime === "krun") return;
     recordScenarios(get);

@@ -1,7 +1,7 @@
 /**
  * Aligns tab-separated cells as Go's tabwriter does with Docker's settings: columns of at least 10, 3 apart.
  */
-const minimumWidth = 10;
+const usualWidth = 10;
 const padding = 3;
 
 /** Width on a terminal, near enough: code points. */
@@ -10,7 +10,7 @@ function width(cell: string): number {
 }
 
 /** `text`: lines with tabs between cells. The last cell of a line is not padded. */
-export function alignTable(text: string): string {
+export function alignTable(text: string, minimumWidth = usualWidth): string {
   const rows = text.split("\n").map((line) => line.split("\t"));
   const widths: number[] = [];
   for (const row of rows) {

@@ -175,6 +175,13 @@ export class Network {
     endpoint.ports = status?.find(({ endpointId }) => endpointId === endpoint.endpointId)?.ports ?? [];
   }
 
+  /** Its VM has another name. @throws NETWORK_FAILED */
+  async rename(endpoint: Endpoint, attachment: NetworkAttachment): Promise<void> {
+    if (this.isDefault) return;
+    endpoint.names = namesOf(endpoint.vm, attachment);
+    await this.process.updateEndpoint(endpoint.endpointId, { names: endpoint.names });
+  }
+
   /** No frames, no names, no ports, until it is plugged in again. @throws NETWORK_FAILED */
   async unplug(endpoint: Endpoint): Promise<void> {
     await this.process.updateEndpoint(endpoint.endpointId, { up: false });

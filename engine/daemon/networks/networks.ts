@@ -346,6 +346,16 @@ export class Networks implements NetworkHost {
     this.#publish(network, "disconnect", vm);
   }
 
+  /** A VM that runs is called otherwise from now on. @throws NETWORK_FAILED */
+  async rename(vm: Member, connection: Connection, choice: NetworkChoice): Promise<void> {
+    for (const endpoint of connection.endpoints) {
+      endpoint.vm = vm;
+      const network = this.#networks.get(endpoint.networkId);
+      const attachment = attachmentsOf(choice).find((one) => one.network === network?.name);
+      if (network && attachment) await network.rename(endpoint, attachment);
+    }
+  }
+
   /** The ID of a network with this name; empty where there is none. */
   idOf(name: string): string {
     return this.#byName(name)?.id ?? "";

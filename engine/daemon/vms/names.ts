@@ -19,12 +19,12 @@ export function generateName(isTaken: (name: string) => boolean): string {
   }
 }
 
-/** Docker's rule for names. */
-export function checkName(name: string): void {
+/** Docker's rule for names. @throws INVALID_ARGUMENT whose message begins with `prefix` */
+export function checkName(name: string, prefix = ""): void {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
     throw new MockerError(
       "INVALID_ARGUMENT",
-      `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      `${prefix}Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
     );
   }
 }

@@ -10,13 +10,14 @@ const maxValueBytes = 128 * 1024;
  * files are read at every start. No error names a value.
  */
 export class Secrets {
-  readonly #vmName: string;
+  /** For errors. */
+  vmName: string;
   readonly #variables: readonly SecretVariable[];
   /** What clients gave, and what files had at the last start. */
   readonly #values = new Map<string, string>();
 
   constructor(vmName: string, variables: readonly SecretVariable[] = []) {
-    this.#vmName = vmName;
+    this.vmName = vmName;
     this.#variables = variables;
   }
 
@@ -28,7 +29,7 @@ export class Secrets {
       if (!variable || variable.file !== undefined) {
         throw new MockerError(
           "INVALID_ARGUMENT",
-          `container ${this.#vmName} takes no value of a secret ${name}`,
+          `container ${this.vmName} takes no value of a secret ${name}`,
         );
       }
       checkValue(name, value);
@@ -44,7 +45,7 @@ export class Secrets {
     const names = this.#variables
       .filter(({ name, file }) => file === undefined && !this.#values.has(name))
       .map(({ name }) => name);
-    if (names.length > 0) throw missingValues(this.#vmName, names);
+    if (names.length > 0) throw missingValues(this.vmName, names);
     for (const { name, file } of this.#variables) {
       if (file !== undefined) this.#values.set(name, await readValue(name, file));
     }

@@ -181,8 +181,8 @@ function absolute(workingDir: string | undefined): string | undefined {
   return workingDir;
 }
 
-/** A VM has whole virtual CPUs: fractions round up. */
-function cpuCount(wanted: number | undefined): number {
+/** A VM has whole virtual CPUs: fractions round up. @throws INVALID_ARGUMENT in Docker's words */
+export function cpuCount(wanted: number | undefined): number {
   const available = cpus().length;
   if (wanted === undefined) return Math.min(available, 2);
   if (!(wanted > 0) || wanted > available) {
@@ -194,7 +194,8 @@ function cpuCount(wanted: number | undefined): number {
   return Math.ceil(wanted);
 }
 
-function memory(wanted: number | undefined): number {
+/** In MiB. @throws INVALID_ARGUMENT in Docker's words */
+export function memory(wanted: number | undefined): number {
   if (wanted === undefined) return defaultMemoryMiB;
   if (!Number.isFinite(wanted) || wanted < minimumMemoryMiB) {
     throw new MockerError("INVALID_ARGUMENT", `Minimum memory limit allowed is ${minimumMemoryMiB}MB`);

@@ -7,6 +7,7 @@ import { securityOptions } from "../../docker/security-options.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { humanSize } from "../../docker/sizes.ts";
 import { parseTime } from "../../docker/times.ts";
+import { chooseColumns, processTable } from "../../docker/usage/process-table.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
 import type { StoreProblem } from "../../protocol/system.ts";
@@ -22,10 +23,18 @@ import type {
   VmExecParams,
   VmListParams,
   VmLogsParams,
+  VmParams,
+  VmPruneParams,
+  VmPruneResult,
   VmRemoveParams,
+  VmRenameParams,
   VmStartParams,
+  VmStats,
   VmStopParams,
   VmSummary,
+  VmTopParams,
+  VmTopResult,
+  VmUpdateParams,
   VmWaitParams,
   VmWaitResult,
 } from "../../protocol/vm.ts";
@@ -44,7 +53,7 @@ import { Attachment } from "./machine/attachment.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
 import { Exec } from "./machine/exec.ts";
 import type { Launcher } from "./machine/launcher.ts";
-import type { MachinePlace, MachineStats } from "./machine/machine.ts";
+import type { MachinePlace } from "./machine/machine.ts";
 import { checkMounts, completeMounts } from "./mounts.ts";
 import { isVolume, type VmVolumes } from "./open-mounts.ts";
 import type { StateDir } from "./records/state-dir.ts";
@@ -52,8 +61,10 @@ import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
 import { missingSubordinateIds } from "./runtimes/subordinate-ids.ts";
 import { Secrets } from "./secrets.ts";
+import { listProcesses } from "./usage/process-list.ts";
+import { statsOf } from "./usage/vm-stats.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
-import { makeVmConfig } from "./vm-config.ts";
+import { cpuCount, makeVmConfig, memory } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
 import {
   alreadyConnected,
@@ -63,6 +74,7 @@ import {
   withNetwork,
   withoutNetwork,
 } from "./vm-network.ts";
+import { pruneVms } from "./vm-pruner.ts";
 import { VmTable } from "./vm-table.ts";
 
 const maxReplayBytes = 64 * 1024;
@@ -299,6 +311,90 @@ export class VmManager implements VmHost {
     return { id: vm.id };
   }
 
+  /**
+   * Gives a VM another name.
+   * @throws VM_NAME_IN_USE, INVALID_ARGUMENT in Docker's words
+   */
+  async rename({ vm: wanted, name }: VmRenameParams): Promise<{ id: string }> {
+    const vm = this.find(wanted);
+    const { name: oldName } = vm.config;
+    if (name === "") {
+      throw new MockerError("INVALID_ARGUMENT", "Neither old nor new names may be empty");
+    }
+    if (name.replace(/^\//, "") === oldName) {
+      throw new MockerError(
+        "INVALID_ARGUMENT",
+        "Renaming a container with the same name as its current name",
+      );
+    }
+    const reserved = this.#vms.reserveName(name, "Error when allocating new name: ");
+    try {
+      await vm.rename(reserved);
+    } finally {
+      this.#vms.releaseName(reserved);
+    }
+    this.#publish(vm, "rename", { oldName: `/${oldName}` });
+    return { id: vm.id };
+  }
+
+  /**
+   * Changes the CPUs and the memory of a VM that does not run.
+   * @throws VM_RUNNING; INVALID_ARGUMENT in Docker's words
+   */
+  async update({ vm: name, cpus, memoryMiB }: VmUpdateParams): Promise<{ id: string }> {
+    const vm = this.find(name);
+    await vm.changeResources({
+      ...(cpus === undefined ? {} : { cpus: cpuCount(cpus) }),
+      ...(memoryMiB === undefined ? {} : { memoryMiB: memory(memoryMiB) }),
+    });
+    this.#publish(vm, "update");
+    return { id: vm.id };
+  }
+
+  /** @throws VM_NOT_RUNNING, INVALID_ARGUMENT in Docker's words */
+  async pause({ vm: name }: VmParams): Promise<{ id: string }> {
+    const vm = this.find(name);
+    await vm.pause();
+    return { id: vm.id };
+  }
+
+  /** @throws INVALID_ARGUMENT in Docker's words when it is not paused */
+  async unpause({ vm: name }: VmParams): Promise<{ id: string }> {
+    const vm = this.find(name);
+    await vm.unpause();
+    return { id: vm.id };
+  }
+
+  /** Removes the VMs that do not run, as {@link pruneVms} says. */
+  async prune({ filters = {} }: VmPruneParams): Promise<VmPruneResult> {
+    const pruned = await pruneVms(
+      {
+        all: () => this.#summaries(),
+        dirOf: (id) => this.dirOf(id),
+        remove: (id) => this.remove({ vm: id }),
+      },
+      filters,
+    );
+    this.#events.publish("container", "prune", {
+      id: "",
+      attributes: { reclaimed: String(pruned.reclaimedBytes) },
+    });
+    return pruned;
+  }
+
+  /**
+   * The processes of a VM that runs, as `ps` with these options shows them.
+   * @throws VM_NOT_RUNNING, INVALID_ARGUMENT in ps's words
+   */
+  async top({ vm: name, psArgs = "" }: VmTopParams): Promise<VmTopResult> {
+    const vm = this.find(name);
+    const chosen = chooseColumns(psArgs);
+    const { machine, processes } = await listProcesses(vm.requireAwake("top"));
+    const { titles, rows } = processTable(chosen, processes, machine);
+    this.#publish(vm, "top");
+    return { titles, processes: rows };
+  }
+
   /** Answers when the VM has ended, with how it ended last; at once when it does not run. Cancels a start. */
   async stop({ vm: name, signal, timeoutSeconds }: VmStopParams): Promise<{ id: string; exitCode: number }> {
     const vm = this.find(name);
@@ -317,6 +413,7 @@ export class VmManager implements VmHost {
   async remove({ vm: name, force = false, volumes = false }: VmRemoveParams): Promise<{ id: string }> {
     const vm = this.#vms.findAny(name);
     if (vm instanceof BrokenVm) return await this.#removeBroken(vm, force);
+    if (vm.state === "paused" && !force) throw stillPaused(vm.config.name);
     if (vm.busy && !force && !vm.removing) throw stillRunning(vm.config.name);
     await vm.remove(() => this.#erase(vm, volumes));
     return { id: vm.id };
@@ -398,11 +495,7 @@ export class VmManager implements VmHost {
   }
 
   async list(params: VmListParams): Promise<VmSummary[]> {
-    const all = this.#vms
-      .all()
-      .map((vm) => vm.summary())
-      .concat(this.#vms.broken().map((vm) => vm.summary()))
-      .sort(newestFirst);
+    const all = this.#summaries();
     const filters = params.filters ?? {};
     // Docker shows stopped VMs too when a filter speaks of states.
     const everything = params.all || params.last !== undefined || "status" in filters || "exited" in filters;
@@ -416,6 +509,10 @@ export class VmManager implements VmHost {
       networkId: (name) => this.networks.idOf(name),
     });
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
+  }
+
+  #summaries(): VmSummary[] {
+    return [...this.#vms.all(), ...this.#vms.broken()].map((vm) => vm.summary()).sort(newestFirst);
   }
 
   /**
@@ -432,7 +529,7 @@ export class VmManager implements VmHost {
   /** Resizes the main process's terminal. @throws VM_NOT_RUNNING */
   async resize({ vm: name, rows, columns }: { vm: string; rows: number; columns: number }): Promise<void> {
     const vm = this.find(name);
-    await vm.requireMachine().resize("main", rows, columns);
+    await vm.requireAwake("resize").resize("main", rows, columns);
     this.#publish(vm, "resize", { height: String(rows), width: String(columns) });
   }
 
@@ -463,11 +560,11 @@ export class VmManager implements VmHost {
     return { log, tty: vm.config.tty, warnings: lost > 0 ? [warning] : [] };
   }
 
-  /** What the guest uses, as its agent says. @throws VM_NOT_RUNNING */
-  async stats({ vm: name }: { vm: string }): Promise<MachineStats & { memoryLimitBytes: number }> {
+  /** What a VM uses; of one that does not run nothing. @throws AGENT_UNREACHABLE */
+  async stats({ vm: name }: VmParams): Promise<VmStats> {
     const vm = this.find(name);
-    const stats = await vm.requireMachine().stats();
-    return { ...stats, memoryLimitBytes: vm.config.memoryMiB * 1024 * 1024 };
+    const machine = vm.running ? vm.requireMachine() : undefined;
+    return await statsOf(vm.config, machine, vm.state === "paused");
   }
 
   /** Starts a process in a running VM; without an attachment if it is detached. @throws VM_NOT_RUNNING */
@@ -475,7 +572,7 @@ export class VmManager implements VmHost {
     params: VmExecParams,
   ): Promise<{ execId: string; attachment?: Attachment; missingSecrets?: string[] }> {
     const vm = this.find(params.vm);
-    const machine = vm.requireMachine();
+    const machine = vm.requireAwake("exec");
     const { env: secretEnv, missing } = await vm.secrets.known();
     const exec = new Exec({ vmId: vm.id, process: execProcess(vm.config, secretEnv, params) });
     const own = (params.env ?? []).map((assignment) => assignment.replace(/=.*/s, ""));
@@ -505,12 +602,12 @@ export class VmManager implements VmHost {
 
   /** Resizes an exec's terminal. @throws VM_NOT_RUNNING */
   async execResize(params: { vm: string; execId: string; rows: number; columns: number }): Promise<void> {
-    await this.find(params.vm).requireMachine().resize(params.execId, params.rows, params.columns);
+    await this.find(params.vm).requireAwake("resize").resize(params.execId, params.rows, params.columns);
   }
 
   /** @throws VM_NOT_RUNNING, INVALID_ARGUMENT for the signal */
   async execSignal({ vm, execId, signal }: { vm: string; execId: string; signal: string }): Promise<void> {
-    await this.find(vm).requireMachine().signal(execId, signalNumber(signal));
+    await this.find(vm).requireAwake("kill").signal(execId, signalNumber(signal));
   }
 
   /** Docker's `export`: a VM's root file system as a stream of tar, whether it runs or not. */
@@ -586,10 +683,11 @@ export class VmManager implements VmHost {
    * stream.
    */
   async #archive(vm: Vm, copy?: CopyPath): Promise<Attachment> {
-    if (vm.running) return attached(await vm.requireMachine().archive(copy));
+    const before = copy ? "cp" : "export";
+    if (vm.running) return attached(await vm.requireAwake(before).archive(copy));
     // A start that was called before has its turn before: then the disk is in use.
     const helper = await vm.turn(async () => (vm.running ? undefined : await this.#bootHelper(vm)));
-    if (!helper) return attached(await vm.requireMachine().archive(copy));
+    if (!helper) return attached(await vm.requireAwake(before).archive(copy));
     const close = (): Promise<void> =>
       helper.close().catch((error) => this.log.error("vm.helper", error, { vm: vm.id }));
     try {
@@ -662,10 +760,12 @@ export class VmManager implements VmHost {
   #changeOf({ type, action, actor: { id } }: EngineEvent): VmChange | undefined {
     if (type !== "container") return undefined;
     if (action === "destroy") return { kind: "removed", id };
-    if (action !== "create" && action !== "start" && action !== "die") return undefined;
+    if (!["create", "start", "die", "pause", "unpause", "rename", "update"].includes(action))
+      return undefined;
     const vm = this.find(id).summary();
     if (action === "die") return { kind: vm.state === "failed" ? "failed" : "exited", id, vm };
-    return { kind: action === "create" ? "created" : "started", id, vm };
+    if (action === "create") return { kind: "created", id, vm };
+    return { kind: action === "start" ? "started" : "changed", id, vm };
   }
 
   /** A helper machine goes with the engine that had it. */
@@ -680,6 +780,13 @@ function stillRunning(name: string): MockerError {
   return new MockerError(
     "VM_RUNNING",
     `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
+  );
+}
+
+function stillPaused(name: string): MockerError {
+  return new MockerError(
+    "VM_RUNNING",
+    `cannot remove container "${name}": container is paused and must be unpaused first`,
   );
 }
 

@@ -67,18 +67,19 @@ export class VmTable {
 
   /**
    * A name that nobody else gets until it is released, made up if none is wanted.
+   * @param prefix of the errors' messages
    * @throws VM_NAME_IN_USE, INVALID_ARGUMENT
    */
-  reserveName(wanted: string | undefined): string {
+  reserveName(wanted: string | undefined, prefix = ""): string {
     const isTaken = (name: string): boolean =>
       this.#reservedNames.has(name) || this.#byName(name) !== undefined;
     const name = wanted === undefined ? generateName(isTaken) : wanted.replace(/^\//, "");
-    checkName(name);
+    checkName(name, prefix);
     if (isTaken(name)) {
       const holder = this.#byName(name)?.id ?? "that is being created";
       throw new MockerError(
         "VM_NAME_IN_USE",
-        `Conflict. The container name "/${name}" is already in use by container "${holder}". ` +
+        `${prefix}Conflict. The container name "/${name}" is already in use by container "${holder}". ` +
           "You have to remove (or rename) that container to be able to reuse that name.",
         { hint: `Remove it with: mocker rm ${name}` },
       );

@@ -33,7 +33,7 @@ const resumeTimeoutMs = 2000;
 const killSignal = 9;
 
 /** What happens to a VM by itself or by its methods; Docker's words for its events. */
-export type VmAction = "start" | "die" | "kill" | "stop";
+export type VmAction = "start" | "die" | "kill" | "stop" | "pause" | "unpause";
 
 /** What a VM needs of the engine around it. */
 export interface VmHost {
@@ -208,7 +208,8 @@ export class Vm {
     if (!machine) return;
     if (this.running) {
       this.#host.happened(this, "kill", { signal: String(number) });
-      await machine.stop(number, timeoutSeconds ?? this.config.stopTimeoutSeconds);
+      const stopped = machine.stop(number, timeoutSeconds ?? this.config.stopTimeoutSeconds);
+      await Promise.all([stopped, this.#wake(machine)]);
     }
     await this.#ended;
     this.#host.happened(this, "stop");
@@ -227,7 +228,52 @@ export class Vm {
     }
     const machine = this.requireMachine();
     this.#host.happened(this, "kill", { signal: String(number) });
-    await machine.signal("main", number);
+    await Promise.all([machine.signal("main", number), this.#wake(machine)]);
+  }
+
+  /**
+   * Stops all of its processes where they are; nothing is lost by it.
+   * @throws VM_NOT_RUNNING; INVALID_ARGUMENT in Docker's words when it is paused
+   */
+  async pause(): Promise<void> {
+    const machine = this.requireMachine();
+    const already = (): boolean => this.#state === "paused";
+    if (!already()) {
+      await machine.setPaused(true);
+      if (this.#machine !== machine) this.requireMachine();
+    }
+    if (already()) {
+      throw new MockerError("INVALID_ARGUMENT", `Container ${this.config.name} is already paused`);
+    }
+    this.#state = "paused";
+    this.#host.happened(this, "pause");
+  }
+
+  /** Lets them go on. @throws INVALID_ARGUMENT in Docker's words when it is not paused */
+  async unpause(): Promise<void> {
+    const machine = this.#machine;
+    const isPaused = (): boolean => this.#machine === machine && this.#state === "paused";
+    if (machine && isPaused()) await machine.setPaused(false);
+    if (!isPaused()) {
+      throw new MockerError("INVALID_ARGUMENT", `Container ${this.config.name} is not paused`);
+    }
+    this.#state = "running";
+    this.#host.happened(this, "unpause");
+  }
+
+  /** A signal has no effect on what stands still: as in Docker, it ends a pause. */
+  async #wake(machine: Machine): Promise<void> {
+    if (this.#state !== "paused") return;
+    try {
+      await machine.setPaused(false);
+    } catch (error) {
+      // What was sent is carried out all the same, or ends it from outside.
+      this.#host.log.warn("vm.unpause", { vm: this.id, error: String(error) });
+      return;
+    }
+    if (this.#machine !== machine || this.#state !== "paused") return;
+    this.#state = "running";
+    this.#host.happened(this, "unpause");
   }
 
   /**
@@ -249,9 +295,10 @@ export class Vm {
    * A client's stream of the main process. On a VM that does not run it waits for the next start, which loses
    * none of its output.
    */
-  attach(replayBytes: number, stdin: boolean): Promise<Attachment> {
+  async attach(replayBytes: number, stdin: boolean): Promise<Attachment> {
     const machine = this.#machine;
-    return this.#mainStreams.open(
+    if (this.#state === "paused") throw this.#paused("attach");
+    return await this.#mainStreams.open(
       {
         replayBytes,
         stdin: stdin && this.config.openStdin,
@@ -272,13 +319,70 @@ export class Vm {
     return this.#machine;
   }
 
+  /**
+   * The same for what its guest agent is asked for, which answers nothing while it is paused.
+   * @param before what needs that, for Docker's words
+   * @throws VM_NOT_RUNNING also when it is paused
+   */
+  requireAwake(before: string): Machine {
+    const machine = this.requireMachine();
+    if (this.#state === "paused") throw this.#paused(before);
+    return machine;
+  }
+
+  #paused(before: string): MockerError {
+    const { name } = this.config;
+    return new MockerError(
+      "VM_NOT_RUNNING",
+      `Container ${name} is paused, unpause the container before ${before}`,
+      { hint: `Let it go on with: mocker unpause ${name}` },
+    );
+  }
+
   /** Changes which networks it is in from its next start on. */
-  async changeNetwork(network: VmConfig["network"]): Promise<void> {
-    await this.turn(async () => {
-      const changed = { ...this.#config, network };
-      this.files.writeConfig(changed);
-      this.#config = changed;
+  changeNetwork(network: VmConfig["network"]): Promise<void> {
+    return this.turn(async () => this.#change({ network }));
+  }
+
+  /**
+   * Changes what its machine is made with.
+   * @throws VM_RUNNING for one that runs
+   */
+  changeResources(resources: Partial<Pick<VmConfig, "cpus" | "memoryMiB">>): Promise<void> {
+    return this.turn(async () => {
+      if (this.#machine) {
+        throw new MockerError(
+          "VM_RUNNING",
+          `cannot update container ${this.config.name}: a VM that runs keeps its CPUs and its memory`,
+          { hint: `Stop it first: mocker stop ${this.config.name}` },
+        );
+      }
+      this.#change(resources);
     });
+  }
+
+  /** Gives it another name, by which its networks know it from now on. */
+  rename(name: string): Promise<void> {
+    return this.turn(async () => {
+      this.#change({ name });
+      this.secrets.vmName = name;
+      const connection = this.#connection;
+      if (!connection) return;
+      try {
+        await this.#host.networks.rename(this.#member, connection, this.#config.network);
+        if (this.#connection === connection) {
+          this.files.writeNetwork({ version: 1, endpoints: connection.records() });
+        }
+      } catch (error) {
+        this.#host.log.error("vm.rename", error, { vm: this.id });
+      }
+    });
+  }
+
+  #change(changes: Partial<VmConfig>): void {
+    const changed = { ...this.#config, ...changes };
+    this.files.writeConfig(changed);
+    this.#config = changed;
   }
 
   /**
@@ -333,6 +437,9 @@ export class Vm {
 
   async #start(size: TerminalSize, signal: AbortSignal): Promise<void> {
     this.#refuseRemoved();
+    if (this.#state === "paused") {
+      throw new MockerError("VM_RUNNING", "cannot start a paused container, try unpause instead");
+    }
     if (this.running) return;
     const secretEnv = await this.secrets.load();
     signal.throwIfAborted();
@@ -426,6 +533,7 @@ export class Vm {
   async #resume(machine: Machine): Promise<void> {
     const isStarted = await machine.resume();
     if (isStarted) {
+      if (machine.paused && this.#machine === machine) this.#state = "paused";
       this.#host.log.info("vm.adopted", { vm: this.id, pid: machine.pid });
       await this.#mainStreams.connectTo(machine).catch(() => undefined);
     } else if (isStarted === false) {
@@ -473,7 +581,7 @@ export class Vm {
     if (!machine) return;
     if (this.running) {
       this.#host.happened(this, "kill", { signal: String(killSignal) });
-      await machine.terminate();
+      await Promise.all([machine.terminate(), this.#wake(machine)]);
     }
     await this.#ended;
   }

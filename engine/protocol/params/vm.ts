@@ -109,6 +109,30 @@ export const VmRemoveParams = v.object({
 });
 export type VmRemoveParams = v.InferOutput<typeof VmRemoveParams>;
 
+export const VmRenameParams = v.object({ vm: v.string(), name: v.string() });
+export type VmRenameParams = v.InferOutput<typeof VmRenameParams>;
+
+/** Absent members stay as they are. */
+export const VmUpdateParams = v.object({
+  vm: v.string(),
+  cpus: v.exactOptional(finiteNumber),
+  memoryMiB: v.exactOptional(finiteNumber),
+});
+export type VmUpdateParams = v.InferOutput<typeof VmUpdateParams>;
+
+export const VmTopParams = v.object({
+  vm: v.string(),
+  /** As ps(1) takes them, separated by spaces; default `-ef`. */
+  psArgs: v.exactOptional(v.string()),
+});
+export type VmTopParams = v.InferOutput<typeof VmTopParams>;
+
+export const VmPruneParams = v.object({
+  /** Docker's: label, label!, until. */
+  filters: v.exactOptional(filters),
+});
+export type VmPruneParams = v.InferOutput<typeof VmPruneParams>;
+
 export const VmListParams = v.object({
   /** Also VMs that do not run. */
   all: v.exactOptional(v.boolean()),

@@ -2,6 +2,7 @@ import type {
   ImageDetails,
   ImageSummary,
   VmDetails,
+  VmStats,
   VmSummary,
   VolumeSummary,
 } from "../../../engine/protocol/index.ts";
@@ -67,6 +68,26 @@ export function vmDetails(
     pid: 4711,
     logPath: "/data/state/x/log",
     stateDir: "/data/state/x",
+    ...changes,
+  };
+}
+
+export function vmStats(changes: Partial<VmStats> = {}): VmStats {
+  return {
+    id: vmId,
+    name: "brave_otter",
+    running: true,
+    readAtMs: 1000,
+    cpuMs: 0,
+    cpus: 2,
+    memoryUsedBytes: 100 * 1024 * 1024,
+    memoryLimitBytes: 512 * 1024 * 1024,
+    hostMemoryBytes: 200 * 1024 * 1024,
+    networkReceivedBytes: 1_230,
+    networkSentBytes: 456,
+    blockReadBytes: 7_800_000,
+    blockWrittenBytes: 0,
+    pids: 5,
     ...changes,
   };
 }

@@ -1,22 +1,17 @@
-import type { EngineClient } from "../../../client/engine-client.ts";
-import { pruneCondition } from "../../../docker/filters.ts";
 import { humanSize } from "../../../docker/sizes.ts";
-import { parsePruneTime } from "../../../docker/times.ts";
 import {
   type ImagePruneResult,
   imagePrune,
   MockerError,
   networkPrune,
-  systemUsage,
-  type VmSummary,
-  vmList,
-  vmRemove,
+  vmPrune,
   volumePrune,
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { filtersOf, pruneFilterFlag } from "../../filters.ts";
 import { booleanFlag, type FlagValues } from "../../flags.ts";
 import { confirm } from "../../terminal/confirm.ts";
+import { listDeletedContainers } from "../container/prune.ts";
 import { listDeleted } from "../image/prune.ts";
 import { listDeletedNetworks } from "../network/prune.ts";
 import { listRemovedVolumes } from "../volume/prune.ts";
@@ -44,14 +39,13 @@ export const systemPrune = defineCommand({
       });
     if (flags.volumes && filters.until !== undefined)
       throw new CommandFailure('ERROR: The "until" filter is not supported with "--volumes"');
-    const isWanted = condition(filters);
     if (!flags.force && !(await confirm(io, warning(flags)))) return 0;
     const engine = await connect();
-    const { removed, bytes } = await removeStopped(engine, isWanted);
-    if (removed.length > 0) io.stdout.write(`Deleted Containers:\n${removed.join("\n")}\n\n`);
+    const containers = await engine.request(vmPrune, { filters });
+    listDeletedContainers(io.stdout, containers);
     const networks = await engine.request(networkPrune, { filters });
     listDeletedNetworks(io.stdout, networks.deleted);
-    let reclaimed = bytes;
+    let reclaimed = containers.reclaimedBytes;
     if (flags.volumes) {
       const volumes = await engine.request(volumePrune, { filters });
       listRemovedVolumes(io.stdout, volumes);
@@ -79,36 +73,4 @@ function warning({ all, volumes, filter: filters }: FlagValues<typeof flags>): s
     ...filtered,
   ];
   return `${lines.join("\n")}\n`;
-}
-
-/**
- * Which VMs a prune with these filters is about, as the engine decides it of images. @throws INVALID_ARGUMENT
- */
-function condition(filters: Record<string, string[]>): (vm: VmSummary) => boolean {
-  const matches = pruneCondition(filters, (text) => parsePruneTime(text, Date.now()));
-  return ({ labels, createdAt }) => matches({ labels, created: createdAt });
-}
-
-/** The IDs of those that were removed, and what they took of the disk. */
-async function removeStopped(
-  engine: EngineClient,
-  isWanted: (vm: VmSummary) => boolean,
-): Promise<{ removed: string[]; bytes: number }> {
-  const isIdle = ({ state }: VmSummary): boolean => state !== "running" && state !== "paused";
-  const idle = (await engine.request(vmList, { all: true })).filter((vm) => isIdle(vm) && isWanted(vm));
-  if (idle.length === 0) return { removed: [], bytes: 0 };
-  const { vms } = await engine.request0(systemUsage);
-  const sizes = new Map(vms.map(({ vm, diskBytes }) => [vm.id, diskBytes]));
-  const removed: string[] = [];
-  let bytes = 0;
-  for (const { id } of idle) {
-    try {
-      removed.push((await engine.request(vmRemove, { vm: id })).id);
-      bytes += sizes.get(id) ?? 0;
-    } catch (error) {
-      // Started or removed meanwhile.
-      if (!(error instanceof MockerError && ["VM_RUNNING", "VM_NOT_FOUND"].includes(error.code))) throw error;
-    }
-  }
-  return { removed, bytes };
 }

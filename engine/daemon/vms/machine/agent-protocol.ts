@@ -27,6 +27,8 @@ export interface GuestProcess {
   idle?: boolean;
   /** Instead of `argv`: the root file system as a tar archive on stdout. Not of main processes. */
   archive?: boolean;
+  /** Instead of `argv`: the list of the guest's processes on stdout, see usage/process-list.ts. Not of main processes. */
+  processes?: boolean;
   /** No program may give it, or what it starts, more rights than it has. */
   noNewPrivileges?: boolean;
 }
@@ -90,6 +92,9 @@ export interface AgentRequests {
   resize: { target: string; rows: number; cols: number };
   stop: { signal: number; graceMs: number };
   stats: Record<string, never>;
+  /** Of a VM the monitor does it. */
+  pause: Record<string, never>;
+  unpause: Record<string, never>;
   /** Whether it answers. */
   ping: Record<string, never>;
 }

@@ -5,6 +5,13 @@ export interface MonitorProcess {
   startTimeTicks: number;
 }
 
+/** What a process takes of the host. */
+export interface HostUsage {
+  /** Since its start. */
+  cpuMs: number;
+  residentBytes: number;
+}
+
 /** What a machine needs of the host: monitors' processes and their locks. */
 export interface Launcher {
   /** The guest agent's program. */
@@ -19,6 +26,8 @@ export interface Launcher {
   watch(process: MonitorProcess, onExit: () => void): void;
   /** Ends exactly this process at once; harmless when it has ended. */
   kill(process: MonitorProcess): void;
+  /** What exactly this process takes; undefined when it has ended, or must not be seen. */
+  usage(process: MonitorProcess): HostUsage | undefined;
   /** Whether a monitor holds its lock, which it does for its life. */
   isLocked(lockPath: string): boolean;
   /** Who holds it, as far as the host tells; for where the monitor's own record of that is lost. */

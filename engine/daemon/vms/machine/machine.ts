@@ -15,7 +15,7 @@ import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from ".
 import type { CopyPath } from "./copy-path.ts";
 import type { Exec } from "./exec.ts";
 import type { LaunchSpec } from "./launch-spec.ts";
-import type { Launcher, MonitorProcess } from "./launcher.ts";
+import type { HostUsage, Launcher, MonitorProcess } from "./launcher.ts";
 import { longSleep } from "./long-sleep.ts";
 import { AgentTimeout, agentTimeoutMs, MonitorClient } from "./monitor-client.ts";
 
@@ -67,11 +67,21 @@ export type MachineSpec = Pick<
   "runtime" | "autoRemove" | "log" | "cards" | "krun" | "simulation"
 >;
 
-/** What a guest uses at a moment, as its agent says. */
+/**
+ * What a guest uses at a moment, and has used since its start, as its agent says; zeros where an older one
+ * says nothing.
+ */
 export interface MachineStats {
   memoryUsedBytes: number;
   /** Processes, without the kernel's and the agent itself. */
   processes: number;
+  /** Of those processes. */
+  threads: number;
+  cpuUs: number;
+  networkReceivedBytes: number;
+  networkSentBytes: number;
+  blockReadBytes: number;
+  blockWrittenBytes: number;
 }
 
 /**
@@ -177,6 +187,10 @@ export class Machine {
   }
   get agent(): AgentHello | undefined {
     return this.#client?.agent ?? this.#agent;
+  }
+  /** Whether it is paused, as the monitor said last. */
+  get paused(): boolean {
+    return this.#client?.paused ?? false;
   }
   /** What contains its process on the host, as far as that has told. */
   get jail(): readonly JailLayer[] | undefined {
@@ -290,9 +304,20 @@ export class Machine {
    * the workload sees it, without mounts and volumes. Status 2 says that there is no such path.
    */
   async archive(copy?: CopyPath): Promise<Socket> {
+    const argv =
+      copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""];
+    return await this.#runAgent({ argv, archive: true });
+  }
+
+  /** Stream of the list of the guest's processes, see usage/process-list.ts; made by the agent. */
+  async processes(): Promise<Socket> {
+    return await this.#runAgent({ argv: ["mocker-process-list"], processes: true });
+  }
+
+  /** Runs what the agent does by itself, in a process of its own. */
+  async #runAgent(own: Pick<GuestProcess, "argv" | "archive" | "processes">): Promise<Socket> {
     const { stream } = await this.#run({
       stream: randomBytes(32).toString("hex"),
-      argv: copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""],
       env: [],
       cwd: "/",
       user: "",
@@ -300,9 +325,9 @@ export class Machine {
       rows: 24,
       cols: 80,
       stdin: false,
-      archive: true,
+      ...own,
     });
-    if (!stream) throw new Error("an archive has a stream");
+    if (!stream) throw new Error("what is not detached has a stream");
     return stream;
   }
 
@@ -320,8 +345,40 @@ export class Machine {
 
   async stats(): Promise<MachineStats> {
     const client = await this.#reachable();
-    const { memoryUsedBytes, processes } = await client.request("stats", {});
-    return { memoryUsedBytes, processes };
+    const { pid: _pid, ...stats } = await client.request("stats", {});
+    return stats;
+  }
+
+  /**
+   * What the machine's own process, the monitor's child, takes of the host; undefined when that cannot be
+   * seen.
+   */
+  async hostUsage(): Promise<HostUsage | undefined> {
+    const record = await this.#place.files.readRuntime().catch(() => undefined);
+    if (record?.pid !== this.#process.pid || !(record.childPid > 0)) return undefined;
+    const startTimeTicks = record.childStartTimeTicks ?? 0;
+    return this.#place.launcher.usage({ pid: record.childPid, startTimeTicks });
+  }
+
+  /**
+   * Stops all processes of the machine where they are, or lets them go on; nothing is lost by it. What is
+   * asked of the guest meanwhile has no answer. @throws FEATURE_UNAVAILABLE, VM_FAILED, AGENT_UNREACHABLE
+   */
+  async setPaused(paused: boolean): Promise<void> {
+    const client = await this.#reachable();
+    try {
+      await client.request(paused ? "pause" : "unpause", {});
+    } catch (error) {
+      if (!(error instanceof MockerError) || !/^method ".*" is not known$/.test(error.message)) throw error;
+      throw new MockerError(
+        "FEATURE_UNAVAILABLE",
+        "the VM was started by an older Mocker, which pauses none",
+        {
+          hint: "Stop it, and start it again.",
+          cause: error,
+        },
+      );
+    }
   }
 
   /**

@@ -72,6 +72,7 @@ export class MonitorClient {
   #agent: AgentHello | undefined;
   #jail: JailLayer[] | undefined;
   #main: MainState | undefined;
+  #paused = false;
   #exit: VmExitRecord | undefined;
   readonly #stateListeners = new Set<() => void>();
   /** Resolves when the connection has ended and everything that came over it was handled. */
@@ -131,6 +132,11 @@ export class MonitorClient {
   /** The main process; undefined until the monitor has said anything of it. */
   get main(): MainState | undefined {
     return this.#main;
+  }
+
+  /** Whether the VM was paused, as the monitor said last. */
+  get paused(): boolean {
+    return this.#paused;
   }
 
   /** How the VM has ended, if the monitor has said so. */
@@ -227,10 +233,11 @@ export class MonitorClient {
     else if (message.kind === "error") this.#settle(message.id)?.reject(agentError(message));
   }
 
-  #announced({ agent, main, exit, jail }: Extract<MonitorMessage, { kind: "monitor" }>): void {
+  #announced({ agent, main, exit, jail, paused }: Extract<MonitorMessage, { kind: "monitor" }>): void {
     const isNew = this.#main === undefined || (this.#agent === undefined && agent !== undefined);
     this.#main = main;
     this.#jail = jail ?? this.#jail;
+    this.#paused = paused;
     this.#exit = toldExit(exit) ?? this.#exit;
     this.#agent = agent ?? this.#agent;
     if (isNew) for (const id of this.#pending.keys()) this.#startTimer(id);

@@ -11,6 +11,12 @@ export interface AgentResult {
   pid: number;
   memoryUsedBytes: number;
   processes: number;
+  threads: number;
+  cpuUs: number;
+  networkReceivedBytes: number;
+  networkSentBytes: number;
+  blockReadBytes: number;
+  blockWrittenBytes: number;
 }
 
 export type MonitorMessage =
@@ -21,6 +27,7 @@ export type MonitorMessage =
       main: MainState;
       exit: unknown;
       jail: JailLayer[] | undefined;
+      paused: boolean;
     }
   | { kind: "execExited"; id: string; exitCode: number }
   | { kind: "answer"; id: string; result: AgentResult }
@@ -38,6 +45,7 @@ const announcement = v.object({
     main: v.picklist(["none", "running", "exited"]),
     exit: v.optional(v.unknown()),
     jail: v.optional(v.array(v.object({ name: text, on: v.boolean(), detail: v.exactOptional(text) }))),
+    paused: v.optional(v.boolean(), false),
   }),
 });
 
@@ -51,7 +59,17 @@ const execExit = v.object({
 
 const answer = v.object({
   id: text,
-  result: v.object({ pid: count, memoryUsedBytes: count, processes: count }),
+  result: v.object({
+    pid: count,
+    memoryUsedBytes: count,
+    processes: count,
+    threads: count,
+    cpuUs: count,
+    networkReceivedBytes: count,
+    networkSentBytes: count,
+    blockReadBytes: count,
+    blockWrittenBytes: count,
+  }),
 });
 
 const failure = v.object({ id: text, error: v.object({ code: text, message: text }) });
@@ -72,8 +90,8 @@ function parseEvent(event: string, message: Record<string, unknown>): MonitorMes
   if (event === "monitor") {
     const parsed = v.safeParse(announcement, message);
     if (!parsed.success) return undefined;
-    const { agent, main, exit, jail } = parsed.output.params;
-    return { kind: "monitor", agent: agent ?? undefined, main, exit, jail };
+    const { agent, main, exit, jail, paused } = parsed.output.params;
+    return { kind: "monitor", agent: agent ?? undefined, main, exit, jail, paused };
   }
   if (event === "execExited") {
     const parsed = v.safeParse(execExit, message);

@@ -7,7 +7,11 @@ import {
   spawnVmm,
   watchProcess,
 } from "../../../../native/index.ts";
-import type { Launcher, MonitorProcess } from "./launcher.ts";
+import type { HostUsage, Launcher, MonitorProcess } from "./launcher.ts";
+
+/** USER_HZ and the page size of the machines that there are libkruns for. */
+const tickMs = 10;
+const pageBytes = 4096;
 
 /** Launches `mocker-vmm`. */
 export class NativeLauncher implements Launcher {
@@ -39,6 +43,22 @@ export class NativeLauncher implements Launcher {
 
   kill({ pid, startTimeTicks }: MonitorProcess): void {
     killProcess(pid, startTimeTicks, 9);
+  }
+
+  usage({ pid, startTimeTicks }: MonitorProcess): HostUsage | undefined {
+    try {
+      const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+      // proc_pid_stat(5), from the third field on: the second, a name, may have anything in it.
+      const fields = text
+        .slice(text.lastIndexOf(")") + 2)
+        .split(" ")
+        .map(Number);
+      const [userTicks = 0, systemTicks = 0] = fields.slice(11);
+      if (fields[19] !== startTimeTicks) return undefined;
+      return { cpuMs: (userTicks + systemTicks) * tickMs, residentBytes: (fields[21] ?? 0) * pageBytes };
+    } catch {
+      return undefined;
+    }
   }
 
   isLocked(lockPath: string): boolean {

@@ -123,7 +123,7 @@ test("a monitor that says nothing is not ended, but followed until it does", asy
   const vm = after.manager.find("box");
   assert.deepEqual([monitor.isOver, vm.state, vm.id], [false, "running", first.id]);
   monitor.announce();
-  assert.equal((await after.manager.stats({ vm: "box" })).processes, 3);
+  assert.equal((await after.manager.stats({ vm: "box" })).pids, 3);
   assert.deepEqual(after.errors(), []);
 });
 

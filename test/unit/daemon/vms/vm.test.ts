@@ -342,3 +342,169 @@ for (const [verb, end] of [
     assert.deepEqual(vms.launcher.kills, [guestPids + 1]);
   });
 }
+
+/** What the change was, by its kind and the state after it. */
+const lastChange = ({ changes }: FakeVms): unknown[] => [changes.at(-1)?.kind, changes.at(-1)?.vm?.state];
+
+test("a VM is paused and goes on, each once, in Docker's words", async () => {
+  const vms = new FakeVms();
+  const { vm, monitor } = await vms.run();
+  const { manager } = vms;
+  await assert.rejects(manager.unpause({ vm: "box" }), { message: "Container box is not paused" });
+  await manager.pause({ vm: "box" });
+  assert.deepEqual(
+    [vm.state, vm.running, monitor.paused, ...lastChange(vms)],
+    ["paused", true, true, "changed", "paused"],
+  );
+  assert.match(vm.summary().status, /^Up .* \(Paused\)/);
+  await assert.rejects(manager.pause({ vm: "box" }), { message: "Container box is already paused" });
+  await manager.unpause({ vm: "box" });
+  assert.deepEqual([vm.state, monitor.paused, ...lastChange(vms)], ["running", false, "changed", "running"]);
+  assert.deepEqual(vms.actions(), ["create", "start", "pause", "unpause"]);
+  await manager.stop({ vm: "box" });
+  await assert.rejects(manager.unpause({ vm: "box" }), { message: "Container box is not paused" });
+  await assert.rejects(manager.pause({ vm: "box" }), {
+    code: "VM_NOT_RUNNING",
+    message: "container box is not running",
+  });
+});
+
+test("a VM of an older Mocker is not paused, and that is said", async () => {
+  const vms = new FakeVms();
+  vms.launcher.script = { answers: { pause: () => agentError("INTERNAL", 'method "pause" is not known') } };
+  const { vm } = await vms.run();
+  await assert.rejects(vms.manager.pause({ vm: "box" }), {
+    code: "FEATURE_UNAVAILABLE",
+    message: /older Mocker/,
+  });
+  assert.equal(vm.state, "running");
+});
+
+test("nothing that a paused guest has to answer is asked of it", async () => {
+  const vms = new FakeVms();
+  const { monitor } = await vms.run();
+  const { manager } = vms;
+  await manager.pause({ vm: "box" });
+  const asked = monitor.methods().length;
+  const before = (verb: string) => ({
+    code: "VM_NOT_RUNNING",
+    message: `Container box is paused, unpause the container before ${verb}`,
+    hint: /mocker unpause box/,
+  });
+  await assert.rejects(manager.exec({ vm: "box", command: ["true"] }), before("exec"));
+  await assert.rejects(manager.attach({ vm: "box" }), before("attach"));
+  await assert.rejects(manager.top({ vm: "box" }), before("top"));
+  await assert.rejects(manager.export({ vm: "box" }), before("export"));
+  await assert.rejects(manager.start({ vm: "box" }), {
+    message: "cannot start a paused container, try unpause instead",
+  });
+  await assert.rejects(manager.remove({ vm: "box" }), {
+    message: 'cannot remove container "box": container is paused and must be unpaused first',
+  });
+  assert.equal(monitor.methods().length, asked);
+});
+
+for (const [verb, end] of [
+  ["stop", ({ manager }: FakeVms) => manager.stop({ vm: "box" })],
+  ["kill", ({ manager }: FakeVms) => manager.kill({ vm: "box" })],
+  ["rm -f", ({ manager }: FakeVms) => manager.remove({ vm: "box", force: true })],
+] as const) {
+  test(`${verb} of a paused VM sends its signal first, and lets it go on to hear of it`, async () => {
+    const vms = new FakeVms();
+    // As what stands still: nothing is answered before it goes on.
+    let deliver = (): void => undefined;
+    vms.launcher.script = {
+      answers: {
+        stop: (_, monitor) => {
+          deliver = () => monitor.exit({ exitCode: 143, signal: 15 });
+          return undefined;
+        },
+        signal: (_, monitor) => {
+          deliver = () => monitor.exit({ exitCode: 137, signal: 9 });
+          return undefined;
+        },
+        unpause: () => {
+          setImmediate(() => deliver());
+          return {};
+        },
+      },
+    };
+    const { vm, monitor } = await vms.run();
+    await vms.manager.pause({ vm: "box" });
+    await end(vms);
+    assert.deepEqual(monitor.methods().slice(-2), [verb === "stop" ? "stop" : "signal", "unpause"]);
+    assert.equal(vm.exit?.exitCode, verb === "stop" ? 143 : 137);
+    assert.deepEqual(vms.launcher.kills, []);
+    assert.ok(vms.actions().includes("unpause"));
+  });
+}
+
+test("a VM that was paused is so for the next engine", async () => {
+  const before = new FakeVms();
+  const { monitor } = await before.run();
+  monitor.writeRuntime();
+  monitor.main = "running";
+  await before.manager.pause({ vm: "box" });
+  const after = new FakeVms(before);
+  await after.recover();
+  assert.equal(after.manager.find("box").state, "paused");
+  await after.manager.unpause({ vm: "box" });
+  assert.deepEqual([after.manager.find("box").state, monitor.paused], ["running", false]);
+});
+
+test("a VM that runs or not is renamed; the next engine and its networks know the new name alone", async () => {
+  const vms = new FakeVms();
+  await vms.recover();
+  await vms.networks.create({ name: "web" });
+  const network = { mode: "networks" as const, attachments: [{ network: "web", aliases: ["site"] }] };
+  const { vm } = await vms.run({ network });
+  await vms.manager.rename({ vm: "box", name: "/crate" });
+  const update = vms.netds.last.requests.find(({ method }) => method === "endpoint.update");
+  assert.deepEqual(update?.params.names, ["crate", "site", vm.id.slice(0, 12)]);
+  assert.equal((await vms.networks.inspect({ network: "web" })).endpoints[0]?.name, "crate");
+  await assert.rejects(async () => vms.manager.find("box"), { code: "VM_NOT_FOUND" });
+  const event = vms.events.between().find(({ action }) => action === "rename");
+  assert.deepEqual([event?.actor.attributes.name, event?.actor.attributes.oldName], ["crate", "/box"]);
+  vms.launcher.last.main = "running";
+  vms.launcher.last.writeRuntime();
+  const after = new FakeVms(vms);
+  await after.recover();
+  assert.equal(after.manager.find("crate").id, vm.id);
+});
+
+test("a name that cannot be had leaves the VM its old one", async () => {
+  const vms = new FakeVms();
+  await vms.create();
+  const other = await vms.create({ name: "other" });
+  const { manager } = vms;
+  await assert.rejects(manager.rename({ vm: "box", name: "other" }), {
+    code: "VM_NAME_IN_USE",
+    message:
+      `Error when allocating new name: Conflict. The container name "/other" is already in use by container "${other.id}". ` +
+      "You have to remove (or rename) that container to be able to reuse that name.",
+  });
+  await assert.rejects(manager.rename({ vm: "box", name: "b x" }), {
+    message: /^Error when allocating new name: Invalid container name \(b x\)/,
+  });
+  await assert.rejects(manager.rename({ vm: "box", name: "box" }), {
+    message: "Renaming a container with the same name as its current name",
+  });
+  await manager.rename({ vm: "other", name: "free" });
+  await manager.rename({ vm: "box", name: "other" });
+  assert.equal(manager.find("other").config.name, "other");
+});
+
+test("CPUs and memory of a VM that does not run are changed, those of one that runs are not", async () => {
+  const vms = new FakeVms();
+  const { vm } = await vms.run();
+  await assert.rejects(vms.manager.update({ vm: "box", memoryMiB: 256 }), {
+    code: "VM_RUNNING",
+    message: /a VM that runs keeps its CPUs and its memory/,
+    hint: /mocker stop box/,
+  });
+  await vms.manager.stop({ vm: "box" });
+  await vms.manager.update({ vm: "box", memoryMiB: 256, cpus: 1 });
+  assert.deepEqual([vm.config.memoryMiB, vm.config.cpus], [256, 1]);
+  assert.equal((await vm.files.readConfig())?.memoryMiB, 256);
+  await assert.rejects(vms.manager.update({ vm: "box", memoryMiB: 1 }), { message: /^Minimum memory limit/ });
+});

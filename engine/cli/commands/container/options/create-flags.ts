@@ -17,7 +17,8 @@ import { checkLabel, checkVariable, collectLabels, collectVariables } from "./en
 import { networkFlags, networkParams } from "./network-flags.ts";
 import { parseSecret, secretValues } from "./secret-env.ts";
 
-function parseCpus(text: string): number {
+/** @throws Error in Docker's words */
+export function parseCpus(text: string): number {
   const value = Number(text);
   if (!/^[0-9.eE+-]+$/.test(text) || Number.isNaN(value)) {
     throw new Error(`failed to parse ${text} as a rational number`);

@@ -8,10 +8,17 @@ import {
   vmKill,
   vmList,
   vmLogs,
+  vmPause,
+  vmPrune,
   vmRemove,
+  vmRename,
   vmResize,
   vmStart,
+  vmStats,
   vmStop,
+  vmTop,
+  vmUnpause,
+  vmUpdate,
   vmWait,
 } from "../../../../protocol/vm.ts";
 import type { VmManager } from "../../../vms/vm-manager.ts";
@@ -30,10 +37,17 @@ export interface VmServices {
     | "list"
     | "logs"
     | "onDidChange"
+    | "pause"
+    | "prune"
     | "remove"
+    | "rename"
     | "resize"
     | "start"
+    | "stats"
     | "stop"
+    | "top"
+    | "unpause"
+    | "update"
     | "wait"
   >;
   streams: StreamServer;
@@ -46,6 +60,13 @@ export function bindVms(rpc: RpcConnection, { vms, streams }: VmServices): void 
   rpc.handle(vmStop, params.VmStopParams, (request) => vms.stop(request));
   rpc.handle(vmKill, params.VmKillParams, (request) => vms.kill(request));
   rpc.handle(vmRemove, params.VmRemoveParams, (request) => vms.remove(request));
+  rpc.handle(vmRename, params.VmRenameParams, (request) => vms.rename(request));
+  rpc.handle(vmPause, params.VmParams, (request) => vms.pause(request));
+  rpc.handle(vmUnpause, params.VmParams, (request) => vms.unpause(request));
+  rpc.handle(vmUpdate, params.VmUpdateParams, (request) => vms.update(request));
+  rpc.handle(vmPrune, params.VmPruneParams, (request) => vms.prune(request));
+  rpc.handle(vmTop, params.VmTopParams, (request) => vms.top(request));
+  rpc.handle(vmStats, params.VmParams, (request) => vms.stats(request));
   rpc.handle(vmList, params.VmListParams, (request) => vms.list(request));
   rpc.handle(vmInspect, params.VmParams, (request) => vms.inspect(request));
   rpc.handle(vmWait, params.VmWaitParams, (request) => vms.wait(request));

@@ -15,8 +15,7 @@ import {
   streamUpload,
   systemCheck,
   systemUsage,
-  vmList,
-  vmRemove,
+  vmPrune,
   volumePrune,
 } from "../../../../../engine/protocol/index.ts";
 import { imageId, imageSummary, vmId, vmSummary, volumeSummary } from "../../fixtures.ts";
@@ -142,32 +141,20 @@ Build Cache     0         0         0B        0B
     );
   });
 
-  test("system prune's filters hold for VMs as for images, and their disks count", async () => {
-    const daysAgo = (days: number): string => new Date(Date.now() - days * 24 * hour).toISOString();
-    const vms = [
-      vmSummary({ id: "1".repeat(64), state: "exited", createdAt: daysAgo(3) }),
-      vmSummary({ id: "2".repeat(64), state: "exited", createdAt: daysAgo(1) }),
-      vmSummary({ id: "3".repeat(64), state: "exited", createdAt: daysAgo(3), labels: { keep: "" } }),
-      vmSummary({ id: "4".repeat(64), state: "running", createdAt: daysAgo(3) }),
-    ];
-    setup.engine
-      .handle(vmList, () => vms)
-      .handle(vmRemove, ({ vm }) => ({ id: vm }) as never)
-      .handle0(systemUsage, () => ({
-        images: { items: [], diskBytes: 0, reclaimableBytes: 0 },
-        vms: vms.map((vm) => ({ vm, diskBytes: 1_000_000 })),
-        volumes: [],
-      }));
+  test("system prune's filters are for VMs as for images, and their disks count", async () => {
+    setup.engine.handle(vmPrune, ({ filters = {} }) => ({
+      removed: filters.until ? ["1".repeat(64)] : ["1".repeat(64), "2".repeat(64)],
+      reclaimedBytes: filters.until ? 1_000_000 : 3_000_000,
+    }));
     setup.engine.handle(volumePrune, () => ({ removed: ["loose"], reclaimedBytes: 2_000_000 }));
     const filters = ["--filter", "until=48h", "--filter", "label!=keep"];
     assert.equal(
       (await run("system", "prune", "-af", ...filters)).stdout,
       `Deleted Containers:\n${"1".repeat(64)}\n\nDeleted Networks:\nold_net\n\nDeleted Images:\nuntagged: a:1\ndeleted: ${imageId}\n\nTotal reclaimed space: 2.982MB\n`,
     );
-    assert.deepEqual(setup.engine.calls.at(-1)?.params, {
-      all: true,
-      filters: { until: ["48h"], "label!": ["keep"] },
-    });
+    const wanted = { until: ["48h"], "label!": ["keep"] };
+    assert.deepEqual(setup.engine.calls.at(-1)?.params, { all: true, filters: wanted });
+    assert.deepEqual(setup.engine.paramsOf("vm/prune"), { filters: wanted });
     const asked = await run("system", "prune", ...filters);
     assert.match(
       asked.stdout,
@@ -175,15 +162,11 @@ Build Cache     0         0         0B        0B
     );
     assert.match(
       (await run("system", "prune", "-f", "--volumes")).stdout,
-      /^Deleted Containers:\n1+\n2+\n3+\n\nDeleted Volumes:\nloose\n\nTotal reclaimed space: 5MB\n$/,
+      /^Deleted Containers:\n1+\n2+\n\nDeleted Volumes:\nloose\n\nTotal reclaimed space: 5MB\n$/,
     );
     const wrong = async (...args: string[]): Promise<string> =>
       (await run("system", "prune", "-f", ...args)).stderr;
     assert.match(await wrong("--filter", "bogus=x"), /^mocker: invalid filter 'bogus'\n/);
-    assert.match(
-      await wrong("--filter", "until=xx"),
-      /^mocker: failed to parse value as time or duration: "xx"\n/,
-    );
     assert.equal(
       await wrong("--volumes", "--filter", "until=1h"),
       'ERROR: The "until" filter is not supported with "--volumes"\n',

@@ -7,7 +7,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import type { LaunchSpec } from "../../../../../engine/daemon/vms/machine/launch-spec.ts";
-import type { Launcher, MonitorProcess } from "../../../../../engine/daemon/vms/machine/launcher.ts";
+import type {
+  HostUsage,
+  Launcher,
+  MonitorProcess,
+} from "../../../../../engine/daemon/vms/machine/launcher.ts";
 import type { VmExitRecord } from "../../../../../engine/daemon/vms/records/vm-record.ts";
 import { FrameDecoder, FrameType, frameHeader } from "../../../../../engine/protocol/stream.ts";
 import { afterFile } from "../../../../support/after-file.ts";
@@ -54,6 +58,7 @@ export class FakeMonitor {
   controls = 0;
   /** What it says of the main process to an engine that connects. */
   main: "none" | "running" | "exited" = "none";
+  paused = false;
   isOver = false;
   #refusesControl = false;
   silent: boolean;
@@ -199,7 +204,7 @@ export class FakeMonitor {
   /** Says how it is. */
   announce(exit: VmExitRecord | null = null): void {
     const agent = this.#script.agent === null ? null : { protocol: 1, kernel: "6.12.0", bootMs: 5 };
-    this.tell({ event: "monitor", params: { agent, main: this.main, exit } });
+    this.tell({ event: "monitor", params: { agent, main: this.main, exit, paused: this.paused } });
   }
 
   /** No engine gets a connection any more, and the one there is has ended. */
@@ -230,6 +235,14 @@ const usualAnswers: NonNullable<MonitorScript["answers"]> = {
     return {};
   },
   ping: () => ({}),
+  pause: (_, monitor) => {
+    monitor.paused = true;
+    return {};
+  },
+  unpause: (_, monitor) => {
+    monitor.paused = false;
+    return {};
+  },
   stats: () => ({ memoryUsedBytes: 1_000_000, processes: 3 }),
 };
 
@@ -239,6 +252,8 @@ export class FakeLauncher implements Launcher {
   readonly monitors: FakeMonitor[] = [];
   /** Pids of the monitors that were killed from outside. */
   readonly kills: number[] = [];
+  /** What every guest's process takes of the host. */
+  hostUsage: HostUsage | undefined;
   /** So many calls of `watch` and of `kill` fail, as without descriptors. */
   scarce = 0;
   /** How the next monitors behave. */
@@ -262,6 +277,10 @@ export class FakeLauncher implements Launcher {
     this.kills.push(pid);
     if (pid <= guestPids) this.monitors[pid - 1]?.die();
     else this.monitors[pid - guestPids - 1]?.guestDied();
+  }
+
+  usage(): HostUsage | undefined {
+    return this.hostUsage;
   }
 
   isLocked(lockPath: string): boolean {

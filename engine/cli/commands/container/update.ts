@@ -1,0 +1,63 @@
+import { parseMemory } from "../../../docker/sizes.ts";
+import { type VmUpdateParams, vmUpdate } from "../../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../../command.ts";
+import { type Flag, valueFlag } from "../../flags.ts";
+import { eachTarget } from "../each-target.ts";
+import { parseCpus } from "./options/create-flags.ts";
+
+/** Docker's, for whose value there is nothing to be changed here. */
+function refused(why: string, short?: string): Flag<undefined> {
+  const parse = (): never => {
+    throw new Error(why);
+  };
+  return { ...valueFlag<undefined>(short, "string", "", parse), isHidden: true };
+}
+
+const wholeCpus = "a VM has whole CPUs: give it more or fewer with --cpus";
+const unboundCpus = "a VM's CPUs are not bound to some of the host's";
+const ownMemory = "a VM has memory of its own: give it more or less with --memory";
+
+const flags = {
+  "blkio-weight": refused("VMs' disks have no weights"),
+  "cpu-period": refused(wholeCpus),
+  "cpu-quota": refused(wholeCpus),
+  "cpu-rt-period": refused(wholeCpus),
+  "cpu-rt-runtime": refused(wholeCpus),
+  "cpu-shares": refused(wholeCpus, "c"),
+  cpus: valueFlag(undefined, "decimal", "Number of CPUs", parseCpus),
+  "cpuset-cpus": refused(unboundCpus),
+  "cpuset-mems": refused(unboundCpus),
+  "kernel-memory": refused(ownMemory),
+  memory: valueFlag("m", "bytes", "Memory limit", parseMemory),
+  "memory-reservation": refused(ownMemory),
+  "memory-swap": refused(ownMemory),
+  "pids-limit": refused("a VM's memory alone limits its processes"),
+  restart: refused("not yet: a VM keeps what it was created with"),
+} as const;
+
+const mebibyte = 1024 * 1024;
+
+export const update = defineCommand({
+  summary: "Update configuration of one or more containers",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  arguments: { min: 1, max: Number.POSITIVE_INFINITY },
+  flags,
+  async run({ args, flags, given, io, connect }) {
+    if (given.size === 0)
+      throw new CommandFailure("you must provide one or more flags when using this command");
+    const change: Omit<VmUpdateParams, "vm"> = {};
+    // As in Docker, 0 says nothing.
+    if (flags.cpus) {
+      change.cpus = Math.ceil(flags.cpus);
+      if (change.cpus !== flags.cpus) {
+        io.stderr.write(`WARNING: --cpus ${flags.cpus}: a VM has whole CPUs, it gets ${change.cpus}\n`);
+      }
+    }
+    if (flags.memory) change.memoryMiB = Math.ceil(flags.memory / mebibyte);
+    const engine = await connect();
+    return eachTarget(io, args, async (vm) => {
+      await engine.request(vmUpdate, { vm, ...change });
+      return vm;
+    });
+  },
+});
