@@ -347,9 +347,10 @@ Json Agent::unpause() {
     ::kill(-1, SIGCONT);
     return Json::object();
   }
-  for (const pid_t pid : stoppedProcesses(machine_)) {
-    if (!stopped.contains(pid)) ::kill(pid, SIGCONT);
-  }
+  // Also those that have not come to stop yet.
+  eachProcess(machine_, [&stopped](const ProcessStat& process) {
+    if (process.pid != 1 && !stopped.contains(process.pid)) ::kill(process.pid, SIGCONT);
+  });
   return Json::object();
 }
 
