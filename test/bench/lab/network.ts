@@ -4,6 +4,7 @@ import { startRegistry } from "../../fixtures/registry.ts";
 import { runTool } from "../../support/host.ts";
 import { Mocker } from "../../support/mocker.ts";
 import { tmpDir } from "../../support/tmp-dir.ts";
+import { makeWayOut } from "../../support/way-out.ts";
 import { bars } from "../bars.ts";
 import { interleaved, progress, type Row } from "../measure.ts";
 import { runMsb } from "../msb.ts";
@@ -23,6 +24,8 @@ type Guest = (command: string) => Promise<string>;
 /** Throughput and latency of a guest's connections, beside TSI and microsandbox (its program: `msb`). */
 export async function networkInLab(rounds: number, msb: string): Promise<Row[]> {
   await runTool("ip", ["address", "add", `${lanAddress}/32`, "dev", "lo"]);
+  // microsandbox gives its guests no network where the host has no way out.
+  const removeWayOut = makeWayOut();
   const registry = await startRegistry({ images: ["debian"] });
   const image = `${registry.host}/debian`;
   const mocker = new Mocker();
@@ -67,6 +70,7 @@ export async function networkInLab(rounds: number, msb: string): Promise<Row[]> 
     }
     return rows;
   } finally {
+    removeWayOut();
     servers.close();
     await mocker.close();
     await registry.stop();

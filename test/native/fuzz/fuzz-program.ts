@@ -12,7 +12,14 @@ const common = [
   ...["linux/loop", "linux/unix-socket"],
 ].map((name) => `common/${name}.cc`);
 const agent = [
-  ...["net/interfaces", "process/id-map", "process/process-request", "process/rlimits", "process/user"],
+  ...[
+    "files/directory",
+    "net/interfaces",
+    "process/id-map",
+    "process/process-request",
+    "process/rlimits",
+    "process/user",
+  ],
   ...["etc-files", "mount", "root-file-system", "root-tree", "volume-fill", "volumes"].map(
     (name) => `rootfs/${name}`,
   ),

@@ -99,7 +99,7 @@ function entriesOf(schema: v.GenericSchema): [string, v.GenericSchema][] {
 /** A value that the schema takes, with every member that it may have. */
 function sampleOf(schema: v.GenericSchema): unknown {
   const { type } = bare(schema);
-  const samples = ["x", true, 1, [], {}, "auto", "tcp", "removed", { mode: "none" }];
+  const samples = ["x", true, 1, [], {}, "auto", "tcp", "removed", "always", { mode: "none" }];
   if (type !== "object") return samples.find((value) => v.is(schema, value));
   return Object.fromEntries(entriesOf(bare(schema)).map(([key, entry]) => [key, sampleOf(entry)]));
 }
