@@ -1,6 +1,6 @@
 import type { FileChange, VmCommitParams } from "../../protocol/changes.ts";
 import type { ImageStore } from "../images/image-store.ts";
-import { committedConfig } from "../vms/committed-config.ts";
+import { committedConfig } from "../vms/guest-files/committed-config.ts";
 import type { VmManager } from "../vms/vm-manager.ts";
 
 /** What VMs have changed of their images, and new images of that: Docker's `diff` and `commit`. */

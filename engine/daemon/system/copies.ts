@@ -3,7 +3,7 @@ import { copiedName } from "../../docker/copied-name.ts";
 import { type CopySource, type CopyTarget, copyPlace } from "../../docker/copy-place.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageStore } from "../images/image-store.ts";
-import type { GuestFiles } from "../vms/guest-files.ts";
+import type { GuestFiles } from "../vms/guest-files/guest-files.ts";
 import type { Attachment } from "../vms/machine/attachment.ts";
 import type { CopyPath } from "../vms/machine/copy-path.ts";
 import { FileTaskError } from "../vms/machine/file-task.ts";

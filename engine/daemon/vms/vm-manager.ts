@@ -47,7 +47,8 @@ import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { BrokenVm } from "./broken-vm.ts";
 import { ExecTable } from "./exec-table.ts";
-import { GuestFiles } from "./guest-files.ts";
+import { GuestFiles } from "./guest-files/guest-files.ts";
+import { VmHelpers } from "./guest-files/vm-helpers.ts";
 import { checkGuestOptions } from "./guest-options.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
 import { LogStream } from "./logs/log-stream.ts";
@@ -71,7 +72,6 @@ import { statsOf } from "./usage/vm-stats.ts";
 import { Vm, type VmAction, type VmHost } from "./vm.ts";
 import { cpuCount, makeVmConfig, memory } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
-import { VmHelpers } from "./vm-helpers.ts";
 import {
   alreadyConnected,
   chooseNetwork,

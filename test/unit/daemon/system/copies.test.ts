@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Copies } from "../../../../engine/daemon/system/copies.ts";
-import { GuestFiles } from "../../../../engine/daemon/vms/guest-files.ts";
+import { GuestFiles } from "../../../../engine/daemon/vms/guest-files/guest-files.ts";
 import { Attachment } from "../../../../engine/daemon/vms/machine/attachment.ts";
 import type { CopyPath } from "../../../../engine/daemon/vms/machine/copy-path.ts";
 import { MockerError } from "../../../../engine/protocol/errors.ts";

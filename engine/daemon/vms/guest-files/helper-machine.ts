@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { logLimits } from "../../docker/log-config.ts";
-import type { RuntimeName } from "../../protocol/engine.ts";
-import { guestConfiguration, idleProcess, noGuestNetwork } from "./agent-requests.ts";
+import { logLimits } from "../../../docker/log-config.ts";
+import type { RuntimeName } from "../../../protocol/engine.ts";
+import { guestConfiguration, idleProcess, noGuestNetwork } from "../agent-requests.ts";
+import type { CopyPath } from "../machine/copy-path.ts";
+import { Machine, type MachinePlace } from "../machine/machine.ts";
+import type { StateDir } from "../records/state-dir.ts";
+import type { VmFiles } from "../records/vm-record.ts";
+import type { PreparedVm } from "../runtimes/runtime.ts";
 import { GuestFiles } from "./guest-files.ts";
-import type { CopyPath } from "./machine/copy-path.ts";
-import { Machine, type MachinePlace } from "./machine/machine.ts";
-import type { StateDir } from "./records/state-dir.ts";
-import type { VmFiles } from "./records/vm-record.ts";
-import type { PreparedVm } from "./runtimes/runtime.ts";
 
 export interface HelperMachineOptions {
   state: StateDir;

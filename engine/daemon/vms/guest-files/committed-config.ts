@@ -1,7 +1,7 @@
-import type { DockerConfig } from "../../docker/config-changes.ts";
-import { isVolume } from "./open-mounts.ts";
-import { baseEnv } from "./process-env.ts";
-import type { VmConfig } from "./records/vm-record.ts";
+import type { DockerConfig } from "../../../docker/config-changes.ts";
+import { isVolume } from "../open-mounts.ts";
+import { baseEnv } from "../process-env.ts";
+import type { VmConfig } from "../records/vm-record.ts";
 
 /**
  * How a VM is run, as the configuration of an image that is made of it: what its image says and its user has

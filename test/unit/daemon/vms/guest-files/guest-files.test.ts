@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GuestFiles } from "../../../../engine/daemon/vms/guest-files.ts";
-import { fails } from "../../../support/fails-with.ts";
-import { FakeFileAgent } from "./machine/fake-file-agent.ts";
+import { GuestFiles } from "../../../../../engine/daemon/vms/guest-files/guest-files.ts";
+import { fails } from "../../../../support/fails-with.ts";
+import { FakeFileAgent } from "../machine/fake-file-agent.ts";
 
 const never = new AbortController().signal;
 

@@ -1,13 +1,13 @@
-import { bootRequest } from "./boot-request.ts";
+import { bootRequest } from "../boot-request.ts";
+import { removeLeftCgroup } from "../machine/cgroups/cgroups.ts";
+import type { Launcher } from "../machine/launcher.ts";
+import { longSleep } from "../machine/long-sleep.ts";
+import type { MachinePlace } from "../machine/machine.ts";
+import type { StateDir } from "../records/state-dir.ts";
+import type { VmFiles, VmRuntimeRecord } from "../records/vm-record.ts";
+import type { Vm } from "../vm.ts";
 import type { GuestFiles } from "./guest-files.ts";
 import { HelperMachine } from "./helper-machine.ts";
-import { removeLeftCgroup } from "./machine/cgroups/cgroups.ts";
-import type { Launcher } from "./machine/launcher.ts";
-import { longSleep } from "./machine/long-sleep.ts";
-import type { MachinePlace } from "./machine/machine.ts";
-import type { StateDir } from "./records/state-dir.ts";
-import type { VmFiles, VmRuntimeRecord } from "./records/vm-record.ts";
-import type { Vm } from "./vm.ts";
 
 /** How long one that was killed may hold what it has open. */
 const deathMs = 5000;

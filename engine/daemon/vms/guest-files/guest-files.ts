@@ -1,7 +1,7 @@
-import type { FileChange } from "../../protocol/changes.ts";
-import { MockerError } from "../../protocol/errors.ts";
-import { type FileTask, FileTaskError, FileTaskStream } from "./machine/file-task.ts";
-import type { Machine } from "./machine/machine.ts";
+import type { FileChange } from "../../../protocol/changes.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import { type FileTask, FileTaskError, FileTaskStream } from "../machine/file-task.ts";
+import type { Machine } from "../machine/machine.ts";
 
 /** What a path leads to, as lstat has it. */
 export interface GuestStat {
