@@ -1,6 +1,6 @@
 import { cpus as availableCpus } from "node:os";
 import * as vscode from "vscode";
-import { defaultCpus, defaultMemoryMiB } from "../../engine/docker/default-resources.ts";
+import { defaultCpus, defaultMemoryMiB } from "../../engine/docker/run-options/default-resources.ts";
 import { runDefaults } from "../workspace.ts";
 import type { Draft } from "./draft.ts";
 import { askText, type PickItem, pickStep, type Step, type StepPlace } from "./quick-input.ts";

@@ -1,6 +1,6 @@
 /** Builds the guest agent's `configure`, `start` and `exec` requests. */
 import { randomBytes } from "node:crypto";
-import { securityOptions } from "../../docker/security-options.ts";
+import { securityOptions } from "../../docker/run-options/security-options.ts";
 import type { GuestOptions, VmExecParams } from "../../protocol/vm.ts";
 import type { Connection } from "../networks/connection.ts";
 import { guestLimits, processPrivileges } from "./guest-options.ts";

@@ -1,4 +1,4 @@
-import { asksForWeakJail } from "../../docker/security-options.ts";
+import { asksForWeakJail } from "../../docker/run-options/security-options.ts";
 import type { VmConfig } from "./records/vm-record.ts";
 import type { HostMount } from "./runtimes/guest-mounts.ts";
 import type { BootRequest } from "./runtimes/runtime.ts";

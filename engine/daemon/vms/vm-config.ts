@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
-import { defaultCpus, defaultMemoryMiB } from "../../docker/default-resources.ts";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
+import { defaultCpus, defaultMemoryMiB } from "../../docker/run-options/default-resources.ts";
 import { checkHealthcheck, mergeHealthcheck } from "../../docker/run-options/healthcheck.ts";
 import { checkRestartPolicy } from "../../docker/run-options/restart-policy.ts";
 import { signalNumber } from "../../docker/signals.ts";

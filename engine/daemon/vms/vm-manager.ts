@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { defaultLogConfig, logLimits, logLimitsText } from "../../docker/log-config.ts";
-import { securityOptions } from "../../docker/security-options.ts";
+import { securityOptions } from "../../docker/run-options/security-options.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { humanSize } from "../../docker/sizes.ts";
 import { parseTime } from "../../docker/times.ts";

@@ -1,6 +1,6 @@
 import { defaultLogConfig } from "../../docker/log-config.ts";
 import { noRestart } from "../../docker/run-options/restart-policy.ts";
-import { asksForWeakJail } from "../../docker/security-options.ts";
+import { asksForWeakJail } from "../../docker/run-options/security-options.ts";
 import { statusText } from "../../docker/status.ts";
 import type { VmEndpoint, VmPort } from "../../protocol/network.ts";
 import type { Health, JailLayer, Mount, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asksForWeakJail, securityOptions } from "../../../engine/docker/security-options.ts";
+import { asksForWeakJail, securityOptions } from "../../../../engine/docker/run-options/security-options.ts";
 
 test("what has an effect is told apart", () => {
   assert.deepEqual(securityOptions([]), { noNewPrivileges: false, warnings: [] });

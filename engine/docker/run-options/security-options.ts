@@ -1,4 +1,4 @@
-import { MockerError } from "../protocol/errors.ts";
+import { MockerError } from "../../protocol/errors.ts";
 
 /** What `--security-opt` asks for. */
 export interface SecurityOptions {
