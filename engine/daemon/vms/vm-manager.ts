@@ -369,12 +369,13 @@ export class VmManager implements VmHost {
    * Changes the CPUs and the memory of a VM that does not run.
    * @throws VM_RUNNING; INVALID_ARGUMENT in Docker's words
    */
-  async update({ vm: name, cpus, memoryMiB }: VmUpdateParams): Promise<{ id: string }> {
+  async update({ vm: name, cpus, memoryMiB, restart }: VmUpdateParams): Promise<{ id: string }> {
     const vm = this.find(name);
-    await vm.changeResources({
+    const resources = {
       ...(cpus === undefined ? {} : { cpus: cpuCount(cpus) }),
       ...(memoryMiB === undefined ? {} : { memoryMiB: memory(memoryMiB) }),
-    });
+    };
+    await vm.update(resources, restart);
     this.#publish(vm, "update");
     return { id: vm.id };
   }
@@ -693,7 +694,8 @@ export class VmManager implements VmHost {
     signal: AbortSignal,
   ): Promise<T> {
     const vm = this.find(name);
-    const useRunning = (): Promise<T> => use(new GuestFiles(vm.requireMachine()), vm.config);
+    const before = changes ? "cp" : "diff or commit";
+    const useRunning = (): Promise<T> => use(new GuestFiles(vm.requireAwake(before)), vm.config);
     if (vm.running) return await useRunning();
     // A start that was called before has its turn before.
     if (changes)

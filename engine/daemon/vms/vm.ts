@@ -1,10 +1,17 @@
 import { existsSync, statSync } from "node:fs";
 import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { defaultLogConfig, logLimits } from "../../docker/log-config.ts";
-import { noRestart } from "../../docker/run-options/restart-policy.ts";
+import { checkRestartPolicy, noRestart } from "../../docker/run-options/restart-policy.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { MockerError } from "../../protocol/errors.ts";
-import type { Healthcheck, NetworkAttachment, VmDetails, VmState, VmSummary } from "../../protocol/vm.ts";
+import type {
+  Healthcheck,
+  NetworkAttachment,
+  RestartPolicy,
+  VmDetails,
+  VmState,
+  VmSummary,
+} from "../../protocol/vm.ts";
 import type { Log } from "../log.ts";
 import type { Connection } from "../networks/connection.ts";
 import type { Member } from "../networks/endpoint.ts";
@@ -405,19 +412,31 @@ export class Vm {
   }
 
   /**
-   * Changes what its machine is made with.
-   * @throws VM_RUNNING for one that runs
+   * Changes what its machine is made with, and its restart policy, which counts from its next end on.
+   * @throws VM_RUNNING for other resources of one that runs; INVALID_ARGUMENT in Docker's words for the policy
    */
-  changeResources(resources: Partial<Pick<VmConfig, "cpus" | "memoryMiB">>): Promise<void> {
+  update(
+    resources: Partial<Pick<VmConfig, "cpus" | "memoryMiB">>,
+    restart: RestartPolicy | undefined,
+  ): Promise<void> {
     return this.turn(async () => {
-      if (this.#machine) {
+      if (this.#machine && Object.keys(resources).length > 0) {
         throw new MockerError(
           "VM_RUNNING",
           `cannot update container ${this.config.name}: a VM that runs keeps its CPUs and its memory`,
           { hint: `Stop it first: mocker stop ${this.config.name}` },
         );
       }
-      this.#change(resources);
+      if (restart) {
+        checkRestartPolicy(restart);
+        if (restart.name !== "no" && this.config.autoRemove) {
+          throw new MockerError(
+            "INVALID_ARGUMENT",
+            "Restart policy cannot be updated because AutoRemove is enabled for the container",
+          );
+        }
+      }
+      this.#change({ ...resources, ...(restart ? { restart } : {}) });
     });
   }
 

@@ -124,6 +124,7 @@ export const VmUpdateParams = v.object({
   vm: v.string(),
   cpus: v.exactOptional(finiteNumber),
   memoryMiB: v.exactOptional(finiteNumber),
+  restart: v.exactOptional(RestartPolicy),
 });
 export type VmUpdateParams = v.InferOutput<typeof VmUpdateParams>;
 

@@ -1,3 +1,4 @@
+import { parseRestartPolicy } from "../../../docker/run-options/restart-policy.ts";
 import { parseMemory } from "../../../docker/sizes.ts";
 import { type VmUpdateParams, vmUpdate } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
@@ -32,7 +33,12 @@ const flags = {
   "memory-reservation": refused(ownMemory),
   "memory-swap": refused(ownMemory),
   "pids-limit": refused("a VM's memory alone limits its processes"),
-  restart: refused("not yet: a VM keeps what it was created with"),
+  restart: valueFlag(
+    undefined,
+    "string",
+    "Restart policy to apply when a container exits",
+    parseRestartPolicy,
+  ),
 } as const;
 
 const mebibyte = 1024 * 1024;
@@ -53,6 +59,7 @@ export const update = defineCommand({
         io.stderr.write(`WARNING: --cpus ${flags.cpus}: a VM has whole CPUs, it gets ${change.cpus}\n`);
       }
     }
+    if (flags.restart) change.restart = flags.restart;
     if (flags.memory) change.memoryMiB = Math.ceil(flags.memory / mebibyte);
     const engine = await connect();
     return eachTarget(io, args, async (vm) => {

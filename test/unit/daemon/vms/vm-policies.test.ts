@@ -44,6 +44,30 @@ test("a VM that has ended waits for its restart, and runs again", async () => {
   assert.deepEqual([vm.state, vm.busy], ["exited", false]);
 });
 
+test("a policy is changed while a VM runs, and counts from its next end on", async () => {
+  const vms = new FakeVms();
+  const { vm, monitor } = await vms.run();
+  await vms.manager.update({ vm: "box", restart: always.restart });
+  assert.deepEqual(vm.config.restart, always.restart);
+  monitor.exit({ exitCode: 3 });
+  await vm.ended;
+  assert.equal(vm.state, "restarting");
+  await vms.manager.stop({ vm: "box" });
+  await assert.rejects(
+    vms.manager.update({ vm: "box", restart: { name: "always", maximumRetryCount: 2 } }),
+    /invalid restart policy: maximum retry count can only be used with 'on-failure'/,
+  );
+});
+
+test("a VM that is removed at its end takes no policy", async () => {
+  const vms = new FakeVms();
+  await vms.run({ autoRemove: true });
+  await assert.rejects(vms.manager.update({ vm: "box", restart: always.restart }), {
+    message: "Restart policy cannot be updated because AutoRemove is enabled for the container",
+  });
+  await vms.manager.remove({ vm: "box", force: true });
+});
+
 for (const [verb, end] of [
   ["stopped", (vms: FakeVms) => vms.manager.stop({ vm: "box" })],
   ["killed", (vms: FakeVms) => vms.manager.kill({ vm: "box" })],
