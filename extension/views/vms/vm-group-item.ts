@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { isRunning } from "../../engine/store.ts";
+import { nameAndRegistry } from "../short-reference.ts";
 import type { VmArrangement } from "./vm-arrangement.ts";
 import type { VmItem } from "./vm-item.ts";
 
@@ -13,11 +14,14 @@ export class VmGroupItem extends vscode.TreeItem {
 
   /** `name`: "" for those that are in no group. */
   constructor(name: string, { groupBy }: VmArrangement, rows: readonly VmItem[]) {
-    super(name === "" ? l10n.t("Others") : name, vscode.TreeItemCollapsibleState.Expanded);
+    // What tells a repository apart comes first, its registry last.
+    const { name: own, registry } = groupBy === "repository" ? nameAndRegistry(name) : { name, registry: "" };
+    super(own === "" ? l10n.t("Others") : own, vscode.TreeItemCollapsibleState.Expanded);
     this.rows = rows;
     this.id = `group/${groupBy}/${name}`;
     const running = rows.filter(({ vm }) => isRunning(vm)).length;
-    this.description = l10n.t("{0} of {1} running", running, rows.length);
+    const count = l10n.t("{0} of {1} running", running, rows.length);
+    this.description = registry === "" ? count : `${count} · ${registry}`;
     this.iconPath = new vscode.ThemeIcon(icons[groupBy]);
     this.contextValue = "vmGroup";
     this.accessibilityInformation = {

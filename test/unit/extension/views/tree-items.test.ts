@@ -108,6 +108,10 @@ test("every other row is heard with its kind, its name and its state", () => {
       ]),
       "Group shop, 1 of 2 running",
     ],
+    [
+      new VmGroupItem("127.0.0.1:5000/team/web", { ...plainArrangement, groupBy: "repository" }, []),
+      "Group web, 0 of 0 running · 127.0.0.1:5000/team",
+    ],
     [new VmGroupItem("", { ...plainArrangement, groupBy: "label" }, []), "Group Others, 0 of 0 running"],
     [new PortItem("1", port), "Port 80 tcp, not published"],
     [
