@@ -59,8 +59,8 @@ export async function runCreation(context: CreateContext, creation: Creation): P
   const created = await createVm(engine, params, {
     async pull() {
       if (creation.pull !== "missing") return false;
-      parseReference(params.image);
-      if (!flags.quiet) {
+      // What is no reference is not looked for either: the pull says what is wrong with it.
+      if (!flags.quiet && isReference(params.image)) {
         io.stderr.write(`Unable to find image '${familiarReference(params.image)}' locally\n`);
       }
       await pull();
@@ -74,4 +74,13 @@ export async function runCreation(context: CreateContext, creation: Creation): P
     closeSync(fd);
   }
   return created.id;
+}
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
