@@ -119,10 +119,14 @@ describe("run", () => {
     assert.deepEqual(setup.engine.paramsOf("image/pull"), { reference: "alpine", platform: "linux/arm64" });
   });
 
-  test("what is no reference is said before anything is looked for", async () => {
-    setup.engine.handle(vmCreate, () => {
-      throw new MockerError("IMAGE_NOT_FOUND", "No such image: busybox:LATEST!!");
-    });
+  test("what is no reference is said, and not that it was looked for", async () => {
+    setup.engine
+      .handle(vmCreate, () => {
+        throw new MockerError("IMAGE_NOT_FOUND", "No such image: busybox:LATEST!!");
+      })
+      .handle(imagePull, () => {
+        throw new MockerError("INVALID_REFERENCE", "invalid reference format");
+      });
     const { code, stderr } = await setup.run(["run", "busybox:LATEST!!"]);
     assert.equal(code, 125);
     assert.match(stderr, /^mocker: invalid reference format/);
