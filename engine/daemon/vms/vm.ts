@@ -413,7 +413,8 @@ export class Vm {
 
   /**
    * Changes what its machine is made with, and its restart policy, which counts from its next end on.
-   * @throws VM_RUNNING for other resources of one that runs; INVALID_ARGUMENT in Docker's words for the policy
+   * @throws VM_RUNNING for other resources of one that runs; INVALID_ARGUMENT in Docker's words for the
+   * policy
    */
   update(
     resources: Partial<Pick<VmConfig, "cpus" | "memoryMiB">>,
