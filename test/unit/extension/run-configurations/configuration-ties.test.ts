@@ -7,13 +7,13 @@ import {
 } from "../../../../extension/run-configurations/configuration-ties.ts";
 import { vmSummary } from "../records.ts";
 
-const tie = { name: "api", folder: "/work/shop" };
+const tie = { name: "api", folder: "/home/me/shop" };
 
 test("a configuration knows its VMs by their labels, the newest first", () => {
   const labels = tieLabels(tie);
   const old = vmSummary({ id: "old", labels, createdAt: "2026-01-01T00:00:00Z" });
   const young = vmSummary({ id: "young", labels, createdAt: "2026-01-02T00:00:00Z" });
-  const ofOtherFolder = vmSummary({ id: "other", labels: tieLabels({ ...tie, folder: "/work/other" }) });
+  const ofOtherFolder = vmSummary({ id: "other", labels: tieLabels({ ...tie, folder: "/home/me/other" }) });
   const vms = [old, ofOtherFolder, vmSummary({ id: "stranger" }), young];
   assert.deepEqual(
     tiedVms(vms, tie).map(({ id }) => id),

@@ -49,7 +49,7 @@ const volume: VolumeSummary = {
   options: {},
   users: [],
 };
-const folder = { uri: vscode.Uri.file("/work/shop"), name: "shop", index: 0 };
+const folder = { uri: vscode.Uri.file("/home/me/shop"), name: "shop", index: 0 };
 const configuration = {
   index: 0,
   offset: 0,
