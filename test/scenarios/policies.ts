@@ -84,7 +84,7 @@ export function policyScenarios(get: () => Suite): void {
   });
 
   test("the guest keeps its processes to what they were given", async () => {
-    const { mocker, images } = get();
+    const { mocker, images, runtime } = get();
     const flags = [
       ...["--read-only", "--tmpfs", "/scratch", "--ulimit", "nofile=100:200", "--group-add", "33"],
       ...["--cap-drop", "ALL", "--cap-add", "CHOWN", "--shm-size", "8m"],
@@ -98,5 +98,10 @@ export function policyScenarios(get: () => Suite): void {
       (await mocker.ok(["run", "--rm", ...flags, images.busybox, "sh", "-c", script])).trim().split("\n"),
       ["read-only", "100", "200", "0 33", "0000000000000001", "8192", "77"],
     );
+    // The simulation's kernel is the host's.
+    if (runtime === "simulation") return;
+    const limited = ["run", "--rm", "--pids-limit", "100", images.busybox];
+    const threads = Number(await mocker.ok([...limited, "cat", "/proc/sys/kernel/threads-max"]));
+    assert.ok(threads >= 100 && threads < 1000, `${threads} threads`);
   });
 }

@@ -1,6 +1,7 @@
 #include "kernel-settings.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -48,6 +49,8 @@ void limitThreads(int64_t most, const Machine& machine) {
   if (!file) throwErrno("threads-max");
   // The kernel's own limit is by the memory there is.
   if (std::atoll(readAll(file.get(), 64).c_str()) <= limit) return;
+  // A number that is written anywhere but at the beginning is ignored (sysctl_writes_strict).
+  if (::lseek(file.get(), 0, SEEK_SET) != 0) throwErrno("threads-max");
   if (!writeFully(file.get(), std::to_string(limit))) throwErrno("threads-max");
 }
 
