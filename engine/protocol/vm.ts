@@ -198,7 +198,7 @@ export interface VmTopResult {
 /** What ps(1) would show in the guest, which needs no ps for it. */
 export const vmTop = new RequestType<VmTopParams, VmTopResult, ErrorData>("vm/top");
 
-/** What a VM uses. Whoever wants rates takes two, see docker/usage/stats.ts. All zeros: it does not run. */
+/** What a VM uses. Rates come of two, see docker/usage/stats.ts. All zeros: it does not run. */
 export interface VmStats {
   id: string;
   name: string;

@@ -21,7 +21,7 @@ interface VmCgroup {
   monitorPid: number;
 }
 
-/** The limits that VMs' processes have by cgroup v2, for whoever this is. */
+/** The limits that VMs' processes have by cgroup v2, for the user who runs this. */
 export function cgroupTests(): void {
   const isRoot = process.getuid?.() === 0;
   describe("cgroups of VMs", { skip: inLab ? false : "not in the lab" }, () => {

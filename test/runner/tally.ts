@@ -63,7 +63,7 @@ export class Tally {
       for (const { title, reason } of this.skipped) process.stdout.write(`  ${title}: ${reason}\n`);
     }
     process.stdout.write(`\n${this.times.lines().join("\n")}\n`);
-    // Once more in short, where whoever sees only the end of the output looks.
+    // Once more in short, where a reader of the end alone finds it.
     if (this.failures.length > 0) process.stdout.write("\nFailed:\n");
     for (const { title, detail } of this.failures) {
       process.stdout.write(`  ${title}: ${detail.trimStart().split("\n", 1)[0]}\n`);

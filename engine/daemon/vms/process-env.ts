@@ -5,7 +5,7 @@ import type { VmConfig } from "./records/vm-record.ts";
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The label by which an image asks for `MOCKER_RUNTIME`: the built-in greeting tells its reader where it ran.
+ * The label by which an image asks for `MOCKER_RUNTIME`: the built-in hello image says where it ran.
  */
 const tellRuntimeLabel = "io.mocker.tell-runtime";
 

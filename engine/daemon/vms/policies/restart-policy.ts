@@ -52,7 +52,7 @@ export class Restarts {
   delayAfter({ exitCode, startedAt, finishedAt }: VmExitRecord): number | undefined {
     const { name, maximumRetryCount } = this.#options.policy();
     if (name === "no" || this.#record.stoppedInBoot !== undefined) return undefined;
-    // As in Docker, whoever starts a VM in vain is told so, and that is all.
+    // As in Docker, a client whose start fails is told so, and that is all.
     if (startedAt === null && this.count === 0) return undefined;
     if (name === "on-failure") {
       const isExhausted = maximumRetryCount > 0 && this.count >= maximumRetryCount;

@@ -41,7 +41,7 @@ class FileTask {
   Fd first_, second_;
 };
 
-/** Lets a frozen file system go on, whoever froze it. */
+/** Lets a frozen file system go on, frozen by this process or another. */
 void thaw(const Machine& machine);
 
 }  // namespace mocker
