@@ -122,7 +122,9 @@ export const debuggers: Record<Language, LanguageDebugger> = {
       program,
       args,
       cwd,
-      // lldb-dap switches the randomization of addresses off by default, which the simulation refuses.
+      // lldb-dap and its target each switch the randomization of addresses off by default: the simulation
+      // refuses.
+      disableASLR: false,
       initCommands: ["settings set target.disable-aslr false"],
       // What was built on the host names its sources there.
       sourceMap: [[shared.local, shared.remote]],
