@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { isOutOfDescriptors } from "../../common/descriptors.ts";
 import { defaultLogConfig, logLimits, logLimitsText } from "../../docker/log-config.ts";
@@ -47,7 +47,8 @@ import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { BrokenVm } from "./broken-vm.ts";
 import { ExecTable } from "./exec-table.ts";
-import { GuestFiles } from "./guest-files/guest-files.ts";
+import { FileAccess } from "./guest-files/file-access.ts";
+import type { GuestFiles } from "./guest-files/guest-files.ts";
 import { VmHelpers } from "./guest-files/vm-helpers.ts";
 import { checkGuestOptions } from "./guest-options.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
@@ -121,6 +122,7 @@ export class VmManager implements VmHost {
   readonly networks: Networks;
   readonly volumes: VmVolumes;
   readonly #helpers: VmHelpers;
+  readonly #files: FileAccess;
   readonly #state: StateDir;
   readonly #images: Images;
   readonly #runtimes: Runtimes;
@@ -147,6 +149,7 @@ export class VmManager implements VmHost {
     this.#events = options.events;
     this.#runDir = options.runDir;
     this.#helpers = new VmHelpers(options.state, (id, files) => this.place(id, files), options.launcher);
+    this.#files = new FileAccess(this.#helpers, this.log);
   }
 
   /**
@@ -621,7 +624,7 @@ export class VmManager implements VmHost {
     const stream = await machine.exec(exec);
     return {
       execId: exec.id,
-      ...(stream ? { attachment: attached(stream) } : {}),
+      ...(stream ? { attachment: Attachment.of(stream) } : {}),
       ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
     };
   }
@@ -667,7 +670,7 @@ export class VmManager implements VmHost {
   /** Docker's `export`: a VM's root file system as a stream of tar, whether it runs or not. */
   async export({ vm: name }: { vm: string }): Promise<Attachment> {
     const vm = this.find(name);
-    const archive = await this.#archive(vm);
+    const archive = await this.#files.archive(vm);
     this.#publish(vm, "export");
     return archive;
   }
@@ -678,37 +681,18 @@ export class VmManager implements VmHost {
    */
   async copy({ vm: name, copy }: { vm: string; copy: CopyPath }): Promise<Attachment> {
     const vm = this.find(name);
-    const archive = await this.#archive(vm, copy);
+    const archive = await this.#files.archive(vm, copy);
     this.#publish(vm, "archive-path");
     return archive;
   }
 
-  /**
-   * Gives `use` the files of a VM, whether it runs or not. What is changed in one that does not run stays in
-   * it; it has its volumes, and does not start until `use` has ended. What is only read of it is a copy,
-   * without volumes.
-   */
-  async useFiles<T>(
-    { vm: name, changes }: { vm: string; changes: boolean },
+  /** Gives `use` the files of a VM, whether it runs or not, see {@link FileAccess.use}. */
+  useFiles<T>(
+    { vm, changes }: { vm: string; changes: boolean },
     use: (files: GuestFiles, config: VmConfig) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
-    const vm = this.find(name);
-    const before = changes ? "cp" : "diff or commit";
-    const useRunning = (): Promise<T> => use(new GuestFiles(vm.requireAwake(before)), vm.config);
-    if (vm.running) return await useRunning();
-    // A start that was called before has its turn before.
-    if (changes)
-      return await vm.turn(() =>
-        vm.running ? useRunning() : this.#helpers.change(vm, (files) => use(files, vm.config), signal),
-      );
-    const helper = await vm.turn(async () => (vm.running ? undefined : await this.#helpers.bootCopy(vm)));
-    if (!helper) return await useRunning();
-    try {
-      return await use(helper.files, vm.config);
-    } finally {
-      await helper.close();
-    }
+    return this.#files.use({ vm: this.find(vm), changes }, use, signal);
   }
 
   /** Publishes what was done with a VM from outside of this class, by Docker's name of it. */
@@ -763,28 +747,6 @@ export class VmManager implements VmHost {
   nameOf(id: string): string {
     const broken = this.#vms.broken().find((vm) => vm.id === id);
     return this.#vms.all().find((vm) => vm.id === id)?.config.name ?? broken?.name ?? id.slice(0, 12);
-  }
-
-  /**
-   * A VM that runs writes it itself; for one that does not, a helper machine does, which is gone with the
-   * stream.
-   */
-  async #archive(vm: Vm, copy?: CopyPath): Promise<Attachment> {
-    const before = copy ? "cp" : "export";
-    if (vm.running) return attached(await vm.requireAwake(before).archive(copy));
-    // A start that was called before has its turn before: then the disk is in use.
-    const helper = await vm.turn(async () => (vm.running ? undefined : await this.#helpers.bootCopy(vm)));
-    if (!helper) return attached(await vm.requireAwake(before).archive(copy));
-    const close = (): Promise<void> =>
-      helper.close().catch((error) => this.log.error("vm.helper", error, { vm: vm.id }));
-    try {
-      const attachment = attached(await helper.archive(copy));
-      attachment.closed.then(close);
-      return attachment;
-    } catch (error) {
-      await close();
-      throw error;
-    }
   }
 
   /** In one turn of the event loop: a volume that is there is not removed before the VM has it. */
@@ -870,13 +832,6 @@ function isListening(path: string): Promise<boolean> {
     });
     socket.on("error", () => resolve(false));
   });
-}
-
-/** The attachment of a stream that is there already. */
-function attached(stream: Socket): Attachment {
-  const attachment = new Attachment();
-  attachment.connect(stream);
-  return attachment;
 }
 
 function anonymousVolumes({ mounts }: VmConfig): string[] {

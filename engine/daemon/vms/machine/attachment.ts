@@ -39,6 +39,13 @@ export class Attachment {
     this.#timer.unref();
   }
 
+  /** Of a stream that is there already. */
+  static of(monitor: Socket): Attachment {
+    const attachment = new Attachment();
+    attachment.connect(monitor);
+    return attachment;
+  }
+
   claim(client: Socket): void {
     clearTimeout(this.#timer);
     this.#onSettled();
