@@ -61,8 +61,6 @@ import type { Launcher } from "./machine/launcher.ts";
 import type { MachinePlace } from "./machine/machine.ts";
 import { checkMounts, completeMounts } from "./mounts.ts";
 import { isVolume, type VmVolumes } from "./open-mounts.ts";
-import type { ProbeRun } from "./policies/health-check.ts";
-import { LimitedOutput } from "./policies/limited-output.ts";
 import type { StateDir } from "./records/state-dir.ts";
 import type { VmConfig, VmFiles } from "./records/vm-record.ts";
 import type { Runtimes } from "./runtimes/runtimes.ts";
@@ -85,7 +83,6 @@ import { pruneVms } from "./vm-pruner.ts";
 import { VmTable } from "./vm-table.ts";
 
 const maxReplayBytes = 64 * 1024;
-const killSignal = 9;
 
 /** What lists show without being asked for all. */
 const runningStates: readonly VmState[] = ["running", "paused", "restarting"];
@@ -626,26 +623,6 @@ export class VmManager implements VmHost {
       execId: exec.id,
       ...(stream ? { attachment: Attachment.of(stream) } : {}),
       ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
-    };
-  }
-
-  async probe(vm: Vm, command: string[]): Promise<ProbeRun> {
-    const machine = vm.requireMachine();
-    const { env } = await vm.secrets.known();
-    const exec = new Exec({ vmId: vm.id, process: execProcess(vm.config, env, { vm: vm.id, command }) });
-    const stream = await machine.exec(exec);
-    const output = new LimitedOutput();
-    stream?.on("data", (chunk: Buffer) => output.push(chunk));
-    stream?.on("error", () => undefined);
-    // Its exit is told of on another connection than its last words.
-    const ended = new Promise<void>((resolve) => {
-      if (!stream) resolve();
-      for (const event of ["end", "close"]) stream?.once(event, resolve);
-    }).then(() => stream?.destroy());
-    return {
-      exited: ended.then(() => exec.exited),
-      output: () => output.text,
-      kill: () => void machine.signal(exec.id, killSignal).catch(() => undefined),
     };
   }
 

@@ -31,7 +31,8 @@ import { longSleep } from "./machine/long-sleep.ts";
 import { Machine, type MachinePlace } from "./machine/machine.ts";
 import { MainStreams } from "./main-streams.ts";
 import { OpenMounts, type VmVolumes } from "./open-mounts.ts";
-import { HealthCheck, type ProbeRun } from "./policies/health-check.ts";
+import { HealthCheck } from "./policies/health-check.ts";
+import { startProbe } from "./policies/health-probe.ts";
 import { Restarts } from "./policies/restart-policy.ts";
 import {
   cancelledStart,
@@ -70,8 +71,6 @@ export interface VmHost {
   place(id: string, files: VmFiles): MachinePlace;
   /** Called when the VM's state already tells of it. */
   happened(vm: Vm, action: VmAction, attributes?: Record<string, string>): void;
-  /** Runs a command in a VM for its health check. @throws VM_NOT_RUNNING, COMMAND_NOT_FOUND, … */
-  probe(vm: Vm, command: string[]): Promise<ProbeRun>;
 }
 
 /**
@@ -605,7 +604,7 @@ export class Vm {
   #healthCheck(check: Healthcheck): HealthCheck {
     return new HealthCheck({
       check,
-      run: (command) => this.#host.probe(this, command),
+      run: (command) => startProbe(this, command),
       isPaused: () => this.#state === "paused",
       onStatus: (status) => this.#host.happened(this, `health_status: ${status}`),
     });
