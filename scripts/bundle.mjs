@@ -106,7 +106,7 @@ async function buildExtension() {
       platform: "node",
       target: "node20",
       // import() of a CommonJS file would have the file's exports in `default` only.
-      supported: { "dynamic-import": false },
+      //XX
       minify: true,
       sourcemap: "external",
     });
@@ -125,7 +125,12 @@ async function buildExtension() {
  * @returns {Promise<import("esbuild").Metafile>}
  */
 async function buildCli() {
-  const main = await build({ ...options, entryPoints: { "cli-main": "engine/cli/main.ts" } });
+  const main = await build({
+    ...options,
+    entryPoints: { "cli-main": "engine/cli/main.ts" },
+    // Code that comes out of a cache has lost whom to ask for an import().
+    supported: { "dynamic-import": false },
+  });
   const hash = createHash("sha256").update(readFileSync("dist/cli-main.js")).digest("hex").slice(0, 16);
   const start = await build({
     ...options,

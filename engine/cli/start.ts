@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { constants, Script } from "node:vm";
+import { Script } from "node:vm";
 import { CodeCache } from "./code-cache.ts";
 
 /** Of dist/cli-main.js; set by scripts/bundle.mjs. */
@@ -17,12 +17,7 @@ const cache = CodeCache.of(MAIN_HASH, process.argv[2], process.env);
 const script = new Script(
   // As Node wraps a CommonJS module, in a line of its own.
   `(function (exports, require, module, __filename, __dirname) {\n${readFileSync(filename, "utf8")}\n})`,
-  {
-    filename,
-    lineOffset: -1,
-    cachedData: cache?.read(),
-    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  },
+  { filename, lineOffset: -1, cachedData: cache?.read() },
 );
 if (cache) {
   process.once("exit", (code) => {

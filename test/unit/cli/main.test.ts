@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type VmExecParams, vmExec } from "../../../engine/protocol/index.ts";
@@ -86,5 +86,28 @@ describe("mocker as a process", () => {
       assert.ok(statSync(code).size > whole / 2, `${statSync(code).size} bytes of ${whole}`);
       assert.deepEqual(await ask(), done);
     }
+  });
+
+  test("cached code starts an engine as any other does", async () => {
+    const XDG_CACHE_HOME = join(setup.dir, "cache-of-start");
+    const engine = join(setup.dir, "engine.js");
+    writeFileSync(engine, "process.exit(3);");
+    const command = ["exec", "-d", "web", "true"];
+    const startingAt = (directory: string) => {
+      const path = join(setup.dir, directory);
+      mkdirSync(path, { mode: 0o700 });
+      return run(cli, command, {
+        ...{ XDG_CACHE_HOME, MOCKER_RUN_DIR: path, MOCKER_DATA_DIR: path },
+        MOCKER_ENGINE: engine,
+      });
+    };
+    const before = await startingAt("before");
+    assert.match(before.stderr, /the mocker engine did not start: /);
+    assert.doesNotMatch(before.stderr, /import/);
+    assert.equal((await run(cli, command, { XDG_CACHE_HOME })).code, 0);
+    assert.ok(existsSync(join(XDG_CACHE_HOME, "mocker/code")));
+    const { code, stderr } = await startingAt("after");
+    assert.equal(code, before.code);
+    assert.equal(stderr.replaceAll("/after", "/before"), before.stderr);
   });
 });
