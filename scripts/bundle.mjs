@@ -106,7 +106,7 @@ async function buildExtension() {
       platform: "node",
       target: "node20",
       // import() of a CommonJS file would have the file's exports in `default` only.
-      //XX
+      supported: { "dynamic-import": false },
       minify: true,
       sourcemap: "external",
     });
