@@ -65,6 +65,7 @@ export class Engine {
     this.#exit = exit;
     /** How registries are reached. */
     const registry = { configDir: configDir() };
+    const events = new EventLog();
     const images = new ImageStore({
       dir: join(dataDir(), "images"),
       native: { tryLock: native.tryLock },
@@ -72,9 +73,9 @@ export class Engine {
       registry,
       log,
       usersOf: (imageId) => vms.usersOf(imageId),
+      onEvent: (action, actor) => events.publish("image", action, actor),
     });
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images, ownIdsProblem));
-    const events = new EventLog();
     const networks = new Networks({
       dir: join(dataDir(), "networks"),
       runDir: runDir(),
