@@ -34,6 +34,10 @@ const commands: Readonly<Record<string, Loader>> = {
   "container update, update": async () => (await import("./commands/container/update.ts")).update,
   "container wait, wait": async () => (await import("./commands/container/wait.ts")).wait,
 
+  "completion bash": async () => (await import("./commands/completion/completion.ts")).bashCompletion,
+  "completion fish": async () => (await import("./commands/completion/completion.ts")).fishCompletion,
+  "completion zsh": async () => (await import("./commands/completion/completion.ts")).zshCompletion,
+
   "image history, history": async () => (await import("./commands/image/history.ts")).history,
   "image ls|list, images": async () => (await import("./commands/image/images.ts")).images,
   "image import, import": async () => (await import("./commands/image/import.ts")).importCommand,
@@ -146,6 +150,7 @@ export const verbs = new VerbGroup(undefined, "");
 
 /** `mocker <group> <verb>`. */
 export const groups: ReadonlyMap<string, VerbGroup> = new Map([
+  ["completion", new VerbGroup("completion", "Generate the autocompletion script for a shell")],
   ["container", new VerbGroup("container", "Manage VMs, in Docker's words")],
   ["image", new VerbGroup("image", "Manage images")],
   ["network", new VerbGroup("network", "Manage networks")],

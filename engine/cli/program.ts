@@ -212,6 +212,8 @@ function unknownCommand(called: string, group: string | undefined): string {
  * Runs the command line `argv` (without node and script) and resolves to its exit status; never rejects, and
  * prints its own errors. All that it needs of the process is in `io`.
  */
-export function main(argv: readonly string[], io: Io): Promise<number> {
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const [verb, ...rest] = argv;
+  if (verb === "__complete") return (await import("./completion/complete.ts")).complete(rest, io);
   return dispatch(argv, io);
 }
