@@ -34,6 +34,10 @@ const commands: Readonly<Record<string, Loader>> = {
   "container update, update": async () => (await import("./commands/container/update.ts")).update,
   "container wait, wait": async () => (await import("./commands/container/wait.ts")).wait,
 
+  "checkpoint create": async () => (await import("./commands/checkpoint/create.ts")).checkpointCreateCommand,
+  "checkpoint ls|list": async () => (await import("./commands/checkpoint/ls.ts")).checkpointLs,
+  "checkpoint rm|remove": async () => (await import("./commands/checkpoint/rm.ts")).checkpointRm,
+
   "completion bash": async () => (await import("./commands/completion/completion.ts")).bashCompletion,
   "completion fish": async () => (await import("./commands/completion/completion.ts")).fishCompletion,
   "completion zsh": async () => (await import("./commands/completion/completion.ts")).zshCompletion,
@@ -150,6 +154,7 @@ export const verbs = new VerbGroup(undefined, "");
 
 /** `mocker <group> <verb>`. */
 export const groups: ReadonlyMap<string, VerbGroup> = new Map([
+  ["checkpoint", new VerbGroup("checkpoint", "Manage checkpoints")],
   ["completion", new VerbGroup("completion", "Generate the autocompletion script for a shell")],
   ["container", new VerbGroup("container", "Manage VMs, in Docker's words")],
   ["image", new VerbGroup("image", "Manage images")],

@@ -22,7 +22,6 @@ const refused: Readonly<Record<string, string>> = {
   buildx: `not yet; ${builds}`,
   compose: "not yet; start each service with: mocker run -d --network NETWORK --name SERVICE",
   "docker-compose": "not yet; start each service with: mocker run -d --network NETWORK --name SERVICE",
-  checkpoint: "not yet; keep a VM's files in an image with: mocker commit",
   "completion powershell": "use bash, fish or zsh: mocker completion bash",
   "manifest annotate": "not yet; images of several platforms are made elsewhere, and pulled",
   "manifest create": "not yet; images of several platforms are made elsewhere, and pulled",

@@ -114,12 +114,13 @@ export class Completer {
     const command: Command = await found.load();
     const { flags, usage } = command;
     const scanned = scan(words, flags, command.stopAtFirstArgument === true);
-    if (scanned.pending !== undefined) return this.#from(flagSource(scanned.pending));
+    if (scanned.pending !== undefined) return this.#from(flagSource(scanned.pending), scanned.args);
     if (partial.startsWith("-") && !scanned.isPastFlags) return this.#flagOrValue(flags, scanned, partial);
     const { args } = scanned;
     if (args.length >= command.arguments.max) return { candidates: [] };
     const { candidates, otherwise } = await this.#from(
       argumentSource(found.calls[0] ?? "", usage, args.length),
+      args,
     );
     // `rm a b a` is a mistake, `cp a:x a:y` is none.
     const left = candidates.filter(({ text }) => !args.includes(text));
@@ -127,7 +128,7 @@ export class Completer {
   }
 
   /** A word that begins with a dash: `--na`, or `--name=va` and `-nva` with the value in it. */
-  async #flagOrValue(flags: Flags, { given }: Scan, partial: string): Promise<Values> {
+  async #flagOrValue(flags: Flags, { given, args }: Scan, partial: string): Promise<Values> {
     const long = /^--([^=]+)=/.exec(partial);
     const short = Object.entries(flags).find(
       ([, flag]) => flag.short !== undefined && !flag.isBoolean && partial.startsWith(`-${flag.short}`),
@@ -139,12 +140,12 @@ export class Completer {
           ? [partial.slice(0, 2), short[0]]
           : [];
     if (before === undefined || name === undefined) return { candidates: flagNames(flags, given, partial) };
-    const { candidates, otherwise } = await this.#from(flagSource(name));
+    const { candidates, otherwise } = await this.#from(flagSource(name), args);
     const whole = candidates.map((candidate) => ({ ...candidate, text: `${before}${candidate.text}` }));
     return { candidates: whole, ...(otherwise === undefined ? {} : { otherwise }) };
   }
 
-  async #from(source: Source | undefined): Promise<Values> {
-    return (await source?.(this.#names, this.#env)) ?? { candidates: [] };
+  async #from(source: Source | undefined, args: readonly string[] = []): Promise<Values> {
+    return (await source?.(this.#names, this.#env, args)) ?? { candidates: [] };
   }
 }

@@ -2,7 +2,15 @@
 import { EngineClient } from "../../client/engine-client.ts";
 import { reachRunning } from "../../client/reach-engine.ts";
 import { humanSize } from "../../docker/sizes.ts";
-import { imageList, networkList, type VmState, vmList, volumeList } from "../../protocol/index.ts";
+import { humanAge } from "../../docker/times.ts";
+import {
+  checkpointList,
+  imageList,
+  networkList,
+  type VmState,
+  vmList,
+  volumeList,
+} from "../../protocol/index.ts";
 import { shortId } from "../output/table.ts";
 import { clientVersion } from "../version.ts";
 
@@ -17,6 +25,7 @@ export interface Names {
   vms(states?: readonly VmState[]): Promise<Candidate[]>;
   /** `repository:tag`. */
   images(): Promise<Candidate[]>;
+  checkpoints(vm: string): Promise<Candidate[]>;
   volumes(): Promise<Candidate[]>;
   networks(): Promise<Candidate[]>;
 }
@@ -47,6 +56,11 @@ export class EngineNames implements Names {
     return images.flatMap(({ id, repoTags, sizeBytes }) =>
       repoTags.map((text) => ({ text, description: `${shortId(id)}, ${humanSize(sizeBytes)}` })),
     );
+  }
+
+  async checkpoints(vm: string): Promise<Candidate[]> {
+    const checkpoints = (await (await this.#engine())?.request(checkpointList, { vm })) ?? [];
+    return checkpoints.map(({ name, createdAt }) => ({ text: name, description: humanAge(createdAt) }));
   }
 
   async volumes(): Promise<Candidate[]> {

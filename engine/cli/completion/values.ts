@@ -13,8 +13,11 @@ export interface Values {
   readonly otherwise?: "files" | "directories";
 }
 
-/** Finds the candidates of one kind. Rejects with MockerError where the engine fails. */
-export type Source = (names: Names, env: Environment) => Promise<Values>;
+/**
+ * Finds the candidates of one kind; `args` are the command's arguments before. Rejects with MockerError where
+ * the engine fails.
+ */
+export type Source = (names: Names, env: Environment, args: readonly string[]) => Promise<Values>;
 
 function named(find: (names: Names) => Promise<Candidate[]>): Source {
   return async (names) => ({ candidates: await find(names) });
@@ -49,7 +52,12 @@ const place: Source = async (names) => ({
   otherwise: "files",
 });
 
+const checkpoints: Source = async (names, _, [vm]) => ({
+  candidates: vm === undefined ? [] : await names.checkpoints(vm),
+});
+
 const byPlaceholder: Readonly<Record<string, Source>> = {
+  CHECKPOINT: checkpoints,
   CONTAINER: vms,
   IMAGE: images,
   MANIFEST: images,
@@ -83,6 +91,7 @@ function vmsIn(...states: VmState[]): Source {
 
 /** Where not all of a kind will do; by the first of the ways to call a command. */
 const byCommand: Readonly<Record<string, Source>> = {
+  "checkpoint create": vmsIn("created", "exited", "failed"),
   "container attach": vmsIn("running"),
   "container exec": vmsIn("running"),
   "container kill": vmsIn(...live),
@@ -106,6 +115,7 @@ const byFlag: Readonly<Record<string, Source>> = {
   attach: words("stdin", "stdout", "stderr"),
   "cap-add": capabilityNames,
   "cap-drop": capabilityNames,
+  checkpoint: checkpoints,
   cidfile: files,
   config: directories,
   env: variables,
