@@ -42,6 +42,13 @@ const commands: Readonly<Record<string, Loader>> = {
   "completion fish": async () => (await import("./commands/completion/completion.ts")).fishCompletion,
   "completion zsh": async () => (await import("./commands/completion/completion.ts")).zshCompletion,
 
+  "context create": async () => (await import("./commands/context/create.ts")).contextCreate,
+  "context inspect": async () => (await import("./commands/context/inspect.ts")).contextInspect,
+  "context ls|list": async () => (await import("./commands/context/ls.ts")).contextLs,
+  "context rm|remove": async () => (await import("./commands/context/rm.ts")).contextRm,
+  "context show": async () => (await import("./commands/context/show.ts")).contextShow,
+  "context use": async () => (await import("./commands/context/use.ts")).contextUse,
+
   "image history, history": async () => (await import("./commands/image/history.ts")).history,
   "image ls|list, images": async () => (await import("./commands/image/images.ts")).images,
   "image import, import": async () => (await import("./commands/image/import.ts")).importCommand,
@@ -71,6 +78,7 @@ const commands: Readonly<Record<string, Loader>> = {
 
   "system check": async () => (await import("./commands/system/check.ts")).systemCheckCommand,
   "system df": async () => (await import("./commands/system/df.ts")).systemDf,
+  "system dial-stdio": async () => (await import("./commands/system/dial-stdio.ts")).dialStdio,
   doctor: async () => (await import("./commands/system/doctor.ts")).doctor,
   "system events, events": async () => (await import("./commands/system/events.ts")).events,
   "system info, info": async () => (await import("./commands/system/info.ts")).info,
@@ -157,6 +165,7 @@ export const groups: ReadonlyMap<string, VerbGroup> = new Map([
   ["checkpoint", new VerbGroup("checkpoint", "Manage checkpoints")],
   ["completion", new VerbGroup("completion", "Generate the autocompletion script for a shell")],
   ["container", new VerbGroup("container", "Manage VMs, in Docker's words")],
+  ["context", new VerbGroup("context", "Manage contexts: names for the engines of other machines")],
   ["image", new VerbGroup("image", "Manage images")],
   ["network", new VerbGroup("network", "Manage networks")],
   ["system", new VerbGroup("system", "Manage Mocker")],

@@ -1,5 +1,7 @@
 /** `mocker __complete`: what the scripts of `mocker completion` ask at each press of Tab. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseFlags } from "../flags.ts";
+import { globalFlags, globalVariables } from "../global-flags.ts";
 import type { Io } from "../io.ts";
 import { bashReplacement, readBashLine } from "./bash-line.ts";
 import { Completer } from "./completer.ts";
@@ -17,11 +19,14 @@ const limitMs = 900;
  * `bash $COMP_TYPE $COMP_WORDBREAKS $COLUMNS LINE`
  */
 export async function complete(argv: readonly string[], io: Io): Promise<number> {
-  const names = new EngineNames(io.env, limitMs);
   const limit = new AbortController();
+  let names: EngineNames | undefined;
   try {
+    const line = commandLineOf(argv);
+    const env = { ...io.env, ...variablesOf(line.words, io.cwd) };
+    names = new EngineNames(env, limitMs);
     const lines = await Promise.race([
-      answer(argv, new Completer(names, io.env)),
+      answer(line, new Completer(names, env)),
       sleep(limitMs, [], { signal: limit.signal }),
     ]);
     if (lines.length > 0) io.stdout.write(`${lines.join("\n")}\n`);
@@ -29,33 +34,61 @@ export async function complete(argv: readonly string[], io: Io): Promise<number>
     // Nobody at a prompt wants to read of it.
   } finally {
     limit.abort();
-    names.close();
+    names?.close();
   }
   return 0;
 }
 
-async function answer([shell, ...argv]: readonly string[], completer: Completer): Promise<string[]> {
-  if (shell === "bash") return await answerBash(argv, completer);
-  const words = argv.slice(0, -1);
-  // fish gives it as it was typed.
-  const partial = shell === "fish" ? readBashLine(argv.at(-1) ?? "", "").partial : (argv.at(-1) ?? "");
-  const values = await completer.complete(words, partial);
-  const line = ({ text, description }: Candidate): string =>
-    description === undefined ? text : `${text}\t${description.replaceAll(/\s+/g, " ")}`;
-  return [directive(values), ...values.candidates.map(line)];
+interface CommandLine {
+  /** Between `mocker` and the last word. */
+  readonly words: readonly string[];
+  /** The last word. */
+  readonly partial: string;
+  /** The lines for candidates. */
+  print(candidates: readonly Candidate[]): string[];
 }
 
-async function answerBash(argv: readonly string[], completer: Completer): Promise<string[]> {
-  const [type, breaks = "", columns, text = ""] = argv;
+function commandLineOf([shell, ...argv]: readonly string[]): CommandLine {
+  if (shell === "bash") return bashCommandLine(argv);
+  const last = argv.at(-1) ?? "";
+  return {
+    words: argv.slice(0, -1),
+    // fish gives it as it was typed.
+    partial: shell === "fish" ? readBashLine(last, "").partial : last,
+    print: (candidates) =>
+      candidates.map(({ text, description }) =>
+        description === undefined ? text : `${text}\t${description.replaceAll(/\s+/g, " ")}`,
+      ),
+  };
+}
+
+function bashCommandLine([type, breaks = "", columns, text = ""]: readonly string[]): CommandLine {
   const line = readBashLine(text, breaks);
-  const values = await completer.complete(line.words.slice(1), line.partial);
-  const replacements = values.candidates.map((candidate) => bashReplacement(candidate.text, line));
-  // 63, a question mark: it lists them, and what it lists it does not insert.
-  const lines =
-    type === "63" && replacements.length > 1
-      ? described(replacements, values.candidates, Number(columns) || 80)
-      : replacements;
-  return [directive(values), ...lines];
+  return {
+    words: line.words.slice(1),
+    partial: line.partial,
+    print(candidates) {
+      const replacements = candidates.map((candidate) => bashReplacement(candidate.text, line));
+      // 63, a question mark: it lists them, and what it lists it does not insert.
+      return type === "63" && replacements.length > 1
+        ? described(replacements, candidates, Number(columns) || 80)
+        : replacements;
+    },
+  };
+}
+
+/** Of flags that say which engine is meant. */
+function variablesOf(words: readonly string[], cwd: string): Record<string, string | undefined> {
+  try {
+    return globalVariables(parseFlags(words, globalFlags, true).values, cwd);
+  } catch {
+    return {};
+  }
+}
+
+async function answer({ words, partial, print }: CommandLine, completer: Completer): Promise<string[]> {
+  const values = await completer.complete(words, partial);
+  return [directive(values), ...print(values.candidates)];
 }
 
 function directive({ candidates, otherwise }: Values): string {

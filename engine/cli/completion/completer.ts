@@ -53,9 +53,12 @@ function scan(words: readonly string[], flags: Flags, stopAtFirstArgument: boole
 }
 
 async function summaries(group: VerbGroup): Promise<Candidate[]> {
-  return await Promise.all(
-    [...group.listed].map(async ([text, load]) => ({ text, description: (await load()).summary })),
+  const loaded = await Promise.all(
+    [...group.listed].map(async ([text, load]) => ({ text, command: await load() })),
   );
+  return loaded
+    .filter(({ command }) => command.isHidden !== true)
+    .map(({ text, command }) => ({ text, description: command.summary }));
 }
 
 function flagNames(flags: Flags, given: ReadonlySet<string>, partial: string): Candidate[] {

@@ -1,5 +1,7 @@
 /** Where a completion has names from. */
+import type { Socket } from "node:net";
 import { EngineClient } from "../../client/engine-client.ts";
+import { dial } from "../../client/engine-socket.ts";
 import { reachRunning } from "../../client/reach-engine.ts";
 import { humanSize } from "../../docker/sizes.ts";
 import { humanAge } from "../../docker/times.ts";
@@ -11,6 +13,7 @@ import {
   vmList,
   volumeList,
 } from "../../protocol/index.ts";
+import { endpointOf } from "../contexts/endpoint.ts";
 import { shortId } from "../output/table.ts";
 import { clientVersion } from "../version.ts";
 
@@ -84,11 +87,18 @@ export class EngineNames implements Names {
   }
 
   #engine(): Promise<EngineClient | undefined> {
-    this.#client ??= reachRunning({
-      env: this.#env,
-      connected: (socket, path) =>
-        EngineClient.open(socket, path, { name: "mocker", version: clientVersion }, this.#timeoutMs),
-    });
+    this.#client ??= this.#reach();
     return this.#client;
+  }
+
+  /** Not that of another machine, which may take long, and ask for a password. */
+  async #reach(): Promise<EngineClient | undefined> {
+    const endpoint = endpointOf(this.#env);
+    if (endpoint.kind === "ssh") return undefined;
+    const connected = (socket: Socket, path: string): Promise<EngineClient> =>
+      EngineClient.open(socket, path, { name: "mocker", version: clientVersion }, this.#timeoutMs);
+    if (endpoint.kind === "own") return await reachRunning({ env: this.#env, connected });
+    const socket = await dial(endpoint.path);
+    return socket && (await connected(socket, endpoint.path));
   }
 }

@@ -2,6 +2,7 @@
 import { capabilities } from "../../docker/run-options/capabilities.ts";
 import { signalNames } from "../../docker/signals.ts";
 import { networkModes, type VmState } from "../../protocol/index.ts";
+import { ContextStore, defaultContext } from "../contexts/context-store.ts";
 import type { Candidate, Names } from "./names.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -56,9 +57,17 @@ const checkpoints: Source = async (names, _, [vm]) => ({
   candidates: vm === undefined ? [] : await names.checkpoints(vm),
 });
 
+const contexts: Source = async (_, env) => ({
+  candidates: [
+    { text: defaultContext },
+    ...new ContextStore(env).list().map(({ name, host }) => ({ text: name, description: host })),
+  ],
+});
+
 const byPlaceholder: Readonly<Record<string, Source>> = {
   CHECKPOINT: checkpoints,
   CONTAINER: vms,
+  CONTEXT: contexts,
   IMAGE: images,
   MANIFEST: images,
   "NAME[:TAG]": images,
@@ -103,6 +112,7 @@ const byCommand: Readonly<Record<string, Source>> = {
   "container top": vmsIn("running"),
   "container unpause": vmsIn("paused"),
   "container wait": vmsIn(...live, "restarting"),
+  "context create": nothing,
   "network create": nothing,
   "volume create": nothing,
 };
@@ -118,9 +128,12 @@ const byFlag: Readonly<Record<string, Source>> = {
   checkpoint: checkpoints,
   cidfile: files,
   config: directories,
+  context: contexts,
   env: variables,
   "env-file": files,
   format: words("json", "table"),
+  from: contexts,
+  host: words("unix://", "ssh://"),
   input: files,
   "label-file": files,
   link: async (names) => ({ candidates: followedBy(":", await names.vms(live)) }),
