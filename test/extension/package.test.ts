@@ -25,6 +25,7 @@ const required = [
     "layer-worker.js",
     "store-worker.js",
     "cli.js",
+    "cli-main.js",
     "extension.js",
     "ThirdPartyNotices.txt",
   ].map((name) => `dist/${name}`),

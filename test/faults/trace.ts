@@ -1,4 +1,4 @@
-const kept = 60;
+const kept = 600;
 
 /** What was done last, for the one who has to find out why something went wrong. */
 export class Trace {

@@ -61,6 +61,7 @@ export class Worker {
       runs: "unknown",
       harmed: false,
       ended: false,
+      unrecorded: this.#world.isFull,
       counted: 0,
     };
     this.vms.set(name, vm);

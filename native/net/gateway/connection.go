@@ -22,8 +22,9 @@ import (
 const (
 	dialTime = 10 * time.Second
 	// How long a connection that both sides have closed may still deliver what it has.
-	lingerTime   = 60 * time.Second
-	longestPause = 200 * time.Millisecond
+	lingerTime    = 60 * time.Second
+	shortestPause = 5 * time.Millisecond
+	longestPause  = 200 * time.Millisecond
 )
 
 // Connection is the guest's side of a connection, whose other end is in the guest.
@@ -208,7 +209,7 @@ func (c *Connection) Drain(ctx context.Context) {
 	c.endpoint.Close()
 	// gvisor tells nobody that it is done: it waits for late segments first (TIME-WAIT), for which a new
 	// connection must not wait, too.
-	for pause := time.Millisecond; !c.isDelivered(); pause = min(2*pause, longestPause) {
+	for pause := shortestPause; !c.isDelivered(); pause = min(2*pause, longestPause) {
 		select {
 		case <-time.After(pause):
 		case <-limited.Done():

@@ -22,12 +22,7 @@ func ReadWhenReady(raw syscall.RawConn) (*Buffer, int, error) {
 	var failure error
 	err := raw.Read(func(descriptor uintptr) bool {
 		taken := Buffers.Get().(*Buffer)
-		for {
-			count, failure = unix.Read(int(descriptor), taken[:])
-			if failure != unix.EINTR {
-				break
-			}
-		}
+		count, failure = read(int(descriptor), taken[:])
 		if failure == nil {
 			buffer = taken
 			return true

@@ -20,9 +20,3 @@ var Dialer = net.Dialer{
 		return errors.Join(err, failure)
 	},
 }
-
-// Abort ends a connection by a reset.
-func Abort(connection *net.TCPConn) {
-	connection.SetLinger(0)
-	connection.Close()
-}

@@ -13,6 +13,7 @@ import (
 	"gvisor.dev/gvisor/pkg/buffer"
 
 	"mocker/netd/frame"
+	"mocker/netd/host"
 	"mocker/netd/lines"
 	"mocker/netd/sockets"
 )
@@ -37,6 +38,7 @@ type cardRequest struct {
 // them: four bytes of length, big endian, and the frame.
 type card struct {
 	connection *net.UnixConn
+	stream     *host.Stream
 	reader     *bufio.Reader
 	queue      *frame.Queue
 	received   atomic.Uint64
@@ -69,7 +71,17 @@ func (n *Network) ServeCards(listener *net.UnixListener) {
 
 // shakeHands reads the first line and attaches the card. On failure the connection is closed.
 func (n *Network) shakeHands(connection *net.UnixConn) (*endpoint, *card) {
-	made := &card{connection: connection, reader: bufio.NewReaderSize(connection, 32<<10), queue: frame.NewQueue()}
+	stream, err := host.NewStream(connection)
+	if err != nil {
+		connection.Close()
+		return nil, nil
+	}
+	made := &card{
+		connection: connection,
+		stream:     stream,
+		reader:     bufio.NewReaderSize(stream, 32<<10),
+		queue:      frame.NewQueue(),
+	}
 	connection.SetDeadline(time.Now().Add(handshakeTime))
 	endpoint, err := n.attachCard(made)
 	if err != nil {
@@ -149,8 +161,7 @@ func (c *card) write() {
 			slices = f.AppendTo(append(slices, prefix))
 			bytes += f.Size()
 		}
-		buffers := net.Buffers(slices)
-		_, err := buffers.WriteTo(c.connection)
+		err := c.stream.WriteAll(slices)
 		for _, f := range batch {
 			f.Release()
 		}

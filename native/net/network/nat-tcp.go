@@ -44,7 +44,7 @@ func (s *session) connect(request *tcp.ForwarderRequest) {
 	}
 	defer s.connections.giveBack()
 	limited, cancel := context.WithTimeout(s.context, connectTime)
-	connection, err := host.Dialer.DialContext(limited, "tcp4", destination.String())
+	connection, err := host.Connect(limited, destination)
 	cancel()
 	// Until here the guest has repeated its SYN.
 	sequence, isKnown := s.takeSequence(id)
@@ -63,10 +63,10 @@ func (s *session) connect(request *tcp.ForwarderRequest) {
 	accepted, err := gateway.Accept(request)
 	request.Complete(false)
 	if err != nil {
-		host.Abort(connection.(*net.TCPConn))
+		connection.Abort()
 		return
 	}
-	s.relay(accepted, connection.(*net.TCPConn))
+	s.relay(accepted, connection)
 }
 
 func (s *session) takeSequence(id stack.TransportEndpointID) (sequence uint32, isKnown bool) {

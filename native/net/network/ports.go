@@ -90,7 +90,7 @@ func (s *session) serve(wanted request.Port, address netip.Addr, port uint16, op
 // serveTCPPort connects every client to the guest. One that the guest refuses is reset.
 func (s *session) serveTCPPort(listener *net.TCPListener, guestPort uint16) {
 	for {
-		client, err := listener.AcceptTCP()
+		client, err := accept(listener)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) || s.context.Err() != nil {
 				return
@@ -100,19 +100,27 @@ func (s *session) serveTCPPort(listener *net.TCPListener, guestPort uint16) {
 			continue
 		}
 		if s.endpoint.card.Load() == nil || !s.connections.take() {
-			host.Abort(client)
+			client.Abort()
 			continue
 		}
 		go func() {
 			defer s.connections.giveBack()
 			guest, err := s.gateway.Dial(s.context, s.guest(guestPort))
 			if err != nil {
-				host.Abort(client)
+				client.Abort()
 				return
 			}
 			s.relay(guest, client)
 		}()
 	}
+}
+
+func accept(listener *net.TCPListener) (*host.Stream, error) {
+	client, err := listener.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	return host.NewStream(client)
 }
 
 func portError(err error, wanted request.Port) *request.Error {

@@ -2,7 +2,6 @@ package network
 
 import (
 	"context"
-	"net"
 	"sync"
 
 	"mocker/netd/gateway"
@@ -11,7 +10,7 @@ import (
 
 // relay carries a connection until both directions have ended in order, or one has failed, or the session
 // ends. Each direction has its own flow control: who does not read stops only this.
-func (s *session) relay(guest *gateway.Connection, outer *net.TCPConn) {
+func (s *session) relay(guest *gateway.Connection, outer *host.Stream) {
 	size := s.buffers.take()
 	defer s.buffers.giveBack(size)
 	guest.SetBuffers(size)
@@ -19,7 +18,7 @@ func (s *session) relay(guest *gateway.Connection, outer *net.TCPConn) {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
 		guest.Abort()
-		host.Abort(outer)
+		outer.Abort()
 	})
 	unwatch := guest.OnReset(cancel)
 	defer unwatch()
@@ -42,13 +41,9 @@ func (s *session) relay(guest *gateway.Connection, outer *net.TCPConn) {
 }
 
 // copyToGuest has a buffer only while there is something to carry.
-func copyToGuest(ctx context.Context, outer *net.TCPConn, guest *gateway.Connection) error {
-	raw, err := outer.SyscallConn()
-	if err != nil {
-		return err
-	}
+func copyToGuest(ctx context.Context, outer *host.Stream, guest *gateway.Connection) error {
 	for {
-		buffer, count, err := host.ReadWhenReady(raw)
+		buffer, count, err := outer.ReadWhenReady()
 		if err != nil {
 			return err
 		}
