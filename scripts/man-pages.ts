@@ -80,7 +80,9 @@ function flagSections(flags: Flags): string[] {
       ? [
           item(
             flagTitle(name, flag),
-            plain(`${sentence(flag.support.reason)}${flag.support.hint ? `\n${flag.support.hint}` : ""}`),
+            plain(
+              `Not supported: ${sentence(flag.support.reason)}${flag.support.hint ? `\n${flag.support.hint}` : ""}`,
+            ),
           ),
         ]
       : [],
@@ -197,8 +199,8 @@ async function programPage(date: string): Promise<string> {
 }
 
 /**
- * The pages by the names of their files: `mocker.1`, one of each group and of each command, under all the ways
- * to call it. `date`: of today, `YYYY-MM-DD`.
+ * The pages by the names of their files: `mocker.1`, one of each group and of each command, under all the
+ * ways to call it. `date`: of today, `YYYY-MM-DD`.
  */
 export async function manPages(date: string): Promise<Map<string, string>> {
   const pages = new Map<string, string>([[`${program}.1`, await programPage(date)]]);
