@@ -127,7 +127,7 @@ export class Engine {
       volumes,
       system: new SystemService({ version, images, vms, volumes, networks, runtimes, cgroups }),
       copies: new Copies(vms, images),
-      checkpoints: new Checkpoints(vms, state),
+      checkpoints: new Checkpoints(vms, state, native.copyTree),
       commits: new Commits(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),

@@ -5,7 +5,7 @@ import { syncDirectory } from "../../../common/atomic-file.ts";
 import { makeDirectory } from "../../../common/make-directory.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import { type VmConfig, VmFiles } from "../records/vm-record.ts";
-import { copyFiles, syncFileSystem } from "./copy-files.ts";
+import { type CopyTree, copyFiles, syncFileSystem } from "./copy-files.ts";
 
 /** What a VM has written: the disk of a microVM, the directory of a simulated one. It has one of them. */
 function ownFilesOf(files: VmFiles): string[] {
@@ -64,7 +64,11 @@ export class CheckpointDir {
   async create(
     name: string,
     config: VmConfig,
-    { signal, onStaged }: { signal: AbortSignal; onStaged: (path: string) => void },
+    {
+      copyTree,
+      signal,
+      onStaged,
+    }: { copyTree: CopyTree; signal: AbortSignal; onStaged: (path: string) => void },
   ): Promise<void> {
     const staged = new VmFiles(join(this.#path, `.creating-${name}`));
     makeDirectory(this.#path);
@@ -72,7 +76,7 @@ export class CheckpointDir {
     try {
       makeDirectory(staged.dir);
       onStaged(staged.dir);
-      await copyOwnFiles(this.#files, staged, signal);
+      await copyOwnFiles(copyTree, this.#files, staged, signal);
       staged.writeConfig(config);
       await syncFileSystem(staged.dir);
       signal.throwIfAborted();
@@ -97,7 +101,7 @@ export class CheckpointDir {
    * @returns the VM's configuration from now on: that of the checkpoint, with the name that the VM has
    * @throws NO_SPACE, STATE_CORRUPT
    */
-  async restore(name: string, current: VmConfig): Promise<VmConfig> {
+  async restore(name: string, current: VmConfig, copyTree: CopyTree): Promise<VmConfig> {
     const saved = await this.#at(name).readConfig();
     if (!saved) throw new MockerError("STATE_CORRUPT", `${this.#at(name).configPath} is missing`);
     const config: VmConfig = { ...saved, id: current.id, name: current.name };
@@ -105,7 +109,7 @@ export class CheckpointDir {
     await this.#erase(staged.dir);
     try {
       makeDirectory(staged.dir);
-      await copyOwnFiles(this.#at(name), staged);
+      await copyOwnFiles(copyTree, this.#at(name), staged);
       staged.writeConfig(config);
       writeFileSync(join(staged.dir, "unmoved"), "");
       await syncFileSystem(staged.dir);
@@ -159,7 +163,12 @@ function moveIfThere(from: string, to: string): void {
   if (existsSync(from)) renameSync(from, to);
 }
 
-async function copyOwnFiles(from: VmFiles, to: VmFiles, signal?: AbortSignal): Promise<void> {
+async function copyOwnFiles(
+  copyTree: CopyTree,
+  from: VmFiles,
+  to: VmFiles,
+  signal?: AbortSignal,
+): Promise<void> {
   for (const path of ownFilesOf(from))
-    if (existsSync(path)) await copyFiles(path, join(to.dir, basename(path)), signal);
+    if (existsSync(path)) await copyFiles(copyTree, path, join(to.dir, basename(path)), signal);
 }

@@ -11,7 +11,7 @@ import type { StateDir } from "../records/state-dir.ts";
 import type { Vm } from "../vm.ts";
 import type { VmManager } from "../vm-manager.ts";
 import { CheckpointDir } from "./checkpoint-dir.ts";
-import { sharesBlocks } from "./copy-files.ts";
+import { type CopyTree, sharesBlocks } from "./copy-files.ts";
 
 const progressMs = 200;
 
@@ -19,10 +19,16 @@ const progressMs = 200;
 export class Checkpoints {
   readonly #vms: Pick<VmManager, "find" | "publish" | "start">;
   readonly #state: Pick<StateDir, "erase">;
+  readonly #copyTree: CopyTree;
 
-  constructor(vms: Pick<VmManager, "find" | "publish" | "start">, state: Pick<StateDir, "erase">) {
+  constructor(
+    vms: Pick<VmManager, "find" | "publish" | "start">,
+    state: Pick<StateDir, "erase">,
+    copyTree: CopyTree,
+  ) {
     this.#vms = vms;
     this.#state = state;
+    this.#copyTree = copyTree;
   }
 
   /**
@@ -55,7 +61,7 @@ export class Checkpoints {
         timer = setInterval(async () => onProgress({ copiedBytes: await diskBytes(path) }), progressMs);
       };
       try {
-        await dir.create(checkpoint, vm.config, { signal, onStaged });
+        await dir.create(checkpoint, vm.config, { copyTree: this.#copyTree, signal, onStaged });
       } finally {
         clearInterval(timer);
       }
@@ -94,7 +100,7 @@ export class Checkpoints {
       await vm.turn(async () => {
         requireCheckpoint(dir, vm, checkpoint);
         refuseRunning(vm, "restore a checkpoint of");
-        vm.restored(await dir.restore(checkpoint, vm.config));
+        vm.restored(await dir.restore(checkpoint, vm.config, this.#copyTree));
       });
     }
     return await this.#vms.start(params);

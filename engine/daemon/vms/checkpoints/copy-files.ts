@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { constants, copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import * as native from "../../../../native/index.ts";
 import { temporaryName } from "../../../common/atomic-file.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 
@@ -22,12 +21,20 @@ export function sharesBlocks(directory: string): boolean {
 }
 
 /**
- * Copies a file, or a directory with all that is in it, as {@link native.copyTree} does.
- * @throws MockerError NO_SPACE, leaving a part of the copy; the reason of `signal`
+ * Copies a file, or a directory with all that is in it, to a name that is not there yet; leaves a part of it
+ * when it fails. Throws Error with what cp says.
  */
-export async function copyFiles(from: string, to: string, signal?: AbortSignal): Promise<void> {
+export type CopyTree = (from: string, to: string, signal?: AbortSignal) => Promise<void>;
+
+/** The same. @throws MockerError NO_SPACE; the reason of `signal` */
+export async function copyFiles(
+  copyTree: CopyTree,
+  from: string,
+  to: string,
+  signal?: AbortSignal,
+): Promise<void> {
   try {
-    await native.copyTree(from, to, signal);
+    await copyTree(from, to, signal);
   } catch (error) {
     signal?.throwIfAborted();
     throw asSpaceError(error);
