@@ -48,25 +48,41 @@ async function opened(t: TestContext, shell: keyof typeof shells): Promise<Termi
   return terminal;
 }
 
+/** Presses Tab, once more where the answer has not come within its limit, as on a busy machine. */
+async function complete(terminal: Terminal, wanted: RegExp): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    await terminal.press("Tab");
+    try {
+      await terminal.waitFor(wanted, { timeoutMs: 4000 });
+      return;
+    } catch (error) {
+      if (tries === 3) throw error;
+    }
+  }
+}
+
 for (const shell of ["bash", "zsh", "fish"] as const) {
   test(`Tab in ${shell}`, async (t) => {
     const terminal = await opened(t, shell);
-    for (const [typed, line] of [
-      ["mocker vol", /mocker volume \. *$/],
-      ["mocker run alpine:3", /mocker run alpine:3\.19 \. *$/],
-      ["mocker run --volumes-from=wo", /mocker run --volumes-from=worker \. *$/],
-      ["mocker volume rm my", /mocker volume rm my\\ vol \. *$/],
-      ['mocker volume rm "my v', /mocker volume rm "my vol" ?\. *$/],
-      ["mocker run -v my", /mocker run -v my\\ vol:\. *$/],
-      ["mocker run --env-file va", /mocker run --env-file vars\.env \. *$/],
+    // What comes after the word shows when something is typed there.
+    for (const [typed, line, next] of [
+      ["mocker vol", "mocker volume", " "],
+      ["mocker run alpine:3", "mocker run alpine:3\\.19", " "],
+      ["mocker run --volumes-from=wo", "mocker run --volumes-from=worker", " "],
+      ["mocker volume rm my", "mocker volume rm my\\\\ vol", " "],
+      ['mocker volume rm "my v', 'mocker volume rm "my vol"', " ?"],
+      ["mocker run -v my", "mocker run -v my\\\\ vol:", ""],
+      ["mocker run --env-file va", "mocker run --env-file vars\\.env", " "],
     ] as const) {
-      await terminal.press(typed, "Tab", ".");
-      await terminal.waitFor(line);
+      await terminal.press(typed);
+      await complete(terminal, new RegExp(`${line} *$`));
+      await terminal.press(".");
+      await terminal.waitFor(new RegExp(`${line}${next}\\. *$`));
       await terminal.press("C-u");
     }
     // Two that fit, listed with what is known of them.
-    await terminal.press("mocker rm w", "Tab", "Tab");
-    await terminal.waitFor(/web .*alpine, Up 2 minutes(.|\n)*worker .*alpine, Up 5 days/);
+    await terminal.press("mocker rm w", "Tab");
+    await complete(terminal, /web .*alpine, Up 2 minutes(.|\n)*worker .*alpine, Up 5 days/);
   });
 }
 

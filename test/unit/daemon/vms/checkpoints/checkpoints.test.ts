@@ -119,6 +119,21 @@ test("a full disk loses nothing, and leaves nothing", async () => {
   assert.deepEqual([own.read(vm), hidden(vm), vm.state], ["second", [], "exited"]);
 });
 
+test("a checkpoint that is cancelled leaves nothing", async () => {
+  const own = new Fixture();
+  const vm = await own.ended("first");
+  const cancelled = new AbortController();
+  own.copyTree = async (_, to) => {
+    mkdirSync(to);
+    cancelled.abort(new Error("enough"));
+  };
+  await assert.rejects(
+    own.checkpoints.create({ vm: "box", checkpoint: "c1" }, { ...quiet, signal: cancelled.signal }),
+    /enough/,
+  );
+  assert.deepEqual(readdirSync(join(vm.files.dir, "checkpoints")), []);
+});
+
 test("what an engine has left half done is no checkpoint, and swept by the next one", async () => {
   const own = new Fixture();
   const vm = await own.ended("first");
