@@ -15,6 +15,7 @@ import type {
   ImagePullResult,
   ImageRemoveResult,
   ImageSummary,
+  ImageTree,
 } from "../../protocol/image.ts";
 import type { ImageLoadResult } from "../../protocol/image-archive.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../../protocol/registry.ts";
@@ -27,11 +28,12 @@ import type { LayerLimits } from "./layers/layer-converter.ts";
 import { LayerStore } from "./layers/layer-store.ts";
 import { ImagePruner } from "./maintenance/image-pruner.ts";
 import { ImageRemover, type ImageUser, type RemoveOptions } from "./maintenance/image-remover.ts";
+import { imageTrees } from "./maintenance/image-tree.ts";
 import { type CheckOptions, StoreCheck, type StoreCheckDeps } from "./maintenance/store-check.ts";
 import { storeUsage } from "./maintenance/store-usage.ts";
 import { ImageCatalog } from "./records/image-catalog.ts";
 import { type ImageEventListener, ImageEvents } from "./records/image-events.ts";
-import { filterKeys, matchesFilters, summaryOfMatching } from "./records/image-filters.ts";
+import { filterKeys, filterKeys, matchesFilters, matchesFilters, summaryOfMatching, withMatchingNames } from "./records/image-filters.ts";
 import { commentOf, historyOf } from "./records/image-history.ts";
 import { type ImageRecord, keysOf } from "./records/image-records.ts";
 import { detailsOf, summaryOf } from "./records/image-summary.ts";
@@ -257,6 +259,18 @@ export class ImageStore {
    * that does not exist
    */
   async list(filters: Record<string, string[]> = {}): Promise<ImageSummary[]> {
+    return this.#matching(filters)
+      .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1))
+      .map(summaryOf);
+  }
+
+  /** The same by what their names mean, with all platforms of an index. */
+  async tree(filters: Record<string, string[]> = {}): Promise<ImageTree[]> {
+    const images = { wanted: this.#matching(filters), all: this.#catalog.records.all() };
+    return await imageTrees(this.#store, this.#garbage, images, (id) => this.#usersOf(id).length > 0);
+  }
+
+  #matching(filters: Record<string, string[]>): ImageRecord[] {
     for (const key of Object.keys(filters))
       if (!filterKeys.includes(key))
         throw new MockerError("INVALID_ARGUMENT", `invalid filter "${key}"`, {
@@ -266,10 +280,7 @@ export class ImageStore {
     return this.#catalog.records
       .all()
       .filter((record) => matchesFilters(record, filters, createdOf))
-      .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1))
-      .map((record) =>
-        filters.reference === undefined ? summaryOf(record) : summaryOfMatching(record, filters.reference),
-      );
+      .map((record) => withMatchingNames(record, filters.reference));
   }
 
   /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND, NO_MATCHING_PLATFORM */
