@@ -18,7 +18,9 @@ import { vmTooltip } from "./vm-tooltip.ts";
 
 export type VmRow = VmGroupItem | VmItem | VmPart;
 
-/** The view "Virtual Machines": VMs, perhaps in groups, and below each its health, ports, networks and mounts. */
+/**
+ * The view "Virtual Machines": VMs, perhaps in groups, and below each its health, ports, networks and mounts.
+ */
 export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable {
   readonly #model: Model;
   readonly #connection: Connection;
