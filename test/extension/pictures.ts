@@ -203,7 +203,8 @@ class Pictures {
   /** The page of the extension, with its README. */
   async page(): Promise<void> {
     const editor = this.#editor;
-    await editor.begin("extension.open", "mocker.mocker");
+    await editor.begin("workbench.extensions.search", "@installed mocker");
+    await editor.page.locator(".extension-list-item", { hasText: "microVMs" }).first().click();
     const page = editor.page.frameLocator("iframe.webview").frameLocator("iframe#active-frame");
     await page.getByRole("heading", { name: "Mocker" }).first().waitFor();
     await retry(
@@ -222,11 +223,13 @@ class Pictures {
       await editor.capture(`page-${kind}`);
     }
     await editor.command("workbench.action.closeAllEditors");
+    // Beside a side bar there is no room for pictures.
+    await editor.command("workbench.action.closeSidebar");
     await editor.command("workbench.action.openWalkthrough", "mocker.mocker#start");
     await editor.page.locator(".getting-started-step").first().waitFor();
     const steps = await editor.page.locator(".getting-started-step").count();
-    for (const kind of ["light", "dark"] as const) {
-      await editor.useTheme(themes[kind]);
+    for (const [theme, kind] of Object.entries(themeClasses)) {
+      await editor.useTheme(theme as keyof typeof themeClasses);
       for (let step = 0; step < steps; step++) {
         await editor.page.locator(".getting-started-step").nth(step).click();
         await editor.page.waitForTimeout(700);
@@ -234,6 +237,8 @@ class Pictures {
       }
     }
     await editor.command("workbench.action.closeAllEditors");
+    await editor.useTheme(themes.dark);
+    await editor.showViews();
   }
 
   /** F5, a stop at a breakpoint, a step, the end: frames of an animation. */
@@ -390,6 +395,7 @@ async function main(): Promise<void> {
   const editor = await Editor.open({
     mocker,
     files,
+    imagesUrl: "https://mocker.example",
     settings: { "remote.autoForwardPorts": false },
   });
   const pictures = new Pictures(editor);
