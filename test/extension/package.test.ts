@@ -24,6 +24,7 @@ const required = [
     "layer-worker.js",
     "store-worker.js",
     "cli.js",
+    "cli-main.js",
     "extension.js",
     "ThirdPartyNotices.txt",
   ].map((name) => `dist/${name}`),
