@@ -33,7 +33,7 @@ import { type CheckOptions, StoreCheck, type StoreCheckDeps } from "./maintenanc
 import { storeUsage } from "./maintenance/store-usage.ts";
 import { ImageCatalog } from "./records/image-catalog.ts";
 import { type ImageEventListener, ImageEvents } from "./records/image-events.ts";
-import { filterKeys, filterKeys, matchesFilters, matchesFilters, summaryOfMatching, withMatchingNames } from "./records/image-filters.ts";
+import { filterKeys, matchesFilters, withMatchingNames } from "./records/image-filters.ts";
 import { commentOf, historyOf } from "./records/image-history.ts";
 import { type ImageRecord, keysOf } from "./records/image-records.ts";
 import { detailsOf, summaryOf } from "./records/image-summary.ts";

@@ -506,6 +506,7 @@ export class Vm {
       exit: this.#exit,
       pid: this.#machine?.pid ?? 0,
       guestKernelVersion: this.#machine?.agent?.kernel,
+      bootMs: this.#machine?.agent?.bootMs,
       jail: this.#machine?.jail,
       restartCount: this.#restarts.count,
       health: this.#health?.health,
