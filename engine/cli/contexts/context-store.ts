@@ -25,6 +25,10 @@ interface Contents {
   readonly contexts: readonly Context[];
 }
 
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
+
 const none: Contents = { version: 1, contexts: [] };
 
 function isContents(value: unknown): value is Contents {
@@ -107,8 +111,9 @@ export class ContextStore {
     try {
       text = readFileSync(this.path, "utf8");
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return none;
-      throw error;
+      // A home that is not this user's, as after `su`, has no contexts of his.
+      if (["ENOENT", "ENOTDIR", "EACCES"].includes(errorCode(error))) return none;
+      throw new MockerError("STATE_CORRUPT", `${this.path} cannot be read: ${errorCode(error)}`);
     }
     try {
       const value: unknown = JSON.parse(text);
