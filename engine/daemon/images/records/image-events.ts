@@ -7,8 +7,8 @@ export type ImageEventListener = (
 ) => void;
 
 /**
- * What happens to images, as Docker's daemon tells of it (moby, daemon/images): of an exchange with a registry
- * by the image's name, of everything else by its ID.
+ * What happens to images, as Docker's daemon tells of it (moby, daemon/images): of an exchange with a
+ * registry by the image's name, of everything else by its ID.
  */
 export class ImageEvents {
   readonly #listener: ImageEventListener;
