@@ -1,6 +1,6 @@
 // Bundles the engine, its workers and the CLI, one CommonJS file each under dist/ (the CLI with a file that
-// starts it), and the extension, whose parts that are not needed to activate are in files of their own. Beside them dist/bin is what the extension
-// puts on PATH of the editor's terminals.
+// starts it), and the extension, whose parts that are not needed to activate are in files of their own.
+// Beside them dist/bin is what the extension puts on PATH of the editor's terminals.
 
 import { createHash } from "node:crypto";
 import {

@@ -18,12 +18,12 @@ import { cacheDir } from "../common/paths.ts";
 
 /** Directories of other versions, unchanged for so long, are removed. */
 const keptMs = 30 * 24 * 3_600_000;
-const verbPattern = /^[a-z]{2,16}$/;
+const verbPattern = /^[a-z_]{2,16}$/;
 
 /**
- * `<cache>/code/<version>`: what V8 has compiled of the command line's program, so that the next one need not.
- * It grows with the verbs: code is compiled when it is first used. Whatever is wrong with it, it is only not
- * used. Switched off as Node's own, by NODE_DISABLE_COMPILE_CACHE.
+ * `<cache>/code/<version>`: what V8 has compiled of the command line's program, so that the next one need
+ * not. It grows with the verbs: code is compiled when it is first used. Whatever is wrong with it, it is only
+ * not used. Switched off as Node's own, by NODE_DISABLE_COMPILE_CACHE.
  */
 export class CodeCache {
   readonly #directory: string;

@@ -1,8 +1,7 @@
 #!/bin/sh
 /**
- * dist/cli.js: runs the command, dist/cli-main.js, out of a cache of compiled code. scripts/bundle.mjs adds the
- * line that hands it from the shell to Node. Compiling takes a third of
- * a short command's own time.
+ * dist/cli.js: runs the command, dist/cli-main.js, out of a cache of compiled code. scripts/bundle.mjs adds
+ * the line that hands it from the shell to Node. Compiling takes a third of a short command's own time.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

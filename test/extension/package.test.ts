@@ -14,6 +14,7 @@ const allowed = [
   /^\[Content_Types\]\.xml$/,
   /^extension\.vsixmanifest$/,
   /^extension\/(package\.json|package\.nls(\.de)?\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
+  /^extension\/dist\/man\/man1\/mocker-[a-z-]+\.1$/,
   /^extension\/dist\/extension-[\w-]+\.js$/,
   /^extension\/l10n\/bundle\.l10n(\.de)?\.json$/,
   /^extension\/media\/(icon\.png|mocker\.svg|mocker\.schema\.json|walkthrough\/[a-z-]+\.png)$/,
@@ -29,6 +30,8 @@ const required = [
     "ThirdPartyNotices.txt",
   ].map((name) => `dist/${name}`),
   "dist/bin/mocker",
+  "dist/man/man1/mocker.1",
+  "dist/share/bash-completion/completions/mocker",
   ...[
     "mocker.node",
     "mocker-vmm",

@@ -440,6 +440,11 @@ export class Vm {
     });
   }
 
+  /** Its record has been replaced by this one, in a turn. */
+  restored(config: VmConfig): void {
+    this.#config = config;
+  }
+
   /** Gives it another name, by which its networks know it from now on. */
   rename(name: string): Promise<void> {
     return this.turn(async () => {
