@@ -139,6 +139,9 @@ class Pictures {
     const web = editor.row("Virtual Machines", /^web/);
     await web.locator(".monaco-tl-twistie").click();
     await editor.row("Virtual Machines", "18080").waitFor();
+    const db = editor.row("Virtual Machines", /^db/);
+    await db.locator(".monaco-tl-twistie").click();
+    await editor.row("Virtual Machines", "health check").waitFor();
     await this.#open("server.js");
     await web.click();
     await editor.waitForTerminalNamed("web");
@@ -150,7 +153,7 @@ class Pictures {
     await this.#both("walkthrough/console", editor.page.locator(".part.panel"));
     await editor.command("workbench.action.closePanel");
     await editor.command("workbench.action.closeAllEditors");
-    await web.locator(".monaco-tl-twistie").click();
+    for (const row of [web, db]) await row.locator(".monaco-tl-twistie").click();
     await this.#group("Not at all");
   }
 

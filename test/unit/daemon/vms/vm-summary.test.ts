@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { VmConfig } from "../../../../engine/daemon/vms/records/vm-record.ts";
 import { summaryOf, type VmRuntimeState } from "../../../../engine/daemon/vms/vm-summary.ts";
-import type { JailLayer } from "../../../../engine/protocol/vm.ts";
+import type { JailLayer, VmSummary } from "../../../../engine/protocol/vm.ts";
 
 const config: VmConfig = {
   ...{ version: 3, id: "ab".repeat(32), name: "box", image: "box", imageId: "sha256:1" },
@@ -21,20 +21,25 @@ const config: VmConfig = {
   stopTimeoutSeconds: 10,
 };
 
-function status(changes: Partial<VmConfig>, jail?: JailLayer[]): string {
+function summary(changes: Partial<VmConfig>, more: Partial<VmRuntimeState>): VmSummary {
   const state: VmRuntimeState = {
     ...{ state: "running", running: true, startedAt: new Date().toISOString(), exit: undefined, pid: 1 },
-    ...{
-      guestKernelVersion: undefined,
-      bootMs: undefined,
-      jail,
-      connection: undefined,
-      restartCount: 0,
-      health: undefined,
-    },
+    ...{ guestKernelVersion: undefined, bootMs: undefined, jail: undefined, connection: undefined },
+    ...{ restartCount: 0, health: undefined },
   };
-  return summaryOf({ ...config, ...changes }, state).status.replace(/^Up .* second(s)?/, "Up");
+  return summaryOf({ ...config, ...changes }, { ...state, ...more });
 }
+
+function status(changes: Partial<VmConfig>, jail?: JailLayer[]): string {
+  return summary(changes, { jail }).status.replace(/^Up .* second(s)?/, "Up");
+}
+
+test("the list tells memory and boot time, but none of the simulation, which boots nothing", () => {
+  assert.equal(summary({ memoryMiB: 512 }, {}).memoryMiB, 512);
+  assert.equal(summary({}, { bootMs: 180 }).bootMs, 180);
+  assert.ok(!("bootMs" in summary({ runtime: "simulation" }, { bootMs: 0 })));
+  assert.ok(!("bootMs" in summary({}, { bootMs: undefined })));
+});
 
 test("the list marks VMs that are contained by less than others", () => {
   const weak = { securityOpt: ["jail=weak"] };
