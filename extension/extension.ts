@@ -36,6 +36,7 @@ import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
 import { ViewState } from "./views/view-state.ts";
 import { ViewTexts } from "./views/view-texts.ts";
+import { SimulationBadge } from "./views/vms/simulation-badge.ts";
 import { isArrangement, plainArrangement } from "./views/vms/vm-arrangement.ts";
 import { VmTree } from "./views/vms/vm-tree.ts";
 import { arrangementText, vmMessage } from "./views/vms/vm-view-texts.ts";
@@ -76,6 +77,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
   const volumeTree = own(new VolumeTree(model, connection));
   const networkTree = own(new NetworkTree(model, connection));
   const configurationTree = own(new RunConfigurationTree(configurations, model));
+  own(vscode.window.registerFileDecorationProvider(new SimulationBadge()));
   const vmView = own(
     vscode.window.createTreeView("mocker.vms", { treeDataProvider: vmTree, canSelectMany: true }),
   );

@@ -65,6 +65,8 @@ describe("what rows say, and what may be done to them", () => {
       await vm("web")
         .filter({ hasText: "running (healthy) · simulated · busybox:1.36 · 1024 MiB" })
         .waitFor();
+      // A badge, of which nothing is cut off however narrow the view is.
+      await vm("web").locator(".monaco-icon-label[class*=monaco-decoration-itemBadge]").waitFor();
       await editor.view("Virtual Machines").getByText("Simulated VMs are not isolated.").waitFor();
       await editor.page.locator(".statusbar-item", { hasText: "1 running (simulated)" }).waitFor();
     }

@@ -7,6 +7,7 @@ import type { EndpointItem } from "./endpoint-item.ts";
 import type { HealthItem } from "./health-item.ts";
 import type { MountItem } from "./mount-item.ts";
 import { PortItem } from "./port-item.ts";
+import { simulatedRow } from "./simulation-badge.ts";
 import { vmLook, vmStatus } from "./vm-state.ts";
 
 /** Second argument of the command of a click, which leaves the focus in the tree. */
@@ -40,6 +41,7 @@ export class VmItem extends vscode.TreeItem {
     this.rows = rows;
     this.id = vm.id;
     this.iconPath = vmIcon(vm, ending);
+    if (vm.runtime === "simulation") this.resourceUri = simulatedRow(vm.id);
     const image = vm.imageId.replace(/^sha256:/, "").startsWith(vm.image) ? (imageTag ?? vm.image) : vm.image;
     const problem = lostNetwork ? vscode.l10n.t("network lost") : "";
     const simulated = vm.runtime === "simulation" ? vscode.l10n.t("simulated") : "";
