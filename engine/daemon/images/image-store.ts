@@ -2,7 +2,13 @@ import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonical, parseReference, type Reference, tryParseReference } from "../../docker/reference.ts";
+import {
+  canonical,
+  familiarName,
+  parseReference,
+  type Reference,
+  tryParseReference,
+} from "../../docker/reference.ts";
 import { parsePruneTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
@@ -249,7 +255,7 @@ export class ImageStore {
   async list(filters: Record<string, string[]> = {}): Promise<ImageSummary[]> {
     for (const key of Object.keys(filters))
       if (!filterKeys.includes(key))
-        throw new MockerError("INVALID_ARGUMENT", `invalid filter "${key}"`, {
+        throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}'`, {
           hint: `Filters are: ${filterKeys.join(", ")}.`,
         });
     const createdOf = (reference: string): number => Date.parse(this.#catalog.find(reference).created);
@@ -429,5 +435,10 @@ function parseTarget(text: string): Reference {
   }
   if (reference.digest !== undefined)
     throw new MockerError("INVALID_REFERENCE", "refusing to create a tag with a digest reference");
+  if (familiarName(reference) === "sha256")
+    throw new MockerError(
+      "INVALID_REFERENCE",
+      "refusing to create an ambiguous tag using digest algorithm as name",
+    );
   return reference;
 }

@@ -215,7 +215,7 @@ test("the list's filters are Docker's", async () => {
   assert.deepEqual(await names({ dangling: ["true"] }), []);
   assert.deepEqual(await names({ dangling: ["false"] }), ["a/one:1", "two:2"]);
   assert.deepEqual(await names({ before: ["two:2"] }), []);
-  await assert.rejects(store.list({ colour: ["x"] }), fails("INVALID_ARGUMENT", /invalid filter "colour"/));
+  await assert.rejects(store.list({ colour: ["x"] }), fails("INVALID_ARGUMENT", /invalid filter 'colour'/));
   await assert.rejects(store.list({ before: ["nope"] }), fails("IMAGE_NOT_FOUND", /nope/));
 });
 
