@@ -22,16 +22,16 @@ function columns(io: Io): number {
 
 async function summaries(commands: readonly (readonly [name: string, load: Loader])[]): Promise<string> {
   const sorted = commands.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const width = Math.max(...sorted.map(([name]) => name.length), 9);
+  const width = Math.max(...sorted.map(([name]) => name.length), 11);
   const lines = await Promise.all(
-    sorted.map(async ([name, load]) => `  ${name.padEnd(width)}   ${(await load()).summary}`),
+    sorted.map(async ([name, load]) => `  ${name.padEnd(width)} ${(await load()).summary}`),
   );
   return lines.join("\n");
 }
 
 async function programHelp(io: Io): Promise<string> {
   const all = [...verbs.listed];
-  const groupLines = [...groups].map(([name, group]) => `  ${name.padEnd(9)}   ${group.summary}`).join("\n");
+  const groupLines = [...groups].map(([name, group]) => `  ${name.padEnd(11)} ${group.summary}`).join("\n");
   return [
     usageLine(program, "[OPTIONS] COMMAND"),
     tagline,
