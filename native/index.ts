@@ -204,6 +204,21 @@ export async function removeTree(path: string): Promise<void> {
   await promisify(execFile)(vmmPath(), ["--remove", absolute(path)]);
 }
 
+/**
+ * Copies a file or a directory with everything in it to a name that is not there yet: owners, modes, times,
+ * extended attributes, links, devices and holes, also of what belongs to the user's subordinate ids. Blocks
+ * are shared where the file system can. Leaves a part of it when it fails or is aborted.
+ * @throws Error with what cp said, in English; an AbortError
+ */
+export async function copyTree(from: string, to: string, signal?: AbortSignal): Promise<void> {
+  const { execFile } = await import("node:child_process");
+  const env = { ...process.env, LC_ALL: "C" };
+  await promisify(execFile)(vmmPath(), ["--copy", absolute(from), absolute(to)], {
+    env,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
 /** What `mocker-vmm --probe` tells. */
 export interface JailProbe {
   layers: JailLayer[];

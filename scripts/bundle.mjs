@@ -1,8 +1,17 @@
-// Bundles the engine, its workers and the CLI, one CommonJS file each under dist/, and the extension, whose
-// parts that are not needed to activate are in files of their own. Beside them dist/bin is what the extension
-// puts on PATH of the editor's terminals.
+// Bundles the engine, its workers and the CLI, one CommonJS file each under dist/ (the CLI with a file that
+// starts it), and the extension, whose parts that are not needed to activate are in files of their own.
+// Beside them dist/bin is what the extension puts on PATH of the editor's terminals.
 
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { build, transform } from "esbuild";
@@ -111,12 +120,34 @@ async function buildExtension() {
   return metafile;
 }
 
+/**
+ * The command line: dist/cli-main.js, and dist/cli.js, which runs it and knows it by its hash.
+ * @returns {Promise<import("esbuild").Metafile>}
+ */
+async function buildCli() {
+  const main = await build({
+    ...options,
+    entryPoints: { "cli-main": "engine/cli/main.ts" },
+    // Code that comes out of a cache has lost whom to ask for an import().
+    supported: { "dynamic-import": false },
+  });
+  const hash = createHash("sha256").update(readFileSync("dist/cli-main.js")).digest("hex").slice(0, 16);
+  const start = await build({
+    ...options,
+    entryPoints: { cli: "engine/cli/start.ts" },
+    banner: { js: shellLine },
+    define: { MAIN_HASH: JSON.stringify(hash) },
+  });
+  return {
+    inputs: { ...main.metafile.inputs, ...start.metafile.inputs },
+    outputs: { ...main.metafile.outputs, ...start.metafile.outputs },
+  };
+}
+
 mkdirSync("dist/bin", { recursive: true });
 const metafiles = await Promise.all([
   build({ ...options, entryPoints: entries }).then((result) => result.metafile),
-  build({ ...options, entryPoints: { cli: "engine/cli/main.ts" }, banner: { js: shellLine } }).then(
-    (result) => result.metafile,
-  ),
+  buildCli(),
   buildExtension(),
 ]);
 /** @type {import("esbuild").Metafile} */

@@ -34,6 +34,21 @@ const commands: Readonly<Record<string, Loader>> = {
   "container update, update": async () => (await import("./commands/container/update.ts")).update,
   "container wait, wait": async () => (await import("./commands/container/wait.ts")).wait,
 
+  "checkpoint create": async () => (await import("./commands/checkpoint/create.ts")).checkpointCreateCommand,
+  "checkpoint ls|list": async () => (await import("./commands/checkpoint/ls.ts")).checkpointLs,
+  "checkpoint rm|remove": async () => (await import("./commands/checkpoint/rm.ts")).checkpointRm,
+
+  "completion bash": async () => (await import("./commands/completion/completion.ts")).bashCompletion,
+  "completion fish": async () => (await import("./commands/completion/completion.ts")).fishCompletion,
+  "completion zsh": async () => (await import("./commands/completion/completion.ts")).zshCompletion,
+
+  "context create": async () => (await import("./commands/context/create.ts")).contextCreate,
+  "context inspect": async () => (await import("./commands/context/inspect.ts")).contextInspect,
+  "context ls|list": async () => (await import("./commands/context/ls.ts")).contextLs,
+  "context rm|remove": async () => (await import("./commands/context/rm.ts")).contextRm,
+  "context show": async () => (await import("./commands/context/show.ts")).contextShow,
+  "context use": async () => (await import("./commands/context/use.ts")).contextUse,
+
   "image history, history": async () => (await import("./commands/image/history.ts")).history,
   "image ls|list, images": async () => (await import("./commands/image/images.ts")).images,
   "image import, import": async () => (await import("./commands/image/import.ts")).importCommand,
@@ -63,6 +78,7 @@ const commands: Readonly<Record<string, Loader>> = {
 
   "system check": async () => (await import("./commands/system/check.ts")).systemCheckCommand,
   "system df": async () => (await import("./commands/system/df.ts")).systemDf,
+  "system dial-stdio": async () => (await import("./commands/system/dial-stdio.ts")).dialStdio,
   doctor: async () => (await import("./commands/system/doctor.ts")).doctor,
   "system events, events": async () => (await import("./commands/system/events.ts")).events,
   "system info, info": async () => (await import("./commands/system/info.ts")).info,
@@ -146,7 +162,10 @@ export const verbs = new VerbGroup(undefined, "");
 
 /** `mocker <group> <verb>`. */
 export const groups: ReadonlyMap<string, VerbGroup> = new Map([
+  ["checkpoint", new VerbGroup("checkpoint", "Manage checkpoints")],
+  ["completion", new VerbGroup("completion", "Generate the autocompletion script for a shell")],
   ["container", new VerbGroup("container", "Manage VMs, in Docker's words")],
+  ["context", new VerbGroup("context", "Manage contexts: names for the engines of other machines")],
   ["image", new VerbGroup("image", "Manage images")],
   ["network", new VerbGroup("network", "Manage networks")],
   ["system", new VerbGroup("system", "Manage Mocker")],

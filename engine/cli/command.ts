@@ -31,6 +31,8 @@ export interface CommandSpec<F extends Flags> {
   /** `isRange`: a mistake names both ends, as of few of Docker's commands. */
   readonly arguments: { readonly min: number; readonly max: number; readonly isRange?: true };
   readonly flags: F;
+  /** Not in lists of commands: programs call it. */
+  readonly isHidden?: boolean;
   /** The first argument ends the flags: the rest is a command line of its own. */
   readonly stopAtFirstArgument?: boolean;
   /** Resolves to the exit status; throws for a failure. */

@@ -1,29 +1,86 @@
 /** A command's connection to the engine. */
 import { existsSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
+import type { Endpoint, SshEndpoint } from "../client/endpoint.ts";
 import { EngineClient } from "../client/engine-client.ts";
+import { dial } from "../client/engine-socket.ts";
+import { EngineUnreachable } from "../client/errors.ts";
 import { reachOrStart } from "../client/reach-engine.ts";
 import { MockerError } from "../protocol/index.ts";
+import { endpointOf } from "./contexts/endpoint.ts";
 import { clientVersion } from "./version.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+interface ConnectOptions {
+  /** For an engine's answer to the handshake. */
+  timeoutMs?: number;
+  /** Of an engine that is started; default: `env`. */
+  engineEnv?: Environment;
+}
+
+/** The handshake with another machine's engine waits for whoever types a password. */
+const remoteTimeoutMs = 120_000;
+
+const client = { name: "mocker", version: clientVersion };
+
 /**
- * Connects to this user's engine, and starts the one beside this bundle, or $MOCKER_ENGINE, if none runs.
- * `timeoutMs` is for an engine's answer to the handshake, `engineEnv` the environment of one that is started,
- * by default `env`. Throws MockerError.
+ * Connects to the engine that `env` means: this user's own, which is the one beside this bundle, or
+ * $MOCKER_ENGINE, and is started if none runs; or another one. Throws MockerError.
  */
-export function connect(
+export async function connect(env: Environment, options: ConnectOptions = {}): Promise<EngineClient> {
+  const endpoint = endpointOf(env);
+  if (endpoint.kind === "ssh") return await connectBySsh(endpoint, env);
+  const { timeoutMs } = options;
+  return await reach(env, endpoint, options.engineEnv, (socket, path) =>
+    EngineClient.open(socket, path, client, timeoutMs),
+  );
+}
+
+/** The same without a handshake, for who speaks to the engine himself. */
+export async function connectRaw(env: Environment): Promise<Socket> {
+  const endpoint = endpointOf(env);
+  if (endpoint.kind !== "ssh") return await reach(env, endpoint, env, async (socket) => socket);
+  const { SshDialer } = await import("../client/ssh-dialer.ts");
+  return new SshDialer(endpoint, env).dial();
+}
+
+async function reach<T>(
   env: Environment,
-  { timeoutMs, engineEnv = env }: { timeoutMs?: number; engineEnv?: Environment } = {},
-): Promise<EngineClient> {
-  const client = { name: "mocker", version: clientVersion };
-  return reachOrStart({
-    env,
-    engineEnv,
-    locate: () => locateEngine(env),
-    connected: (socket, path) => EngineClient.open(socket, path, client, timeoutMs),
-  });
+  endpoint: Exclude<Endpoint, SshEndpoint>,
+  engineEnv: Environment | undefined,
+  connected: (socket: Socket, path: string) => Promise<T>,
+): Promise<T> {
+  if (endpoint.kind === "own")
+    return await reachOrStart({
+      env,
+      engineEnv: engineEnv ?? env,
+      locate: () => locateEngine(env),
+      connected,
+    });
+  const { path, url } = endpoint;
+  const socket = await dial(path);
+  if (socket === undefined) {
+    throw new EngineUnreachable(
+      { kind: "connect", path, why: "no engine listens there" },
+      `cannot connect to the mocker engine at ${url}: no engine listens there`,
+      { hint: "Only your own engine is started by its commands: leave --host and MOCKER_HOST out for that." },
+    );
+  }
+  return await connected(socket, path);
+}
+
+async function connectBySsh(endpoint: SshEndpoint, env: Environment): Promise<EngineClient> {
+  const { SshDialer } = await import("../client/ssh-dialer.ts");
+  const dialer = new SshDialer(endpoint, env);
+  const open = async (): Promise<Socket> => dialer.dial();
+  try {
+    return await EngineClient.open(await open(), endpoint.url, client, remoteTimeoutMs, open);
+  } catch (error) {
+    if (error instanceof EngineUnreachable && error.reason.kind === "lost") throw await dialer.failure(error);
+    throw error;
+  }
 }
 
 function locateEngine(env: Environment): string {

@@ -1,5 +1,4 @@
-#!/bin/sh
-/** The `mocker` command's process. scripts/bundle.mjs adds the line that hands it from the shell to Node. */
+/** The `mocker` command. */
 import { isatty } from "node:tty";
 import { processIo } from "./io.ts";
 import { main } from "./program.ts";

@@ -5,7 +5,7 @@ import { argumentsMistake, type Command, CommandFailure, commandHelp, usageLine 
 import { commonVerbs, groups, type Loader, type VerbGroup, verbs } from "./command-table.ts";
 import { describeError } from "./errors.ts";
 import { describeFlags, FlagError, type Flags, isAskedFor, parseFlags } from "./flags.ts";
-import { globalFlags, isLogLevel } from "./global-flags.ts";
+import { globalFlags, globalVariables, isLogLevel } from "./global-flags.ts";
 import { type Io, withEnvironment } from "./io.ts";
 import { refusal } from "./refused-verbs.ts";
 import { clientVersion } from "./version.ts";
@@ -21,12 +21,12 @@ function columns(io: Io): number {
 }
 
 async function summaries(commands: readonly (readonly [name: string, load: Loader])[]): Promise<string> {
-  const sorted = commands.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const width = Math.max(...sorted.map(([name]) => name.length), 11);
-  const lines = await Promise.all(
-    sorted.map(async ([name, load]) => `  ${name.padEnd(width)} ${(await load()).summary}`),
-  );
-  return lines.join("\n");
+  const loaded = await Promise.all(commands.map(async ([name, load]) => ({ name, command: await load() })));
+  const shown = loaded
+    .filter(({ command }) => command.isHidden !== true)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const width = Math.max(...shown.map(({ name }) => name.length), 11);
+  return shown.map(({ name, command }) => `  ${name.padEnd(width)} ${command.summary}`).join("\n");
 }
 
 async function programHelp(io: Io): Promise<string> {
@@ -130,9 +130,9 @@ async function dispatch(argv: readonly string[], processIo: Io): Promise<number>
     const global = parseFlags(argv, globalFlags, true);
     debug = global.values.debug || global.values["log-level"] === "debug";
     tellSupport(globalFlags, global, program, debug ? io : undefined);
-    const { config, "log-level": logLevel = "info" } = global.values;
+    const { "log-level": logLevel = "info" } = global.values;
     if (!isLogLevel(logLevel)) throw new CommandFailure(`Unable to parse logging level: ${logLevel}`);
-    if (config) io = withEnvironment(io, { DOCKER_CONFIG: config });
+    io = withEnvironment(io, globalVariables(global.values, io.cwd));
     if (global.values.version) {
       io.stdout.write(`Mocker version ${clientVersion}\n`);
       return 0;
@@ -212,6 +212,8 @@ function unknownCommand(called: string, group: string | undefined): string {
  * Runs the command line `argv` (without node and script) and resolves to its exit status; never rejects, and
  * prints its own errors. All that it needs of the process is in `io`.
  */
-export function main(argv: readonly string[], io: Io): Promise<number> {
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const [verb, ...rest] = argv;
+  if (verb === "__complete") return (await import("./completion/complete.ts")).complete(rest, io);
   return dispatch(argv, io);
 }

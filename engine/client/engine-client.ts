@@ -11,7 +11,7 @@ import {
   StreamMessageWriter,
 } from "vscode-jsonrpc/node.js";
 import { type ErrorData, initialize, type StreamRef } from "../protocol/index.ts";
-import { dialStream, messageStreams } from "./engine-socket.ts";
+import { dial, messageStreams, openStreamOn } from "./engine-socket.ts";
 import { asMockerError, lostConnection } from "./errors.ts";
 import { type Client, initializeParams, shakeHands } from "./handshake.ts";
 
@@ -25,23 +25,32 @@ export class EngineClient {
   readonly pid: number;
   readonly #connection: MessageConnection;
   readonly #socket: Socket;
-  readonly #path: string;
+  readonly #dial: () => Promise<Socket | undefined>;
 
   private constructor(
     connection: MessageConnection,
     socket: Socket,
-    path: string,
+    dial: () => Promise<Socket | undefined>,
     engine: { version: string; pid: number },
   ) {
     this.#connection = connection;
     this.#socket = socket;
-    this.#path = path;
+    this.#dial = dial;
     this.version = engine.version;
     this.pid = engine.pid;
   }
 
-  /** Shakes hands. Throws MockerError, and has closed the socket then. */
-  static async open(socket: Socket, path: string, client: Client, timeoutMs?: number): Promise<EngineClient> {
+  /**
+   * Shakes hands. Throws MockerError, and has closed the socket then. `again` makes the further connections
+   * that streams are, by default to `path`.
+   */
+  static async open(
+    socket: Socket,
+    path: string,
+    client: Client,
+    timeoutMs?: number,
+    again: () => Promise<Socket | undefined> = () => dial(path),
+  ): Promise<EngineClient> {
     const { reader, writer } = messageStreams(socket);
     const connection = createMessageConnection(
       new StreamMessageReader(reader),
@@ -53,7 +62,7 @@ export class EngineClient {
     connection.listen();
     const ask = () => connection.sendRequest(initialize, initializeParams(client));
     const { engine } = await shakeHands(socket, path, client, ask, timeoutMs);
-    return new EngineClient(connection, socket, path, engine);
+    return new EngineClient(connection, socket, again, engine);
   }
 
   /** Throws MockerError. */
@@ -89,8 +98,9 @@ export class EngineClient {
 
   /** Opens the stream that a reply named. Throws MockerError. */
   async openStream(stream: StreamRef): Promise<Socket> {
-    const socket = await dialStream(this.#path, stream);
+    const socket = await this.#dial();
     if (socket === undefined) throw lostConnection();
+    openStreamOn(socket, stream);
     return socket;
   }
 

@@ -50,8 +50,13 @@ export async function dial(path: string): Promise<Socket | undefined> {
  */
 export async function dialStream(path: string, stream: StreamRef): Promise<Socket | undefined> {
   const socket = await dial(path);
-  socket?.write(`${streamHandshakePrefix}${stream.token}\n`);
+  if (socket !== undefined) openStreamOn(socket, stream);
   return socket;
+}
+
+/** Makes a new connection the stream that a reply named. */
+export function openStreamOn(socket: Socket, stream: StreamRef): void {
+  socket.write(`${streamHandshakePrefix}${stream.token}\n`);
 }
 
 /**

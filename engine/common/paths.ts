@@ -33,6 +33,11 @@ export function configDir(env: Environment = process.env): string {
   return join(xdg(env, "XDG_CONFIG_HOME") ?? join(env.HOME || homedir(), ".config"), "mocker");
 }
 
+/** What can be made again: `$XDG_CACHE_HOME/mocker` or `~/.cache/mocker`. */
+export function cacheDir(env: Environment = process.env): string {
+  return join(xdg(env, "XDG_CACHE_HOME") ?? join(env.HOME || homedir(), ".cache"), "mocker");
+}
+
 function isOwnDirectory(path: string): boolean {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat?.isDirectory() === true && stat.uid === ownUid();

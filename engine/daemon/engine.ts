@@ -20,6 +20,7 @@ import { Networks } from "./networks/networks.ts";
 import { Commits } from "./system/commits.ts";
 import { Copies } from "./system/copies.ts";
 import { SystemService } from "./system/system-service.ts";
+import { Checkpoints } from "./vms/checkpoints/checkpoints.ts";
 import { Cgroups } from "./vms/machine/cgroups/cgroups.ts";
 import { NativeLauncher } from "./vms/machine/native-launcher.ts";
 import { StateDir } from "./vms/records/state-dir.ts";
@@ -65,6 +66,7 @@ export class Engine {
     this.#exit = exit;
     /** How registries are reached. */
     const registry = { configDir: configDir() };
+    const events = new EventLog();
     const images = new ImageStore({
       dir: join(dataDir(), "images"),
       native: { tryLock: native.tryLock },
@@ -72,9 +74,9 @@ export class Engine {
       registry,
       log,
       usersOf: (imageId) => vms.usersOf(imageId),
+      onEvent: (action, actor) => events.publish("image", action, actor),
     });
     const runtimes = new Runtimes(new KrunRuntime(images), new SimulationRuntime(images, ownIdsProblem));
-    const events = new EventLog();
     const networks = new Networks({
       dir: join(dataDir(), "networks"),
       runDir: runDir(),
@@ -92,12 +94,13 @@ export class Engine {
       nameOf: (vmId) => vms.nameOf(vmId),
     });
     const cgroups = new Cgroups();
+    const state = new StateDir(join(dataDir(), "state"), native.removeTree);
     const vms = new VmManager({
       launcher: new NativeLauncher(),
       cgroups,
       networks,
       events,
-      state: new StateDir(join(dataDir(), "state"), native.removeTree),
+      state,
       images,
       volumes,
       runtimes,
@@ -125,6 +128,7 @@ export class Engine {
       volumes,
       system: new SystemService({ version, images, vms, volumes, networks, runtimes, cgroups }),
       copies: new Copies(vms, images),
+      checkpoints: new Checkpoints(vms, state, native.copyTree),
       commits: new Commits(vms, images),
       streams: new StreamServer(streams, log),
       uploads: new Uploads(streams),

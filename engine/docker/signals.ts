@@ -41,6 +41,11 @@ const numbers: ReadonlyMap<string, number> = new Map(
   ].flatMap((names, index) => names.map((name): [string, number] => [name, index + 1])),
 );
 
+/** `HUP`, `INT`, …, without other names for the same, nor real-time signals. */
+export const signalNames: readonly string[] = [...numbers]
+  .filter(([, number], index, all) => all[index - 1]?.[1] !== number)
+  .map(([name]) => name);
+
 /** The real-time signals as programs count them: the C library keeps 32 and 33 for itself. */
 const firstRealTime = 34;
 const lastRealTime = 64;

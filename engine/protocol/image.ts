@@ -83,6 +83,38 @@ export const imagePull = new RequestType<ImagePullParams, ImagePullResult, Error
 
 export const imageList = new RequestType<ImageListParams, ImageSummary[], ErrorData>("image/list");
 
+/** An image for one platform, which an index lists or which has a name itself. */
+export interface PlatformImage {
+  /** Digest of its manifest. */
+  id: string;
+  /** `os/architecture[/variant]`. */
+  platform: string;
+  /** False: an index lists it, and it was not pulled. */
+  isStored: boolean;
+  /** What the store takes on the disk for it, blobs and all that is made of them; shared parts included. */
+  diskBytes: number;
+  /** What the blobs take of that, which would be pushed. */
+  contentBytes: number;
+  /** A VM was made from it. */
+  isUsed: boolean;
+}
+
+/** What names stand for, with its platforms. */
+export interface ImageTree {
+  /** Digest of the index or manifest. */
+  id: string;
+  repoTags: string[];
+  /** RFC 3339. */
+  created: string;
+  /** Parts that platforms share are counted once. */
+  diskBytes: number;
+  contentBytes: number;
+  isUsed: boolean;
+  platforms: PlatformImage[];
+}
+/** Newest first. */
+export const imageTree = new RequestType<ImageListParams, ImageTree[], ErrorData>("image/tree");
+
 export const imageInspect = new RequestType<ImageInspectParams, ImageDetails, ErrorData>("image/inspect");
 
 export interface ImageRemoveResult {

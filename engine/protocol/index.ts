@@ -1,4 +1,5 @@
 export * from "./changes.ts";
+export * from "./checkpoint.ts";
 export * from "./copy.ts";
 export * from "./engine.ts";
 export * from "./errors.ts";

@@ -92,6 +92,10 @@ export interface VmSummary {
   reason?: string;
   /** Of one that has a health check and was started. */
   healthStatus?: Health["status"];
+  /** What it may use. */
+  memoryMiB?: number;
+  /** From the start of its kernel until its guest agent ran; of a microVM that runs. */
+  bootMs?: number;
   labels: Record<string, string>;
   mounts: Mount[];
   /** Names. */

@@ -18,6 +18,10 @@ export const bars = {
   /** Beyond the download, which takes a few milliseconds from a registry on the same machine. */
   secondPullMs: 200,
   firstStartMs: 50,
-  ps: 2,
+  ps: 1.5,
+  /** Natively, a simulated VM. */
+  execNatively: 1.5,
+  logsBytesPerSecond: 100e6,
+  psOfMany: 1.3,
   engineMemory: 2,
 } as const;

@@ -1,17 +1,14 @@
-import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fixtureImage } from "../fixtures/index.ts";
 import { startRegistry } from "../fixtures/registry.ts";
 import { Lab } from "../lab/lab.ts";
 import { bundleProgram } from "../runner/bundle-tests.ts";
 import { needPrograms, runTool, SetupError } from "../support/host.ts";
-import { Mocker } from "../support/mocker.ts";
 import { rootDir } from "../support/paths.ts";
-import { bars } from "./bars.ts";
+import { cliPart } from "./cli.ts";
 import { imagesPart } from "./images.ts";
-import { interleaved, median, type Row, residentMiB, time } from "./measure.ts";
+import { median, type Row } from "./measure.ts";
 import { msbProgram } from "./msb.ts";
 import { networkPart } from "./network.ts";
 import { withFolder } from "./with-folder.ts";
@@ -21,7 +18,7 @@ const usage = `Usage: npm run bench [-- [PART…] [--rounds N]]
   disk    in the lab: what a guest writes and reads, against microsandbox
   network a network's process against passt (root); in the lab, a guest's connections against TSI and microsandbox
   images  pull of a large image against microsandbox, and against skopeo and umoci
-  cli     ps, and the engine's memory
+  cli     ps, exec, logs of 100 MB, ps beside 1000 VMs, and the engine's memory
 Medians of N (default 5) interleaved rounds. The exit code says whether every bar is met.
 `;
 
@@ -135,29 +132,6 @@ async function inLab(part: string, rounds: number, argument: string, folder: str
     return JSON.parse(rows) as Row[];
   } finally {
     await lab.close();
-  }
-}
-
-async function cliPart(rounds: number): Promise<Row[]> {
-  const mocker = new Mocker();
-  try {
-    const pid = await mocker.enginePid();
-    const ps = await interleaved(
-      "ps",
-      rounds * 4,
-      () => time(mocker.argv(["ps"]), { env: mocker.environment(), cwd: mocker.dir }),
-      () => time([process.execPath, "-e", "0"]),
-    );
-    const idle = spawn(process.execPath, ["-e", "setInterval(() => {}, 1e6)"], { stdio: "ignore" });
-    await sleep(2000);
-    const memory = { ours: [residentMiB(pid)], peer: [residentMiB(idle.pid ?? 0)] };
-    idle.kill();
-    return [
-      { what: "ps", unit: "ms", ...ps, peerName: "node -e 0", bar: bars.ps },
-      { what: "engine, idle, RSS", unit: "MiB", ...memory, peerName: "node, idle", bar: bars.engineMemory },
-    ];
-  } finally {
-    await mocker.close();
   }
 }
 

@@ -45,6 +45,14 @@ class SmallDisk {
     assert.throws(() => writeFileSync(path, Buffer.alloc(128 << 20)), { code: "ENOSPC" });
   }
 
+  /** Leaves so much free. */
+  fillTo(freeBytes: number): void {
+    const spare = this.path("spare");
+    writeFileSync(spare, Buffer.alloc(freeBytes));
+    this.fill();
+    rmSync(spare);
+  }
+
   empty(): void {
     while (this.#fillers > 0) rmSync(this.path(`filler-${--this.#fillers}`));
   }
@@ -113,6 +121,34 @@ test("VMs that end on a full disk end as they did, and can be waited for and rem
     assert.equal(await disk.ok(["ps", "-aq"]), "");
     disk.empty();
     assert.match(await disk.ok(["system", "check"]), /: no problems\n$/);
+  } finally {
+    await mocker.close();
+    disk.unmount();
+  }
+});
+
+test("a start that a full disk ends says so, wherever it fails", rootOnly, async () => {
+  const mocker = new Mocker();
+  const disk = await SmallDisk.mount(mocker, "64m");
+  try {
+    const tar = join(mocker.dir, "box.tar");
+    await writeTar(tar, await busyboxEntries());
+    await disk.ok(["import", tar, "box"]);
+    const status = ["ps", "-a", "--format", "{{.Status}}"];
+    let failures = 0;
+    for (let freeKiB = 0; freeKiB <= 32; freeKiB += 4) {
+      assert.equal((await disk.run(["run", "--name", "ends", "box", "sh", "-c", "exit 7"])).code, 7);
+      disk.fillTo(freeKiB << 10);
+      const { code, stderr } = await disk.run(["start", "-a", "ends"]);
+      if (code !== 7) {
+        failures++;
+        assert.match(stderr, /no space left on device|a full disk/, `with ${freeKiB} KiB: ${code}`);
+      }
+      assert.doesNotMatch(await disk.ok(status), /137/, `with ${freeKiB} KiB`);
+      disk.empty();
+      await disk.ok(["rm", "-f", "ends"]);
+    }
+    assert.ok(failures > 0, "there was always room");
   } finally {
     await mocker.close();
     disk.unmount();

@@ -57,12 +57,20 @@ const node = {
   volumes: [{ source: process.execPath, target: "/usr/local/bin/node", readOnly: true }],
 };
 
+const python = `total = 0
+for number in [1, 2, 3]:
+    total += number
+print("total", total)
+`;
+
 const launch = {
   version: "0.2.0",
   configurations: [
     { ...node, name: "Program", args: ["fail"], preLaunchTask: "build" },
     { ...node, name: "Logs" },
     { ...node, name: "Prints", console: "integratedTerminal" },
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: VS Code's own variable
+    { ...node, name: "Sums", image: "debugpy:1", program: "${workspaceFolder}/main.py", volumes: [] },
   ],
   compounds: [{ name: "Both", configurations: ["Logs", "Prints"] }],
 };
@@ -74,6 +82,7 @@ describe("tasks and debugging", () => {
     const mocker = new Mocker();
     await importImage(mocker, "busybox", "busybox:1.36");
     await importImage(mocker, "debian", "debian:12");
+    await importImage(mocker, "debugpy", "debugpy:1");
     await mocker.ok([
       "run",
       "-d",
@@ -89,6 +98,7 @@ describe("tasks and debugging", () => {
       mocker,
       files: {
         "main.js": "\n",
+        "main.py": python,
         "src/main.ts": program("from"),
         ...(await compiled(program("from"), "../src/main.ts")),
         ".vscode/mocker.json": JSON.stringify({ runConfigurations }),
@@ -232,6 +242,27 @@ describe("tasks and debugging", () => {
     await editor.command("workbench.debug.action.focusRepl");
     await editor.page.locator(".repl", { hasText: "again from the VM /workspaces/demo" }).waitFor();
     await editor.shoot("debug-console");
+  });
+
+  it("a program in Python stops at a breakpoint with a condition", async () => {
+    await editor.host(async (api) => {
+      const [folder] = api.workspace.workspaceFolders ?? [];
+      if (folder === undefined) throw new Error("no folder");
+      const uri = api.Uri.joinPath(folder.uri, "main.py");
+      await api.window.showTextDocument(uri);
+      const place = new api.Location(uri, new api.Position(2, 0));
+      api.debug.addBreakpoints([new api.SourceBreakpoint(place, true, "number == 3")]);
+      api.debug.startDebugging(folder, "Sums");
+    });
+    await retry(async () => (await stoppedAt(editor)) === "main.py:3", {
+      timeoutMs: 180_000,
+      what: "a stop",
+    });
+    assert.equal(await retry(() => evaluate(editor, "(number, total)")), "(3, 3)");
+    await editor.shoot("debugging-python");
+    await editor.shootContrast("debugging-python");
+    await editor.begin("workbench.action.debug.stop");
+    await retry(async () => (await debuggedVms()) === "", { timeoutMs: 60_000 });
   });
 });
 

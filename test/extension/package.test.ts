@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "mocha";
 import { installCommand } from "../../extension/commands/install-command.ts";
@@ -14,9 +14,10 @@ const allowed = [
   /^\[Content_Types\]\.xml$/,
   /^extension\.vsixmanifest$/,
   /^extension\/(package\.json|package\.nls(\.de)?\.json|readme\.md|changelog\.md|LICENSE\.txt)$/,
+  /^extension\/dist\/man\/man1\/mocker-[a-z-]+\.1$/,
   /^extension\/dist\/extension-[\w-]+\.js$/,
   /^extension\/l10n\/bundle\.l10n(\.de)?\.json$/,
-  /^extension\/media\/(icon\.png|mocker\.svg|mocker\.schema\.json|walkthrough\/[a-z]+\.md)$/,
+  /^extension\/media\/(icon\.png|mocker\.svg|mocker\.schema\.json|walkthrough\/[a-z-]+\.png)$/,
 ];
 const required = [
   ...[
@@ -24,10 +25,13 @@ const required = [
     "layer-worker.js",
     "store-worker.js",
     "cli.js",
+    "cli-main.js",
     "extension.js",
     "ThirdPartyNotices.txt",
   ].map((name) => `dist/${name}`),
   "dist/bin/mocker",
+  "dist/man/man1/mocker.1",
+  "dist/share/bash-completion/completions/mocker",
   ...[
     "mocker.node",
     "mocker-vmm",
@@ -79,17 +83,28 @@ describe("the package", () => {
     assert.match(notices, /GNU GENERAL PUBLIC LICENSE/i);
   });
 
-  it("has README's pictures from where its publisher keeps them", async () => {
-    const readme = (file: string) => runTool("unzip", ["-p", file, "extension/readme.md"]);
-    const pictures = [...(await readme(vsix)).matchAll(/!\[[^\]]+\]\((media\/[\w-]+\.png)\)/g)].map(
-      ([, path]) => path,
+  it("has a page of its own, with pictures only where a publisher keeps them", async () => {
+    const page = (file: string) => runTool("unzip", ["-p", file, "extension/readme.md"]);
+    const source = readFileSync(join(rootDir(), "extension/README.md"), "utf8");
+    const pictures = [...source.matchAll(/!\[[^\]]+\]\(\.\.\/(media\/[\w-]+\.png)\)/g)].map(
+      ([, path]) => path ?? "",
     );
-    assert.ok(pictures.length > 0);
-    for (const path of pictures) assert.ok(existsSync(join(rootDir(), path ?? "")), path);
-    const published = await packageExtension(mocker.dir, ["--base-images-url", "https://example.org/mocker"]);
+    assert.equal(pictures.length, source.match(/!\[/g)?.length);
+    const plain = await page(vsix);
+    assert.doesNotMatch(plain, /!\[/);
+    const published = await page(
+      await packageExtension(mocker.dir, ["--base-images-url", "https://example.org/mocker"]),
+    );
     for (const path of pictures) {
-      assert.ok((await readme(published)).includes(`(https://example.org/mocker/${path})`), path);
+      assert.ok(existsSync(join(rootDir(), path)), path);
+      assert.ok(published.includes(`(https://example.org/mocker/${path})`), path);
     }
+    assert.match(plain, /telemetry/);
+    const { version } = JSON.parse(readFileSync(join(rootDir(), "package.json"), "utf8")) as {
+      version: string;
+    };
+    const changes = await runTool("unzip", ["-p", vsix, "extension/changelog.md"]);
+    assert.ok(changes.includes(`## [${version}]`), `the changes of ${version}`);
   });
 
   it("has a command line that works where there is no Node but the editor's", async () => {

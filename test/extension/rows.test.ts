@@ -32,7 +32,8 @@ describe("what rows say, and what may be done to them", () => {
     const mocker = new Mocker();
     await importImage(mocker, "busybox", "busybox:1.36");
     await importImage(mocker, "configured", "127.0.0.1:5000/team/configured:1.0");
-    await mocker.ok(["run", "-dit", "--stop-timeout", "5", "--name", "web", "busybox:1.36"]);
+    const health = ["--health-cmd", "true", "--health-interval", "1s"];
+    await mocker.ok(["run", "-dit", "--stop-timeout", "5", ...health, "--name", "web", "busybox:1.36"]);
     await mocker.ok(["run", "--name", "done", "busybox:1.36", "true"]);
     await mocker.run(["run", "--name", "bad", "busybox:1.36", "sh", "-c", "exit 3"]);
     await mocker.ok(["create", "--name", "fresh", "127.0.0.1:5000/team/configured:1.0"]);
@@ -48,7 +49,7 @@ describe("what rows say, and what may be done to them", () => {
 
   it("a VM's state is a word and a shape, and its start a time that stays true", async () => {
     for (const [name, word, shape] of [
-      ["web", "running", "vm-running"],
+      ["web", "running (healthy)", "vm-running"],
       ["done", "exited (0)", "vm"],
       ["bad", "exited (3)", "error"],
       ["fresh", "created", "circle-outline"],
@@ -58,10 +59,12 @@ describe("what rows say, and what may be done to them", () => {
         .and(editor.page.locator(`.codicon-${shape}`))
         .waitFor();
     }
-    const label = /^VM web, running since .*\d{4}.*\. Image busybox:1\.36/;
+    const label = /^VM web, running \(healthy\) since .*\d{4}.*\. Image busybox:1\.36/;
     await editor.view("Virtual Machines").getByLabel(label).first().waitFor();
     if ((await editor.mocker.ok(["ps"])).includes("(simulation)")) {
-      await vm("web").filter({ hasText: "running · simulated · busybox:1.36" }).waitFor();
+      await vm("web")
+        .filter({ hasText: "running (healthy) · simulated · busybox:1.36 · 1024 MiB" })
+        .waitFor();
       await editor.view("Virtual Machines").getByText("Simulated VMs are not isolated.").waitFor();
       await editor.page.locator(".statusbar-item", { hasText: "1 running (simulated)" }).waitFor();
     }

@@ -6,7 +6,7 @@ import { after, before, describe, it } from "mocha";
 import { Mocker } from "../support/mocker.ts";
 import { processesMentioning } from "../support/processes.ts";
 import { retry } from "../support/retry.ts";
-import { Editor } from "./harness/editor.ts";
+import { Editor, terminalNames } from "./harness/editor.ts";
 import { filesHolding } from "./harness/files-holding.ts";
 import { importImage } from "./harness/local-image.ts";
 import { pictureFailures } from "./harness/picture-failures.ts";
@@ -88,6 +88,46 @@ describe("the run wizard", () => {
     await keyboard.press("Enter");
     await editor.waitForTerminal(/^green, <>\n.*Read-only file system/ms);
     await editor.shoot("wizard-keyboard-console");
+  });
+
+  it("by keyboard alone, from the view: the menu of a VM, a shell, its console, its end", async () => {
+    const { keyboard } = editor.page;
+    const row = editor.row("Virtual Machines", /^keys/);
+    await focusVms(editor);
+    await keyboard.press("Home");
+    await editor.view("Virtual Machines").locator(".monaco-list-row.focused", { hasText: /^keys/ }).waitFor();
+    await keyboard.press("Shift+F10");
+    // As screen readers find them.
+    for (const name of [
+      "Attach to Console",
+      "Open Shell",
+      "Inspect VM",
+      "Stop VM",
+      "Restart VM",
+      "Kill VM",
+      "Remove VM…",
+    ]) {
+      await editor.page.locator(".monaco-menu").getByRole("menuitem", { name, exact: true }).waitFor();
+    }
+    await editor.capture("keyboard-menu");
+    await enterMenuItem(editor, "Open Shell");
+    await editor.waitForTerminalNamed("keys: shell");
+    await editor.waitForTerminal(/\/ # ?$/);
+    // The shell has the focus.
+    await keyboard.type("exit");
+    await keyboard.press("Enter");
+    await retry(async () => !(await terminalNames(editor)).includes("keys: shell"));
+    await focusVms(editor);
+    await keyboard.press("Enter");
+    await editor.waitForTerminalNamed("keys");
+    await focusVms(editor);
+    await keyboard.press("Shift+F10");
+    await enterMenuItem(editor, "Kill VM");
+    await row.filter({ hasText: "stopped" }).waitFor();
+    await keyboard.press("Delete");
+    await editor.page.locator(".monaco-dialog-box").getByText(/keys/).first().waitFor();
+    await keyboard.press("Enter");
+    await row.waitFor({ state: "detached" });
   });
 
   it("the buttons of a volume make it read-only, and the VM cannot write to it", async () => {
@@ -226,6 +266,33 @@ describe("the run wizard", () => {
     assert.ok(!existsSync(join(editor.workspace, "x")));
   });
 });
+
+/** By the palette, as one without a mouse does. */
+async function focusVms(editor: Editor): Promise<void> {
+  await editor.page.keyboard.press("F1");
+  await editor.quickInput.locator("input").first().waitFor();
+  await editor.page.keyboard.type("Focus on Virtual Machines View");
+  await editor.quickInput.locator(".monaco-list-row.focused", { hasText: "Virtual Machines" }).waitFor();
+  await editor.page.keyboard.press("Enter");
+  await editor.view("Virtual Machines").locator(".monaco-list:focus-within, .monaco-list:focus").waitFor();
+}
+
+/** Goes down the menu that shows to the entry, and chooses it. */
+async function enterMenuItem(editor: Editor, name: string): Promise<void> {
+  const entry = editor.page
+    .locator(".monaco-menu .action-item.focused")
+    .getByRole("menuitem", { name, exact: true });
+  await editor.page.locator(".monaco-menu [role=menuitem]").first().waitFor();
+  await retry(
+    async () => {
+      if ((await entry.count()) > 0) return true;
+      await editor.page.keyboard.press("ArrowDown");
+      return false;
+    },
+    { intervalMs: 100, what: `the menu's entry ${name}` },
+  );
+  await editor.page.keyboard.press("Enter");
+}
 
 async function back(editor: Editor, step: RegExp): Promise<void> {
   await editor.quickInput.getByRole("button", { name: "Back" }).click();

@@ -13,6 +13,8 @@ export interface ExpectedVm {
   harmed: boolean;
   /** A command has tried to end it, and may still be at it: its code may be a signal's. */
   ended: boolean;
+  /** The disk was full since it was made: how it has ended may have found no room, and be unknown. */
+  unrecorded: boolean;
   /** The last number that `logs` showed of a "count" since it was last started. */
   counted: number;
 }

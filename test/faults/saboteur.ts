@@ -92,6 +92,7 @@ export class Saboteur {
     this.#trace.say("fill the disk");
     this.#trace.isDisturbed = true;
     this.#world.fillDisk();
+    for (const vm of this.#workers.flatMap(({ vms }) => [...vms.values()])) vm.unrecorded = true;
     this.hindrances["full disk"]++;
     this.#later(() => {
       this.#trace.say("free the disk");

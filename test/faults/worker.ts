@@ -61,6 +61,7 @@ export class Worker {
       runs: "unknown",
       harmed: false,
       ended: false,
+      unrecorded: this.#world.isFull,
       counted: 0,
     };
     this.vms.set(name, vm);
@@ -127,7 +128,10 @@ export class Worker {
         const { harmed } = vm;
         Object.assign(vm, { runs: "unknown", harmed: false, counted: 0 });
         const started = await this.#run(["start", name]);
-        if (started.code === 0) {
+        if (started.code === 0 && harmed && this.#trace.isDisturbed) {
+          // Its monitor may be stopped, and nobody know yet that the run before is over.
+          vm.harmed = true;
+        } else if (started.code === 0) {
           if (vm.workload !== "exit" && !vm.harmed && !vm.ended) vm.runs = "yes";
         } else if (harmed) {
           // It may not even have begun: what was true of the run before still is.

@@ -18,6 +18,8 @@ import {
 export class World {
   readonly mocker: Mocker;
   readonly hasOwnDisk: boolean;
+  /** Whether {@link fillDisk} has taken all there is. */
+  isFull = false;
   readonly #ballast: string;
 
   constructor() {
@@ -36,10 +38,12 @@ export class World {
   fillDisk(): void {
     const script =
       'dd if=/dev/zero of="$1" bs=1M 2>/dev/null; dd if=/dev/zero of="$1.rest" bs=4k 2>/dev/null; true';
+    this.isFull = true;
     execFileSync("sh", ["-c", script, "sh", this.#ballast]);
   }
 
   freeDisk(): void {
+    this.isFull = false;
     rmSync(this.#ballast, { force: true });
     rmSync(`${this.#ballast}.rest`, { force: true });
   }

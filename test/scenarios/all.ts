@@ -2,6 +2,7 @@ import { after, before, describe } from "node:test";
 import type { RuntimeName } from "../../engine/protocol/engine.ts";
 import { type Registry, startRegistry } from "../fixtures/registry.ts";
 import { Mocker } from "../support/mocker.ts";
+import { checkpointScenarios } from "./checkpoints.ts";
 import { controlScenarios } from "./control.ts";
 import { commitScenarios, copyIntoScenarios } from "./copies.ts";
 import { copyScenarios, imageCopyScenarios } from "./copy.ts";
@@ -47,6 +48,7 @@ export function allScenarios(runtime: RuntimeName): void {
     copyScenarios(get);
     copyIntoScenarios(get);
     commitScenarios(get);
+    checkpointScenarios(get);
     terminalScenarios(get);
     crashScenarios(get);
     controlScenarios(get);

@@ -21,6 +21,7 @@ import type {
   ImagePullResult,
   ImageRemoveResult,
   ImageSummary,
+  ImageTree,
 } from "../../protocol/image.ts";
 import type { ImageLoadResult } from "../../protocol/image-archive.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../../protocol/registry.ts";
@@ -33,10 +34,12 @@ import type { LayerLimits } from "./layers/layer-converter.ts";
 import { LayerStore } from "./layers/layer-store.ts";
 import { ImagePruner } from "./maintenance/image-pruner.ts";
 import { ImageRemover, type ImageUser, type RemoveOptions } from "./maintenance/image-remover.ts";
+import { imageTrees } from "./maintenance/image-tree.ts";
 import { type CheckOptions, StoreCheck, type StoreCheckDeps } from "./maintenance/store-check.ts";
 import { storeUsage } from "./maintenance/store-usage.ts";
 import { ImageCatalog } from "./records/image-catalog.ts";
-import { filterKeys, matchesFilters, summaryOfMatching } from "./records/image-filters.ts";
+import { type ImageEventListener, ImageEvents } from "./records/image-events.ts";
+import { filterKeys, matchesFilters, withMatchingNames } from "./records/image-filters.ts";
 import { commentOf, historyOf } from "./records/image-history.ts";
 import { type ImageRecord, keysOf } from "./records/image-records.ts";
 import { detailsOf, summaryOf } from "./records/image-summary.ts";
@@ -70,6 +73,8 @@ export interface ImageStoreOptions extends PullerOptions {
   limits?: LayerLimits;
   /** The VMs that were made from an image, and need it; default: none. */
   usersOf?: (imageId: string) => ImageUser[];
+  /** Told of what happens to images. */
+  onEvent?: ImageEventListener;
   /**
    * How long downloads, whole or in part, that no image needs wait for a pull that needs them; default a
    * week.
@@ -102,6 +107,7 @@ export class ImageStore {
   readonly #importer: ImageImporter;
   readonly #committer: ImageCommitter;
   readonly #roots: ImageRoots;
+  readonly #events: ImageEvents;
   readonly #checkDeps: StoreCheckDeps;
   readonly #sync: DeferredSync;
   readonly #options: ImageStoreOptions;
@@ -132,7 +138,9 @@ export class ImageStore {
     this.#puller = new ImagePuller(store, catalog, ingester, options);
     this.#adopter = new ImageAdopter(store, catalog, garbage, ingester);
     this.#pusher = new ImagePusher(store, catalog, garbage, options.registry);
-    this.#remover = new ImageRemover(catalog, tombstones);
+    const { onEvent = () => undefined } = options;
+    this.#events = new ImageEvents(onEvent, (id) => catalog.records.get(id)?.config.labels ?? {});
+    this.#remover = new ImageRemover(catalog, tombstones, this.#events);
     this.#saver = new ImageSaver(store, catalog, garbage);
     this.#loader = new ImageLoader(store, catalog, ingester);
     this.#importer = new ImageImporter(store, garbage, ingester);
@@ -236,16 +244,20 @@ export class ImageStore {
   }
 
   /** See {@link ImagePusher.push}. */
-  push(
+  async push(
     params: ImagePushParams,
     options: { signal: AbortSignal; onProgress: (progress: PushProgress) => void },
   ): Promise<ImagePushResult> {
-    return this.#pusher.push(params, options);
+    const result = await this.#pusher.push(params, options);
+    this.#events.exchanged("push", params.reference);
+    return result;
   }
 
   /** See {@link ImagePuller.pull}. */
-  pull(params: ImagePullParams, options?: PullOptions): Promise<ImagePullResult> {
-    return this.#puller.pull(params, options);
+  async pull(params: ImagePullParams, options?: PullOptions): Promise<ImagePullResult> {
+    const result = await this.#puller.pull(params, options);
+    this.#events.exchanged("pull", result.reference, result.id);
+    return result;
   }
 
   /**
@@ -253,6 +265,18 @@ export class ImageStore {
    * that does not exist
    */
   async list(filters: Record<string, string[]> = {}): Promise<ImageSummary[]> {
+    return this.#matching(filters)
+      .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1))
+      .map(summaryOf);
+  }
+
+  /** The same by what their names mean, with all platforms of an index. */
+  async tree(filters: Record<string, string[]> = {}): Promise<ImageTree[]> {
+    const images = { wanted: this.#matching(filters), all: this.#catalog.records.all() };
+    return await imageTrees(this.#store, this.#garbage, images, (id) => this.#usersOf(id).length > 0);
+  }
+
+  #matching(filters: Record<string, string[]>): ImageRecord[] {
     for (const key of Object.keys(filters))
       if (!filterKeys.includes(key))
         throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}'`, {
@@ -262,10 +286,7 @@ export class ImageStore {
     return this.#catalog.records
       .all()
       .filter((record) => matchesFilters(record, filters, createdOf))
-      .sort((a, b) => Date.parse(b.created) - Date.parse(a.created) || (a.id < b.id ? -1 : 1))
-      .map((record) =>
-        filters.reference === undefined ? summaryOf(record) : summaryOfMatching(record, filters.reference),
-      );
+      .map((record) => withMatchingNames(record, filters.reference));
   }
 
   /** By reference, ID or unique beginning of an ID. @throws IMAGE_NOT_FOUND, NO_MATCHING_PLATFORM */
@@ -283,6 +304,7 @@ export class ImageStore {
     const digest = (known === undefined ? undefined : record.tags[known]) ?? record.manifest.digest;
     const tag = canonical(reference);
     this.#catalog.commit({ ...record, tags: { ...record.tags, [tag]: digest } }, [tag]);
+    this.#events.tagged(record.id, tag);
   }
 
   /**
@@ -303,9 +325,11 @@ export class ImageStore {
   }
 
   /** Docker's `image prune`. */
-  prune({ all = false, filters = {} }: ImagePruneParams): Promise<ImagePruneResult> {
+  async prune({ all = false, filters = {} }: ImagePruneParams): Promise<ImagePruneResult> {
     const parseTime = (text: string): number => parsePruneTime(text, Date.now());
-    return this.#pruner.prune({ all, filters, inUse: this.#usersOf, parseTime });
+    const result = await this.#pruner.prune({ all, filters, inUse: this.#usersOf, parseTime });
+    this.#events.pruned(result.reclaimedBytes);
+    return result;
   }
 
   /** See {@link ImageSaver.save}. */
@@ -314,18 +338,22 @@ export class ImageStore {
   }
 
   /** See {@link ImageLoader.load}. */
-  load(bytes: ArchiveBytes, options?: LoadOptions): Promise<ImageLoadResult> {
-    return this.#loader.load(bytes, options);
+  async load(bytes: ArchiveBytes, options?: LoadOptions): Promise<ImageLoadResult> {
+    const result = await this.#loader.load(bytes, options);
+    for (const { id } of result.images) this.#events.changed("load", id);
+    return result;
   }
 
   /** See {@link ImageImporter.import}. */
-  import(
+  async import(
     chunks: AsyncIterable<Buffer>,
     name: string,
     params: ImportParams,
     options?: PullOptions,
   ): Promise<string> {
-    return this.#importer.import(chunks, name, params, options);
+    const id = await this.#importer.import(chunks, name, params, options);
+    this.#events.changed("import", id);
+    return id;
   }
 
   /** See {@link ImageCommitter.commit}; the base is kept in the store meanwhile. @throws IMAGE_NOT_FOUND */

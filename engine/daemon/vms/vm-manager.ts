@@ -46,6 +46,7 @@ import type { Member } from "../networks/endpoint.ts";
 import type { Networks } from "../networks/networks.ts";
 import { defaultTerminal, execProcess } from "./agent-requests.ts";
 import { BrokenVm } from "./broken-vm.ts";
+import { CheckpointDir } from "./checkpoints/checkpoint-dir.ts";
 import { ExecTable } from "./exec-table.ts";
 import { FileAccess } from "./guest-files/file-access.ts";
 import type { GuestFiles } from "./guest-files/guest-files.ts";
@@ -160,6 +161,8 @@ export class VmManager implements VmHost {
       ids.map(async (id) => {
         const files = this.#state.files(id);
         try {
+          const checkpoints = new CheckpointDir(files, (path) => this.#state.erase(path));
+          await checkpoints.recover((error) => this.log.error("vm.sweep", error, { vm: id }));
           const config = await files.readConfig();
           if (!config) throw new MockerError("STATE_CORRUPT", `${files.configPath} is missing`);
           const vm = new Vm(config, files, this.#runtimes.byName(config.runtime), this);

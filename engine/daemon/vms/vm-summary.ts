@@ -19,6 +19,8 @@ export interface VmRuntimeState {
   pid: number;
   /** As far as its agent has told. */
   guestKernelVersion: string | undefined;
+  /** 0 in the simulation, which boots nothing. */
+  bootMs: number | undefined;
   /** What contains its process, as far as that has told. */
   jail: readonly JailLayer[] | undefined;
   /** Its ends in its networks; undefined while it does not run. */
@@ -57,6 +59,8 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
     ...(exit?.oomKilled === true ? { oomKilled: true } : {}),
     ...(exit === undefined || exit.message === "" ? {} : { reason: exit.message }),
     ...(runtime.health === undefined ? {} : { healthStatus: runtime.health.status }),
+    memoryMiB: config.memoryMiB,
+    ...(runtime.bootMs ? { bootMs: runtime.bootMs } : {}),
     labels: config.labels,
     mounts: config.mounts,
     networks: networkNames(config),

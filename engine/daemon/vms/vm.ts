@@ -440,6 +440,11 @@ export class Vm {
     });
   }
 
+  /** Its record has been replaced by this one, in a turn. */
+  restored(config: VmConfig): void {
+    this.#config = config;
+  }
+
   /** Gives it another name, by which its networks know it from now on. */
   rename(name: string): Promise<void> {
     return this.turn(async () => {
@@ -501,6 +506,7 @@ export class Vm {
       exit: this.#exit,
       pid: this.#machine?.pid ?? 0,
       guestKernelVersion: this.#machine?.agent?.kernel,
+      bootMs: this.#machine?.agent?.bootMs,
       jail: this.#machine?.jail,
       restartCount: this.#restarts.count,
       health: this.#health?.health,

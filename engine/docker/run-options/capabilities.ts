@@ -2,7 +2,7 @@
 import { MockerError } from "../../protocol/errors.ts";
 
 /** By number. */
-const names = [
+export const capabilities = [
   "CHOWN",
   "DAC_OVERRIDE",
   "DAC_READ_SEARCH",
@@ -51,7 +51,7 @@ export function capabilityName(text: string, option: "CapAdd" | "CapDrop"): stri
   const upper = text.toUpperCase();
   if (upper === "ALL") return upper;
   const name = upper.replace(/^CAP_/, "");
-  if (!(names as readonly string[]).includes(name))
+  if (!(capabilities as readonly string[]).includes(name))
     throw new MockerError("INVALID_ARGUMENT", `invalid ${option}: unknown capability: "CAP_${name}"`);
   return `CAP_${name}`;
 }
@@ -60,7 +60,7 @@ export function capabilityName(text: string, option: "CapAdd" | "CapDrop"): stri
 export function droppedCapabilities(add: readonly string[], drop: readonly string[]): number[] {
   const added = add.map((text) => capabilityName(text, "CapAdd"));
   const dropped = drop.map((text) => capabilityName(text, "CapDrop"));
-  return names.flatMap((name, number) => {
+  return capabilities.flatMap((name, number) => {
     const isDropped = dropped.includes("ALL")
       ? !added.includes("ALL") && !added.includes(`CAP_${name}`)
       : dropped.includes(`CAP_${name}`);

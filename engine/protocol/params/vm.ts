@@ -85,6 +85,8 @@ export type VmParams = v.InferOutput<typeof VmParams>;
 
 export const VmStartParams = v.object({
   vm: v.string(),
+  /** The VM is first given the files and the configuration of this checkpoint. */
+  checkpoint: v.exactOptional(v.string()),
   /** Of the VM's `secretEnv`: these count from now on. */
   secretValues: v.exactOptional(labels),
   /** Terminal size of a `tty` VM. */

@@ -1,5 +1,5 @@
 /** States of VMs in a word and a shape, for those who see no colours and those who see no shapes. */
-import type { VmSummary } from "../../../engine/protocol/index.ts";
+import type { Health, VmSummary } from "../../../engine/protocol/index.ts";
 import type { Ending } from "../../engine/stops.ts";
 import { l10n } from "../../l10n.ts";
 import { formatTime } from "../format.ts";
@@ -19,7 +19,9 @@ export function vmLook(vm: VmSummary, ending: Ending | undefined): VmLook {
   if (ending === "stopping") return { word, icon: "loading~spin", color: muted };
   switch (vm.state) {
     case "running":
-      return { word, icon: "vm-running", color: "debugIcon.startForeground" };
+      return vm.healthStatus === "unhealthy"
+        ? { word, icon: "warning", color: "errorForeground" }
+        : { word, icon: "vm-running", color: "debugIcon.startForeground" };
     case "paused":
       return { word, icon: "debug-pause", color: "debugIcon.pauseForeground" };
     case "restarting":
@@ -40,7 +42,9 @@ function vmWord(vm: VmSummary, ending: Ending | undefined): string {
   if (ending !== undefined) return ending === "stopping" ? l10n.t("stopping…") : l10n.t("stopped");
   switch (vm.state) {
     case "running":
-      return l10n.t("running");
+      return vm.healthStatus === undefined
+        ? l10n.t("running")
+        : l10n.t("running ({0})", healthWord(vm.healthStatus));
     case "paused":
       return l10n.t("paused");
     case "restarting":
@@ -53,6 +57,18 @@ function vmWord(vm: VmSummary, ending: Ending | undefined): string {
       return l10n.t("failed");
     case "dead":
       return l10n.t("dead");
+  }
+}
+
+/** What a health check found, as `mocker ps` says it. */
+export function healthWord(status: Health["status"]): string {
+  switch (status) {
+    case "starting":
+      return l10n.t("health: starting");
+    case "healthy":
+      return l10n.t("healthy");
+    case "unhealthy":
+      return l10n.t("unhealthy");
   }
 }
 

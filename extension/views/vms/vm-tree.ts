@@ -6,17 +6,21 @@ import type { Stops } from "../../engine/stops.ts";
 import { RowTree } from "../row-tree.ts";
 import type { ViewState } from "../view-state.ts";
 import { EndpointItem } from "./endpoint-item.ts";
+import { HealthItem } from "./health-item.ts";
 import { MountItem } from "./mount-item.ts";
 import { PortItem } from "./port-item.ts";
 import { portRows } from "./port-row.ts";
 import { groupVms, matchesVm, type VmArrangement, VmOrder } from "./vm-arrangement.ts";
 import { VmEndpoints } from "./vm-endpoints.ts";
 import { VmGroupItem } from "./vm-group-item.ts";
-import { VmItem, type VmPart, vmTooltip } from "./vm-item.ts";
+import { VmItem, type VmPart } from "./vm-item.ts";
+import { vmTooltip } from "./vm-tooltip.ts";
 
 export type VmRow = VmGroupItem | VmItem | VmPart;
 
-/** The view "Virtual Machines": VMs, perhaps in groups, and below each its ports, networks and mounts. */
+/**
+ * The view "Virtual Machines": VMs, perhaps in groups, and below each its health, ports, networks and mounts.
+ */
 export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable {
   readonly #model: Model;
   readonly #connection: Connection;
@@ -80,7 +84,9 @@ export class VmTree implements vscode.TreeDataProvider<VmRow>, vscode.Disposable
   }
 
   #parts(vm: VmSummary): VmPart[] {
+    const health = vm.state === "running" ? vm.healthStatus : undefined;
     return [
+      ...(health === undefined ? [] : [new HealthItem(vm.id, health)]),
       ...portRows(vm.ports).map((port) => new PortItem(vm.id, port)),
       ...vm.networks.map((network) => new EndpointItem(vm.id, network, this.#endpoints.of(vm, network))),
       ...vm.mounts.map((mount) => new MountItem(vm.id, mount)),

@@ -1,5 +1,6 @@
 // mocker-vmm: the monitor of one VM. `mocker-vmm <absolute path of vmm.json>`; see spec.h.
 // `mocker-vmm --remove <absolute path>` removes a VM's directory; see remove-tree.h.
+// `mocker-vmm --copy <absolute path> <absolute path>` copies what is in one; see copy-tree.h.
 // `mocker-vmm --probe <absolute path>` tells, as JSON, what jails VMs here; see jail-probe.h.
 
 #include <sys/resource.h>
@@ -21,6 +22,7 @@
 #include "common/sys-error.h"
 #include "host/os/cgroup.h"
 #include "host/os/child.h"
+#include "host/os/copy-tree.h"
 #include "host/os/jail-probe.h"
 #include "host/os/process.h"
 #include "host/os/remove-tree.h"
@@ -95,6 +97,15 @@ int watch(const mocker::VmSpec& spec) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 4 && std::strcmp(argv[1], "--copy") == 0 && argv[2][0] == '/' && argv[3][0] == '/') {
+    try {
+      mocker::copyTree(argv[2], argv[3]);
+      return 0;
+    } catch (const std::exception& error) {
+      mocker::notice(error.what());
+      return 1;
+    }
+  }
   if (argc == 3 && argv[2][0] == '/') {
     try {
       if (std::strcmp(argv[1], "--remove") == 0) {

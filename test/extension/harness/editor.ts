@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import type * as vscode from "vscode";
 import { Mocker } from "../../support/mocker.ts";
+import { rootDir } from "../../support/paths.ts";
 import { retry } from "../../support/retry.ts";
 import type { TestUser } from "../../support/test-user.ts";
 import { once } from "./once.ts";
@@ -24,6 +25,8 @@ export interface OpenOptions {
   files?: Record<string, string>;
   /** Default: true. */
   trusted?: boolean;
+  /** https address that the extension's page has its pictures from: of this checkout's files. */
+  imagesUrl?: string;
   /** A home that something was prepared in; closed with the editor. */
   mocker?: Mocker;
   /** Whom the editor and all in it run as, where this is root; its home becomes theirs. */
@@ -59,7 +62,7 @@ export class Editor {
   }
 
   static async open(options: OpenOptions = {}): Promise<Editor> {
-    const { trusted = true, files = {}, mocker = new Mocker(), user } = options;
+    const { trusted = true, files = {}, mocker = new Mocker(), user, imagesUrl } = options;
     try {
       const folder = join(mocker.dir, "e");
       const workspace = join(mocker.dir, "h", "demo");
@@ -79,13 +82,26 @@ export class Editor {
         }),
         folder,
         workspace,
-        extensions: await once("packages", makePackages),
+        extensions: await once(`packages ${imagesUrl}`, () => makePackages(imagesUrl)),
         settings: { ...quietSettings, "workbench.colorTheme": themes.dark, ...options.settings },
         machineSettings: options.machineSettings ?? {},
         trusted,
         ...(user === undefined ? {} : { user: { uid: user.uid, gid: user.gid, home: mocker.dir } }),
       });
       stock.page.setDefaultTimeout(60_000);
+      if (imagesUrl !== undefined) {
+        await stock.page.context().route(`${imagesUrl}/**`, (route) =>
+          route.fulfill({
+            path: join(
+              rootDir(),
+              route
+                .request()
+                .url()
+                .slice(imagesUrl.length + 1),
+            ),
+          }),
+        );
+      }
       const editor = new Editor(mocker, workspace, stock, socket);
       try {
         await editor.ready();
@@ -389,10 +405,11 @@ export class Editor {
 }
 
 /** Mocker's package and the helper's. */
-async function makePackages(): Promise<string[]> {
+async function makePackages(imagesUrl: string | undefined): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "vsix-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return await Promise.all([packageExtension(folder), packageHelper(folder)]);
+  const options = imagesUrl === undefined ? [] : ["--base-images-url", imagesUrl];
+  return await Promise.all([packageExtension(folder, options), packageHelper(folder)]);
 }
 
 export async function terminalNames(editor: Editor): Promise<string[]> {

@@ -54,7 +54,7 @@ describe("flags that a VM cannot have are refused", () => {
   for (const [argv, said] of [
     [["run", "--gpus", "all", "img"], "mocker: --gpus is not supported: a VM has no GPU of the host\nhint: "],
     [["create", "--ip6", "::1", "img"], "mocker: --ip6 is not supported: "],
-    [["-H", "tcp://127.0.0.1:2375", "ps"], "mocker: --host is not supported: "],
+    [["--tls", "ps"], "mocker: --tls is not supported: "],
     [["run", "--device", "/dev/sda", "img"], 'invalid argument "/dev/sda" for "--device" flag: the devices'],
     [["run", "--pid", "container:x", "img"], "mocker: --pid: a VM shares nothing with another one"],
     [["run", "--uts", "foo", "img"], "mocker: --uts: invalid UTS mode\n\nRun 'mocker run --help'"],

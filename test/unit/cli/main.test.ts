@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type VmExecParams, vmExec } from "../../../engine/protocol/index.ts";
@@ -20,7 +20,7 @@ describe("mocker as a process", () => {
   after(() => setup.close());
 
   const lastExec = () => setup.engine.calls.at(-1)?.params as VmExecParams | undefined;
-  const run = (program: string, args: string[]): Promise<Result> =>
+  const run = (program: string, args: string[], environment: NodeJS.ProcessEnv = {}): Promise<Result> =>
     new Promise((resolve, reject) => {
       const PATH = `${dirname(process.execPath)}:/usr/bin:/bin`;
       const env = {
@@ -28,6 +28,8 @@ describe("mocker as a process", () => {
         MOCKER_RUN_DIR: setup.dir,
         MOCKER_DATA_DIR: setup.dir,
         MOCKER_ENGINE: "/nonexistent",
+        HOME: setup.dir,
+        ...environment,
       };
       execFile(program, args, { cwd: setup.dir, env }, (error, stdout, stderr) => {
         const code = error === null ? 0 : error.code;
@@ -67,5 +69,45 @@ describe("mocker as a process", () => {
     const { code, stdout } = await run(join(bin, "mocker"), ["--version"]);
     assert.equal(code, 0);
     assert.match(stdout, /^Mocker version \d/);
+  });
+
+  test("a cache of compiled code that is damaged is made anew", async () => {
+    const environment = { XDG_CACHE_HOME: join(setup.dir, "cache") };
+    const ask = () => run(cli, ["exec", "-d", "web", "true"], environment);
+    const done = { code: 0, stdout: "", stderr: "" };
+    assert.deepEqual(await ask(), done);
+    const root = join(setup.dir, "cache/mocker/code");
+    const [version = ""] = readdirSync(root);
+    const code = join(root, version, "code");
+    const whole = statSync(code).size;
+    for (const damaged of ["", "no code at all", Buffer.alloc(1 << 20, 0xff)]) {
+      writeFileSync(code, damaged);
+      assert.deepEqual(await ask(), done);
+      assert.ok(statSync(code).size > whole / 2, `${statSync(code).size} bytes of ${whole}`);
+      assert.deepEqual(await ask(), done);
+    }
+  });
+
+  test("cached code starts an engine as any other does", async () => {
+    const XDG_CACHE_HOME = join(setup.dir, "cache-of-start");
+    const engine = join(setup.dir, "engine.js");
+    writeFileSync(engine, "process.exit(3);");
+    const command = ["exec", "-d", "web", "true"];
+    const startingAt = (directory: string) => {
+      const path = join(setup.dir, directory);
+      mkdirSync(path, { mode: 0o700 });
+      return run(cli, command, {
+        ...{ XDG_CACHE_HOME, MOCKER_RUN_DIR: path, MOCKER_DATA_DIR: path },
+        MOCKER_ENGINE: engine,
+      });
+    };
+    const before = await startingAt("before");
+    assert.match(before.stderr, /the mocker engine did not start: /);
+    assert.doesNotMatch(before.stderr, /import/);
+    assert.equal((await run(cli, command, { XDG_CACHE_HOME })).code, 0);
+    assert.ok(existsSync(join(XDG_CACHE_HOME, "mocker/code")));
+    const { code, stderr } = await startingAt("after");
+    assert.equal(code, before.code);
+    assert.equal(stderr.replaceAll("/after", "/before"), before.stderr);
   });
 });

@@ -40,7 +40,9 @@ interface Manifest {
     viewsWelcome: { view: string; when: string; contents: string }[];
     menus: Record<"commandPalette" | "view/title" | "view/item/context", MenuItem[]>;
     jsonValidation: { url: string }[];
-    walkthroughs: { steps: { description: string; media: { markdown: string } }[] }[];
+    walkthroughs: {
+      steps: { description: string; media: { image: Record<string, string>; altText: string } }[];
+    }[];
     keybindings: { command: string }[];
   };
 }
@@ -191,7 +193,9 @@ test("files that the manifest names exist", () => {
   const files = [
     icon,
     ...contributes.jsonValidation.map(({ url }) => url),
-    ...contributes.walkthroughs.flatMap(({ steps }) => steps.map(({ media }) => media.markdown)),
+    ...contributes.walkthroughs.flatMap(({ steps }) =>
+      steps.flatMap(({ media }) => Object.values(media.image)),
+    ),
   ];
   for (const file of files) assert.ok(existsSync(join(root, file)), file);
 });

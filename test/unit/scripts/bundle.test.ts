@@ -28,7 +28,7 @@ const inputsOf = (files: readonly string[]) =>
   files.flatMap((file) => Object.keys(outputs[file]?.inputs ?? {}));
 
 test("each bundle has one copy of vscode-jsonrpc: its classes are told apart by identity", () => {
-  for (const name of ["dist/engine.js", "dist/cli.js", "dist/extension.js"]) {
+  for (const name of ["dist/engine.js", "dist/cli-main.js", "dist/extension.js"]) {
     const modules = inputsOf(filesOf(name, true)).filter((path) => path.includes("/vscode-jsonrpc/"));
     assert.ok(
       modules.every((path) => path.startsWith("node_modules/vscode-jsonrpc/")),

@@ -5,10 +5,13 @@ import { booleanFlag, stringFlag } from "../../flags.ts";
 import { attachToVm } from "../../terminal/main-process.ts";
 import { detachKeysOf } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
+import { checkpointDirFlag } from "../checkpoint/checkpoint-dir-flag.ts";
 import { startParams, startParamsOf } from "./options/start-params.ts";
 
 const flags = {
   attach: booleanFlag("a", "Attach STDOUT/STDERR and forward signals"),
+  checkpoint: stringFlag(undefined, "Restore from this checkpoint"),
+  "checkpoint-dir": checkpointDirFlag,
   "detach-keys": stringFlag(undefined, "Override the key sequence for detaching a container"),
   interactive: booleanFlag("i", "Attach container's STDIN"),
 } as const;
@@ -21,12 +24,16 @@ export const start = defineCommand({
   async run(context) {
     const { io, args } = context;
     const [name, second] = args;
+    const { checkpoint } = context.flags;
+    if (checkpoint && second !== undefined)
+      throw new CommandFailure("you cannot restore multiple containers at once");
+    const restored = checkpoint ? { checkpoint } : {};
     if (!context.flags.attach && !context.flags.interactive) {
       const engine = await context.connect();
       const failed: string[] = [];
       for (const vm of args) {
         try {
-          await engine.request(vmStart, await startParamsOf(engine, vm, io));
+          await engine.request(vmStart, { ...(await startParamsOf(engine, vm, io)), ...restored });
           io.stdout.write(`${vm}\n`);
         } catch (error) {
           io.stderr.write(`${describeError(error)}\n`);
@@ -56,7 +63,7 @@ export const start = defineCommand({
       async start() {
         const size = vm.config.tty ? terminalSize(io) : undefined;
         try {
-          await engine.request(vmStart, { ...startParams(vm, io), ...size });
+          await engine.request(vmStart, { ...startParams(vm, io), ...restored, ...size });
         } catch (error) {
           const code = startFailureCode(error);
           throw new CommandFailure(describeError(error), code === 125 ? 1 : code);

@@ -1,10 +1,11 @@
 import { splitReference } from "../../../docker/reference.ts";
 import { humanSize } from "../../../docker/sizes.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
-import { type ImageSummary, imageList } from "../../../protocol/index.ts";
-import { defineCommand } from "../../command.ts";
+import { type ImageSummary, imageList, imageTree } from "../../../protocol/index.ts";
+import { CommandFailure, defineCommand } from "../../command.ts";
 import { filterFlag, filtersOf } from "../../filters.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
+import { imageTreeText } from "../../output/image-tree-text.ts";
 import { ListFormat, type ListView, listFormatHelp, quietFormat } from "../../output/list-format.ts";
 import { shortId } from "../../output/table.ts";
 
@@ -15,6 +16,7 @@ const flags = {
   format: stringFlag(undefined, listFormatHelp),
   "no-trunc": booleanFlag(undefined, "Don't truncate output"),
   quiet: booleanFlag("q", "Only show image IDs"),
+  tree: booleanFlag(undefined, "List multi-platform images as a tree (EXPERIMENTAL)"),
 } as const;
 
 /** One line of the table: an image under one of its names. */
@@ -99,14 +101,25 @@ export const images = defineCommand({
   arguments: { min: 0, max: 1 },
   flags,
   async run({ args, flags, io, connect }) {
+    const filters = filtersOf(flags.filter);
+    const [reference] = args;
+    if (reference !== undefined) filters.reference = [...(filters.reference ?? []), reference];
+    if (flags.tree) {
+      const { quiet, "no-trunc": noTrunc, digests, format } = flags;
+      const other = { "--quiet": quiet, "--no-trunc": noTrunc, "--show-digest": digests, "--format": format };
+      for (const [name, value] of Object.entries(other))
+        if (value) throw new CommandFailure(`${name} is not yet supported with --tree`);
+      const engine = await connect();
+      const color = io.stdout.isTTY === true && !io.env.NO_COLOR && io.env.TERM !== "dumb";
+      const columns = io.stdout.columns || 80;
+      io.stdout.write(imageTreeText(await engine.request(imageTree, { filters }), { columns, color }));
+      return 0;
+    }
     const digests = flags.digests || flags.format?.includes("{{.Digest}}") === true;
     const format = new ListFormat(
       view(!flags["no-trunc"], flags.digests),
       quietFormat(flags.quiet, flags.format),
     );
-    const filters = filtersOf(flags.filter);
-    const [reference] = args;
-    if (reference !== undefined) filters.reference = [...(filters.reference ?? []), reference];
     const engine = await connect();
     const list = await engine.request(imageList, Object.keys(filters).length > 0 ? { filters } : {});
     io.stdout.write(format.print(list.flatMap((image) => namesOf(image, digests))));

@@ -8,6 +8,7 @@ import {
   MockerError,
 } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
+import { remoteHost } from "../../contexts/endpoint.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import type { Io } from "../../io.ts";
 import { loadWords, PullDisplay } from "../../output/pull-progress.ts";
@@ -43,7 +44,8 @@ export const load = defineCommand({
         ...(flags.platform ? { platform: flags.platform } : {}),
         ...progress,
       };
-      if (input && file?.isFile()) return loadFile(io, engine, resolve(io.cwd, input), file, params, signal);
+      if (input && file?.isFile() && remoteHost(io.env) === undefined)
+        return loadFile(io, engine, resolve(io.cwd, input), file, params, signal);
       const chunks = input ? createReadStream(resolve(io.cwd, input)) : io.stdin;
       return loadStream(io, engine, chunks, params, signal);
     });

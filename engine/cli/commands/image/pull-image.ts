@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { EngineClient } from "../../../client/engine-client.ts";
 import { familiarReference, isUntagged, pullingFrom } from "../../../docker/reference.ts";
 import { type ImagePullParams, type ImagePullResult, imagePull } from "../../../protocol/index.ts";
+import { refuseRemote, remoteHost } from "../../contexts/endpoint.ts";
 import type { Io, OutputStream } from "../../io.ts";
 import { PullDisplay } from "../../output/pull-progress.ts";
 import { withLayerProgress } from "./layer-progress.ts";
@@ -17,6 +18,12 @@ export async function pullImage(
   out: OutputStream | undefined,
   options: { status?: boolean } = {},
 ): Promise<ImagePullResult> {
+  const [, transport] =
+    /^(oci|oci-archive|docker-archive|docker-daemon|containers-storage):/.exec(given.reference) ?? [];
+  if (transport !== undefined) {
+    const what = `${transport}: names an image that is on this machine`;
+    refuseRemote(io.env, what, "Send it there as an archive: docker save IMAGE | mocker load");
+  }
   const params = {
     ...given,
     reference: absoluteSource(given.reference, io.cwd),
@@ -51,10 +58,13 @@ export function pullStatus(name: string, upToDate: boolean): string {
   return `Status: ${upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}\n`;
 }
 
-/** $DOCKER_CONFIG, the directory of the credentials: the engine may have been started without it. */
+/**
+ * $DOCKER_CONFIG, the directory of the credentials: the engine may have been started without it. Another
+ * machine's has its own.
+ */
 export function dockerConfigOf(io: Io): { dockerConfig?: string } {
   const { DOCKER_CONFIG: directory } = io.env;
-  return directory ? { dockerConfig: resolve(io.cwd, directory) } : {};
+  return directory && remoteHost(io.env) === undefined ? { dockerConfig: resolve(io.cwd, directory) } : {};
 }
 
 /** Docker's remark before a pull of a name alone; what is no name gets none. */

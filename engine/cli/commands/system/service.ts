@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { makeDirectory } from "../../../common/make-directory.ts";
 import { MockerError } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
+import { refuseRemote } from "../../contexts/endpoint.ts";
 import type { Io } from "../../io.ts";
 import { unitName, unitPath, unitText } from "./service-unit.ts";
 
@@ -50,6 +51,7 @@ export const systemServiceCommand = defineCommand({
   arguments: { min: 1, max: 1 },
   flags: {},
   async run({ args: [verb = ""], io, path }) {
+    refuseRemote(io.env, "the service is this machine's", "Run it on that machine.");
     const unit = unitPath(io.env, io.env.HOME || homedir());
     if (verb === "install") await install(io, unit);
     else if (verb === "remove") await remove(io, unit);

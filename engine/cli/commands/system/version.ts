@@ -1,6 +1,7 @@
 import { versionObject } from "../../../docker/info-object.ts";
 import { engineInfo, protocolVersion } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
+import { contextName } from "../../contexts/endpoint.ts";
 import { stringFlag } from "../../flags.ts";
 import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
 import { clientVersion } from "../../version.ts";
@@ -31,7 +32,7 @@ export const version = defineCommand({
       NodeVersion: process.version,
       Os: process.platform,
       Arch: goArchitecture(process.arch),
-      Context: "default",
+      Context: contextName(io.env),
     };
     const rows: [string, string][] = [
       ["Version", client.Version],

@@ -1,4 +1,5 @@
 import { bindChanges, type ChangeServices } from "./handlers/changes.ts";
+import { bindCheckpoints, type CheckpointServices } from "./handlers/checkpoint.ts";
 import { bindCopies, type CopyServices } from "./handlers/copy.ts";
 import { bindEngine, type EngineServices } from "./handlers/engine.ts";
 import { bindEvents, type EventServices } from "./handlers/events.ts";
@@ -14,6 +15,7 @@ import type { RpcConnection } from "./rpc-connection.ts";
 
 /** What stands behind this door: the engine's services, and this door's own streams. */
 export type RpcServices = ChangeServices &
+  CheckpointServices &
   CopyServices &
   EngineServices &
   EventServices &
@@ -39,5 +41,6 @@ export function bindConnection(rpc: RpcConnection, services: RpcServices): void 
   bindExecs(rpc, services);
   bindCopies(rpc, services);
   bindChanges(rpc, services);
+  bindCheckpoints(rpc, services);
   bindSystem(rpc, services);
 }

@@ -3,6 +3,7 @@ import { canonicalName, familiar, parseReference } from "../../../docker/referen
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageRemoveResult } from "../../../protocol/image.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
+import type { ImageEvents } from "../records/image-events.ts";
 import type { ImageRecord } from "../records/image-records.ts";
 import type { Tombstones } from "../records/tombstones.ts";
 
@@ -30,10 +31,12 @@ export interface Removed extends ImageRemoveResult {
 export class ImageRemover {
   readonly #catalog: ImageCatalog;
   readonly #tombstones: Tombstones;
+  readonly #events: ImageEvents;
 
-  constructor(catalog: ImageCatalog, tombstones: Tombstones) {
+  constructor(catalog: ImageCatalog, tombstones: Tombstones, events: ImageEvents) {
     this.#catalog = catalog;
     this.#tombstones = tombstones;
+    this.#events = events;
   }
 
   /**
@@ -64,6 +67,7 @@ export class ImageRemover {
         tags: Object.fromEntries(Object.entries(record.tags).filter(([tag]) => !doomed.includes(tag))),
         repoDigests: record.repoDigests.filter((digest) => !doomed.includes(digest)),
       });
+      this.#events.untagged(record.id, result.untagged);
       return result;
     }
     // The record first: from then on the rest is garbage, whatever happens.
@@ -74,6 +78,8 @@ export class ImageRemover {
     result.deleted = [record.id, ...chainIds(record, new Set(layers))];
     result.bytes = bytes;
     this.#catalog.removed(record.id);
+    this.#events.untagged(record.id, result.untagged);
+    this.#events.changed("delete", record.id);
     return result;
   }
 

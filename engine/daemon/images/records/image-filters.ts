@@ -1,8 +1,6 @@
 import { type Filters, globMatches, matchesLabel, parseFilterBoolean } from "../../../docker/filters.ts";
 import { familiar, familiarName, parseReference, type Reference } from "../../../docker/reference.ts";
-import type { ImageSummary } from "../../../protocol/image.ts";
 import type { ImageRecord } from "./image-records.ts";
-import { summaryOf } from "./image-summary.ts";
 
 /** Docker's filters of `image ls`; values of one key are alternatives, keys must all hold. */
 export function matchesFilters(
@@ -35,17 +33,15 @@ export function matchesFilters(
 
 export const filterKeys = ["reference", "dangling", "label", "before", "since"];
 
-/**
- * The summary with only those names that a filter of references asks for, as Docker's `images NAME` shows
- * them.
- */
-export function summaryOfMatching(record: ImageRecord, patterns: readonly string[]): ImageSummary {
+/** The record with only those names that a filter of references asks for, as Docker's `images NAME` does. */
+export function withMatchingNames(record: ImageRecord, patterns: readonly string[] | undefined): ImageRecord {
+  if (patterns === undefined) return record;
   const matches = (name: string): boolean => matchesReference(parseReference(name), patterns);
-  return summaryOf({
+  return {
     ...record,
     tags: Object.fromEntries(Object.entries(record.tags).filter(([tag]) => matches(tag))),
     repoDigests: record.repoDigests.filter(matches),
-  });
+  };
 }
 
 /** Docker's FamiliarMatch: a pattern is of the whole reference or of its name. */

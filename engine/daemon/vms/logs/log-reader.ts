@@ -14,7 +14,7 @@ export interface LogReadOptions {
   signal: AbortSignal;
 }
 
-const chunkBytes = 64 * 1024;
+const chunkBytes = 256 * 1024;
 
 /**
  * Reads a VM's log, rotated generations included, in order. All that there are are opened first, and with

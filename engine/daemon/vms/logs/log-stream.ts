@@ -7,6 +7,9 @@ import { type LogReadOptions, readLog } from "./log-reader.ts";
 
 type LogStreamOptions = Omit<LogReadOptions, "signal"> & { timestamps: boolean };
 
+/** Far from what a frame may be, with any one entry added. */
+const fullFrameBytes = 256 * 1024;
+
 /** One reading of a VM's log. */
 export class LogStream {
   readonly #path: string;
@@ -39,21 +42,49 @@ async function sendLog(path: string, socket: Socket, options: LogStreamOptions):
   socket.resume();
   let lineStart = true;
   for await (const entries of readLog(path, { ...options, signal: gone.signal })) {
-    const parts: Uint8Array[] = [];
+    const frames = new Frames();
     for (const entry of entries) {
-      const text = options.timestamps && lineStart ? withTime(entry) : entry.data;
-      lineStart = !entry.partial;
-      parts.push(
-        frameHeader(entry.stream === "stdout" ? FrameType.stdout : FrameType.stderr, text.length),
-        text,
+      frames.add(
+        entry.stream === "stdout" ? FrameType.stdout : FrameType.stderr,
+        options.timestamps && lineStart ? withTime(entry) : entry.data,
       );
+      lineStart = !entry.partial;
     }
-    if (!socket.write(Buffer.concat(parts)) && !gone.signal.aborted) {
+    if (!socket.write(frames.end()) && !gone.signal.aborted) {
       await Promise.race([once(socket, "drain"), once(gone.signal, "abort")]);
     }
     if (gone.signal.aborted) return;
   }
   socket.end();
+}
+
+/** Frames as few as there can be: one for each short line would cost either side more than the line. */
+class Frames {
+  readonly #parts: Uint8Array[] = [];
+  #type: FrameType = FrameType.stdout;
+  #header = 0;
+  #bytes = 0;
+
+  add(type: FrameType, data: Uint8Array): void {
+    if (this.#bytes === 0 || type !== this.#type || this.#bytes + data.length > fullFrameBytes) {
+      this.#close();
+      this.#type = type;
+      this.#header = this.#parts.push(data) - 1;
+    }
+    this.#parts.push(data);
+    this.#bytes += data.length;
+  }
+
+  /** All that was added. */
+  end(): Buffer {
+    this.#close();
+    return Buffer.concat(this.#parts);
+  }
+
+  #close(): void {
+    if (this.#bytes > 0) this.#parts[this.#header] = frameHeader(this.#type, this.#bytes);
+    this.#bytes = 0;
+  }
 }
 
 function withTime(entry: LogEntry): Buffer {

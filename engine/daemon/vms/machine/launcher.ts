@@ -3,6 +3,8 @@ export interface MonitorProcess {
   pid: number;
   /** Field 22 of /proc/PID/stat; 0 for a process that had ended before it could be read. */
   startTimeTicks: number;
+  /** Its exit status, null when a signal has ended it; of one that this process has started. */
+  exited?: Promise<number | null>;
 }
 
 /** What a process takes of the host. */

@@ -10,7 +10,13 @@ import { makeDirectory } from "../../../common/make-directory.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { JailLayer } from "../../../protocol/vm.ts";
 import type { Log } from "../../log.ts";
-import { failedStart, keepExit, killedMonitor, startExitCode } from "../records/exit-record.ts";
+import {
+  failedMonitor,
+  failedStart,
+  keepExit,
+  killedMonitor,
+  startExitCode,
+} from "../records/exit-record.ts";
 import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
 import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from "./agent-protocol.ts";
 import { type Cgroups, removeLeftCgroup } from "./cgroups/cgroups.ts";
@@ -46,6 +52,8 @@ const fillTimeoutMs = 60 * 60_000;
 const killTimeoutMs = 10_000;
 /** How long a monitor may take to write down the end of its child. */
 const recordTimeoutMs = 5_000;
+/** From a process's end to its exit status. */
+const reapTimeoutMs = 1_000;
 /**
  * About 68 years: what is longer is no number of milliseconds that every reader of JSON takes for an integer.
  */
@@ -608,7 +616,7 @@ export class Machine {
     const written = await files.readExit().catch(() => undefined);
     const told = written ?? this.#client?.exit;
     const isTheirs = told !== undefined && (this.#failure === undefined || told.reason === "start-failed");
-    const record = isTheirs ? told : (this.#failure ?? killedMonitor(this.startedAt));
+    const record = isTheirs ? told : (this.#failure ?? (await this.#unrecordedEnd()));
     if (written === undefined) await removeLeftCgroup(files);
     if (record !== written) {
       // A full disk must not keep a machine from having ended.
@@ -618,6 +626,17 @@ export class Machine {
       });
     }
     return record;
+  }
+
+  /** Where nobody has told how the machine ended. */
+  async #unrecordedEnd(): Promise<VmExitRecord> {
+    const status = await Promise.race([
+      this.#process.exited,
+      sleep(reapTimeoutMs, undefined, { ref: false }),
+    ]);
+    if (typeof status !== "number") return killedMonitor(this.startedAt);
+    const hasStarted = (this.#client?.main ?? "none") !== "none";
+    return failedMonitor(hasStarted ? this.startedAt : null);
   }
 
   async #lastMonitorLine(): Promise<string | undefined> {

@@ -22,16 +22,19 @@ export class NativeLauncher implements Launcher {
   spawn(specPath: string, logPath: string): MonitorProcess {
     // Without a descriptor left the start time could not be read, and the monitor not be told from others.
     const spare = openSync("/dev/null", "r");
-    let pid: number;
+    let pid = 0;
+    let exited: Promise<number | null>;
     try {
-      ({ pid } = spawnVmm({ specPath, logPath }));
+      exited = new Promise((resolve) => {
+        ({ pid } = spawnVmm({ specPath, logPath, onExit: resolve }));
+      });
     } finally {
       closeSync(spare);
     }
     const startTimeTicks = processStartTime(pid);
     // It has ended, and waits to be reaped, or nobody could tell it from others.
     if (startTimeTicks === null) process.kill(pid, "SIGKILL");
-    return { pid, startTimeTicks: startTimeTicks ?? 0 };
+    return { pid, startTimeTicks: startTimeTicks ?? 0, exited };
   }
 
   watch({ pid, startTimeTicks }: MonitorProcess, onExit: () => void): void {

@@ -37,6 +37,19 @@ export function killedMonitor(startedAt: string | null): VmExitRecord {
   return killed("the VM's process (mocker-vmm) was killed from outside", startedAt);
 }
 
+/** Of a VM whose monitor has ended by itself without writing one. */
+export function failedMonitor(startedAt: string | null): VmExitRecord {
+  return {
+    version: 1,
+    exitCode: startedAt === null ? 125 : 137,
+    signal: null,
+    reason: startedAt === null ? "start-failed" : "vm-died",
+    message: "the VM's monitor (mocker-vmm) has failed and could not record why, as on a full disk",
+    startedAt,
+    finishedAt: new Date().toISOString(),
+  };
+}
+
 /** Of a VM that has ended, nobody knows how: its record cannot be read. */
 export function unreadableExit(problem: string, finishedAt: Date): VmExitRecord {
   return {

@@ -104,6 +104,11 @@ export class StateDir {
     return ids;
   }
 
+  /** Erases what is in a VM's directory; what cannot be is tried again. Throws Error. */
+  async erase(path: string): Promise<void> {
+    await this.#eraser.erase(path);
+  }
+
   /** Tries again to erase what could not be; returns what still is there. */
   eraseLeftovers(): Promise<Leftover[]> {
     return this.#eraser.retry();

@@ -253,6 +253,10 @@ export class VmFiles {
   get diskPath(): string {
     return join(this.dir, "disk.ext4");
   }
+  /** What a simulated VM has instead of a disk: the upper directory of its overlay. */
+  get upperDir(): string {
+    return join(this.dir, "upper");
+  }
   get bootDir(): string {
     return join(this.dir, "boot");
   }

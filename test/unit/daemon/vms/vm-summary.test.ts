@@ -24,7 +24,14 @@ const config: VmConfig = {
 function status(changes: Partial<VmConfig>, jail?: JailLayer[]): string {
   const state: VmRuntimeState = {
     ...{ state: "running", running: true, startedAt: new Date().toISOString(), exit: undefined, pid: 1 },
-    ...{ guestKernelVersion: undefined, jail, connection: undefined, restartCount: 0, health: undefined },
+    ...{
+      guestKernelVersion: undefined,
+      bootMs: undefined,
+      jail,
+      connection: undefined,
+      restartCount: 0,
+      health: undefined,
+    },
   };
   return summaryOf({ ...config, ...changes }, state).status.replace(/^Up .* second(s)?/, "Up");
 }

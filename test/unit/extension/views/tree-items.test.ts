@@ -7,6 +7,7 @@ import { ImageItem, PullItem } from "../../../../extension/views/image-item.ts";
 import { NetworkItem } from "../../../../extension/views/network-item.ts";
 import { RunConfigurationItem } from "../../../../extension/views/run-configuration-tree.ts";
 import { EndpointItem } from "../../../../extension/views/vms/endpoint-item.ts";
+import { HealthItem } from "../../../../extension/views/vms/health-item.ts";
 import { MountItem } from "../../../../extension/views/vms/mount-item.ts";
 import { PortItem } from "../../../../extension/views/vms/port-item.ts";
 import { plainArrangement } from "../../../../extension/views/vms/vm-arrangement.ts";
@@ -61,6 +62,7 @@ const configuration = {
 test("a VM's row is heard with name, state, image and whether it is simulated", () => {
   const heard: [vscode.TreeItem, RegExp][] = [
     [vmItem("running"), /^VM web, running since .*2026.*\. Image alpine$/],
+    [vmItem("running", { healthStatus: "unhealthy" }), /^VM web, running \(unhealthy\) since/],
     [vmItem("running", {}, "stopping"), /^VM web, stopping… since/],
     [vmItem("paused"), /^VM web, paused\. /],
     [vmItem("created"), /^VM web, created, .*2026/],
@@ -96,6 +98,12 @@ test("what a screen reader says of a VM, its row shows in a word and a shape as 
   }
 });
 
+test("a narrow view cuts off what matters least of a VM, its memory and how long it booted", () => {
+  const facts = { memoryMiB: 512, bootMs: 180 };
+  assert.equal(vmItem("running", facts).description, "running · alpine · 512 MiB · booted in 180 ms");
+  assert.equal(vmItem("exited", { ...facts, exitCode: 0 }).description, "exited (0) · alpine");
+});
+
 test("every other row is heard with its kind, its name and its state", () => {
   const source = new vscode.CancellationTokenSource();
   const pull = { reference: "debian:12", meter: new PullMeter(), source, done: new Promise<never>(() => {}) };
@@ -113,6 +121,7 @@ test("every other row is heard with its kind, its name and its state", () => {
       "Group web, 0 of 0 running · 127.0.0.1:5000/team",
     ],
     [new VmGroupItem("", { ...plainArrangement, groupBy: "label" }, []), "Group Others, 0 of 0 running"],
+    [new HealthItem("1", "unhealthy"), "Health check: unhealthy"],
     [new PortItem("1", port), "Port 80 tcp, not published"],
     [
       new PortItem("1", { ...port, host: { port: 8080, addresses: ["0.0.0.0"] } }),

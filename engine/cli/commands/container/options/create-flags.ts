@@ -3,6 +3,7 @@
 import { parseMount, parseTmpfs, parseVolume, parseVolumesFrom } from "../../../../docker/mount.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
 import type { LogConfig, Mount, VmCreateParams } from "../../../../protocol/index.ts";
+import { refuseRemote } from "../../../contexts/endpoint.ts";
 import {
   booleanFlag,
   type FlagValues,
@@ -190,6 +191,11 @@ export function createParams(
   const env = collectVariables(flags["env-file"], flags.env, io.env);
   if (env.length > 0) params.env = env;
   const secrets = flags["secret-env"].map((text) => parseSecret(text, io.cwd));
+  const fromFile = secrets.find(({ file }) => file !== undefined);
+  if (fromFile) {
+    const what = `--secret-env ${fromFile.name},src=… names a file that the engine reads at every start`;
+    refuseRemote(io.env, what, `Give the value in the environment: --secret-env ${fromFile.name}`);
+  }
   if (secrets.length > 0) {
     params.secretEnv = secrets;
     params.secretValues = secretValues(secrets, io.env);

@@ -7,6 +7,7 @@ import {
   imagePull,
   imageRemove,
   imageTag,
+  imageTree,
 } from "../../../../protocol/image.ts";
 import * as params from "../../../../protocol/params/image.ts";
 import { ImagePushParams } from "../../../../protocol/params/registry.ts";
@@ -17,7 +18,7 @@ import type { RpcConnection } from "../rpc-connection.ts";
 export interface ImageServices {
   images: Pick<
     ImageStore,
-    "get" | "history" | "list" | "onDidChange" | "prune" | "pull" | "push" | "remove" | "tag"
+    "get" | "history" | "list" | "onDidChange" | "prune" | "pull" | "push" | "remove" | "tag" | "tree"
   >;
 }
 
@@ -30,6 +31,7 @@ export function bindImages(rpc: RpcConnection, { images }: ImageServices): void 
     images.push(request, { signal, onProgress: rpc.progress(request.progressToken) }),
   );
   rpc.handle(imageList, params.ImageListParams, ({ filters }) => images.list(filters));
+  rpc.handle(imageTree, params.ImageListParams, ({ filters }) => images.tree(filters));
   rpc.handle(imageInspect, params.ImageInspectParams, ({ image, platform }) => images.get(image, platform));
   rpc.handle(imageHistory, params.ImageInspectParams, ({ image, platform }) =>
     images.history(image, platform),

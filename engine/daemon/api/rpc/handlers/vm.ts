@@ -13,7 +13,6 @@ import {
   vmRemove,
   vmRename,
   vmResize,
-  vmStart,
   vmStats,
   vmStop,
   vmTop,
@@ -56,7 +55,6 @@ export interface VmServices {
 /** VMs and their main processes; other processes in them are in exec.ts. */
 export function bindVms(rpc: RpcConnection, { vms, streams }: VmServices): void {
   rpc.handle(vmCreate, params.VmCreateParams, (request) => vms.create(request));
-  rpc.handle(vmStart, params.VmStartParams, (request) => vms.start(request));
   rpc.handle(vmStop, params.VmStopParams, (request) => vms.stop(request));
   rpc.handle(vmKill, params.VmKillParams, (request) => vms.kill(request));
   rpc.handle(vmRemove, params.VmRemoveParams, (request) => vms.remove(request));

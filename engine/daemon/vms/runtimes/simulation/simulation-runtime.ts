@@ -59,7 +59,7 @@ export class SimulationRuntime implements Runtime {
 
   async prepareCopy(request: BootRequest, files: VmFiles, scratch: VmFiles): Promise<PreparedVm> {
     const prepared = await this.prepare(request, scratch);
-    const middle = join(files.dir, "upper");
+    const middle = files.upperDir;
     const { launch, rootfs } = prepared;
     if (rootfs.kind !== "overlay" || !launch.simulation || !existsSync(middle)) return prepared;
     return {
@@ -83,7 +83,7 @@ export class SimulationRuntime implements Runtime {
   async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     const mounts = guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }), refuseDisk);
     const lower = await this.#images.rootDirectory(request.imageId);
-    const upper = join(files.dir, "upper");
+    const upper = files.upperDir;
     const work = join(files.dir, "work");
     makeDirectory(upper, 0o755);
     makeDirectory(work, 0o755);

@@ -2,19 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
-#include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -22,8 +15,7 @@
 
 #include "common/fd.h"
 #include "common/sys-error.h"
-#include "host/os/linux/child/id-mapping.h"
-#include "pipe.h"
+#include "namespace-root.h"
 
 namespace mocker {
 namespace {
@@ -128,38 +120,10 @@ void removeAll(const std::string& path) {
   }
 }
 
-[[noreturn]] void removeAsNamespaceRoot(int go, const std::string& path) {
-  char byte = 0;
-  if (::read(go, &byte, 1) != 1) ::_exit(1);  // the parent is gone
-  try {
-    if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) throwErrno("cannot become the namespace's root");
-    removeAll(path);
-    ::_exit(0);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "mocker-vmm: %s\n", error.what());
-    ::_exit(1);
-  }
-}
-
 }  // namespace
 
 void removeTree(const std::string& path) {
-  auto [read, write] = makePipe();
-  const auto child = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
-  // Where there are no user namespaces, there are no files of others either.
-  if (child < 0) return removeAll(path);
-  if (child == 0) {
-    write.reset();
-    removeAsNamespaceRoot(read.get(), path);
-  }
-  read.reset();
-  writeIdMaps(child);
-  if (::write(write.get(), "g", 1) != 1) throwErrno("pipe");
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) throwErrno("waitpid");
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) throw std::runtime_error("cannot remove " + path);
+  asNamespaceRoot("cannot remove " + path, [&] { removeAll(path); });
 }
 
 }  // namespace mocker

@@ -110,6 +110,19 @@ test("a monitor that dies at once fails the start with the last line that it wro
   );
 });
 
+test("a monitor that fails and cannot record why was not killed", async () => {
+  const where = place({ listens: false });
+  const spawn = where.launcher.spawn.bind(where.launcher);
+  where.launcher.spawn = (specPath) => ({ ...spawn(specPath), exited: Promise.resolve(1) });
+  const machine = await Machine.launch(where, spec);
+  const connecting = machine.connect();
+  where.launcher.last.die();
+  await connecting.catch((thrown) => machine.fail(thrown));
+  const { exitCode, reason, message } = await machine.ended;
+  assert.deepEqual({ exitCode, reason }, { exitCode: 125, reason: "start-failed" });
+  assert.match(message, /could not record why, as on a full disk/);
+});
+
 test("a boot that failed is told in the monitor's words", async () => {
   const where = place({ answers: { configure: () => undefined } });
   const machine = await Machine.launch(where, spec);

@@ -37,6 +37,9 @@ test("each state has a word, and what matters a shape of its own", () => {
     vmLook(vm({ state: "exited", exitCode: 137 }), "stopped"),
     vmLook(vm({ state: "failed" }), undefined),
     vmLook(vm({ state: "dead" }), undefined),
+    vmLook(vm({ healthStatus: "starting" }), undefined),
+    vmLook(vm({ healthStatus: "healthy" }), undefined),
+    vmLook(vm({ healthStatus: "unhealthy" }), undefined),
   ];
   assert.deepEqual(
     looks.map(({ word, icon }) => `${word}: ${icon}`),
@@ -50,6 +53,9 @@ test("each state has a word, and what matters a shape of its own", () => {
       "stopped: vm",
       "failed: error",
       "dead: error",
+      "running (health: starting): vm-running",
+      "running (healthy): vm-running",
+      "running (unhealthy): warning",
     ],
   );
 });

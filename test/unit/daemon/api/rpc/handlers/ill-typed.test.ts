@@ -64,6 +64,7 @@ const services: RpcServices = {
   vms: failing(),
   volumes: failing(),
   system: failing(),
+  checkpoints: failing(),
   commits: failing(),
   copies: failing(),
   streams: new StreamServer(streams, log),
