@@ -24,9 +24,12 @@ export interface CommandContext<F extends Flags> {
 export interface CommandSpec<F extends Flags> {
   /** One line, for the list of commands. */
   readonly summary: string;
+  /** For the help page, where it says more than the summary. */
+  readonly description?: string;
   /** What follows the command in the usage line: `[OPTIONS] IMAGE [COMMAND] [ARG...]`. */
   readonly usage: string;
-  readonly arguments: { readonly min: number; readonly max: number };
+  /** `isRange`: a mistake names both ends, as of few of Docker's commands. */
+  readonly arguments: { readonly min: number; readonly max: number; readonly isRange?: true };
   readonly flags: F;
   /** Not in lists of commands: programs call it. */
   readonly isHidden?: boolean;
@@ -63,7 +66,7 @@ export function usageLine(path: string, usage: string): string {
 
 /** Docker's message for a wrong number of arguments, undefined if it is right. */
 export function argumentsMistake(command: Command, path: string, count: number): string | undefined {
-  const { min, max } = command.arguments;
+  const { min, max, isRange } = command.arguments;
   if (count >= min && count <= max) return undefined;
   const plural = (n: number): string => (n === 1 ? "argument" : "arguments");
   const rule =
@@ -71,11 +74,13 @@ export function argumentsMistake(command: Command, path: string, count: number):
       ? "accepts no arguments"
       : min === max
         ? `requires ${min} ${plural(min)}`
-        : count < min
-          ? `requires at least ${min} ${plural(min)}`
-          : `requires at most ${max} ${plural(max)}`;
+        : isRange
+          ? `requires at least ${min} and at most ${max} ${plural(max)}`
+          : count < min
+            ? `requires at least ${min} ${plural(min)}`
+            : `requires at most ${max} ${plural(max)}`;
   // "See", not "Run": Docker's own inconsistency; scripts and eyes know it.
-  const verb = rule.startsWith("requires at least") ? "See" : "Run";
+  const verb = /^requires at least \d+ arguments?$/.test(rule) ? "See" : "Run";
   return `mocker: '${path}' ${rule}\n\n${usageLine(path, command.usage)}\n\n${verb} '${path} --help' for more information`;
 }
 
@@ -86,7 +91,7 @@ export function commandHelp(
   calls: readonly string[],
   columns: number,
 ): string {
-  const parts = [usageLine(path, command.usage), command.summary];
+  const parts = [usageLine(path, command.usage), command.description ?? command.summary];
   if (calls.length > 1) parts.push(`Aliases:\n  ${calls.map((call) => `mocker ${call}`).join(", ")}`);
   if (Object.keys(command.flags).length > 0) {
     parts.push(`Options:\n${describeFlags(command.flags, columns)}`);

@@ -9,6 +9,11 @@ export function describeError(error: unknown): string {
   return `mocker: ${error instanceof Error ? error.message : String(error)}`;
 }
 
+/** The error's text, with the way to the help of `verb` below it, as Docker has it. */
+export function withHelp(error: unknown, verb: string): string {
+  return `${describeError(error)}\n\nRun 'mocker ${verb} --help' for more information`;
+}
+
 /** Docker's exit status of `exec` for a process that did not start. */
 export function execFailureCode(error: unknown): number {
   const code = startFailureCode(error);

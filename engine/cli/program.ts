@@ -25,13 +25,13 @@ async function summaries(commands: readonly (readonly [name: string, load: Loade
   const shown = loaded
     .filter(({ command }) => command.isHidden !== true)
     .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const width = Math.max(...shown.map(({ name }) => name.length), 9);
-  return shown.map(({ name, command }) => `  ${name.padEnd(width)}   ${command.summary}`).join("\n");
+  const width = Math.max(...shown.map(({ name }) => name.length), 11);
+  return shown.map(({ name, command }) => `  ${name.padEnd(width)} ${command.summary}`).join("\n");
 }
 
 async function programHelp(io: Io): Promise<string> {
   const all = [...verbs.listed];
-  const groupLines = [...groups].map(([name, group]) => `  ${name.padEnd(9)}   ${group.summary}`).join("\n");
+  const groupLines = [...groups].map(([name, group]) => `  ${name.padEnd(11)} ${group.summary}`).join("\n");
   return [
     usageLine(program, "[OPTIONS] COMMAND"),
     tagline,

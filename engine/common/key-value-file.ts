@@ -28,7 +28,11 @@ export function readKeyValueFile(path: string, lookUp: (key: string) => string |
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT") throw failed("open", "no such file or directory");
     if (code === "EACCES") throw failed("open", "permission denied");
-    if (code === "EISDIR") throw failed("read", "is a directory");
+    if (code === "EISDIR")
+      throw new KeyValueFileError(
+        `invalid env file (${path}): read ${path}: is a directory`,
+        "is a directory",
+      );
     throw error;
   }
   const invalid = (reason: string) => new KeyValueFileError(`invalid env file (${path}): ${reason}`, reason);

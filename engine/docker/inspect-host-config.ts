@@ -22,8 +22,8 @@ export function hostConfig(vm: VmDetails): Record<string, unknown> {
       VolumeDriver: "",
       VolumesFrom: null,
       ConsoleSize: [0, 0],
-      CapAdd: orNull(guest.capAdd),
-      CapDrop: orNull(guest.capDrop),
+      CapAdd: orNull(guest.capAdd?.map(capability)),
+      CapDrop: orNull(guest.capDrop?.map(capability)),
       CgroupnsMode: "private",
       GroupAdd: orNull(guest.groupAdd),
       IpcMode: "private",
@@ -73,6 +73,8 @@ export function hostConfig(vm: VmDetails): Record<string, unknown> {
     {
       Annotations: goMap(config.annotations),
       Init: guest.init ?? null,
+      // Binds has those of `--mount`, too.
+      Mounts: null,
       StorageOpt: goMap(guest.storageSizeBytes === undefined ? {} : { size: String(guest.storageSizeBytes) }),
       Sysctls: goMap(guest.sysctls ?? {}),
       Tmpfs: new Map(
@@ -124,7 +126,7 @@ export function withOmitted(
   members: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   for (const [key, value] of Object.entries(members)) {
-    const isEmpty = value === null || (value instanceof Map && value.size === 0);
+    const isEmpty = value === null || value === "" || (value instanceof Map && value.size === 0);
     Object.defineProperty(object, key, { value, enumerable: !isEmpty });
   }
   return object;
@@ -135,12 +137,19 @@ export function isTmpfsFlag(mount: Mount): mount is Mount & { type: "tmpfs" } {
   return mount.type === "tmpfs" && mount.options !== undefined;
 }
 
-function binds(mounts: readonly Mount[]): string[] {
-  return mounts.flatMap((mount) =>
+/** A capability by its whole name. */
+function capability(name: string): string {
+  const upper = name.toUpperCase();
+  return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+}
+
+function binds(mounts: readonly Mount[]): string[] | null {
+  const texts = mounts.flatMap((mount) =>
     mount.type === "tmpfs" || (mount.type === "volume" && mount.anonymous)
       ? []
       : [`${mountSource(mount)}:${mount.target}${mount.readOnly ? ":ro" : ""}`],
   );
+  return texts.length === 0 ? null : texts;
 }
 
 function goMap(object: Readonly<Record<string, string>>): Map<string, string> {

@@ -7,6 +7,8 @@ import { rfc3339 } from "./times.ts";
 /** Go's zero time, Docker's "never". */
 const never = "0001-01-01T00:00:00Z";
 
+const defaultStopSeconds = 10;
+
 /**
  * Docker's object of `docker inspect <container>`, plus what is Mocker's own under `Mocker`. Maps are Go
  * maps.
@@ -14,7 +16,7 @@ const never = "0001-01-01T00:00:00Z";
 export function vmObject(vm: VmDetails): Record<string, unknown> {
   const { config } = vm;
   const [path = "", ...args] = vm.command;
-  return {
+  const object = {
     Id: vm.id,
     Created: vm.createdAt,
     Path: path,
@@ -60,6 +62,7 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
         AttachStdin: false,
         AttachStdout: false,
         AttachStderr: false,
+        ExposedPorts: null,
         Tty: config.tty,
         OpenStdin: config.openStdin,
         StdinOnce: config.stdinOnce,
@@ -71,24 +74,27 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
         Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
         OnBuild: null,
         Labels: new Map(Object.entries(vm.labels)),
-        StopSignal: config.stopSignal,
-        StopTimeout: config.stopTimeoutSeconds,
       },
       {
         ExposedPorts: new Map(config.exposedPorts.map((port) => [port, {}])),
+        // The defaults are told by nobody.
+        StopSignal: config.stopSignal === "SIGTERM" ? "" : config.stopSignal,
+        StopTimeout: config.stopTimeoutSeconds === defaultStopSeconds ? null : config.stopTimeoutSeconds,
         Healthcheck: healthConfig(config.healthcheck),
       },
     ),
     NetworkSettings: networkSettings(vm),
     Mocker: vm,
   };
+  // `--size` alone asks for them.
+  return withOmitted(object, { SizeRw: null, SizeRootFs: null });
 }
 
 function mountObject(mount: Mount): Record<string, unknown> {
   const isVolume = mount.type === "volume";
   // Docker labels a volume that has a name for SELinux.
   const mode = mount.readOnly ? "ro" : isVolume && !mount.anonymous ? "z" : "";
-  return {
+  const object = {
     Type: mount.type,
     ...(isVolume ? { Name: mount.name ?? "" } : {}),
     Source: mount.type === "tmpfs" ? "" : (mount.source ?? ""),
@@ -98,6 +104,7 @@ function mountObject(mount: Mount): Record<string, unknown> {
     RW: !mount.readOnly,
     Propagation: mount.type === "bind" ? "rprivate" : "",
   };
+  return isVolume ? object : withOmitted(object, { Name: "", Driver: "" });
 }
 
 function anonymousTargets(mounts: readonly Mount[]): Map<string, unknown> | null {
@@ -111,21 +118,24 @@ function anonymousTargets(mounts: readonly Mount[]): Map<string, unknown> | null
 export function volumeObject(volume: VolumeSummary): Record<string, unknown> {
   const orNull = (map: Record<string, string>): Map<string, string> | null =>
     Object.keys(map).length === 0 ? null : new Map(Object.entries(map));
-  return {
-    CreatedAt: rfc3339(volume.createdAt),
-    Driver: volume.driver,
-    Labels: orNull(volume.labels),
-    Mountpoint: volume.mountpoint,
-    Name: volume.name,
-    Options: orNull(volume.options),
-    Scope: "local",
-    ...(volume.broken === undefined ? {} : { Status: new Map([["broken", volume.broken]]) }),
-  };
+  return withOmitted(
+    {
+      CreatedAt: rfc3339(volume.createdAt),
+      Driver: volume.driver,
+      Labels: orNull(volume.labels),
+      Mountpoint: volume.mountpoint,
+      Name: volume.name,
+      Options: orNull(volume.options),
+      Scope: "local",
+    },
+    { Status: new Map(volume.broken === undefined ? [] : [["broken", volume.broken]]) },
+  );
 }
 
 /** Docker's object of `docker image inspect`. */
 export function imageObject(image: ImageDetails): Record<string, unknown> {
   const { config } = image;
+  const orNull = (list: readonly string[]): readonly string[] | null => (list.length === 0 ? null : list);
   const set = (names: readonly string[]): Map<string, unknown> => new Map(names.map((name) => [name, {}]));
   return {
     Id: image.id,
@@ -135,24 +145,28 @@ export function imageObject(image: ImageDetails): Record<string, unknown> {
     Comment: image.comment ?? "",
     Created: image.created,
     Author: image.author,
+    DockerVersion: "",
     Config: withOmitted(
+      {},
       {
         User: config.user,
         ExposedPorts: set(config.exposedPorts),
-        Env: config.env,
-        Cmd: config.cmd,
+        Env: orNull(config.env),
+        Entrypoint: orNull(config.entrypoint),
+        Cmd: orNull(config.cmd),
         Volumes: set(config.volumes),
         WorkingDir: config.workingDir,
-        Entrypoint: config.entrypoint.length === 0 ? null : config.entrypoint,
         Labels: new Map(Object.entries(config.labels)),
         StopSignal: config.stopSignal,
+        Healthcheck: healthConfig(config.healthcheck),
       },
-      { Healthcheck: healthConfig(config.healthcheck) },
     ),
     Architecture: image.architecture,
     ...(image.variant === undefined ? {} : { Variant: image.variant }),
     Os: image.os,
     Size: image.sizeBytes,
+    GraphDriver: { Data: null, Name: "erofs" },
+    Metadata: { LastTagTime: never },
     RootFS: { Type: "layers", Layers: image.layers.map((layer) => layer.diffId) },
     Descriptor: { digest: image.manifestDigest },
   };

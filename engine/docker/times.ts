@@ -13,24 +13,27 @@ export function parseTime(text: string | undefined, now: number): number | undef
   if (before !== undefined) return now - before;
   const time = Date.parse(text);
   if (Number.isNaN(time)) {
-    throw new MockerError("INVALID_ARGUMENT", `invalid value for "since" or "until": ${text}`, {
+    throw new MockerError("INVALID_ARGUMENT", `failed to parse value as time or duration: "${text}"`, {
       hint: "Give a time (2026-01-31T12:00:00Z), Unix seconds, or a duration such as 10m.",
     });
   }
   return time;
 }
 
-/**
- * The time of `--filter until=` of a prune, see {@link parseTime}. @throws INVALID_ARGUMENT in the words of
- * Docker's prune
- */
-export function parsePruneTime(text: string, now: number): number {
+/** The same for logs, whose message names the flag. */
+export function logTime(flag: string, text: string | undefined, now: number): number | undefined {
   try {
-    const time = parseTime(text, now);
-    if (time !== undefined) return time;
-  } catch {
-    // The words below are those of a prune.
+    return parseTime(text, now);
+  } catch (error) {
+    if (!(error instanceof MockerError)) throw error;
+    throw new MockerError(error.code, `invalid value for "${flag}": ${error.message}`, { hint: error.hint });
   }
+}
+
+/** The time of `--filter until=` of a prune, see {@link parseTime}. @throws INVALID_ARGUMENT */
+export function parsePruneTime(text: string, now: number): number {
+  const time = parseTime(text, now);
+  if (time !== undefined) return time;
   throw new MockerError("INVALID_ARGUMENT", `failed to parse value as time or duration: "${text}"`, {
     hint: "Give a time (2026-01-31T12:00:00Z), Unix seconds, or a duration such as 24h.",
   });

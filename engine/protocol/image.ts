@@ -22,7 +22,7 @@ export interface ImageSummary {
   repoDigests: string[];
   /** RFC 3339. */
   created: string;
-  /** Sum of the layers' uncompressed tar sizes. */
+  /** Of the files of all layers. */
   sizeBytes: number;
   architecture: string;
   os: string;
@@ -132,7 +132,7 @@ export interface ImageHistoryEntry {
   /** RFC 3339, or "". */
   created: string;
   createdBy: string;
-  /** Uncompressed tar of the layer that the step made; 0 if it made none. */
+  /** Of the files of the layer that the step made; 0 if it made none. */
   sizeBytes: number;
   comment: string;
 }

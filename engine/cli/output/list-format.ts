@@ -35,6 +35,8 @@ export interface ListView<Row> {
   defaultTable: string;
   /** Name of the row's type, for error messages. */
   typeName: string;
+  /** How a mistake in a template is told, where not as by most lists. */
+  mistake?(error: TemplateError): string;
   /** Fields of one row; getters, so that only what is shown is computed. */
   row(item: Row): object;
 }
@@ -61,11 +63,11 @@ export class ListFormat<Row> {
     try {
       this.#template = new Template(this.#isJson ? "" : source);
     } catch (error) {
-      throw asFailure(error);
+      throw this.#asFailure(error);
     }
     // An unknown field is reported before the engine is asked, and also if there are no rows.
     const mistake = this.#header().mistake;
-    if (mistake?.message.includes("can't evaluate field")) throw asFailure(mistake);
+    if (mistake?.message.includes("can't evaluate field")) throw this.#asFailure(mistake);
   }
 
   /** Column titles; "" where a template does things to them that only rows bear. */
@@ -83,26 +85,34 @@ export class ListFormat<Row> {
   print(items: readonly Row[]): string {
     try {
       if (this.#isJson) return items.map((item) => `${rowJson(this.#view.row(item))}\n`).join("");
-      const options = { typeName: this.#view.typeName };
-      const rows = items.map((item) => `${this.#template.execute(this.#view.row(item), options)}\n`);
+      const rows = items.map((item) => `${this.#execute(this.#view.row(item))}\n`);
       if (!this.#isTable) return rows.join("");
       return alignTable(`${this.#header().text}\n${rows.join("")}`);
     } catch (error) {
-      throw asFailure(error);
+      throw this.#asFailure(error);
     }
+  }
+
+  #execute(row: object): string {
+    const json = (value: unknown): string => (value === row ? rowJson(row) : toJson(value ?? null));
+    return this.#template.execute(row, { typeName: this.#view.typeName, functions: { json } });
+  }
+
+  #asFailure(error: unknown): unknown {
+    if (!(error instanceof TemplateError)) return error;
+    const { mistake = (it) => `template parsing error: ${it.message}` } = this.#view;
+    return new CommandFailure(mistake(error));
   }
 }
 
-function asFailure(error: unknown): unknown {
-  if (!(error instanceof TemplateError)) return error;
-  const verb = error.message.includes(": executing ") ? "execute" : "parse";
-  return new CommandFailure(`failed to ${verb} template: ${error.message}`);
-}
-
-/** Fields in alphabetical order, methods left out: what Docker's MarshalJSON makes of a row. */
+/**
+ * Fields in alphabetical order, methods left out, and as safe in HTML as Go makes all JSON: what Docker's
+ * MarshalJSON makes of a row.
+ */
 function rowJson(row: object): string {
   const entries = Object.entries(row).filter(([, value]) => typeof value !== "function");
-  return toJson(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+  const json = toJson(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+  return json.replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }
 
 /**

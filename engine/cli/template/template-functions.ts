@@ -16,7 +16,7 @@ function index(value: unknown, ...keys: unknown[]): unknown {
   for (const key of keys) {
     if (item === null || item === undefined) throw new Error("index of untyped nil");
     if (item instanceof Map) {
-      item = item.get(key) ?? "";
+      item = item.get(key) ?? zeroOf(item);
     } else if (Array.isArray(item) || typeof item === "string") {
       if (typeof key !== "number") throw new Error(`cannot index slice/array with type ${typeName(key)}`);
       if (key < 0 || key >= item.length) throw new Error(`index out of range: ${key}`);
@@ -29,6 +29,11 @@ function index(value: unknown, ...keys: unknown[]): unknown {
     }
   }
   return item;
+}
+
+/** What Go gives for a key that a map has not: nothing of a list or struct, else the empty text. */
+function zeroOf(map: ReadonlyMap<unknown, unknown>): unknown {
+  return [...map.values()].some((value) => value === null || typeof value === "object") ? null : "";
 }
 
 function slice(value: unknown, start: unknown = 0, end?: unknown): unknown {
@@ -60,6 +65,7 @@ function sprintf(pattern: unknown, ...values: unknown[]): string {
       if (verb === "%") return "%";
       if (next >= values.length) return `%!${verb}(MISSING)`;
       const value = values[next++];
+      if (verb === "T") return typeName(value);
       let out = format(value, true);
       if (verb === "q") out = quote(out);
       else if (verb === "f") out = Number(value).toFixed(precision === undefined ? 6 : Number(precision));
@@ -128,6 +134,10 @@ export const builtins: TemplateFunctions = {
       /[&<>"']/g,
       (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" })[c] ?? c,
     ),
+  js: (...values) =>
+    sprint(...values)
+      .replace(/[\\'"]/g, "\\$&")
+      .replace(/[<>&=\0-\x1f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`),
   urlquery: (...values) => encodeURIComponent(sprint(...values)).replaceAll("%20", "+"),
   // `and` and `or` evaluate their arguments one by one: see callFunction.
   and: (...values) => values.at(-1),

@@ -57,8 +57,7 @@ class Execution {
     const before = this.#source.slice(0, term.at);
     const line = before.split("\n").length;
     const column = Buffer.byteLength(before.slice(before.lastIndexOf("\n") + 1));
-    const text = term.text.length > 20 ? `${term.text.slice(0, 20)}...` : term.text;
-    throw new TemplateError(`template: :${line}:${column}: executing "" at <${text}>: ${message}`);
+    throw new TemplateError(`template: :${line}:${column}: executing "" at <${term.text}>: ${message}`);
   }
 
   #walkAll(nodes: readonly TemplateNode[], dot: unknown): void {

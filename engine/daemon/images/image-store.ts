@@ -2,7 +2,13 @@ import { statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { canonical, parseReference, type Reference, tryParseReference } from "../../docker/reference.ts";
+import {
+  canonical,
+  familiarName,
+  parseReference,
+  type Reference,
+  tryParseReference,
+} from "../../docker/reference.ts";
 import { parsePruneTime } from "../../docker/times.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
@@ -273,7 +279,7 @@ export class ImageStore {
   #matching(filters: Record<string, string[]>): ImageRecord[] {
     for (const key of Object.keys(filters))
       if (!filterKeys.includes(key))
-        throw new MockerError("INVALID_ARGUMENT", `invalid filter "${key}"`, {
+        throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}'`, {
           hint: `Filters are: ${filterKeys.join(", ")}.`,
         });
     const createdOf = (reference: string): number => Date.parse(this.#catalog.find(reference).created);
@@ -457,5 +463,10 @@ function parseTarget(text: string): Reference {
   }
   if (reference.digest !== undefined)
     throw new MockerError("INVALID_REFERENCE", "refusing to create a tag with a digest reference");
+  if (familiarName(reference) === "sha256")
+    throw new MockerError(
+      "INVALID_REFERENCE",
+      "refusing to create an ambiguous tag using digest algorithm as name",
+    );
   return reference;
 }

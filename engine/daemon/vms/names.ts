@@ -19,12 +19,15 @@ export function generateName(isTaken: (name: string) => boolean): string {
   }
 }
 
-/** Docker's rule for names. @throws INVALID_ARGUMENT whose message begins with `prefix` */
+/**
+ * Docker's rule for names. @throws INVALID_ARGUMENT whose message begins with `prefix`: that of a rename,
+ * which has the name with its slash
+ */
 export function checkName(name: string, prefix = ""): void {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
     throw new MockerError(
       "INVALID_ARGUMENT",
-      `${prefix}Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
+      `${prefix}Invalid container name (${prefix === "" ? "" : "/"}${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
     );
   }
 }

@@ -20,16 +20,17 @@ export function baseEnv({ hostname, labels, runtime }: VmConfig, tty: boolean): 
 }
 
 /**
- * Later lists win; a variable keeps the place where it first stood. @throws INVALID_ARGUMENT for what is none
+ * Later lists win; a variable keeps the place where it first stood, and a name alone takes it away. @throws INVALID_ARGUMENT for what is none
  */
 export function mergeEnv(...lists: (readonly string[])[]): string[] {
   const merged = new Map<string, string>();
   for (const assignment of lists.flat()) {
     const equals = assignment.indexOf("=");
-    if (equals <= 0 || assignment.includes("\0")) {
+    if (equals === 0 || assignment === "" || assignment.includes("\0")) {
       throw new MockerError("INVALID_ARGUMENT", `invalid environment variable: ${assignment}`);
     }
-    merged.set(assignment.slice(0, equals), assignment);
+    if (equals < 0) merged.delete(assignment);
+    else merged.set(assignment.slice(0, equals), assignment);
   }
   return [...merged.values()];
 }

@@ -55,7 +55,14 @@ export function makeVmConfig(
   const secretEnv = secretVariables(params.secretEnv ?? []);
   const isSecret = (assignment: string): boolean =>
     secretEnv.some(({ name }) => assignment.startsWith(`${name}=`));
-  const all = mergeEnv(image.config.env, params.env ?? []);
+  const own = params.env ?? [];
+  const isOwn = (assignment: string): boolean =>
+    own.some((text) => text.split("=", 1)[0] === assignment.split("=", 1)[0]);
+  // In Docker's order: the image's come last.
+  const all = mergeEnv(
+    own,
+    image.config.env.filter((assignment) => !isOwn(assignment)),
+  );
   const env = all.filter((assignment) => !isSecret(assignment));
   checkProcessSize([...command.entrypoint, ...command.cmd], env);
   return {

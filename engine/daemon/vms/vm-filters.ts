@@ -1,4 +1,4 @@
-import { matchesLabel } from "../../docker/filters.ts";
+import { matchesLabel, parseFilterBoolean } from "../../docker/filters.ts";
 import { mountSource } from "../../docker/mount.ts";
 import { parseExpose } from "../../docker/ports.ts";
 import { MockerError } from "../../protocol/errors.ts";
@@ -12,6 +12,7 @@ const known = [
   "expose",
   "health",
   "id",
+  "is-task",
   "label",
   "name",
   "network",
@@ -31,8 +32,6 @@ export interface FilterContext {
   imageId(reference: string): Promise<string | undefined>;
   /** Finds a VM or throws VM_NOT_FOUND. */
   find(vm: string): VmSummary;
-  /** `80/tcp` of each port of the guest that is published, and that is exposed. */
-  portsOf(vm: VmSummary): { published: readonly string[]; exposed: readonly string[] };
   /** Of the network with this name; empty where there is none. */
   networkId(name: string): string;
 }
@@ -94,15 +93,23 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
     case "volume":
       return ({ mounts }) =>
         mounts.some((mount) => mountSource(mount) === value || canonicalTarget(mount.target) === value);
+    case "is-task": {
+      // None is: tasks are a swarm's.
+      const wanted = parseFilterBoolean(key, value);
+      return () => !wanted;
+    }
     case "runtime":
       return (vm) => vm.runtime === value;
     case "publish":
     case "expose": {
       const wanted = portFilter(key, value);
-      return (vm) => {
-        const { published, exposed } = context.portsOf(vm);
-        return (key === "publish" ? published : exposed).some((port) => wanted.includes(port));
-      };
+      // As in Docker, of what runs.
+      return ({ ports }) =>
+        ports.some(({ guestPort, protocol, host }) => {
+          // As in Docker, a port is published by its number on the host.
+          const port = key === "expose" ? guestPort : host?.port;
+          return wanted.includes(`${port}/${protocol}`);
+        });
     }
     case "network":
       return (vm) =>

@@ -7,7 +7,7 @@ import { defaultLogConfig, logLimits, logLimitsText } from "../../docker/log-con
 import { securityOptions } from "../../docker/run-options/security-options.ts";
 import { signalNumber } from "../../docker/signals.ts";
 import { humanSize } from "../../docker/sizes.ts";
-import { parseTime } from "../../docker/times.ts";
+import { logTime } from "../../docker/times.ts";
 import { chooseColumns, processTable } from "../../docker/usage/process-table.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
@@ -74,9 +74,9 @@ import { cpuCount, makeVmConfig, memory } from "./vm-config.ts";
 import { filterVms } from "./vm-filters.ts";
 import {
   alreadyConnected,
+  checkLinks,
   chooseNetwork,
   isAttached,
-  portsOf,
   withNetwork,
   withoutNetwork,
 } from "./vm-network.ts";
@@ -281,6 +281,7 @@ export class VmManager implements VmHost {
     const choice = await this.#runtimes.choose(params.runtime ?? "auto");
     const cardsProblem = choice.runtime.cardsProblem();
     const { network, ports, warnings } = await chooseNetwork(params, this.networks, cardsProblem);
+    checkLinks(network, (linked) => this.find(linked));
     const guestWarnings = checkGuestOptions(params.guest ?? {}, choice.runtime.name, network);
     const name = this.#vms.reserveName(params.name);
     try {
@@ -541,8 +542,6 @@ export class VmManager implements VmHost {
       all,
       imageId: async (reference) => (await this.#images.get(reference).catch(() => undefined))?.id,
       find: (vm) => this.find(vm).summary(),
-      portsOf: ({ id, state }) =>
-        state === "dead" ? { published: [], exposed: [] } : portsOf(this.find(id).config),
       networkId: (name) => this.networks.idOf(name),
     });
     return params.last !== undefined && params.last > 0 ? kept.slice(0, params.last) : kept;
@@ -587,8 +586,8 @@ export class VmManager implements VmHost {
     const log = new LogStream(vm.files.logPath, this.log, {
       tail: params.tail,
       timestamps: params.timestamps ?? false,
-      sinceMs: parseTime(params.since, nowMs),
-      untilMs: parseTime(params.until, nowMs),
+      sinceMs: logTime("since", params.since, nowMs),
+      untilMs: logTime("until", params.until, nowMs),
       follow: params.follow && vm.ended ? { ended: vm.ended } : undefined,
     });
     const isWhole = params.tail === undefined && params.since === undefined;

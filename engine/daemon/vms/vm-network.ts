@@ -1,13 +1,11 @@
 /** A VM's networks and ports, as it is created and as they are changed later. */
 import { isIP } from "node:net";
-import { parseExtraHost } from "../../docker/network-options.ts";
-import { parsePort } from "../../docker/ports.ts";
+import { parseExtraHost, parseLink } from "../../docker/network-options.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { Network, NetworkAttachment, PortBinding, VmCreateParams } from "../../protocol/vm.ts";
 import { attachmentsOf } from "../networks/attachments.ts";
 import type { Networks } from "../networks/networks.ts";
 import { findPasst } from "../networks/passt.ts";
-import type { VmConfig } from "./records/vm-record.ts";
 import type { Vm } from "./vm.ts";
 
 /** As many cards as a VM has room for, beside its disks and shares. */
@@ -54,6 +52,25 @@ export async function chooseNetwork(
   return { network, ports, warnings };
 }
 
+/**
+ * As in Docker, links of the default network alone must lead to a VM from the first; `find` throws for what
+ * is none. @throws VM_NOT_FOUND
+ */
+export function checkLinks(network: Network, find: (vm: string) => unknown): void {
+  for (const { network: name, links = [] } of attachmentsOf(network)) {
+    if (name !== "bridge") continue;
+    for (const wanted of links.map((link) => parseLink(link).vm)) {
+      try {
+        find(wanted);
+      } catch (error) {
+        if (!(error instanceof MockerError)) throw error;
+        const message = `could not get container for ${wanted}: ${error.message}`;
+        throw new MockerError(error.code, message, { hint: error.hint });
+      }
+    }
+  }
+}
+
 function checkPort({ guestPort, hostPort, hostPortEnd, hostAddress }: PortBinding): void {
   const isPort = (port: number): boolean => Number.isInteger(port) && port >= 0 && port <= 65535;
   if (!isPort(guestPort) || guestPort === 0) throw invalid(`invalid containerPort: ${guestPort}`);
@@ -97,17 +114,6 @@ export function withoutNetwork(network: Network, name: string): Network {
 
 export function alreadyConnected({ config }: Vm, network: string): MockerError {
   return invalid(`endpoint with name ${config.name} already exists in network ${network}`);
-}
-
-/** What the filters `publish` and `expose` of lists ask about. */
-export function portsOf({ ports, exposedPorts }: VmConfig): { published: string[]; exposed: string[] } {
-  return {
-    published: ports.map(({ guestPort, protocol }) => `${guestPort}/${protocol}`),
-    exposed: exposedPorts.flatMap((text) => {
-      const port = parsePort(text);
-      return port ? [`${port.guestPort}/${port.protocol}`] : [text];
-    }),
-  };
 }
 
 function invalid(message: string, hint?: string): MockerError {

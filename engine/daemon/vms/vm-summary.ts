@@ -64,7 +64,7 @@ export function summaryOf(config: VmConfig, runtime: VmRuntimeState): VmSummary 
     labels: config.labels,
     mounts: config.mounts,
     networks: networkNames(config),
-    ports: [...(runtime.connection?.ports ?? [])],
+    ports: config.network.mode === "none" ? [] : [...(runtime.connection?.ports ?? [])],
   };
 }
 

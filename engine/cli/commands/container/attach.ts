@@ -22,11 +22,11 @@ export const attach = defineCommand({
     const engine = await context.connect();
     const vm = await engine.request(vmInspect, { vm: name });
     if (vm.state === "paused") {
-      throw new CommandFailure("mocker: cannot attach to a paused container, unpause it first");
+      throw new CommandFailure("You cannot attach to a paused container, unpause it first");
     }
     if (vm.state !== "running") {
       throw new CommandFailure(
-        `mocker: cannot attach to a stopped container, start it first\nhint: mocker start -ai ${name}`,
+        `You cannot attach to a stopped container, start it first\nhint: mocker start -ai ${name}`,
       );
     }
     const outcome = await attachToVm(vm, {

@@ -1,3 +1,4 @@
+import { parseReference } from "../../../docker/reference.ts";
 import { vmCommit } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag, textListFlag } from "../../flags.ts";
@@ -13,10 +14,11 @@ const flags = {
 export const commit = defineCommand({
   summary: "Create a new image from a container's changes",
   usage: "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
-  arguments: { min: 1, max: 2 },
+  arguments: { min: 1, max: 2, isRange: true },
   flags,
   async run({ args, flags, io, connect }) {
     const [vm = "", reference] = args;
+    if (reference) parseReference(reference);
     const engine = await connect();
     const params = {
       vm,

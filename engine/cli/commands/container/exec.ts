@@ -46,7 +46,8 @@ export const exec = defineCommand({
       stream,
       missingSecrets = [],
     } = await engine.request(vmExec, params).catch((error: unknown) => {
-      throw new CommandFailure(describeError(error), execFailureCode(error));
+      // Of one that nobody waits for, Docker tells no more than that.
+      throw new CommandFailure(describeError(error), detach ? 1 : execFailureCode(error));
     });
     for (const name of missingSecrets) {
       io.stderr.write(

@@ -5,7 +5,7 @@ import { CommandFailure, defineCommand } from "../../command.ts";
 export const port = defineCommand({
   summary: "List port mappings or a specific mapping for the container",
   usage: "CONTAINER [PRIVATE_PORT[/PROTO]]",
-  arguments: { min: 1, max: 2 },
+  arguments: { min: 1, max: 2, isRange: true },
   flags: {},
   async run({ args: [vm = "", wanted], io, connect }) {
     const { ports } = await (await connect()).request(vmInspect, { vm });
@@ -21,10 +21,10 @@ export const port = defineCommand({
       return 0;
     }
     const parsed = parsePort(wanted);
-    if (!parsed) throw new CommandFailure(`Error: invalid port '${wanted}'`);
-    const guest = `${parsed.guestPort}/${parsed.protocol}`;
-    const found = published.filter((one) => one.guest === guest);
-    if (found.length === 0) throw new CommandFailure(`Error: No public port '${guest}' published for ${vm}`);
+    const found = published.filter(
+      ({ guest }) => parsed !== undefined && guest === `${parsed.guestPort}/${parsed.protocol}`,
+    );
+    if (found.length === 0) throw new CommandFailure(`Error: No public port '${wanted}' published for ${vm}`);
     io.stdout.write(found.map(({ host }) => `${host}\n`).join(""));
     return 0;
   },

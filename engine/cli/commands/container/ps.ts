@@ -1,7 +1,10 @@
+import type { EngineClient } from "../../../client/engine-client.ts";
+import { isTmpfsFlag } from "../../../docker/inspect-host-config.ts";
 import { mountSource } from "../../../docker/mount.ts";
 import { portsColumn } from "../../../docker/ports.ts";
+import { humanSize } from "../../../docker/sizes.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
-import { type VmListParams, type VmSummary, vmList } from "../../../protocol/index.ts";
+import { systemUsage, type VmListParams, type VmSummary, vmList } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { filterFlag, filtersOf } from "../../filters.ts";
 import { booleanFlag, integerFlag, stringFlag } from "../../flags.ts";
@@ -16,6 +19,7 @@ const flags = {
   latest: booleanFlag("l", "Show the latest created container (includes all states)"),
   "no-trunc": booleanFlag(undefined, "Don't truncate output"),
   quiet: booleanFlag("q", "Only display container IDs"),
+  size: booleanFlag("s", "Display total file sizes"),
 } as const;
 
 /** The command line as Docker shows it: arguments with spaces in single quotes. */
@@ -23,10 +27,20 @@ function commandLine([path = "", ...args]: readonly string[]): string {
   return [path, ...args.map((arg) => (arg.includes(" ") ? `'${arg}'` : arg))].join(" ");
 }
 
-function view(truncate: boolean): ListView<VmSummary> {
+/** A VM, and the bytes that it has written and that its image has, where they were asked for. */
+interface SizedVm {
+  vm: VmSummary;
+  size: { own: number; image: number } | undefined;
+}
+
+function view(truncate: boolean, size: boolean): ListView<SizedVm> {
+  const columns = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
   return {
     typeName: "*formatter.ContainerContext",
-    defaultTable: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+    // Docker tries the template out here before anything else.
+    mistake: ({ message }) =>
+      `failed to ${message.includes(": executing ") ? "execute" : "parse"} template: ${message}`,
+    defaultTable: size ? `${columns}\t{{.Size}}` : columns,
     headers: {
       ID: "CONTAINER ID",
       Names: "NAMES",
@@ -43,9 +57,10 @@ function view(truncate: boolean): ListView<VmSummary> {
       Mounts: "MOUNTS",
       LocalVolumes: "LOCAL VOLUMES",
       Networks: "NETWORKS",
+      Platform: "PLATFORM",
       Runtime: "RUNTIME",
     },
-    row: (vm) => ({
+    row: ({ vm, size }) => ({
       get ID() {
         return truncate ? shortId(vm.id) : vm.id;
       },
@@ -71,7 +86,12 @@ function view(truncate: boolean): ListView<VmSummary> {
       get Status() {
         return vm.status;
       },
-      Size: "0B",
+      // Docker's daemons of one platform tell none.
+      Platform: null,
+      get Size() {
+        const own = humanSize(size?.own ?? 0);
+        return size ? `${own} (virtual ${humanSize(size.image + size.own)})` : own;
+      },
       get Labels() {
         return Object.entries(vm.labels)
           .map(([key, value]) => `${key}=${value}`)
@@ -81,6 +101,7 @@ function view(truncate: boolean): ListView<VmSummary> {
       Label: (name: string) => vm.labels[name] ?? "",
       get Mounts() {
         return vm.mounts
+          .filter((mount) => !isTmpfsFlag(mount))
           .map(mountSource)
           .map((source) => (truncate ? ellipsis(source, 15) : source))
           .join(",");
@@ -101,6 +122,15 @@ function view(truncate: boolean): ListView<VmSummary> {
   };
 }
 
+/** The sizes of a VM, as `system df` counts them. */
+async function sizesOf(engine: EngineClient): Promise<(vm: VmSummary) => SizedVm["size"]> {
+  const { vms, images } = await engine.request0(systemUsage);
+  return ({ id, imageId }) => ({
+    own: vms.find(({ vm }) => vm.id === id)?.diskBytes ?? 0,
+    image: images.items.find(({ image }) => image.id === imageId)?.image.sizeBytes ?? 0,
+  });
+}
+
 export const ps = defineCommand({
   summary: "List containers",
   usage: "[OPTIONS]",
@@ -110,13 +140,18 @@ export const ps = defineCommand({
     // Of all lists, Docker says so of this one alone.
     if (flags.quiet && flags.format)
       io.stderr.write("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
-    const format = new ListFormat(view(!flags["no-trunc"]), flags.quiet ? "{{.ID}}" : flags.format);
+    const template = flags.quiet ? "{{.ID}}" : flags.format;
+    const format = new ListFormat(view(!flags["no-trunc"], flags.size), template);
     const params: VmListParams = { all: flags.all };
     if (flags.latest) params.last = 1;
     else if (flags.last !== undefined && flags.last > 0) params.last = flags.last;
     if (flags.filter.length > 0) params.filters = filtersOf(flags.filter);
     const engine = await connect();
-    io.stdout.write(format.print(await engine.request(vmList, params)));
+    const vms = await engine.request(vmList, params);
+    // As in Docker: a template that shows them asks for them, and `json` does not.
+    const sized = flags.size || /\.Size\b|json \.\s*}}/.test(template ?? "");
+    const sizes = sized && vms.length > 0 ? await sizesOf(engine) : undefined;
+    io.stdout.write(format.print(vms.map((vm) => ({ vm, size: sizes?.(vm) }))));
     return 0;
   },
 });

@@ -1,6 +1,6 @@
 import { vmRemove, vmStart } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import { describeError, startFailureCode } from "../../errors.ts";
+import { describeError, startFailureCode, withHelp } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import { attachAndWait } from "../../terminal/main-process.ts";
 import { detachKeysOf, requireTerminal } from "../../terminal/process-session.ts";
@@ -40,8 +40,12 @@ export const run = defineCommand({
     try {
       requireSecrets(creation.params.secretEnv ?? [], io.env);
       const detachKeys = detachKeysOf(context.flags["detach-keys"]);
-      const id = await runCreation(context, creation);
+      const id = await runCreation(context, creation).catch((error: unknown) => {
+        throw new CommandFailure(withHelp(error, "run"), 125);
+      });
       const engine = await context.connect();
+      // As in Docker: also of one that does not start then.
+      if (!attached.has("stdout") && !attached.has("stderr")) io.stdout.write(`${id}\n`);
       const start = async (): Promise<void> => {
         const size = tty ? terminalSize(io) : undefined;
         try {
@@ -49,12 +53,11 @@ export const run = defineCommand({
         } catch (error) {
           // The engine removes a VM with --rm when it ends; one that never ran may be left to us.
           if (rm) await engine.request(vmRemove, { vm: id, force: true }).catch(() => undefined);
-          throw new CommandFailure(describeError(error), startFailureCode(error));
+          throw new CommandFailure(withHelp(error, "run"), startFailureCode(error));
         }
       };
       if (attached.size === 0) {
         await start();
-        io.stdout.write(`${id}\n`);
         return 0;
       }
       const outcome = await attachAndWait({

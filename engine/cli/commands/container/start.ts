@@ -41,7 +41,7 @@ export const start = defineCommand({
         }
       }
       if (failed.length === 0) return 0;
-      throw new CommandFailure(`mocker: failed to start containers: ${failed.join(", ")}`);
+      throw new CommandFailure(`Error: failed to start containers: ${failed.join(", ")}`);
     }
 
     if (name === undefined || second !== undefined) {

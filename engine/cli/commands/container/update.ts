@@ -2,7 +2,7 @@ import { parseRestartPolicy } from "../../../docker/run-options/restart-policy.t
 import { parseMemory } from "../../../docker/sizes.ts";
 import { type VmUpdateParams, vmUpdate } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
-import { type Flag, valueFlag } from "../../flags.ts";
+import { type Flag, stringFlag, valueFlag } from "../../flags.ts";
 import { eachTarget } from "../each-target.ts";
 import { parseCpus } from "./options/create-flags.ts";
 
@@ -33,12 +33,7 @@ const flags = {
   "memory-reservation": refused(ownMemory),
   "memory-swap": refused(ownMemory),
   "pids-limit": refused("a VM's memory alone limits its processes"),
-  restart: valueFlag(
-    undefined,
-    "string",
-    "Restart policy to apply when a container exits",
-    parseRestartPolicy,
-  ),
+  restart: stringFlag(undefined, "Restart policy to apply when a container exits"),
 } as const;
 
 const mebibyte = 1024 * 1024;
@@ -59,7 +54,7 @@ export const update = defineCommand({
         io.stderr.write(`WARNING: --cpus ${flags.cpus}: a VM has whole CPUs, it gets ${change.cpus}\n`);
       }
     }
-    if (flags.restart) change.restart = flags.restart;
+    if (flags.restart) change.restart = parseRestartPolicy(flags.restart);
     if (flags.memory) change.memoryMiB = Math.ceil(flags.memory / mebibyte);
     const engine = await connect();
     return eachTarget(io, args, async (vm) => {

@@ -1,4 +1,4 @@
-import { canonicalRepository, isNameOnly } from "../../../docker/reference.ts";
+import { canonicalRepository, isNameOnly, parseReference } from "../../../docker/reference.ts";
 import { imagePush } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -23,6 +23,7 @@ export const push = defineCommand({
   async run({ args, flags, io, connect }) {
     const reference = args[0] ?? "";
     const allTags = flags["all-tags"];
+    parseReference(reference);
     if (allTags && !isNameOnly(reference)) throw new CommandFailure("tag can't be used with --all-tags/-a");
     const out = flags.quiet ? undefined : io.stdout;
     const engine = await connect();

@@ -20,6 +20,7 @@ export const networkRm = defineCommand({
       } catch (error) {
         const isMissing = error instanceof MockerError && error.code === "NETWORK_NOT_FOUND";
         if (!force || !isMissing) throw error;
+        return undefined;
       }
       return network;
     });

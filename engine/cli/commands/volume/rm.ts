@@ -4,7 +4,8 @@ import { booleanFlag } from "../../flags.ts";
 import { eachTarget } from "../each-target.ts";
 
 export const volumeRm = defineCommand({
-  summary: "Remove one or more volumes. You cannot remove a volume that is in use by a container.",
+  summary: "Remove one or more volumes",
+  description: "Remove one or more volumes. You cannot remove a volume that is in use by a container.",
   usage: "[OPTIONS] VOLUME [VOLUME...]",
   arguments: { min: 1, max: Number.POSITIVE_INFINITY },
   flags: { force: booleanFlag("f", "Force the removal of one or more volumes") },

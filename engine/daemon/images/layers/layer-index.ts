@@ -5,7 +5,8 @@ import { closeSync, openSync, readSync } from "node:fs";
  * endian:
  *
  *   header  64 bytes: "MKRLAYR1", f64 bytes of the uncompressed tar, f64 bytes of the data blob,
- *                     u32 entries, zeros
+ *                     u32 entries, u32 1 if the next is known (0 in older indexes), f64 bytes of all files,
+ *                     zeros
  *   entry   48 bytes: u8 kind, u8 0, u16 mode, u32 uid, u32 gid, u32 mtime nanoseconds, f64 mtime seconds,
  *                     f64 size, f64 offset in the data blob (devices: u32 major, u32 minor),
  *                     u16 bytes of the path, u16 bytes of the link, u32 bytes of the xattrs;
@@ -54,6 +55,8 @@ export interface LayerTotals {
   tarBytes: number;
   dataBytes: number;
   entries: number;
+  /** Of all files: the size of a layer in Docker. Undefined in an index of an older version. */
+  contentBytes?: number;
 }
 
 const magic = "MKRLAYR1";
@@ -70,6 +73,7 @@ export class LayerIndexWriter {
   #length = headerBytes;
   #last = 0;
   #entries = 0;
+  #contentBytes = 0;
 
   get entries(): number {
     return this.#entries;
@@ -119,6 +123,7 @@ export class LayerIndexWriter {
     }
     this.#length = at;
     this.#entries++;
+    if (entry.kind === kind.file) this.#contentBytes += entry.size;
   }
 
   /** Changes the last entry, a file whose contents turned out to be elsewhere. */
@@ -136,6 +141,8 @@ export class LayerIndexWriter {
     first.writeDoubleLE(totals.tarBytes, 8);
     first.writeDoubleLE(totals.dataBytes, 16);
     first.writeUInt32LE(this.#entries, 24);
+    first.writeUInt32LE(1, 28);
+    first.writeDoubleLE(this.#contentBytes, 32);
     return pieces;
   }
 }
@@ -147,6 +154,7 @@ export function readTotals(bytes: Buffer): LayerTotals | null {
     tarBytes: bytes.readDoubleLE(8),
     dataBytes: bytes.readDoubleLE(16),
     entries: bytes.readUInt32LE(24),
+    ...(bytes.readUInt32LE(28) === 1 ? { contentBytes: bytes.readDoubleLE(32) } : {}),
   };
 }
 

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { diskBytes } from "../../../common/disk-bytes.ts";
 import type { ImageUsage, SystemUsage } from "../../../protocol/system.ts";
-import { type ImageRecord, keysOf } from "../records/image-records.ts";
+import { type ImageRecord, keysOf, shownBytes } from "../records/image-records.ts";
 import { summaryOf } from "../records/image-summary.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
@@ -22,7 +22,7 @@ export async function storeUsage(
     (record): ImageUsage => ({
       image: summaryOf(record),
       sharedBytes: record.layers.reduce(
-        (sum, { diffId, tarBytes }) => sum + ((owners.get(diffId) ?? 0) > 1 ? tarBytes : 0),
+        (sum, layer) => sum + ((owners.get(layer.diffId) ?? 0) > 1 ? shownBytes(layer) : 0),
         0,
       ),
       vms: vmsOf(record.id),

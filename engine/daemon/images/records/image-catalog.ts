@@ -5,6 +5,7 @@ import {
   canonicalName,
   familiar,
   parseReference,
+  splitTransport,
   tryParseReference,
 } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
@@ -119,12 +120,9 @@ export class ImageCatalog {
         );
       if (found[0]) return found[0];
     }
-    const wanted = tryParseReference(refOrId);
-    throw new MockerError(
-      "IMAGE_NOT_FOUND",
-      `No such image: ${wanted === undefined || isDigest(refOrId) ? refOrId : familiar(wanted)}`,
-      { hint: 'See "mocker images" for what is there; what is not there yet can be pulled.' },
-    );
+    throw new MockerError("IMAGE_NOT_FOUND", notFound(refOrId), {
+      hint: 'See "mocker images" for what is there; what is not there yet can be pulled.',
+    });
   }
 
   /** Writes the record; tags that another image had move. */
@@ -210,6 +208,17 @@ export class ImageCatalog {
 function isOurs({ name, canonicalName }: LayoutEntry): boolean {
   const reference = canonicalName === undefined ? undefined : tryParseReference(canonicalName);
   return reference !== undefined && name === familiar(reference);
+}
+
+/** Why no image is found: there is none, or what was typed can be no image's name. */
+function notFound(refOrId: string): string {
+  const isId = isDigest(refOrId) || /^[0-9a-f]{64}$/.test(refOrId);
+  if (isId || splitTransport(refOrId) !== undefined) return `No such image: ${refOrId}`;
+  try {
+    return `No such image: ${familiar(parseReference(refOrId))}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** The name that messages call the image by: a tag, or else its short ID. */

@@ -3,7 +3,7 @@ import { readLayerTotals } from "../layers/layer-index.ts";
 import type { Descriptor, ImageConfig, ImageManifest } from "../oci/manifest.ts";
 import { normalize } from "../oci/platform.ts";
 import type { ContentStore } from "../store/content-store.ts";
-import type { ImageRecord } from "./image-records.ts";
+import type { ImageRecord, LayerRecord } from "./image-records.ts";
 
 /**
  * The record of an image whose layers are in the store, without its names. The second parameter is its
@@ -22,7 +22,7 @@ export function describeImage(
     manifest: { digest, mediaType, size },
     layers: layers.map((layer, i) => {
       const diffId = config.diffIds[i] ?? "";
-      return { digest: layer.digest, diffId, sizeBytes: layer.size, tarBytes: tarBytes(store, diffId) };
+      return { digest: layer.digest, diffId, sizeBytes: layer.size, ...totals(store, diffId) };
     }),
     created: config.created,
     author: config.author,
@@ -34,6 +34,8 @@ export function describeImage(
 }
 
 /** 0 for a layer that is not converted. */
-function tarBytes(store: ContentStore, diffId: Digest): number {
-  return store.hasLayer(diffId) ? (readLayerTotals(store.layerPaths(diffId).index)?.tarBytes ?? 0) : 0;
+function totals(store: ContentStore, diffId: Digest): Pick<LayerRecord, "tarBytes" | "contentBytes"> {
+  const found = store.hasLayer(diffId) ? readLayerTotals(store.layerPaths(diffId).index) : null;
+  const { tarBytes = 0, contentBytes } = found ?? {};
+  return { tarBytes, ...(contentBytes === undefined ? {} : { contentBytes }) };
 }

@@ -1,7 +1,7 @@
 import type { Digest } from "../../../docker/digest.ts";
 import type { ImageHistoryEntry } from "../../../protocol/image.ts";
 import type { ContentStore } from "../store/content-store.ts";
-import type { ImageRecord } from "./image-records.ts";
+import { type ImageRecord, type LayerRecord, shownBytes } from "./image-records.ts";
 
 /** One step of an image's configuration (image-spec config.md, "history"). */
 interface Step {
@@ -27,7 +27,7 @@ export function historyOf(record: ImageRecord, config: Buffer): ImageHistoryEntr
       id: missing,
       created: text(created),
       createdBy: text(created_by),
-      sizeBytes: empty_layer === true ? 0 : (record.layers[layer++]?.tarBytes ?? 0),
+      sizeBytes: empty_layer === true ? 0 : sizeOf(record.layers[layer++]),
       comment: text(comment),
     };
   });
@@ -50,4 +50,8 @@ export function commentOf(store: ContentStore, id: Digest): string {
 
 function text(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+function sizeOf(layer: LayerRecord | undefined): number {
+  return layer === undefined ? 0 : shownBytes(layer);
 }

@@ -26,7 +26,7 @@ export interface ImageRecord {
   tags: Record<string, Digest>;
   /** Canonical `name@digest` of registries. */
   repoDigests: string[];
-  layers: { digest: Digest; diffId: Digest; sizeBytes: number; tarBytes: number }[];
+  layers: LayerRecord[];
   created: string;
   author: string;
   architecture: string;
@@ -37,6 +37,21 @@ export interface ImageRecord {
   attestations?: AttestationRecord[];
   /** Counts the changes of records: of two that claim a tag, as a crash leaves them, the later one has it. */
   generation?: number;
+}
+
+/** A layer of an image. */
+export interface LayerRecord {
+  digest: Digest;
+  diffId: Digest;
+  sizeBytes: number;
+  tarBytes: number;
+  /** Bytes of its files. Older versions stored none. */
+  contentBytes?: number;
+}
+
+/** The size of a layer as Docker tells it: that of its files, or of its tar where that alone is known. */
+export function shownBytes({ contentBytes, tarBytes }: LayerRecord): number {
+  return contentBytes ?? tarBytes;
 }
 
 /** The records in a directory, with a copy in memory; the directory has one writer. */

@@ -1,6 +1,6 @@
 import { familiar, parseReference } from "../../../docker/reference.ts";
 import type { ImageDetails, ImageSummary } from "../../../protocol/image.ts";
-import type { ImageRecord } from "./image-records.ts";
+import { type ImageRecord, shownBytes } from "./image-records.ts";
 
 /** A record as lists of images show it. */
 export function summaryOf(record: ImageRecord): ImageSummary {
@@ -11,7 +11,7 @@ export function summaryOf(record: ImageRecord): ImageSummary {
       .sort(),
     repoDigests: record.repoDigests.map((name) => familiar(parseReference(name))).sort(),
     created: record.created,
-    sizeBytes: record.layers.reduce((sum, { tarBytes }) => sum + tarBytes, 0),
+    sizeBytes: record.layers.reduce((sum, layer) => sum + shownBytes(layer), 0),
     architecture: record.architecture,
     os: record.os,
     ...(record.variant === "" ? {} : { variant: record.variant }),

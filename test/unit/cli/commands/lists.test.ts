@@ -21,6 +21,16 @@ import {
 } from "../fixtures.ts";
 import { Setup } from "../harness.ts";
 
+const usage = {
+  images: {
+    items: [{ image: imageSummary({ sizeBytes: 7_000_000 }), sharedBytes: 0, vms: 1 }],
+    diskBytes: 0,
+    reclaimableBytes: 0,
+  },
+  vms: [{ vm: vmSummary(), diskBytes: 500_000 }],
+  volumes: [],
+};
+
 type NotFound = "VM_NOT_FOUND" | "IMAGE_NOT_FOUND" | "NETWORK_NOT_FOUND" | "VOLUME_NOT_FOUND";
 
 function notFound(code: NotFound, name: string): MockerError {
@@ -109,6 +119,7 @@ bbbbbbbbbbbb   alpine    "/docker-entrypoint.…"   2 minutes ago   Up 2 minutes
       "Mounts",
       "Names",
       "Networks",
+      "Platform",
       "Ports",
       "RunningFor",
       "Runtime",
@@ -118,7 +129,12 @@ bbbbbbbbbbbb   alpine    "/docker-entrypoint.…"   2 minutes ago   Up 2 minutes
     ]);
     assert.equal(first.ID, "4f2a4f2a4f2a");
     assert.equal(first.Mounts, "/home/user/a/l…");
-    assert.equal((await setup.run(["ps", "--format", "{{json .}}"])).stdout.trimEnd().split("\n").length, 2);
+    assert.equal(first.Size, "0B");
+    // A template that shows the size asks for it.
+    setup.engine.handle0(systemUsage, () => usage);
+    const { stdout: templated } = await setup.run(["ps", "--format", "{{json .}}"]);
+    assert.match(templated, /^\{"Command".*"Size":"500kB \(virtual 7\.5MB\)".*\}\n\{.*\}\n$/);
+    assert.match((await setup.run(["ps", "-s"])).stdout, /NAMES +SIZE\n.* brave_otter +500kB \(virtual 7\.5MB\)\n/);
     assert.match(first.CreatedAt ?? "", /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} \S+$/);
   });
 
@@ -225,15 +241,7 @@ alpine                  latest    c0dec0dec0de   3 weeks ago   7.73MB
   });
 
   test("inspect --size adds up a VM's disk and its image, and is of no use for images", async () => {
-    setup.engine.handle0(systemUsage, () => ({
-      images: {
-        items: [{ image: imageSummary({ sizeBytes: 7_000_000 }), sharedBytes: 0, vms: 1 }],
-        diskBytes: 0,
-        reclaimableBytes: 0,
-      },
-      vms: [{ vm: vmSummary(), diskBytes: 500_000 }],
-      volumes: [],
-    }));
+    setup.engine.handle0(systemUsage, () => usage);
     const format = ["-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}"];
     for (const verb of [["inspect"], ["container", "inspect"]])
       assert.equal((await setup.run([...verb, ...format, "web"])).stdout, "500000 7500000\n");

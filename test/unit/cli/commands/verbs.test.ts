@@ -63,7 +63,7 @@ describe("verbs", () => {
       code: 1,
       stdout: "a\n",
       stderr:
-        "mocker: No such container: b\nhint: mocker ps -a lists all\nmocker: failed to start containers: b\n",
+        "mocker: No such container: b\nhint: mocker ps -a lists all\nError: failed to start containers: b\n",
     });
   });
 
@@ -89,7 +89,7 @@ describe("verbs", () => {
       stdout: "",
       stderr:
         "mocker: cannot start container a: its secret GONE has no value\nhint: set it\n" +
-        "mocker: failed to start containers: a\n",
+        "Error: failed to start containers: a\n",
     });
   });
 

@@ -193,7 +193,7 @@ test("images are found by name, ID and the beginning of an ID", async () => {
   assert.equal((await store.get(`sha256:${hexOf(two.id).slice(0, 8)}`)).id, two.id);
   await assert.rejects(store.get("two"), fails("IMAGE_NOT_FOUND", /^No such image: two:latest$/));
   await assert.rejects(store.get("0".repeat(64)), fails("IMAGE_NOT_FOUND", /^No such image: 0+$/));
-  await assert.rejects(store.get(""), fails("IMAGE_NOT_FOUND", /No such image/));
+  await assert.rejects(store.get(""), fails("IMAGE_NOT_FOUND", /^invalid reference format/));
   assert.deepEqual(one.config.env, ["A=1"]);
   assert.equal(one.created, "2024-05-06T07:08:09Z");
 });
@@ -215,7 +215,7 @@ test("the list's filters are Docker's", async () => {
   assert.deepEqual(await names({ dangling: ["true"] }), []);
   assert.deepEqual(await names({ dangling: ["false"] }), ["a/one:1", "two:2"]);
   assert.deepEqual(await names({ before: ["two:2"] }), []);
-  await assert.rejects(store.list({ colour: ["x"] }), fails("INVALID_ARGUMENT", /invalid filter "colour"/));
+  await assert.rejects(store.list({ colour: ["x"] }), fails("INVALID_ARGUMENT", /invalid filter 'colour'/));
   await assert.rejects(store.list({ before: ["nope"] }), fails("IMAGE_NOT_FOUND", /nope/));
 });
 

@@ -62,7 +62,8 @@ test("arguments replace the image's, an entry point drops them", () => {
 
 test("the user's variables win and arrive unchanged", () => {
   const made = config({ env: ["LANG=de", 'A=b c"d$e', "EMPTY="] });
-  assert.deepEqual(made.env.slice(1), ["LANG=de", 'A=b c"d$e', "EMPTY="]);
+  assert.deepEqual(made.env, ["LANG=de", 'A=b c"d$e', "EMPTY=", "PATH=/bin"]);
+  assert.deepEqual(config({ env: ["A=1", "LANG", "NONE"] }).env, ["A=1", "PATH=/bin"]);
 });
 
 for (const [what, params, message] of [

@@ -24,27 +24,31 @@ function vm(id: string, change: Partial<VmSummary>): VmSummary {
 
 const all = [
   vm("c", { state: "exited", exitCode: 3, labels: { tier: "db" } }),
-  vm("b", { runtime: "simulation", labels: { tier: "web", env: "dev" } }),
+  vm("b", {
+    runtime: "simulation",
+    labels: { tier: "web", env: "dev" },
+    ports: [
+      { guestPort: 80, protocol: "tcp", host: { address: "0.0.0.0", port: 8080 } },
+      { guestPort: 90, protocol: "udp" },
+    ],
+  }),
   vm("a", { imageId: "sha256:2", image: "db", networks: ["web"] }),
 ];
-
-const none = { published: [], exposed: [] };
 
 async function ids(filters: Record<string, string[]>): Promise<string> {
   const kept = await filterVms(all, filters, {
     all,
     imageId: async (reference) => (reference === "web" ? "sha256:1" : undefined),
-    portsOf: ({ id }) => (id === "b" ? { published: ["80/tcp"], exposed: ["80/tcp", "90/udp"] } : none),
     networkId: (name) => `id-of-${name}`,
     find: (name) => all.find((candidate) => candidate.name === name) as VmSummary,
   });
   return kept.map((candidate) => candidate.id).join("");
 }
 
-test("ports are the guest's, networks go by name or whole ID", async () => {
-  assert.equal(await ids({ publish: ["80"] }), "b");
-  assert.equal(await ids({ publish: ["70-85/tcp"] }), "b");
-  assert.equal(await ids({ publish: ["90/udp"] }), "");
+test("published ports are the host's and exposed ones the guest's, networks go by name or whole ID", async () => {
+  assert.equal(await ids({ publish: ["8080"] }), "b");
+  assert.equal(await ids({ publish: ["8070-8085/tcp"] }), "b");
+  assert.equal(await ids({ publish: ["80", "90/udp"] }), "");
   assert.equal(await ids({ expose: ["90/udp"] }), "b");
   assert.equal(await ids({ network: ["web"] }), "a");
   assert.equal(await ids({ network: ["id-of-bridge"] }), "cb");

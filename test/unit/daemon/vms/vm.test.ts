@@ -485,7 +485,7 @@ test("a name that cannot be had leaves the VM its old one", async () => {
       "You have to remove (or rename) that container to be able to reuse that name.",
   });
   await assert.rejects(manager.rename({ vm: "box", name: "b x" }), {
-    message: /^Error when allocating new name: Invalid container name \(b x\)/,
+    message: /^Error when allocating new name: Invalid container name \(\/b x\)/,
   });
   await assert.rejects(manager.rename({ vm: "box", name: "box" }), {
     message: "Renaming a container with the same name as its current name",

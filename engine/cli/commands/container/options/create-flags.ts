@@ -14,7 +14,7 @@ import {
   valueFlag,
 } from "../../../flags.ts";
 import type { Io } from "../../../io.ts";
-import { checkModes, dockerFlags } from "./docker-flags.ts";
+import { checkMemory, checkModes, dockerFlags } from "./docker-flags.ts";
 import { checkLabel, checkVariable, collectLabels, collectVariables } from "./env-file.ts";
 import { guestFlags, guestParams } from "./guest-flags.ts";
 import { networkFlags, networkParams } from "./network-flags.ts";
@@ -168,6 +168,7 @@ export function createParams(
   const [image, ...command] = args;
   if (image === undefined || image === "") throw new Error("invalid reference format");
   checkModes(flags);
+  checkMemory(flags);
   const warnings: string[] = [];
   const mounts = [
     ...flags.volume.map((text) => withDriver(parseVolume(text, io.cwd), flags["volume-driver"])),

@@ -2,9 +2,9 @@
 import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { createVm } from "../../../../client/create-vm.ts";
 import { familiarReference, parseReference } from "../../../../docker/reference.ts";
-import type { VmCreateParams } from "../../../../protocol/index.ts";
+import { MockerError, type VmCreateParams } from "../../../../protocol/index.ts";
 import { type CommandContext, CommandFailure } from "../../../command.ts";
-import { describeError } from "../../../errors.ts";
+import { withHelp } from "../../../errors.ts";
 import { pullImage } from "../../image/pull-image.ts";
 import { type createFlags, createParams, type PullPolicy, pullPolicy } from "./create-flags.ts";
 
@@ -16,9 +16,13 @@ export interface Creation {
   pull: PullPolicy;
 }
 
+/** What Docker's client leaves to its daemon to find, and Mocker's finds itself. */
+const daemonsMistake =
+  /^invalid (?:mode|mount path|specification|volume specification|restart policy): |^invalid specification|, see usage$/;
+
 /**
  * Checks all that can be checked without the engine. `attached` are the streams that the creator attaches to.
- * Throws CommandFailure with Docker's status 125.
+ * @throws CommandFailure with Docker's status 125; MockerError
  */
 export function prepareCreation(
   context: CreateContext,
@@ -35,8 +39,9 @@ export function prepareCreation(
     }
     return { ...createParams(context.flags, context.given, context.args, attached, context.io), pull };
   } catch (error) {
-    const help = `\n\nRun 'mocker ${verb} --help' for more information`;
-    throw new CommandFailure(`${describeError(error)}${help}`, 125);
+    // Docker's `create` tells what its daemon finds as all verbs do, its `run` as what it finds itself.
+    if (verb === "create" && error instanceof MockerError && daemonsMistake.test(error.message)) throw error;
+    throw new CommandFailure(withHelp(error, verb), 125);
   }
 }
 

@@ -2,6 +2,8 @@
  * The flags of Docker's `run` and `create` that have nothing to do for a VM, or that it cannot have. Each
  * says why.
  */
+import { parseMemory } from "../../../../docker/sizes.ts";
+import { MockerError } from "../../../../protocol/index.ts";
 import {
   acceptedFlag,
   booleanFlag,
@@ -35,6 +37,31 @@ export function checkModes(flags: { readonly [K in keyof typeof modes]: string |
   }
 }
 
+/** What a limit of memory is given with. */
+interface MemoryFlags {
+  readonly memory: number | undefined;
+  readonly "memory-reservation": number | undefined;
+  readonly "memory-swap": number | undefined;
+  readonly "memory-swappiness": number | undefined;
+}
+
+/** Holds the limits of memory against each other, as Docker does. @throws Error; MockerError for its daemon's rules */
+export function checkMemory(flags: MemoryFlags): void {
+  const { memory = 0, "memory-reservation": reservation = 0, "memory-swap": swapLimit = 0 } = flags;
+  const swappiness = flags["memory-swappiness"] ?? -1;
+  if (swappiness !== -1 && (swappiness < 0 || swappiness > 100))
+    throw new Error(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
+  const refuse = (message: string): never => {
+    throw new MockerError("INVALID_ARGUMENT", `${message}, see usage`);
+  };
+  if (memory > 0 && swapLimit > 0 && swapLimit < memory)
+    refuse("Minimum memoryswap limit should be larger than memory limit");
+  if (memory === 0 && swapLimit > 0)
+    refuse("You should always set the Memory limit when using Memoryswap limit");
+  if (memory > 0 && reservation > memory)
+    refuse("Minimum memory limit can not be less than memory reservation limit");
+}
+
 /** Devices of which a guest's kernel has its own. */
 const guestDevices = ["/dev/fuse", "/dev/net/tun", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
@@ -44,6 +71,11 @@ function guestDevice(text: string): string {
   throw new Error(
     `the devices of the host are its kernel's, and a VM has another one (of its own it has ${guestDevices.slice(0, 2).join(", ")})`,
   );
+}
+
+/** A number of bytes of which nothing is made. */
+function bytesFlag(description: string, parse = parseMemory): Flag<number | undefined> {
+  return valueFlag(undefined, "bytes", description, parse);
 }
 
 /** A value of which nothing is made. */
@@ -164,7 +196,7 @@ export const dockerFlags = {
   ),
   isolation: acceptedFlag(stringFlag(undefined, "Container isolation technology"), "every container is a VM"),
   "kernel-memory": acceptedFlag(
-    textFlag("bytes", "Kernel memory limit"),
+    bytesFlag("Kernel memory limit"),
     "a VM's kernel lives in the memory of --memory",
   ),
   "link-local-ip": refusedFlag(
@@ -172,9 +204,11 @@ export const dockerFlags = {
     "a VM has one address in each of its networks",
     "Leave it out, or choose an address with --ip.",
   ),
-  "memory-reservation": acceptedFlag(textFlag("bytes", "Memory soft limit"), swap),
+  "memory-reservation": acceptedFlag(bytesFlag("Memory soft limit"), swap),
   "memory-swap": acceptedFlag(
-    textFlag("bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
+    bytesFlag("Swap limit equal to memory plus swap: '-1' to enable unlimited swap", (text) =>
+      text === "-1" ? -1 : parseMemory(text),
+    ),
     swap,
   ),
   "memory-swappiness": acceptedFlag(

@@ -20,7 +20,7 @@ export function checkLabel(text: string): string {
 
 /**
  * The `KEY=value` list of `--env-file` files and then `-e` flags; a `-e KEY` takes its value from `env`, or
- * is dropped.
+ * stays without one: it takes the image's variable away.
  */
 export function collectVariables(
   files: readonly string[],
@@ -31,7 +31,7 @@ export function collectVariables(
   const fromFlags = variables.flatMap((text) => {
     if (text.includes("=")) return [text];
     const value = env[text];
-    return value === undefined ? [] : [`${text}=${value}`];
+    return [value === undefined ? text : `${text}=${value}`];
   });
   return [...fromFiles, ...fromFlags];
 }

@@ -164,7 +164,7 @@ describe("run", () => {
       openStdin: false,
       autoRemove: true,
       entrypoint: ["/bin/tool"],
-      env: ["FILE=1=2 ", "HOST=here", "SPACED=x", "A=1", "HOST=here", "EMPTY="],
+      env: ["FILE=1=2 ", "HOST=here", "SPACED=x", "A=1", "HOST=here", "GONE", "EMPTY="],
       workingDir: "/srv",
       user: "1000:1000",
       hostname: "box",
@@ -322,7 +322,8 @@ WARNING: no VM can run here
     assert.deepEqual(await setup.run(["run", "--pull=never", "alpine"]), {
       code: 125,
       stdout: "",
-      stderr: "mocker: No such image: alpine:latest\nhint: mocker pull alpine\n",
+      stderr:
+        "mocker: No such image: alpine:latest\nhint: mocker pull alpine\n\nRun 'mocker run --help' for more information\n",
     });
     assert.deepEqual(setup.engine.methods(), ["vm/create"]);
   });
@@ -338,7 +339,11 @@ WARNING: no VM can run here
         throw error;
       });
       const result = await setup.run(["run", "--rm", "alpine", "nope"]);
-      assert.deepEqual(result, { code, stdout: "", stderr: `mocker: ${error.message}\n` });
+      assert.deepEqual(result, {
+        code,
+        stdout: "",
+        stderr: `mocker: ${error.message}\n\nRun 'mocker run --help' for more information\n`,
+      });
       assert.deepEqual(setup.engine.paramsOf("vm/remove"), { vm: vmId, force: true });
     });
   }
@@ -618,7 +623,7 @@ WARNING: no VM can run here
     assert.deepEqual(await setup.run(["attach", "web"]), {
       code: 1,
       stdout: "",
-      stderr: "mocker: cannot attach to a stopped container, start it first\nhint: mocker start -ai web\n",
+      stderr: "You cannot attach to a stopped container, start it first\nhint: mocker start -ai web\n",
     });
     setup.engine.calls.length = 0;
     setup.engine

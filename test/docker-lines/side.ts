@@ -1,0 +1,123 @@
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startDockerd } from "../fixtures/dockerd.ts";
+import { runTool, SetupError } from "../support/host.ts";
+import { Mocker } from "../support/mocker.ts";
+import { RunningProcess } from "../support/running-process.ts";
+import { removeTree, shortTmpDir } from "../support/tmp-dir.ts";
+import { normalise, type Outcome } from "./normalise.ts";
+
+const lineTimeoutMs = 60_000;
+
+/** Takes away what a session has left. */
+const reset = [
+  "docker ps -aq | xargs -r docker rm -fv",
+  "docker volume ls -q | xargs -r docker volume rm -f",
+  "docker network ls -q --filter type=custom | xargs -r docker network rm",
+  "docker images --format '{{.ID}}' | sort -u | xargs -r docker rmi -f",
+].join("; ");
+
+interface SideOptions {
+  readonly name: "docker" | "mocker";
+  readonly root: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The program that lines call `docker`. */
+  readonly argv: readonly string[];
+  /** What `docker load` makes the images of that each session finds. */
+  readonly archives: readonly string[];
+  close(): Promise<void>;
+}
+
+/** One of the two programs, with a directory that its lines run in. */
+export class Side {
+  readonly #options: SideOptions;
+
+  constructor(options: SideOptions) {
+    this.#options = options;
+    const { root, argv } = options;
+    mkdirSync(join(root, "bin"));
+    const program = join(root, "bin", "docker");
+    writeFileSync(program, `#!/bin/sh\nexec ${argv.join(" ")} "$@"\n`);
+    chmodSync(program, 0o755);
+  }
+
+  /** Runs one line after the other, in a new directory. Rejects when one takes too long. */
+  async runAll(lines: readonly string[]): Promise<Outcome[]> {
+    const { name, root, archives } = this.#options;
+    const cwd = join(root, "w");
+    removeTree(cwd);
+    mkdirSync(cwd);
+    const loads = archives.map((archive) => `docker load -q -i ${archive}`);
+    await this.#run([reset, ...loads].join("; "), cwd);
+    const outcomes: Outcome[] = [];
+    for (const line of lines) outcomes.push(normalise(await this.#run(line, cwd), name, root));
+    return outcomes;
+  }
+
+  async close(): Promise<void> {
+    await this.#run(reset, this.#options.root);
+    await this.#options.close();
+  }
+
+  async #run(line: string, cwd: string): Promise<Outcome> {
+    const { root, env } = this.#options;
+    const child = spawn("sh", ["-c", line], {
+      cwd,
+      env: { ...env, PATH: `${join(root, "bin")}:${env.PATH}` },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const running = new RunningProcess(child, line);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      running.kill();
+    }, lineTimeoutMs);
+    const { code, stdout, stderr } = await running.exited;
+    clearTimeout(timer);
+    if (late) throw new Error(`${this.#options.name}: no end within ${lineTimeoutMs} ms: ${line}`);
+    return { exit: String(code), stdout: stdout.toString(), stderr };
+  }
+}
+
+/** Docker's command line is the 28 that is on PATH: texts are what differs most between versions. */
+async function dockerProgram(): Promise<string> {
+  const program = (await runTool("sh", ["-c", "command -v docker || true"])).trim();
+  const version = program && (await runTool(program, ["--version"]));
+  if (!version.startsWith("Docker version 28."))
+    throw new SetupError(`this test needs Docker's command line 28 on PATH, there is: ${version || "none"}`);
+  return program;
+}
+
+/** Docker 28's command line against a real daemon. Needs root. @param archives of `docker save` */
+export async function dockerSide(archives: readonly string[]): Promise<Side> {
+  if (process.getuid?.() !== 0) throw new SetupError("this test runs a real dockerd, which needs root");
+  const program = await dockerProgram();
+  const dockerd = await startDockerd({ containers: true });
+  const root = shortTmpDir();
+  mkdirSync(join(root, "h"));
+  return new Side({
+    name: "docker",
+    root,
+    env: { PATH: process.env.PATH, HOME: join(root, "h"), DOCKER_HOST: dockerd.host, TERM: "xterm" },
+    argv: [program],
+    archives,
+    async close() {
+      removeTree(root);
+      await dockerd.stop();
+    },
+  });
+}
+
+/** Mocker's on the simulation. @param archives of `docker save` */
+export function mockerSide(archives: readonly string[]): Side {
+  const mocker = new Mocker();
+  return new Side({
+    name: "mocker",
+    root: mocker.dir,
+    env: mocker.environment(),
+    argv: mocker.argv([]),
+    archives,
+    close: () => mocker.close(),
+  });
+}

@@ -1,0 +1,70 @@
+/** The lines of test/docker-lines, typed at Mocker and at a real Docker: all that differs has its reason there. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { type Line, parts, readSessions } from "../docker-lines/lines.ts";
+import type { Outcome } from "../docker-lines/normalise.ts";
+import { dockerSide, mockerSide, type Side } from "../docker-lines/side.ts";
+import { fixtureImage } from "../fixtures/index.ts";
+import { runTool } from "../support/host.ts";
+import { tmpDir } from "../support/tmp-dir.ts";
+
+describe("command lines have Docker's stdout, stderr and exit status", () => {
+  let docker: Side;
+  let mocker: Side;
+
+  before(async () => {
+    const directory = tmpDir();
+    const archives: string[] = [];
+    for (const [image, name] of [
+      ["busybox", "box"],
+      ["configured", "conf"],
+    ] as const) {
+      const archive = join(directory, `${name}.tar`);
+      const layout = `oci:${await fixtureImage(image)}:latest`;
+      await runTool("skopeo", ["copy", "-q", layout, `docker-archive:${archive}:${name}:latest`]);
+      archives.push(archive);
+    }
+    docker = await dockerSide(archives);
+    mocker = mockerSide(archives);
+  });
+  after(async () => {
+    await Promise.all([docker?.close(), mocker?.close()]);
+  });
+
+  for (const { name, lines } of readSessions()) {
+    test(name, async () => {
+      const texts = lines.map(({ text }) => text);
+      const [dockers, mockers] = await Promise.all([docker.runAll(texts), mocker.runAll(texts)]);
+      const wrong = lines.flatMap((line, index) => complaints(line, dockers[index], mockers[index]));
+      assert.ok(wrong.length === 0, `${wrong.length} of ${lines.length} lines:\n\n${wrong.join("\n")}`);
+    });
+  }
+});
+
+/** What is wrong with a line: differences without a reason, and reasons without a difference. */
+function complaints(line: Line, docker: Outcome | undefined, mocker: Outcome | undefined): string[] {
+  const wrong = parts.flatMap((part) => {
+    const [theirs = "", ours = ""] = [docker?.[part], mocker?.[part]];
+    const reason = line.differences.get(part);
+    if (theirs !== ours && reason === undefined)
+      return [`  ${part}\n${indent("D", theirs)}${indent("M", ours)}`];
+    if (theirs === ours && reason !== undefined)
+      return [`  ${part} does not differ, but is listed: ${reason}\n`];
+    return [];
+  });
+  return wrong.length === 0 ? [] : [`$ ${line.text}\n${wrong.join("")}`];
+}
+
+/** The text with marks before its lines, and one after a last line that does not end. */
+function indent(mark: string, text: string): string {
+  const shown =
+    text === ""
+      ? "(nothing)"
+      : text.endsWith("\n")
+        ? text.slice(0, -1)
+        : text.length < 4
+          ? text
+          : `${text} (no end of line)`;
+  return `${shown.replace(/^/gm, `    ${mark} `)}\n`;
+}
