@@ -31,8 +31,8 @@ export function readSessions(): Session[] {
 }
 
 /**
- * Reads one line for each line of the file, but for empty ones and comments (`# …`). `≠ PART…: REASON` below a
- * line says which parts of its outcome differ, and why.
+ * Reads one line for each line of the file, but for empty ones and comments (`# …`). `≠ PART…: REASON` below
+ * a line says which parts of its outcome differ, and why.
  * @throws Error for a difference that names no line, no part or no reason
  */
 export function parseLines(text: string, name: string): Line[] {

@@ -1,4 +1,7 @@
-/** The lines of test/docker-lines, typed at Mocker and at a real Docker: all that differs has its reason there. */
+/**
+ * The lines of test/docker-lines, typed at Mocker and at a real Docker: all that differs has its reason
+ * there.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";

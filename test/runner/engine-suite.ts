@@ -21,7 +21,11 @@ export async function engineSuite(run: SuiteRun): Promise<void> {
 }
 
 /** What the engine does alike for all users, and takes long. */
-const forOneUser = ["test/engine/docker-lines.test.ts", "test/engine/faults.test.ts", "test/engine/registries.test.ts"];
+const forOneUser = [
+  "test/engine/docker-lines.test.ts",
+  "test/engine/faults.test.ts",
+  "test/engine/registries.test.ts",
+];
 
 /**
  * The same tests, but for a few, as an ordinary user, who may not be able to reach the checkout and the

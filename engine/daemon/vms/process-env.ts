@@ -20,7 +20,8 @@ export function baseEnv({ hostname, labels, runtime }: VmConfig, tty: boolean): 
 }
 
 /**
- * Later lists win; a variable keeps the place where it first stood, and a name alone takes it away. @throws INVALID_ARGUMENT for what is none
+ * Later lists win; a variable keeps the place where it first stood, and a name alone takes it away.
+ * @throws INVALID_ARGUMENT for what is none
  */
 export function mergeEnv(...lists: (readonly string[])[]): string[] {
   const merged = new Map<string, string>();

@@ -134,7 +134,10 @@ bbbbbbbbbbbb   alpine    "/docker-entrypoint.…"   2 minutes ago   Up 2 minutes
     setup.engine.handle0(systemUsage, () => usage);
     const { stdout: templated } = await setup.run(["ps", "--format", "{{json .}}"]);
     assert.match(templated, /^\{"Command".*"Size":"500kB \(virtual 7\.5MB\)".*\}\n\{.*\}\n$/);
-    assert.match((await setup.run(["ps", "-s"])).stdout, /NAMES +SIZE\n.* brave_otter +500kB \(virtual 7\.5MB\)\n/);
+    assert.match(
+      (await setup.run(["ps", "-s"])).stdout,
+      /NAMES +SIZE\n.* brave_otter +500kB \(virtual 7\.5MB\)\n/,
+    );
     assert.match(first.CreatedAt ?? "", /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4} \S+$/);
   });
 

@@ -45,7 +45,10 @@ interface MemoryFlags {
   readonly "memory-swappiness": number | undefined;
 }
 
-/** Holds the limits of memory against each other, as Docker does. @throws Error; MockerError for its daemon's rules */
+/**
+ * Holds the limits of memory against each other, as Docker does. @throws Error; MockerError for its daemon's
+ * rules
+ */
 export function checkMemory(flags: MemoryFlags): void {
   const { memory = 0, "memory-reservation": reservation = 0, "memory-swap": swapLimit = 0 } = flags;
   const swappiness = flags["memory-swappiness"] ?? -1;
