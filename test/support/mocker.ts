@@ -40,6 +40,7 @@ const passedOn = [
   "MOCKER_BOOT_TIMEOUT_MS",
   "MOCKER_AGENT_TIMEOUT_MS",
   "MOCKER_LIBKRUN",
+  "MOCKER_NATIVE_DIR",
 ];
 export const defaultTimeoutMs = inLab ? 600_000 : 60_000;
 const instances = new Set<Mocker>();
