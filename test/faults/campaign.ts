@@ -23,7 +23,8 @@ export async function runCampaign({ seed, kills, image, onRound }: CampaignOptio
   const world = new World();
   const random = new Random(seed);
   const trace = new Trace();
-  const workers = ["a", "b", "c"].map((prefix) => new Worker(world, random, trace, prefix, image));
+  // No hexadecimal digits: a name that is gone would be the beginning of another VM's ID.
+  const workers = ["x", "y", "z"].map((prefix) => new Worker(world, random, trace, prefix, image));
   const saboteur = new Saboteur(world, random, trace, workers);
   const began = performance.now();
   let rounds = 0;

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { retry } from "../support/retry.ts";
 import type { ExpectedVm } from "./expected-vm.ts";
@@ -131,6 +132,15 @@ function checkRemains(world: World, listed: readonly Listed[]): true {
   return true;
 }
 
+/** Its pid and its command line. */
+function describeProcess(pid: number): string {
+  try {
+    return `${pid} (${readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ").trim()})`;
+  } catch {
+    return `${pid}`;
+  }
+}
+
 /** Removes everything, after which nothing is left but an idle engine. */
 export async function checkEnd(world: World, workers: readonly Worker[]): Promise<void> {
   const names = workers.flatMap(({ vms }) => [...vms.keys()]);
@@ -140,7 +150,7 @@ export async function checkEnd(world: World, workers: readonly Worker[]): Promis
   await retry(
     () => {
       const left = world.mocker.processes().filter((pid) => pid !== world.enginePid());
-      if (left.length > 0) throw new Error(`processes are left: ${left.join(", ")}`);
+      if (left.length > 0) throw new Error(`processes are left: ${left.map(describeProcess).join(", ")}`);
       return true;
     },
     { timeoutMs: settleMs, what: "the end of all processes" },
