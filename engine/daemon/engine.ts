@@ -163,6 +163,7 @@ export class Engine {
     await this.#volumes.recover();
     await this.#vms.recover();
     await this.#volumes.removeOrphans((id) => this.#vms.has(id));
+    this.#networks.removeOrphans();
     this.#vms.onDidChange(() => this.#idle.check());
     await this.#server.listen();
     this.#vms.restartDue();

@@ -29,6 +29,8 @@ export interface EndpointRequest {
 /** An endpoint as `status` has it; what else it says is nobody's here. */
 export interface EndpointStatus {
   endpointId: string;
+  /** A VM's card is plugged in. */
+  connected: boolean;
   up: boolean;
   ports: BoundPort[];
 }
@@ -139,8 +141,13 @@ export class NetdClient {
     const { endpoints } = await this.request("status", {});
     if (!Array.isArray(endpoints)) throw new Error("its status is not one");
     return endpoints.map((endpoint: unknown) => {
-      const { endpointId, up, ports } = record(endpoint);
-      return { endpointId: String(endpointId), up: up !== false, ports: boundPorts(ports) };
+      const { endpointId, connected, up, ports } = record(endpoint);
+      return {
+        endpointId: String(endpointId),
+        connected: connected !== false,
+        up: up !== false,
+        ports: boundPorts(ports),
+      };
     });
   }
 

@@ -161,6 +161,16 @@ export class Network {
     return endpoint;
   }
 
+  /**
+   * Removes the endpoints of VMs that a previous engine did not live to start, once those that run are
+   * adopted: their addresses and ports are free again. @throws NETWORK_FAILED
+   */
+  async removeOrphans(): Promise<void> {
+    if (!this.process.runs) return;
+    for (const { endpointId, connected } of (await this.process.status()) ?? [])
+      if (!connected && !this.#endpoints.has(endpointId)) await this.process.removeEndpoint(endpointId);
+  }
+
   async leave({ endpointId }: Endpoint): Promise<void> {
     if (!this.#endpoints.delete(endpointId)) return;
     await this.process.removeEndpoint(endpointId);

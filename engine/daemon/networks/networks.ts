@@ -103,6 +103,14 @@ export class Networks implements NetworkHost {
     await this.#sweep();
   }
 
+  /** See {@link Network.removeOrphans}; a network that does not answer keeps nobody waiting. */
+  removeOrphans(): void {
+    for (const network of this.#networks.values())
+      network
+        .removeOrphans()
+        .catch((error) => this.#options.log.error("network.orphans", error, { network: network.name }));
+  }
+
   /** Removes the directories of networks that are gone, whose processes were still there when they went. */
   async #sweep(): Promise<void> {
     const known = new Set([...this.#networks.keys()].map((id) => this.#runDirOf(id)));

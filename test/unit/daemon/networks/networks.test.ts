@@ -8,6 +8,7 @@ import { Networks } from "../../../../engine/daemon/networks/networks.ts";
 import { parseSubnet } from "../../../../engine/docker/ipv4.ts";
 import type { NetworkChange } from "../../../../engine/protocol/network.ts";
 import type { Network, NetworkCreateParams } from "../../../../engine/protocol/vm.ts";
+import { retry } from "../../../support/retry.ts";
 import { shortTmpDir } from "../../../support/tmp-dir.ts";
 import { FakeNetds, netdError } from "./fake-netd.ts";
 
@@ -208,6 +209,28 @@ test("the directory of a network goes with it, or with the next engine when its 
   setup.netds.last.die();
   await new Setup(setup).networks.recover();
   assert.deepEqual(left(), []);
+});
+
+test("what a previous engine made for a VM that it did not live to start is removed by the next", async () => {
+  const setup = await Setup.create();
+  await setup.networks.create({ name: "web" });
+  for (const name of ["runs", "booting", "orphan"])
+    await setup.networks.connect(setup.vm(name), { ...config, network: inNetwork("web") });
+  const netd = setup.netds.last;
+  const [runs, booting] = [...netd.endpoints.values()];
+  for (const endpoint of netd.endpoints.values()) Object.assign(endpoint, { connected: endpoint === runs });
+  const next = new Setup(setup);
+  await next.networks.recover();
+  const { id = "" } = (await next.networks.list({})).find(({ name }) => name === "web") ?? {};
+  const record = {
+    ...{ networkId: id, network: "web", endpointId: booting?.endpointId ?? "", mac: "02:42:ac:12:00:03" },
+    ...{ address: "172.18.0.3", prefixLength: 16, gateway: "172.18.0.1", mtu: 65520, isDefaultRoute: true },
+    ...{ names: [], ports: [] },
+  };
+  await next.networks.adopt(next.vm("booting"), [record]);
+  next.networks.removeOrphans();
+  await retry(() => netd.endpoints.size === 2, { what: "the orphan's end" });
+  assert.deepEqual([...netd.endpoints.keys()], [runs?.endpointId, booting?.endpointId]);
 });
 
 test("a prune leaves what a VM is made for, runs in, or a filter spares", async () => {
