@@ -3,22 +3,29 @@ import {
   constants,
   existsSync,
   fstatSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Script } from "node:vm";
 import { cacheDir } from "../common/paths.ts";
 
 /** Directories of other versions, unchanged for so long, are removed. */
 const keptMs = 30 * 24 * 3_600_000;
+/** As {@link CodeCache.of} names them. */
+const versionPattern = /^[0-9a-f]+-[\d.]+/;
 const verbPattern = /^[a-z_]{2,16}$/;
+
+function isOwnDirectory(path: string): boolean {
+  const stat = lstatSync(path);
+  return stat.isDirectory() && stat.uid === process.geteuid?.();
+}
 
 /**
  * `<cache>/code/<version>`: what V8 has compiled of the command line's program, so that the next one need
@@ -71,7 +78,7 @@ export class CodeCache {
   write(script: Script): void {
     const temporary = `${this.#file}.${process.pid}`;
     try {
-      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+      if (!this.#makeDirectory()) return;
       writeFileSync(temporary, script.createCachedData(), { mode: 0o600, flag: "wx" });
       renameSync(temporary, this.#file);
       writeFileSync(this.#marker, "");
@@ -84,12 +91,24 @@ export class CodeCache {
     }
   }
 
+  /**
+   * False where it would be another user's, or somewhere else: root with a HOME that is not root's must write
+   * nothing there, and above all remove nothing.
+   */
+  #makeDirectory(): boolean {
+    let existing = this.#directory;
+    while (!existsSync(existing)) existing = dirname(existing);
+    if (!isOwnDirectory(existing)) return false;
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    return isOwnDirectory(this.#directory) && isOwnDirectory(dirname(this.#directory));
+  }
+
   #prune(): void {
-    const parent = join(this.#directory, "..");
+    const parent = dirname(this.#directory);
     for (const name of readdirSync(parent)) {
       const path = join(parent, name);
-      if (path !== this.#directory && statSync(path).mtimeMs < Date.now() - keptMs)
-        rmSync(path, { recursive: true, force: true });
+      if (!versionPattern.test(name) || path === this.#directory || !isOwnDirectory(path)) continue;
+      if (lstatSync(path).mtimeMs < Date.now() - keptMs) rmSync(path, { recursive: true, force: true });
     }
   }
 

@@ -20,7 +20,7 @@ interface ConnectOptions {
   engineEnv?: Environment;
 }
 
-/** The handshake with another machine's engine waits for whoever types a password. */
+/** The handshake with another machine's engine waits for a user who types a password. */
 const remoteTimeoutMs = 120_000;
 
 const client = { name: "mocker", version: clientVersion };

@@ -70,12 +70,32 @@ test("a link is not followed, and a directory or nothing to write to is no error
 
 test("versions that were not used for long are removed", () => {
   const { cache, code } = place();
-  const [old, young] = ["old", "young"].map((name) => join(code, "../..", name));
+  const [old, young] = ["0a-1", "0b-1"].map((name) => join(code, "../..", name));
   for (const directory of [old, young]) mkdirSync(directory ?? "", { recursive: true });
   utimesSync(old ?? "", 1, 1);
   cache.write(new Script(source));
   assert.equal(existsSync(old ?? ""), false);
   assert.equal(existsSync(young ?? ""), true);
+});
+
+test("nothing is removed or written where a link leads, nor in the home of another user", () => {
+  const elsewhere = tmpDir();
+  const precious = join(elsewhere, "0a-1");
+  mkdirSync(precious);
+  utimesSync(precious, 1, 1);
+  const linked = place();
+  mkdirSync(join(linked.env.XDG_CACHE_HOME ?? "", "mocker"));
+  symlinkSync(elsewhere, join(linked.env.XDG_CACHE_HOME ?? "", "mocker/code"));
+  linked.cache.write(new Script(source));
+  assert.equal(existsSync(precious), true);
+  assert.equal(linked.cache.hasVerb, false);
+  const foreign = place();
+  const home = foreign.env.XDG_CACHE_HOME ?? "";
+  if (process.getuid?.() === 0) {
+    chownSync(home, 65_534, 65_534);
+    foreign.cache.write(new Script(source));
+    assert.deepEqual(readdirSync(home), []);
+  }
 });
 
 test("there is none for what is no verb, nor where Node's own is switched off", () => {
