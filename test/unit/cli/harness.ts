@@ -126,7 +126,8 @@ export class Setup {
 
   async close(): Promise<void> {
     await this.engine.close();
-    await rm(this.dir, { recursive: true, force: true });
+    // A command that ends just now may still be writing its code cache.
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 

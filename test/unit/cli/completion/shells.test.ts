@@ -21,7 +21,12 @@ const shells = {
 async function opened(t: TestContext, shell: keyof typeof shells): Promise<Terminal> {
   await needPrograms({ [shell]: shell });
   const setup = await Setup.create();
-  t.after(() => setup.close());
+  let terminal: Terminal | undefined;
+  // What the shell runs writes into the home until it has ended.
+  t.after(async () => {
+    await terminal?.close();
+    await setup.close();
+  });
   setup.engine
     .handle(vmList, () => [vmSummary({ name: "web" }), vmSummary({ name: "worker", status: "Up 5 days" })])
     .handle(imageList, () => [imageSummary({ repoTags: ["alpine:3.19", "other:1"] })])
@@ -37,8 +42,7 @@ async function opened(t: TestContext, shell: keyof typeof shells): Promise<Termi
     MOCKER_RUN_DIR: setup.dir,
     MOCKER_DATA_DIR: setup.dir,
   };
-  const terminal = await Terminal.open(setup.dir, env, { rows: 24, columns: 100 });
-  t.after(() => terminal.close());
+  terminal = await Terminal.open(setup.dir, env, { rows: 24, columns: 100 });
   for (const line of shells[shell]) await terminal.type(line);
   await terminal.type(
     shell === "fish" ? "mocker completion fish | source" : `source <(mocker completion ${shell})`,
