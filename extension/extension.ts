@@ -31,6 +31,7 @@ import { ContextKeys } from "./views/context-keys.ts";
 import { Documents, scheme } from "./views/documents.ts";
 import { imageTexts, isFilter } from "./views/image-filter.ts";
 import { ImageTree } from "./views/image-tree.ts";
+import { focusedRows, isKeyPress } from "./views/key-press.ts";
 import { NetworkTree } from "./views/network-tree.ts";
 import { RunConfigurationTree } from "./views/run-configuration-tree.ts";
 import { RunningCount } from "./views/status-bar.ts";
@@ -127,11 +128,7 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     configurations,
     secrets,
     log,
-    vmView,
     imageView,
-    volumeView,
-    networkView,
-    configurationView,
     contextKeys,
     vmArrangement,
     imageFilter,
@@ -148,11 +145,19 @@ export function activate(context: vscode.ExtensionContext): MockerExports {
     ...arrangeCommands(services),
     ...runConfigurationCommands(services),
   };
+  const views: Record<string, vscode.TreeView<unknown>> = {
+    "mocker.vms": vmView,
+    "mocker.images": imageView,
+    "mocker.volumes": volumeView,
+    "mocker.networks": networkView,
+    "mocker.configurations": configurationView,
+  };
   for (const [name, handler] of Object.entries(commands)) {
     own(
       vscode.commands.registerCommand(`mocker.${name}`, async (item?: unknown, items?: unknown) => {
         try {
-          await handler(item, items);
+          const view = isKeyPress(item) ? views[item.view] : undefined;
+          await handler(item, view === undefined ? items : await focusedRows(view));
         } catch (error) {
           // The command is over, whenever the message is read.
           showError(error, log);

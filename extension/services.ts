@@ -7,12 +7,8 @@ import type { Terminals } from "./terminals/terminals.ts";
 import type { ContextKeys } from "./views/context-keys.ts";
 import type { Documents } from "./views/documents.ts";
 import type { ImageItem, PullItem } from "./views/image-item.ts";
-import type { NetworkItem } from "./views/network-item.ts";
-import type { RunConfigurationItem } from "./views/run-configuration-tree.ts";
 import type { ViewState } from "./views/view-state.ts";
 import type { VmArrangement } from "./views/vms/vm-arrangement.ts";
-import type { VmRow } from "./views/vms/vm-tree.ts";
-import type { VolumeItem } from "./views/volume-item.ts";
 import type { WizardServices } from "./wizard/wizard-services.ts";
 
 /** What commands work with. */
@@ -23,11 +19,7 @@ export interface Services extends WizardServices {
   pulls: Pulls;
   terminals: Terminals;
   documents: Documents;
-  vmView: vscode.TreeView<VmRow>;
   imageView: vscode.TreeView<ImageItem | PullItem>;
-  volumeView: vscode.TreeView<VolumeItem>;
-  networkView: vscode.TreeView<NetworkItem>;
-  configurationView: vscode.TreeView<RunConfigurationItem>;
   contextKeys: ContextKeys;
   vmArrangement: ViewState<VmArrangement>;
   imageFilter: ViewState<string>;

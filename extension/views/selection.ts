@@ -7,6 +7,7 @@ import type { Services } from "../services.ts";
 import { localFolders } from "../workspace.ts";
 import { formatBytes } from "./format.ts";
 import { ImageItem, imageLabel } from "./image-item.ts";
+import { isKeyPress } from "./key-press.ts";
 import { NetworkItem } from "./network-item.ts";
 import { RunConfigurationItem } from "./run-configuration-tree.ts";
 import { EndpointItem } from "./vms/endpoint-item.ts";
@@ -20,27 +21,14 @@ import { usersText, VolumeItem, volumeLabel } from "./volume-item.ts";
 
 type ItemClass<T> = abstract new (...args: never[]) => T;
 
-/**
- * Items that a menu, a keybinding or the API gave: all selected ones, the one clicked, or the view's
- * selection.
- */
-function given<T>(
-  type: ItemClass<T>,
-  item: unknown,
-  items: unknown,
-  view: { selection: readonly unknown[] },
-): T[] {
+/** Items that a menu, a keybinding or the API gave: all selected ones, or the one clicked. */
+function given<T>(type: ItemClass<T>, item: unknown, items: unknown): T[] {
   const is = (value: unknown): value is T => value instanceof type;
-  if (Array.isArray(items) && items.some(is)) {
-    const selected = items.filter(is);
-    if (item === undefined || selected.includes(item as T)) return selected;
-  }
-  if (is(item)) return [item];
-  return item === keyboard ? view.selection.filter(is) : [];
+  const selected = Array.isArray(items) ? items.filter(is) : [];
+  if (item === undefined || isKeyPress(item)) return selected;
+  if (!is(item)) return [];
+  return selected.includes(item) ? selected : [item];
 }
-
-/** Argument of keybindings: they work on what is selected in the view. */
-export const keyboard = "selection";
 
 /** The VMs that a command is for, as they are now; asks if none was given. */
 export async function chooseVms(
@@ -50,18 +38,17 @@ export async function chooseVms(
   placeholder: string,
   fits: (vm: VmSummary) => boolean,
 ): Promise<VmSummary[]> {
-  const { model, stops, vmView } = services;
+  const { model, stops } = services;
   const rows = [
-    ...given(VmItem, item, items, vmView),
-    ...given(VmGroupItem, item, items, vmView).flatMap((group) => group.rows),
+    ...given(VmItem, item, items),
+    ...given(VmGroupItem, item, items).flatMap((group) => group.rows),
   ];
-  // By a menu of their own view alone: its selection is nothing to a key that is pressed in that of VMs.
-  const ofConfigurations = given(RunConfigurationItem, item, items, { selection: [] }).flatMap(({ entry }) =>
+  const ofConfigurations = given(RunConfigurationItem, item, items).flatMap(({ entry }) =>
     tiedVms(model.snapshot.vms.values(), tieOf(entry)),
   );
   const byId = new Map(rows.map((row) => [row.vm.id, model.vm(row.vm.id) ?? row.vm]));
   const chosen = [...byId.values(), ...ofConfigurations];
-  if (chosen.length > 0 || item === keyboard) return chosen.filter(fits);
+  if (chosen.length > 0 || isKeyPress(item)) return chosen.filter(fits);
   const { vms } = await model.whenLoaded();
   if (typeof item === "string") return [...vms.values()].filter((vm) => vm.id === item || vm.name === item);
   const candidates = sortedVms(model.snapshot).filter(fits);
@@ -91,11 +78,11 @@ export async function chooseImages(
   items: unknown,
   placeholder: string,
 ): Promise<ImageSummary[]> {
-  const { model, imageView } = services;
-  const chosen = given(ImageItem, item, items, imageView).map(
+  const { model } = services;
+  const chosen = given(ImageItem, item, items).map(
     ({ image }) => model.snapshot.images.get(image.id) ?? image,
   );
-  if (chosen.length > 0 || item === keyboard) return chosen;
+  if (chosen.length > 0 || isKeyPress(item)) return chosen;
   const snapshot = await model.whenLoaded();
   if (typeof item === "string") {
     return [...snapshot.images.values()].filter(
@@ -126,14 +113,14 @@ export async function chooseVolumes(
   items: unknown,
   placeholder: string,
 ): Promise<VolumeSummary[]> {
-  const { model, vmView, volumeView } = services;
-  const mounted = given(MountItem, item, items, vmView).flatMap(({ mount }) =>
+  const { model } = services;
+  const mounted = given(MountItem, item, items).flatMap(({ mount }) =>
     mount.type === "volume" ? (model.snapshot.volumes.get(mount.name ?? "") ?? []) : [],
   );
-  const chosen = given(VolumeItem, item, items, volumeView).map(
+  const chosen = given(VolumeItem, item, items).map(
     ({ volume }) => model.snapshot.volumes.get(volume.name) ?? volume,
   );
-  if (mounted.length > 0 || chosen.length > 0 || item === keyboard) return [...mounted, ...chosen];
+  if (mounted.length > 0 || chosen.length > 0 || isKeyPress(item)) return [...mounted, ...chosen];
   const snapshot = await model.whenLoaded();
   const all = [...snapshot.volumes.values()];
   if (typeof item === "string") return all.filter(({ name }) => name === item);
@@ -161,12 +148,12 @@ export async function chooseNetworks(
   placeholder: string,
   fits: (network: NetworkDetails) => boolean,
 ): Promise<NetworkDetails[]> {
-  const { model, vmView, networkView } = services;
-  const ofVms = given(EndpointItem, item, items, vmView).map(({ network }) => network);
-  const ids = given(NetworkItem, item, items, networkView).map(({ network }) => network.id);
+  const { model } = services;
+  const ofVms = given(EndpointItem, item, items).map(({ network }) => network);
+  const ids = given(NetworkItem, item, items).map(({ network }) => network.id);
   const all = () => [...model.snapshot.networks.values()].filter(fits);
   const chosen = all().filter(({ id, name }) => ids.includes(id) || ofVms.includes(name));
-  if (ids.length > 0 || ofVms.length > 0 || item === keyboard) return chosen;
+  if (ids.length > 0 || ofVms.length > 0 || isKeyPress(item)) return chosen;
   const snapshot = await model.whenLoaded();
   if (typeof item === "string") return all().filter(({ id, name }) => id === item || name === item);
   if (all().length === 0) {
@@ -194,9 +181,9 @@ export async function choosePorts(
   placeholder: string,
   fits: (port: PortRow) => boolean,
 ): Promise<PortRow[]> {
-  const { model, vmView } = services;
-  const chosen = given(PortItem, item, items, vmView).map(({ port }) => port);
-  if (chosen.length > 0 || item === keyboard) return chosen.filter(fits);
+  const { model } = services;
+  const chosen = given(PortItem, item, items).map(({ port }) => port);
+  if (chosen.length > 0 || isKeyPress(item)) return chosen.filter(fits);
   const { vms } = await model.whenLoaded();
   const all = [...vms.values()].flatMap((vm) =>
     portRows(vm.ports)
@@ -221,9 +208,9 @@ export async function chooseConfigurations(
   items: unknown,
   placeholder: string,
 ): Promise<ConfigurationPlace[]> {
-  const { configurations, configurationView } = services;
-  const chosen = given(RunConfigurationItem, item, items, configurationView).map(({ entry }) => entry);
-  if (chosen.length > 0 || item === keyboard) return chosen;
+  const { configurations } = services;
+  const chosen = given(RunConfigurationItem, item, items).map(({ entry }) => entry);
+  if (chosen.length > 0 || isKeyPress(item)) return chosen;
   if (typeof item === "string") return [(await configurations.place(item)) ?? []].flat();
   const entries = (await configurations.entries()).filter((entry) => entry.configuration !== undefined);
   if (entries.length === 0) {

@@ -198,6 +198,12 @@ describe("networks, ports and volumes", () => {
     await dialog().getByText("Remove 2 networks?").waitFor();
     await dialog().getByText("Running in it: web.").waitFor();
     await dialog().getByRole("button", { name: "Cancel" }).click();
+    // The row that the arrow keys led to, not the one that is selected.
+    await network("backend").click();
+    await editor.page.keyboard.press("End");
+    await editor.page.keyboard.press("Delete");
+    await dialog().getByText("Remove the network quiet?").waitFor();
+    await dialog().getByRole("button", { name: "Cancel" }).click();
     // Not by its button: the tooltip of a row may lie over it.
     await editor.begin("mocker.pruneNetworks");
     await editor.waitForStep("Prune Networks: 1 that no VM uses");
