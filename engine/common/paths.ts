@@ -62,6 +62,11 @@ export function socketPath(env: Environment = process.env): string {
   return join(runDir(env), "engine.sock");
 }
 
+/** The engine's socket for Docker's clients. */
+export function dockerSocketPath(env: Environment = process.env): string {
+  return join(runDir(env), "docker.sock");
+}
+
 /** stdout and stderr of an engine that a client started. */
 export function engineLogPath(env: Environment = process.env): string {
   return join(dataDir(env), "engine.log");

@@ -2,7 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as native from "../../native/index.ts";
 import { makeDirectory } from "../common/make-directory.ts";
-import { configDir, dataDir, runDir, socketPath } from "../common/paths.ts";
+import { configDir, dataDir, dockerSocketPath, runDir, socketPath } from "../common/paths.ts";
+import { dockerRoutes } from "./api/docker/docker-routes.ts";
+import { DockerServer } from "./api/docker/docker-server.ts";
 import { bindConnection } from "./api/rpc/bind-connection.ts";
 import { Server } from "./api/rpc/server.ts";
 import { StreamServer } from "./api/rpc/stream-server.ts";
@@ -57,6 +59,7 @@ export class Engine {
   readonly #vms: VmManager;
   readonly #volumes: VolumeService;
   readonly #server: Server;
+  readonly #docker: DockerServer;
   readonly #idle: Idle;
   readonly #exit: () => void;
 
@@ -140,6 +143,13 @@ export class Engine {
       bind: (connection) => bindConnection(connection, services),
       hold: () => this.#idle.hold(),
     });
+    this.#docker = new DockerServer({
+      socketPath: dockerSocketPath(),
+      router: dockerRoutes(services),
+      version,
+      log,
+      hold: () => this.#idle.hold(),
+    });
   }
 
   /** `second`: another engine has the store, `elsewhere`: and its socket is not where this one's would be. */
@@ -165,6 +175,7 @@ export class Engine {
     await this.#volumes.removeOrphans((id) => this.#vms.has(id));
     this.#networks.removeOrphans();
     this.#vms.onDidChange(() => this.#idle.check());
+    await this.#docker.listen();
     await this.#server.listen();
     this.#vms.restartDue();
     this.#log.info("engine.started", { pid: process.pid, version: this.version, socket: socketPath() });
@@ -177,6 +188,7 @@ export class Engine {
   stop(reason: string): void {
     this.#log.info("engine.stopping", { reason });
     this.#server.withdraw();
+    this.#docker.withdraw();
     this.#exit();
   }
 

@@ -1,9 +1,10 @@
 /** `--format` of commands that list: tables, JSON lines, Go templates (Docker's cli/command/formatter). */
+
+import { toJson } from "../../docker/go-json.ts";
 import { CommandFailure } from "../command.ts";
 import { Template } from "../template/template.ts";
 import { TemplateError } from "../template/template-error.ts";
 import type { TemplateFunctions } from "../template/template-functions.ts";
-import { toJson } from "../template/template-values.ts";
 import { alignTable } from "./table.ts";
 
 export const listFormatHelp =

@@ -1,4 +1,5 @@
-import { format, isTrue, quote, toJson, typeName } from "./template-values.ts";
+import { toJson } from "../../docker/go-json.ts";
+import { format, isTrue, quote, typeName } from "./template-values.ts";
 
 export type TemplateFunction = (...args: unknown[]) => unknown;
 export type TemplateFunctions = Readonly<Record<string, TemplateFunction>>;

@@ -18,15 +18,6 @@ export function format(value: unknown, nested = false): string {
   return String(value);
 }
 
-/** JSON as Go writes it: maps' keys sorted, methods left out. */
-export function toJson(value: unknown, indent?: number): string {
-  return JSON.stringify(
-    value,
-    (_, item: unknown) => (item instanceof Map ? Object.fromEntries([...item].sort()) : item),
-    indent,
-  );
-}
-
 export function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   if (value instanceof Map) return value.size > 0;

@@ -1,3 +1,4 @@
+import { toJson } from "../../../docker/go-json.ts";
 import { humanSize } from "../../../docker/sizes.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
 import {
@@ -11,7 +12,6 @@ import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import { ListFormat, type ListView, listFormatHelp } from "../../output/list-format.ts";
 import { ellipsis, shortId } from "../../output/table.ts";
-import { toJson } from "../../template/template-values.ts";
 
 const flags = {
   format: stringFlag(undefined, listFormatHelp),

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { eventFields, eventJson, eventLine } from "../../../docker/events/event-text.ts";
+import { toJson } from "../../../docker/go-json.ts";
 import { type EventMessage, type EventsParams, engineEvents } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { filterFlag, filtersOf } from "../../filters.ts";
@@ -7,7 +8,6 @@ import { stringFlag } from "../../flags.ts";
 import { objectFormatHelp } from "../../output/list-format.ts";
 import { Template } from "../../template/template.ts";
 import { TemplateError } from "../../template/template-error.ts";
-import { toJson } from "../../template/template-values.ts";
 import { interruptible } from "../../terminal/interruptible.ts";
 
 const flags = {

@@ -1,12 +1,7 @@
-import { chmodSync, rmSync, statSync } from "node:fs";
-import { createServer, type Server as NetServer, type Socket } from "node:net";
-import { dirname } from "node:path";
-import { peerCredentials } from "../../../../native/index.ts";
-import { makeDirectory } from "../../../common/make-directory.ts";
-import { isPrivateDirectory } from "../../../common/paths.ts";
-import { MockerError } from "../../../protocol/errors.ts";
+import { createServer, type Socket } from "node:net";
 import { streamHandshakePrefix } from "../../../protocol/stream.ts";
 import type { Log } from "../../log.ts";
+import { isTrustedPeer, PrivateSocket } from "../private-socket.ts";
 import { defaultLimits, type MessageLimits } from "./message-decoder.ts";
 import { RpcConnection } from "./rpc-connection.ts";
 import type { Streams } from "./streams.ts";
@@ -35,45 +30,30 @@ export interface ServerOptions {
 
 /**
  * The engine's unix socket. A connection says with its first bytes what it is: `Content-Length: …` begins
- * JSON-RPC (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. Mode 0600 in a private directory,
- * and the peer's uid is checked: ours or root's.
+ * JSON-RPC (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. The peer's uid is checked: ours or root's.
  */
 export class Server {
   readonly #options: ServerOptions;
   readonly #limits: ServerLimits;
-  readonly #net: NetServer;
+  readonly #socket: PrivateSocket;
   /** What gives up on each connection that has yet to shake hands, the oldest first. */
   readonly #pending = new Map<Socket, NodeJS.Timeout>();
-  #inode: number | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#limits = { ...defaults, ...options.limits };
-    this.#net = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
+    const net = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
+    this.#socket = new PrivateSocket(options.socketPath, net);
   }
 
   /** The caller holds the engine's lock, so that a socket file that is there is a dead engine's. */
-  async listen(): Promise<void> {
-    const { socketPath } = this.#options;
-    const directory = dirname(socketPath);
-    makeDirectory(directory);
-    if (!isPrivateDirectory(directory)) {
-      throw new MockerError("ENGINE_UNREACHABLE", `${directory} is not a private directory of yours`, {
-        hint: `Make it yours alone: chown and chmod 700 ${directory}, or set MOCKER_RUN_DIR.`,
-      });
-    }
-    rmSync(socketPath, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      this.#net.once("error", reject);
-      this.#net.listen(socketPath, () => resolve());
-    });
-    chmodSync(socketPath, 0o600);
-    this.#inode = statSync(socketPath).ino;
+  listen(): Promise<void> {
+    return this.#socket.listen();
   }
 
   /** Whether the socket file is still the one that clients find. */
   reachable(): boolean {
-    return statSync(this.#options.socketPath, { throwIfNoEntry: false })?.ino === this.#inode;
+    return this.#socket.reachable();
   }
 
   /**
@@ -81,28 +61,17 @@ export class Server {
    * on.
    */
   withdraw(): void {
-    if (!this.reachable()) return;
-    rmSync(this.#options.socketPath, { force: true });
-    // This removes whatever is at the path, too.
-    this.#net.close();
+    this.#socket.withdraw();
   }
 
   #accept(socket: Socket): void {
     socket.on("error", () => socket.destroy());
-    if (!this.#trusted(socket)) {
+    if (!isTrustedPeer(socket, this.#options.log)) {
       socket.destroy();
       return;
     }
     this.#expectHandshake(socket);
     this.#readFirstBytes(socket);
-  }
-
-  #trusted(socket: Socket): boolean {
-    const fd = (socket as unknown as { _handle: { fd: number } })._handle.fd;
-    const { uid, pid } = peerCredentials(fd);
-    const trusted = uid === process.getuid?.() || uid === 0;
-    if (!trusted) this.#options.log.warn("peer.refused", { uid, pid });
-    return trusted;
   }
 
   #expectHandshake(socket: Socket): void {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Template } from "../../../../engine/cli/template/template.ts";
 import { TemplateError } from "../../../../engine/cli/template/template-error.ts";
-import { toJson } from "../../../../engine/cli/template/template-values.ts";
+import { toJson } from "../../../../engine/docker/go-json.ts";
 import { templateCases } from "./template-cases.ts";
 
 const labels = new Map([

@@ -1,0 +1,61 @@
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { toJson } from "../../../docker/go-json.ts";
+import type { HttpError } from "./http-error.ts";
+
+/** The answer to one request: whole, or in lines as they come. */
+export class ApiResponse {
+  readonly raw: ServerResponse;
+
+  constructor(raw: ServerResponse) {
+    this.raw = raw;
+  }
+
+  /** Maps are Go's. */
+  json(value: unknown, status = 200): void {
+    this.text(`${toJson(value)}\n`, status, "application/json");
+  }
+
+  text(text: string, status = 200, type = "text/plain; charset=utf-8"): void {
+    const body = Buffer.from(text);
+    this.raw.writeHead(status, { "Content-Type": type, "Content-Length": body.length });
+    this.raw.end(body);
+  }
+
+  /** Without a body: 204, or 304 where nothing had to be done. */
+  empty(status = 204): void {
+    this.raw.writeHead(status, status === 204 || status === 304 ? {} : { "Content-Length": 0 });
+    this.raw.end();
+  }
+
+  /** `{"message"}`; behind an answer that has begun, its connection breaks: nothing else says that it failed. */
+  fail(error: HttpError): void {
+    if (this.raw.headersSent) this.raw.destroy();
+    else this.json({ message: error.message }, error.status);
+  }
+
+  /** Begins an answer of unknown length; its headers go out at once. */
+  begin(type: string, status = 200): void {
+    this.raw.writeHead(status, { "Content-Type": type });
+    this.raw.flushHeaders();
+  }
+
+  /** One line of JSON of an answer that was begun. */
+  line(value: unknown): void {
+    this.raw.write(`${typeof value === "string" ? value : toJson(value)}\n`);
+  }
+
+  /**
+   * Sends bytes as fast as the client takes them, and ends. An error before the first byte is the caller's;
+   * one behind it breaks the connection.
+   */
+  async bytes(type: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const chunk of chunks) {
+      if (!this.raw.headersSent) this.begin(type);
+      if (this.raw.destroyed) return;
+      if (!this.raw.write(chunk)) await Promise.race([once(this.raw, "drain"), once(this.raw, "close")]);
+    }
+    if (!this.raw.headersSent) this.begin(type);
+    this.raw.end();
+  }
+}
