@@ -3,7 +3,7 @@
  * elsewhere.
  */
 
-import { type LayerLine, progressBar, pullWords } from "../../docker/transfer-progress.ts";
+import { type LayerLine, progressBar, pullWords } from "../../docker/api/transfer-progress.ts";
 import type { OutputStream } from "../io.ts";
 
 const redrawMs = 50;

@@ -1,12 +1,18 @@
 import { Router } from "./router.ts";
+import { addBuildRoutes } from "./routes/build-routes.ts";
+import { addEventRoutes, type EventRouteServices } from "./routes/event-routes.ts";
 import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
 import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
+import { addRegistryRoutes, type RegistryRouteServices } from "./routes/registry-routes.ts";
+import { addSwarmRoutes } from "./routes/swarm-routes.ts";
 import { addSystemRoutes, type SystemRouteServices } from "./routes/system-routes.ts";
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
 
 /** What stands behind this door. */
-export type DockerServices = ImageRouteServices &
+export type DockerServices = EventRouteServices &
+  ImageRouteServices &
   ImageTransferRouteServices &
+  RegistryRouteServices &
   SystemRouteServices &
   VolumeRouteServices;
 
@@ -14,8 +20,12 @@ export type DockerServices = ImageRouteServices &
 export function dockerRoutes(services: DockerServices): Router {
   const router = new Router();
   addSystemRoutes(router, services);
+  addBuildRoutes(router);
+  addEventRoutes(router, services);
   addImageRoutes(router, services);
   addImageTransferRoutes(router, services);
+  addRegistryRoutes(router, services);
+  addSwarmRoutes(router);
   addVolumeRoutes(router, services);
   return router;
 }

@@ -1,4 +1,4 @@
-import { historyObjects, imageListObject, removedObjects } from "../../../../docker/image-objects.ts";
+import { historyObjects, imageListObject, removedObjects } from "../../../../docker/api/image-objects.ts";
 import { imageObject } from "../../../../docker/inspect-object.ts";
 import { parseReference } from "../../../../docker/reference.ts";
 import type { ImageStore } from "../../../images/image-store.ts";

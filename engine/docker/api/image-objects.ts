@@ -1,5 +1,10 @@
-/** What Docker's API says of images in lists; `inspect-object.ts` has the whole of one. */
-import type { ImageDetails, ImageHistoryEntry, ImageRemoveResult, ImageSummary } from "../protocol/index.ts";
+/** What Docker's API says of images in lists; `../inspect-object.ts` has the whole of one. */
+import type {
+  ImageDetails,
+  ImageHistoryEntry,
+  ImageRemoveResult,
+  ImageSummary,
+} from "../../protocol/index.ts";
 
 /** The API 1.x that has an empty list for an image without names, and none of Docker's `<none>`. */
 const emptyListsSince = 43;
