@@ -3,6 +3,7 @@ import { MockerError, type SystemUsage, type VmUsage } from "../../protocol/inde
 import { isTmpfsFlag } from "../inspect-host-config.ts";
 import { volumeObject } from "../inspect-object.ts";
 import { imageListObject } from "./image-objects.ts";
+import { since } from "./versions.ts";
 
 const types = ["build-cache", "container", "image", "volume"];
 
@@ -35,7 +36,7 @@ export function usageObject(
     ),
     // There is no builder.
     BuildCache: ifAsked("build-cache", []),
-    ...(minor < 42 ? { BuilderSize: 0 } : {}),
+    ...(minor < since.typedUsage ? { BuilderSize: 0 } : {}),
   };
 }
 

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   historyObjects,
+  imageInspectObject,
   imageListObject,
   removedObjects,
 } from "../../../../engine/docker/api/image-objects.ts";
 import { toJson } from "../../../../engine/docker/go-json.ts";
-import type { ImageSummary } from "../../../../engine/protocol/index.ts";
+import type { ImageDetails, ImageSummary } from "../../../../engine/protocol/index.ts";
 
 const image: ImageSummary = {
   id: "sha256:1",
@@ -57,4 +58,41 @@ test("a removal names what lost its name before what is gone", () => {
     { Untagged: "a:1" },
     { Deleted: "sha256:1" },
   ]);
+});
+
+test("an inspected image has what its API version had", () => {
+  const details: ImageDetails = {
+    ...image,
+    manifestDigest: "sha256:2",
+    layers: [],
+    author: "",
+    config: {
+      env: ["A=1"],
+      entrypoint: [],
+      cmd: [],
+      workingDir: "/w",
+      user: "",
+      stopSignal: "",
+      exposedPorts: [],
+      volumes: [],
+      labels: {},
+    },
+  };
+  const of = (minor: number): Record<string, unknown> =>
+    JSON.parse(toJson(imageInspectObject(details, minor)));
+  const { Config: oldest, VirtualSize, ContainerConfig } = of(43);
+  assert.deepEqual([VirtualSize, typeof ContainerConfig], [5, "object"]);
+  assert.deepEqual(of(45).Config, oldest);
+  const { Hostname, Env, WorkingDir, Labels } = Object(oldest);
+  assert.deepEqual([Hostname, Env, WorkingDir, Labels], ["", ["A=1"], "/w", null]);
+  assert.deepEqual(of(50).Config, { Env: ["A=1"], WorkingDir: "/w" });
+  assert.deepEqual(
+    [44, 45, 51, 52].map((minor) => ["Container", "VirtualSize", "Parent"].map((key) => key in of(minor))),
+    [
+      [true, false, true],
+      [false, false, true],
+      [false, false, true],
+      [false, false, false],
+    ],
+  );
 });

@@ -1,5 +1,6 @@
 import { arch, hostname, platform } from "node:os";
 import { usageObject } from "../../../../docker/api/usage-object.ts";
+import { since } from "../../../../docker/api/versions.ts";
 import { engineInfoObject, goArchitecture } from "../../../../docker/info-object.ts";
 import type { SystemService } from "../../../system/system-service.ts";
 import type { ApiResponse } from "../api-response.ts";
@@ -9,9 +10,6 @@ import type { Router } from "../router.ts";
 export interface SystemRouteServices {
   system: Pick<SystemService, "info" | "usage">;
 }
-
-/** The API 1.x whose `/system/df` takes `type`. */
-const typedUsageSince = 42;
 
 /** What concerns the whole engine. */
 export function addSystemRoutes(router: Router, { system }: SystemRouteServices): void {
@@ -56,7 +54,7 @@ export function addSystemRoutes(router: Router, { system }: SystemRouteServices)
   });
 
   router.add("GET", "/system/df", async ({ query, minor }, response) => {
-    const only = minor < typedUsageSince ? [] : query.texts("type");
+    const only = minor < since.typedUsage ? [] : query.texts("type");
     response.json(usageObject(await system.usage(), minor, only));
   });
 
