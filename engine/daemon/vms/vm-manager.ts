@@ -29,6 +29,7 @@ import type {
   VmPruneResult,
   VmRemoveParams,
   VmRenameParams,
+  VmRestartParams,
   VmStartParams,
   VmState,
   VmStats,
@@ -266,7 +267,10 @@ export class VmManager implements VmHost {
 
   happened(vm: Vm, action: VmAction, attributes: Record<string, string> = {}): void {
     this.#publish(vm, action, attributes);
-    if (action !== "die" || !vm.config.autoRemove || vm.removing) return;
+  }
+
+  ended(vm: Vm): void {
+    if (!vm.config.autoRemove || vm.removing) return;
     vm.removeEnded(() => this.#erase(vm)).catch((error) =>
       this.log.error("vm.autoRemove", error, { vm: vm.id }),
     );
@@ -433,6 +437,24 @@ export class VmManager implements VmHost {
     const vm = this.find(name);
     await vm.stop(signal, timeoutSeconds);
     return { id: vm.id, exitCode: vm.exit?.exitCode ?? 0 };
+  }
+
+  /**
+   * Answers when it runs anew; without grace `timeoutSeconds` is the VM's own, and -1 waits for ever. A VM
+   * that does not run is started, one with `--rm` stays.
+   * @throws SECRET_MISSING, while it runs on; what {@link start} throws
+   */
+  async restart({
+    vm: name,
+    signal,
+    timeoutSeconds,
+    secretValues,
+  }: VmRestartParams): Promise<{ id: string }> {
+    const vm = this.find(name);
+    vm.secrets.give(secretValues ?? {});
+    await vm.restart(signal, timeoutSeconds);
+    this.#publish(vm, "restart");
+    return { id: vm.id };
   }
 
   /** Sends a signal, KILL if none is named; KILL cancels a start, too. @throws VM_NOT_RUNNING */

@@ -103,6 +103,13 @@ export const VmStopParams = v.object({
 });
 export type VmStopParams = v.InferOutput<typeof VmStopParams>;
 
+export const VmRestartParams = v.object({
+  ...VmStopParams.entries,
+  /** Of the VM's `secretEnv`: these count from now on. */
+  secretValues: v.exactOptional(labels),
+});
+export type VmRestartParams = v.InferOutput<typeof VmRestartParams>;
+
 export const VmKillParams = v.object({
   vm: v.string(),
   /** Name (`TERM`, `SIGTERM`) or number as text; default KILL. */
