@@ -3,63 +3,10 @@
  * elsewhere.
  */
 
-import { humanSize } from "../../docker/sizes.ts";
-import type { PullProgress, PushProgress } from "../../protocol/index.ts";
+import { type LayerLine, progressBar, pullWords } from "../../docker/transfer-progress.ts";
 import type { OutputStream } from "../io.ts";
 
 const redrawMs = 50;
-
-/** Docker's words for what happens to a layer. */
-const pullWords: Record<PullProgress["status"], string> = {
-  pulling: "Pulling fs layer",
-  exists: "Already exists",
-  waiting: "Waiting",
-  downloading: "Downloading",
-  verifying: "Verifying Checksum",
-  preparing: "Download complete",
-  complete: "Pull complete",
-  retrying: "Retrying",
-};
-
-/** The same for layers of an archive. */
-export const loadWords: Record<PullProgress["status"], string> = {
-  ...pullWords,
-  pulling: "Loading layer",
-  downloading: "Loading layer",
-  verifying: "Loading layer",
-  preparing: "Loading layer",
-  complete: "Loaded",
-};
-
-export const pushWords: Record<PushProgress["status"], string> = {
-  preparing: "Preparing",
-  waiting: "Waiting",
-  pushing: "Pushing",
-  pushed: "Pushed",
-  exists: "Layer already exists",
-  mounted: "Mounted from",
-  retrying: "Retrying",
-};
-
-/** One layer's state, of whatever transfer. */
-export interface LayerLine {
-  readonly layer: string;
-  readonly status: string;
-  readonly currentBytes?: number;
-  readonly totalBytes?: number;
-  readonly message?: string;
-}
-
-/** `[=====>     ]  1.2MB/3.4MB`, fitted to a terminal of `columns`. */
-export function progressBar(current: number, total: number | undefined, columns: number): string {
-  if (total === undefined || total <= 0) return humanSize(current, 4);
-  const share = Math.min(1, current / total);
-  const numbers = `${humanSize(current, 4).padStart(8)}/${humanSize(total, 4)}`;
-  // Docker's bar has 50 characters and is left out on terminals of less than 110 columns.
-  if (columns < 110) return numbers.trimStart();
-  const filled = Math.floor(share * 50);
-  return `[${`${"=".repeat(filled)}>`.slice(0, 50).padEnd(50)}] ${numbers}`;
-}
 
 const countingStates = new Set(["downloading", "preparing", "pushing"]);
 const finalStates = new Set(["complete", "exists", "pushed", "mounted"]);
