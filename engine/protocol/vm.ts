@@ -20,6 +20,7 @@ import type {
   VmRemoveParams,
   VmRenameParams,
   VmResizeParams,
+  VmRestartParams,
   VmStartParams,
   VmStopParams,
   VmTopParams,
@@ -170,6 +171,12 @@ export const vmCreate = new RequestType<VmCreateParams, VmCreateResult, ErrorDat
 export const vmStart = new RequestType<VmStartParams, { id: string }, ErrorData>("vm/start");
 
 export const vmStop = new RequestType<VmStopParams, { id: string; exitCode: number }, ErrorData>("vm/stop");
+
+/**
+ * Stops a VM, and answers when its main process runs again; one that does not run is started. It throws as
+ * `vm/start` does, SECRET_MISSING while the VM runs on.
+ */
+export const vmRestart = new RequestType<VmRestartParams, { id: string }, ErrorData>("vm/restart");
 
 export const vmKill = new RequestType<VmKillParams, { id: string }, ErrorData>("vm/kill");
 

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import { startVm } from "../../engine/client/start-vm.ts";
+import { restartVm, startVm } from "../../engine/client/start-vm.ts";
 import { type VmSummary, vmKill, vmRemove, vmStop } from "../../engine/protocol/index.ts";
 import { asMockerError, describe, showError } from "../engine/errors.ts";
 import { isRunning } from "../engine/store.ts";
@@ -29,6 +29,13 @@ export function vmCommands(services: Services) {
     stops.endingOf(vm) === "stopping"
       ? kill(vm)
       : stops.end(vm, () => connection.request(vmStop, { vm: vm.id }));
+
+  /** Asked for a second time, it waits no longer. */
+  const restart = (vm: VmSummary): Promise<void> => {
+    const grace = stops.endingOf(vm) === "stopping" ? { timeoutSeconds: 0 } : {};
+    const params = { vm: vm.id, ...grace };
+    return stops.end(vm, () => restartVm(connection, params, (names) => askSecrets(vm.name, names)));
+  };
 
   const remove = async (vms: readonly VmSummary[]): Promise<void> => {
     if (vms.length === 0 || !(await confirmRemoval(vms))) return;
@@ -60,12 +67,7 @@ export function vmCommands(services: Services) {
 
     async restartVm(item, items) {
       const vms = await choose(item, items, l10n.t("Restart which VM?"), isRunning);
-      await progress(vms, l10n.t("Restarting"), () =>
-        each(services, vms, async (vm) => {
-          await stop(vm);
-          await start(vm);
-        }),
-      );
+      await progress(vms, l10n.t("Restarting"), () => each(services, vms, restart));
     },
 
     async removeVm(item, items) {

@@ -60,6 +60,29 @@ export function policyScenarios(get: () => Suite): void {
     await mocker.ok(["rm", "lasting"]);
   });
 
+  test("a VM with --rm is restarted with all that it has written, and goes at its end", async () => {
+    const { mocker, images } = get();
+    // It ends by the signal, with what it has written not yet on its disk.
+    const script =
+      "trap 'echo bye >>/said; exit 5' TERM; cat /said; echo hi >>/said; echo up; while :; do sleep 0.1; done";
+    const run = ["run", "-d", "--rm", "--name", "fleeting", images.busybox, "sh", "-c", script];
+    const id = (await mocker.ok(run)).trim();
+    await mocker.until(["logs", "fleeting"], /up\n/);
+    await mocker.ok(["restart", "fleeting"]);
+    await mocker.until(["logs", "fleeting"], /up\n(?:.|\n)*hi\nbye\nup\n/);
+    await mocker.ok(["stop", "fleeting"]);
+    await mocker.until(["ps", "-aq", "--no-trunc"], (text) => !text.includes(id));
+    const seen = ["events", "--since", "1h", "--until", "0s", "--format", "{{.Action}}", "--filter"];
+    assert.deepEqual((await mocker.ok([...seen, `container=${id}`])).trim().split("\n").slice(1, 7), [
+      "start",
+      "kill",
+      "die",
+      "stop",
+      "start",
+      "restart",
+    ]);
+  });
+
   test("a health check tells what the VM is like", async () => {
     const { mocker, images } = get();
     const check = [

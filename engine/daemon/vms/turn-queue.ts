@@ -21,16 +21,21 @@ export class TurnQueue {
   /**
    * Runs a task that `cancel` may end. Then this rejects at once with the reason, while the turn lasts until
    * the task, which is to watch its signal, has ended; a task that still waited never begins.
+   * @param before what comes before the task joins the queue, and can be cancelled as well
    */
-  async runCancellable(task: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  async runCancellable(
+    task: (signal: AbortSignal) => Promise<void>,
+    before?: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
     const cancellation = new AbortController();
     const { signal } = cancellation;
     this.#cancellable.add(cancellation);
-    const turn = this.run(async () => {
-      signal.throwIfAborted();
-      await task(signal);
-    });
     try {
+      if (before) await unlessAborted(before(signal), signal);
+      const turn = this.run(async () => {
+        signal.throwIfAborted();
+        await task(signal);
+      });
       await unlessAborted(turn, signal);
     } finally {
       this.#cancellable.delete(cancellation);

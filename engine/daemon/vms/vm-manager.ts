@@ -29,6 +29,7 @@ import type {
   VmPruneResult,
   VmRemoveParams,
   VmRenameParams,
+  VmRestartParams,
   VmStartParams,
   VmState,
   VmStats,
@@ -266,7 +267,10 @@ export class VmManager implements VmHost {
 
   happened(vm: Vm, action: VmAction, attributes: Record<string, string> = {}): void {
     this.#publish(vm, action, attributes);
-    if (action !== "die" || !vm.config.autoRemove || vm.removing) return;
+  }
+
+  ended(vm: Vm): void {
+    if (!vm.config.autoRemove || vm.removing) return;
     vm.removeEnded(() => this.#erase(vm)).catch((error) =>
       this.log.error("vm.autoRemove", error, { vm: vm.id }),
     );
@@ -435,6 +439,24 @@ export class VmManager implements VmHost {
     return { id: vm.id, exitCode: vm.exit?.exitCode ?? 0 };
   }
 
+  /**
+   * Answers when it runs anew; without grace `timeoutSeconds` is the VM's own, and -1 waits for ever. A VM
+   * that does not run is started, one with `--rm` stays.
+   * @throws SECRET_MISSING, while it runs on; what {@link start} throws
+   */
+  async restart({
+    vm: name,
+    signal,
+    timeoutSeconds,
+    secretValues,
+  }: VmRestartParams): Promise<{ id: string }> {
+    const vm = this.find(name);
+    vm.secrets.give(secretValues ?? {});
+    await vm.restart(signal, timeoutSeconds);
+    this.#publish(vm, "restart");
+    return { id: vm.id };
+  }
+
   /** Sends a signal, KILL if none is named; KILL cancels a start, too. @throws VM_NOT_RUNNING */
   async kill({ vm: name, signal }: { vm: string; signal?: string | undefined }): Promise<{ id: string }> {
     const vm = this.find(name);
@@ -514,17 +536,18 @@ export class VmManager implements VmHost {
     return [...made, ...this.#making].map(({ id, name, network }) => ({ vm: { id, name }, network }));
   }
 
-  async wait(params: VmWaitParams): Promise<VmWaitResult> {
+  /** @param signal ends the waiting, with an AbortError */
+  async wait(params: VmWaitParams, signal?: AbortSignal): Promise<VmWaitResult> {
     const vm = this.find(params.vm);
     const condition = params.condition ?? "not-running";
     const isOver =
       vm.ended === undefined && !vm.restarting && (condition === "not-running" || vm.exit !== undefined);
     if (condition === "next-exit" || !isOver) {
       // As in Docker, one that its policy starts again has not ended.
-      do await this.#next(vm, ["die", "stop", "destroy"]);
+      do await this.#next(vm, ["die", "stop", "destroy"], signal);
       while (this.#vms.has(vm) && (vm.restarting || vm.ended !== undefined));
     }
-    if (condition === "removed" && this.#vms.has(vm)) await this.#next(vm, ["destroy"]);
+    if (condition === "removed" && this.#vms.has(vm)) await this.#next(vm, ["destroy"], signal);
     const exit = vm.exit;
     return {
       exitCode: exit?.exitCode ?? 0,
@@ -755,14 +778,20 @@ export class VmManager implements VmHost {
     if (volumes || vm.config.autoRemove) await this.volumes.removeUnused(anonymousVolumes(vm.config));
   }
 
-  /** Resolves when one of these actions is next published of the VM. */
-  #next(vm: Vm, actions: string[]): Promise<void> {
-    return new Promise((resolve) => {
-      const subscription = this.#events.subscribe(({ type, action, actor }) => {
-        if (type !== "container" || actor.id !== vm.id || !actions.includes(action)) return;
+  /** Resolves when one of these actions is next published of the VM; rejects when the signal is given. */
+  #next(vm: Vm, actions: string[], signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
         subscription.dispose();
-        resolve();
+        signal?.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const onAbort = (): void => end(() => reject(signal?.reason));
+      const subscription = this.#events.subscribe(({ type, action, actor }) => {
+        if (type === "container" && actor.id === vm.id && actions.includes(action)) end(resolve);
       });
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener("abort", onAbort);
     });
   }
 

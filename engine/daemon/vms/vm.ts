@@ -71,6 +71,8 @@ export interface VmHost {
   place(id: string, files: VmFiles): MachinePlace;
   /** Called when the VM's state already tells of it. */
   happened(vm: Vm, action: VmAction, attributes?: Record<string, string>): void;
+  /** Called when it has ended, and nothing is to start it again. */
+  ended(vm: Vm): void;
 }
 
 /**
@@ -83,7 +85,8 @@ export interface VmHost {
  * every start that waits or goes on, then end the machine. So `kill` also cuts a `stop` with a long grace
  * short, and two stops do not mind each other. A start that was cancelled rejects at once; its turn lasts
  * until nothing of it is left, so that a removal, which has the next turn, never takes the directory away
- * under it. From the call of a removal on no start is accepted. Execs, attachments and other signals need a
+ * under it. A restart is a stop and then a start, which a later stop, kill or removal cancels from the
+ * beginning. From the call of a removal on no start is accepted. Execs, attachments and other signals need a
  * VM that runs, and go to its machine directly.
  */
 export class Vm {
@@ -107,6 +110,8 @@ export class Vm {
   readonly #mainStreams = new MainStreams();
   readonly #restarts: Restarts;
   #restartTimer: NodeJS.Timeout | undefined;
+  /** Of the restarts that wait for the end of what runs; those that are aborted start nothing. */
+  readonly #restartsAtEnd = new Set<AbortSignal>();
   readonly #health: HealthCheck | undefined;
 
   constructor(
@@ -261,15 +266,58 @@ export class Vm {
     const number = signalNumber(signal ?? this.config.stopSignal);
     this.#restarts.stoppedByHand();
     this.#cancelStarts("stopped");
+    await this.#stop(number, { timeoutSeconds, keepsFiles: false });
+  }
+
+  async #stop(
+    signal: number,
+    { timeoutSeconds, keepsFiles }: { timeoutSeconds: number | undefined; keepsFiles: boolean },
+  ): Promise<void> {
     const machine = this.#machine;
     if (!machine) return;
     if (this.running) {
-      this.#host.happened(this, "kill", { signal: String(number) });
-      const stopped = machine.stop(number, timeoutSeconds ?? this.config.stopTimeoutSeconds);
-      await Promise.all([stopped, this.#wake(machine)]);
+      this.#host.happened(this, "kill", { signal: String(signal) });
+      const graceSeconds = timeoutSeconds ?? this.config.stopTimeoutSeconds;
+      await Promise.all([machine.stop(signal, { graceSeconds, keepsFiles }), this.#wake(machine)]);
     }
     await this.#ended;
     this.#host.happened(this, "stop");
+  }
+
+  /**
+   * Stops what runs, as {@link stop} does, and starts it again, as moby's containerRestart does: the policy
+   * has no say in it, and a VM that is removed at its end stays. One that boots is restarted when it runs; one
+   * that does not run is only started. Several at once all stop what runs, and have the next start together.
+   * @throws INVALID_ARGUMENT for a signal and SECRET_MISSING, while it runs on; VM_FAILED when it is stopped,
+   * killed or removed meanwhile; whatever keeps it from starting
+   */
+  async restart(signal: string | undefined, timeoutSeconds: number | undefined): Promise<void> {
+    this.#refuseRemoved();
+    const stop = async (cancelled: AbortSignal): Promise<void> => {
+      if (!this.running) await this.#turns.run(async () => undefined);
+      if (!this.running) return;
+      const number = signalNumber(signal ?? this.config.stopSignal);
+      await this.secrets.load();
+      if (cancelled.aborted) return;
+      this.#restartsAtEnd.add(cancelled);
+      try {
+        await this.#stop(number, { timeoutSeconds, keepsFiles: true });
+      } finally {
+        this.#restartsAtEnd.delete(cancelled);
+      }
+    };
+    const start = async (cancelled: AbortSignal): Promise<void> => {
+      this.#restarts.startedByHand();
+      this.#cancelRestart();
+      await this.#start(defaultTerminal, cancelled);
+    };
+    try {
+      await this.#turns.runCancellable(start, stop);
+    } catch (error) {
+      // Its end may not have been taken for the last one.
+      if (this.#exit && !this.busy) this.#host.ended(this);
+      throw error;
+    }
   }
 
   /**
@@ -562,8 +610,7 @@ export class Vm {
     this.#host.happened(this, "start");
   }
 
-  /** By its policy. */
-  async #restart(): Promise<void> {
+  async #startByPolicy(): Promise<void> {
     this.#restartTimer = undefined;
     try {
       await this.#turns.runCancellable((signal) => this.#start(defaultTerminal, signal));
@@ -579,7 +626,7 @@ export class Vm {
     if (delayMs === undefined || this.#removal) return;
     this.#state = "restarting";
     this.#host.log.info("vm.restarting", { vm: this.id, delayMs, count: this.#restarts.count });
-    this.#restartTimer = setTimeout(() => void this.#restart(), delayMs);
+    this.#restartTimer = setTimeout(() => void this.#startByPolicy(), delayMs);
   }
 
   #cancelRestart(): void {
@@ -594,8 +641,10 @@ export class Vm {
     this.#exit = exit;
     this.#state = stateAfter(exit);
     this.#health?.end();
-    this.#scheduleRestart(this.#restarts.delayAfter(exit));
+    const isRestart = [...this.#restartsAtEnd].some((cancelled) => !cancelled.aborted);
+    if (!isRestart) this.#scheduleRestart(this.#restarts.delayAfter(exit));
     this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
+    if (!isRestart && !this.restarting) this.#host.ended(this);
   }
 
   #keepRestarts(record: VmRestartRecord): void {

@@ -1,7 +1,7 @@
 /** `GET /system/df`: what images, containers and volumes take of the disk. */
-import { MockerError, type SystemUsage, type VmUsage } from "../../protocol/index.ts";
-import { isTmpfsFlag } from "../inspect-host-config.ts";
+import { MockerError, type SystemUsage, type VmSummary } from "../../protocol/index.ts";
 import { volumeObject } from "../inspect-object.ts";
+import { type ContainerSize, containerEntry } from "./container-object.ts";
 import { imageListObject } from "./image-objects.ts";
 import { since } from "./versions.ts";
 
@@ -12,7 +12,7 @@ const types = ["build-cache", "container", "image", "volume"];
  * @throws INVALID_ARGUMENT for a kind that there is not
  */
 export function usageObject(
-  { images, vms, volumes }: SystemUsage,
+  usage: SystemUsage,
   minor: number,
   only: readonly string[] = [],
 ): Record<string, unknown> {
@@ -20,13 +20,18 @@ export function usageObject(
   if (unknown !== undefined) throw new MockerError("INVALID_ARGUMENT", `unknown object type: ${unknown}`);
   const ifAsked = <T>(type: string, value: T): T | null =>
     only.length === 0 || only.includes(type) ? value : null;
+  const { images, vms, volumes } = usage;
+  const sizeOf = containerSizes(usage);
   return {
     LayersSize: ifAsked("image", images.diskBytes) ?? 0,
     Images: ifAsked(
       "image",
       images.items.map(({ image, ...counts }) => imageListObject(image, minor, counts)),
     ),
-    Containers: ifAsked("container", vms.map(containerUsage)),
+    Containers: ifAsked(
+      "container",
+      vms.map(({ vm }) => containerEntry(vm, undefined, sizeOf(vm))),
+    ),
     Volumes: ifAsked(
       "volume",
       volumes.map(({ volume, diskBytes }) => ({
@@ -40,18 +45,12 @@ export function usageObject(
   };
 }
 
-function containerUsage({ vm, diskBytes }: VmUsage): Record<string, unknown> {
-  return {
-    Id: vm.id,
-    Names: [`/${vm.name}`],
-    Image: vm.image,
-    ImageID: vm.imageId,
-    Command: vm.command.join(" "),
-    Created: Math.floor(Date.parse(vm.createdAt) / 1000),
-    SizeRw: diskBytes,
-    Labels: new Map(Object.entries(vm.labels)),
-    State: vm.state,
-    Status: vm.status,
-    Mounts: vm.mounts.filter((mount) => !isTmpfsFlag(mount)).map(({ type }) => ({ Type: type })),
+/** What each VM has written, and that with its image. */
+export function containerSizes({ vms, images }: SystemUsage): (vm: VmSummary) => ContainerSize {
+  const own = new Map(vms.map(({ vm, diskBytes }) => [vm.id, diskBytes]));
+  const ofImages = new Map(images.items.map(({ image }) => [image.id, image.sizeBytes]));
+  return ({ id, imageId }) => {
+    const written = own.get(id) ?? 0;
+    return { own: written, whole: written + (ofImages.get(imageId) ?? 0) };
   };
 }

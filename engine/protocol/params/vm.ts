@@ -24,7 +24,7 @@ export const VmCreateParams = v.object({
   platform: v.exactOptional(v.string()),
   name: v.exactOptional(v.string()),
   command: v.exactOptional(strings),
-  /** An empty array clears the image's entry point. */
+  /** As in Docker, an empty array clears the image's entry point, and `[""]` its arguments, too. */
   entrypoint: v.exactOptional(strings),
   /** `KEY=value`. */
   env: v.exactOptional(strings),
@@ -102,6 +102,13 @@ export const VmStopParams = v.object({
   signal: v.exactOptional(v.string()),
 });
 export type VmStopParams = v.InferOutput<typeof VmStopParams>;
+
+export const VmRestartParams = v.object({
+  ...VmStopParams.entries,
+  /** Of the VM's `secretEnv`: these count from now on. */
+  secretValues: v.exactOptional(labels),
+});
+export type VmRestartParams = v.InferOutput<typeof VmRestartParams>;
 
 export const VmKillParams = v.object({
   vm: v.string(),

@@ -326,6 +326,7 @@ Json Agent::stop(const Json& params) {
   }
   const int64_t signal = std::clamp<int64_t>(integerOr(params, "signal", SIGTERM), 1, 64);
   const int64_t graceMs = integerOr(params, "graceMs", 10000);
+  if (flagOr(params, "keepsFiles", false)) machine_.disposable = false;
   ::kill(pidOf(mainId), static_cast<int>(signal));
   if (graceMs >= 0) loop_.after(graceMs, [this] { killAll(); });
   return Json::object();

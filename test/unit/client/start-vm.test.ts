@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startVm } from "../../../engine/client/start-vm.ts";
+import { restartVm, startVm } from "../../../engine/client/start-vm.ts";
 import { MockerError } from "../../../engine/protocol/index.ts";
 
 /** An engine that fails the first start. */
@@ -18,18 +18,20 @@ function engine(first: MockerError): {
   };
 }
 
-test("a start that lacks secrets is repeated with what the user says", async () => {
-  const asked: string[][] = [];
-  const lacking = engine(new MockerError("SECRET_MISSING", "none", { details: { names: ["TOKEN"] } }));
-  await startVm(lacking, { vm: "a", rows: 3, columns: 4 }, async (names) => {
-    asked.push([...names]);
-    return { TOKEN: "s3cret" };
-  });
-  assert.deepEqual(asked, [["TOKEN"]]);
-  assert.deepEqual(lacking.params, [
-    { vm: "a", rows: 3, columns: 4 },
-    { vm: "a", rows: 3, columns: 4, secretValues: { TOKEN: "s3cret" } },
-  ]);
+test("a start or restart that lacks secrets is repeated with what the user says", async () => {
+  for (const [begin, params] of [
+    [startVm, { vm: "a", rows: 3, columns: 4 }],
+    [restartVm, { vm: "a", timeoutSeconds: 0 }],
+  ] as const) {
+    const asked: string[][] = [];
+    const lacking = engine(new MockerError("SECRET_MISSING", "none", { details: { names: ["TOKEN"] } }));
+    await begin(lacking, params, async (names) => {
+      asked.push([...names]);
+      return { TOKEN: "s3cret" };
+    });
+    assert.deepEqual(asked, [["TOKEN"]]);
+    assert.deepEqual(lacking.params, [params, { ...params, secretValues: { TOKEN: "s3cret" } }]);
+  }
 });
 
 test("nobody is asked for what no answer mends", async () => {

@@ -1,4 +1,4 @@
-import { vmStart, vmStop } from "../../../protocol/index.ts";
+import { vmRestart } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { eachTarget } from "../each-target.ts";
 import { startParamsOf } from "./options/start-params.ts";
@@ -13,10 +13,7 @@ export const restart = defineCommand({
     const engine = await connect();
     const options = stopOptions(flags);
     return eachTarget(io, args, async (vm) => {
-      // A VM that does not run is only started.
-      const start = await startParamsOf(engine, vm, io);
-      await engine.request(vmStop, { vm, ...options });
-      await engine.request(vmStart, start);
+      await engine.request(vmRestart, { ...(await startParamsOf(engine, vm, io)), ...options });
       return vm;
     });
   },

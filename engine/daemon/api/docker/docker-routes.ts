@@ -1,5 +1,7 @@
 import { Router } from "./router.ts";
 import { addBuildRoutes } from "./routes/build-routes.ts";
+import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
+import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
 import { addEventRoutes, type EventRouteServices } from "./routes/event-routes.ts";
 import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
 import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
@@ -9,7 +11,9 @@ import { addSystemRoutes, type SystemRouteServices } from "./routes/system-route
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
 
 /** What stands behind this door. */
-export type DockerServices = EventRouteServices &
+export type DockerServices = ContainerLifeServices &
+  ContainerRouteServices &
+  EventRouteServices &
   ImageRouteServices &
   ImageTransferRouteServices &
   RegistryRouteServices &
@@ -24,6 +28,8 @@ export function dockerRoutes(services: DockerServices): Router {
   addEventRoutes(router, services);
   addImageRoutes(router, services);
   addImageTransferRoutes(router, services);
+  addContainerRoutes(router, services);
+  addContainerLifeRoutes(router, services);
   addRegistryRoutes(router, services);
   addSwarmRoutes(router);
   addVolumeRoutes(router, services);

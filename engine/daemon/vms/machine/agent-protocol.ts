@@ -108,7 +108,8 @@ export interface AgentRequests {
   exec: GuestProcess;
   signal: { target: string; signal: number };
   resize: { target: string; rows: number; cols: number };
-  stop: { signal: number; graceMs: number };
+  /** `keepsFiles`: what was written is wanted after all, also of a disposable machine. */
+  stop: { signal: number; graceMs: number; keepsFiles: boolean };
   stats: Record<string, never>;
   /** Of a VM the monitor does it. */
   pause: Record<string, never>;

@@ -424,10 +424,13 @@ export class Machine {
    * guest that has not ended then is ended from outside. `graceSeconds` may be any number; negative: for
    * ever.
    */
-  async stop(signal: number, graceSeconds: number): Promise<void> {
+  async stop(
+    signal: number,
+    { graceSeconds, keepsFiles }: { graceSeconds: number; keepsFiles: boolean },
+  ): Promise<void> {
     const graceMs = graceSeconds < 0 ? -1 : Math.min(Math.ceil(graceSeconds * 1000), longestGraceMs);
     this.#reachable()
-      .then((client) => client.request("stop", { signal, graceMs }))
+      .then((client) => client.request("stop", { signal, graceMs, keepsFiles }))
       .catch(() => undefined);
     if (graceMs < 0) await this.ended;
     else await this.endWithin(graceMs + haltTimeoutMs);

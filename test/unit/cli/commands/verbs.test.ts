@@ -13,6 +13,7 @@ import {
   vmKill,
   vmLogs,
   vmRemove,
+  vmRestart,
   vmStart,
   vmStop,
   vmWait,
@@ -71,13 +72,18 @@ describe("verbs", () => {
     const secretEnv = [{ name: "TOKEN" }, { name: "GONE" }, { name: "KEY", file: "/key" }];
     setup.engine
       .handle(vmInspect, () => vmDetails({ state: "exited" }, { secretEnv }))
-      .handle(vmStop, () => ({ id: vmId, exitCode: 0 }))
+      .handle(vmRestart, () => ({ id: vmId }))
       .handle(vmStart, () => ({ id: vmId }));
-    for (const verb of ["start", "restart"]) {
+    for (const [verb, more] of [
+      ["start", {}],
+      ["restart", { timeoutSeconds: 3, signal: "HUP" }],
+    ] as const) {
+      const flags = verb === "restart" ? ["-t", "3", "-s", "HUP"] : [];
       setup.engine.calls.length = 0;
       const env = { TOKEN: "s3cret", KEY: "not this", OTHER: "x" };
-      assert.deepEqual(await setup.run([verb, "a"], env), { code: 0, stdout: "a\n", stderr: "" });
-      assert.deepEqual(setup.engine.paramsOf("vm/start"), { vm: vmId, secretValues: { TOKEN: "s3cret" } });
+      assert.deepEqual(await setup.run([verb, ...flags, "a"], env), { code: 0, stdout: "a\n", stderr: "" });
+      const secretValues = { TOKEN: "s3cret" };
+      assert.deepEqual(setup.engine.paramsOf(`vm/${verb}`), { vm: vmId, secretValues, ...more });
     }
     setup.engine.handle(vmStart, () => {
       throw new MockerError("SECRET_MISSING", "cannot start container a: its secret GONE has no value", {

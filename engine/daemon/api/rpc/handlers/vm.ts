@@ -13,6 +13,7 @@ import {
   vmRemove,
   vmRename,
   vmResize,
+  vmRestart,
   vmStats,
   vmStop,
   vmTop,
@@ -41,6 +42,7 @@ export interface VmServices {
     | "remove"
     | "rename"
     | "resize"
+    | "restart"
     | "start"
     | "stats"
     | "stop"
@@ -56,6 +58,7 @@ export interface VmServices {
 export function bindVms(rpc: RpcConnection, { vms, streams }: VmServices): void {
   rpc.handle(vmCreate, params.VmCreateParams, (request) => vms.create(request));
   rpc.handle(vmStop, params.VmStopParams, (request) => vms.stop(request));
+  rpc.handle(vmRestart, params.VmRestartParams, (request) => vms.restart(request));
   rpc.handle(vmKill, params.VmKillParams, (request) => vms.kill(request));
   rpc.handle(vmRemove, params.VmRemoveParams, (request) => vms.remove(request));
   rpc.handle(vmRename, params.VmRenameParams, (request) => vms.rename(request));

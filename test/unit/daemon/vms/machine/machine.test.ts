@@ -169,14 +169,14 @@ test("what is asked of a machine that ends meanwhile is refused, and what is ask
   await assert.rejects(machine.resize("main", 1, 1), { code: "AGENT_UNREACHABLE" });
   assert.equal(machine.connected, false);
   await machine.terminate();
-  await machine.stop(15, 10);
+  await machine.stop(15, { graceSeconds: 10, keepsFiles: false });
   assert.deepEqual(launcher.kills, [], "what has ended is not killed");
 });
 
 test("a grace that is no number of milliseconds for JSON is a very long one", async () => {
   const { machine, launcher } = await started();
-  await machine.stop(15, 1e30);
-  assert.deepEqual(await launcher.last.request("stop"), { signal: 15, graceMs: 2 ** 31 * 1000 });
+  await machine.stop(15, { graceSeconds: 1e30, keepsFiles: false });
+  assert.equal((await launcher.last.request("stop")).graceMs, 2 ** 31 * 1000);
 });
 
 test("an archive is asked of the agent as such", async () => {
