@@ -159,7 +159,7 @@ describe("progress on a terminal", () => {
     display.report({ layer: "aaa", status: "downloading", currentBytes: 500_000, totalBytes: 1_000_000 });
     display.report({ layer: "bbb", status: "waiting" });
     await new Promise((resolve) => setTimeout(resolve, 80));
-    const half = `${"=".repeat(25)}>`.padEnd(50);
+    const half = `${"=".repeat(25)}>`.padEnd(51);
     assert.deepEqual(shown(), [
       "latest: Pulling from library/alpine",
       `aaa: Downloading [${half}]    500kB/1MB`,
@@ -196,6 +196,26 @@ describe("progress on a terminal", () => {
   test("the bar is for wide terminals", () => {
     assert.equal(progressBar(500, 1000, 80), "500B/1kB");
     assert.equal(progressBar(500, undefined, 80), "500B");
-    assert.equal(progressBar(1000, 1000, 200), `[${"=".repeat(50)}]      1kB/1kB`);
+    assert.equal(progressBar(1000, 1000, 111), `[${"=".repeat(50)}>]      1kB/1kB`);
+    assert.equal(progressBar(1000, 1000, 110), "1kB/1kB");
+  });
+
+  test("what is transferred says how fast, by its latest seconds", () => {
+    const { out, shown } = terminal(80, 24);
+    let nowMs = 0;
+    const display = new PullDisplay(out, undefined, undefined, () => nowMs);
+    const at = (ms: number, megabytes: number): string | undefined => {
+      nowMs = ms;
+      const [currentBytes, totalBytes] = [megabytes * 1e6, 100e6];
+      display.report({ layer: "aaa", status: "downloading", currentBytes, totalBytes });
+      display.finish();
+      return shown().at(-2);
+    };
+    // What was there before counts for nothing.
+    assert.equal(at(0, 50), "aaa: Downloading 50MB/100MB");
+    assert.equal(at(500, 51), "aaa: Downloading 51MB/100MB");
+    assert.equal(at(2000, 54), "aaa: Downloading 54MB/100MB  2MB/s");
+    assert.equal(at(12_000, 64), "aaa: Downloading 64MB/100MB  1MB/s");
+    assert.equal(at(12_100, 3), "aaa: Downloading 3MB/100MB", "it has begun anew");
   });
 });
