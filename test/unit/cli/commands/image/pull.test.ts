@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { PullDisplay, progressBar } from "../../../../../engine/cli/output/pull-progress.ts";
 import { main } from "../../../../../engine/cli/program.ts";
-import { imagePull, MockerError } from "../../../../../engine/protocol/index.ts";
+import { imagePull, MockerError, vmCreate } from "../../../../../engine/protocol/index.ts";
 import { Setup } from "../../harness.ts";
 
 const digest = `sha256:${"d1".repeat(32)}`;
@@ -104,27 +104,32 @@ docker.io/library/alpine:latest
       assert.equal((await setup.run(["pull", right])).stdout, "Using default tag: latest\n", right);
   });
 
-  test("Ctrl-C cancels it in the engine and exits 130", async () => {
-    let cancelled = false;
-    let begun: () => void = () => undefined;
-    const running = new Promise<void>((resolve) => {
-      begun = resolve;
+  for (const verb of ["pull", "run", "create"]) {
+    test(`Ctrl-C of ${verb} cancels it in the engine and exits 130, without a word`, async () => {
+      let cancelled = false;
+      let begun: () => void = () => undefined;
+      const running = new Promise<void>((resolve) => {
+        begun = resolve;
+      });
+      setup.engine.handle(imagePull, async (_, { token }) => {
+        begun();
+        await new Promise<void>((resolve) => token.onCancellationRequested(() => resolve()));
+        cancelled = true;
+        throw new MockerError("CANCELLED", "cancelled");
+      });
+      setup.engine.handle(vmCreate, () => {
+        throw new MockerError("IMAGE_NOT_FOUND", "No such image: alpine:3");
+      });
+      const io = setup.io();
+      const code = main([verb, "alpine:3"], io);
+      await running;
+      io.signal("SIGINT");
+      assert.equal(await code, 130);
+      assert.ok(cancelled);
+      assert.equal(io.errors(), verb === "pull" ? "" : "Unable to find image 'alpine:3' locally\n");
+      assert.ok(!io.listens("SIGINT"));
     });
-    setup.engine.handle(imagePull, async (_, { token }) => {
-      begun();
-      await new Promise<void>((resolve) => token.onCancellationRequested(() => resolve()));
-      cancelled = true;
-      throw new MockerError("CANCELLED", "cancelled");
-    });
-    const io = setup.io();
-    const code = main(["pull", "alpine:3"], io);
-    await running;
-    io.signal("SIGINT");
-    assert.equal(await code, 130);
-    assert.ok(cancelled);
-    assert.equal(io.errors(), "");
-    assert.ok(!io.listens("SIGINT"));
-  });
+  }
 });
 
 /** What a terminal shows after these bytes: just the control sequences that the display uses. */
