@@ -4,61 +4,11 @@
  */
 
 import { humanSize } from "../../docker/sizes.ts";
-import type { PullProgress, PushProgress } from "../../protocol/index.ts";
+import { type LayerLine, progressBar, pullWords } from "../../docker/transfer-progress.ts";
 import type { OutputStream } from "../io.ts";
 import { TransferRate } from "./transfer-rate.ts";
 
 const redrawMs = 50;
-
-/** Docker's words for what happens to a layer. */
-const pullWords: Record<PullProgress["status"], string> = {
-  pulling: "Pulling fs layer",
-  exists: "Already exists",
-  waiting: "Waiting",
-  downloading: "Downloading",
-  verifying: "Verifying Checksum",
-  preparing: "Download complete",
-  complete: "Pull complete",
-  retrying: "Retrying",
-};
-
-/** The same for layers of an archive. */
-export const loadWords: Record<PullProgress["status"], string> = {
-  ...pullWords,
-  pulling: "Loading layer",
-  downloading: "Loading layer",
-  verifying: "Loading layer",
-  preparing: "Loading layer",
-  complete: "Loaded",
-};
-
-export const pushWords: Record<PushProgress["status"], string> = {
-  preparing: "Preparing",
-  waiting: "Waiting",
-  pushing: "Pushing",
-  pushed: "Pushed",
-  exists: "Layer already exists",
-  mounted: "Mounted from",
-  retrying: "Retrying",
-};
-
-/** One layer's state, of whatever transfer. */
-export interface LayerLine {
-  readonly layer: string;
-  readonly status: string;
-  readonly currentBytes?: number;
-  readonly totalBytes?: number;
-  readonly message?: string;
-}
-
-/** `[=====>     ]  1.2MB/3.4MB`, as Docker's on a terminal of `columns`: a bar only where it is wide. */
-export function progressBar(current: number, total: number | undefined, columns: number): string {
-  if (total === undefined || total <= 0) return humanSize(current, 4);
-  const numbers = `${humanSize(current, 4).padStart(8)}/${humanSize(total, 4)}`;
-  if (columns <= 110) return numbers.trimStart();
-  const filled = Math.min(50, Math.floor((current / total) * 50));
-  return `[${"=".repeat(filled)}>${" ".repeat(50 - filled)}] ${numbers}`;
-}
 
 /** What goes over the network. */
 const movingStates = new Set(["downloading", "pushing"]);

@@ -1,14 +1,27 @@
 import { Router } from "./router.ts";
+import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
+import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
+import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
+import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
 import { addSystemRoutes, type SystemRouteServices } from "./routes/system-routes.ts";
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
 
 /** What stands behind this door. */
-export type DockerServices = SystemRouteServices & VolumeRouteServices;
+export type DockerServices = ContainerLifeServices &
+  ContainerRouteServices &
+  ImageRouteServices &
+  ImageTransferRouteServices &
+  SystemRouteServices &
+  VolumeRouteServices;
 
 /** The Docker Engine API's endpoints, over the engine's services. */
 export function dockerRoutes(services: DockerServices): Router {
   const router = new Router();
   addSystemRoutes(router, services);
+  addImageRoutes(router, services);
+  addImageTransferRoutes(router, services);
+  addContainerRoutes(router, services);
+  addContainerLifeRoutes(router, services);
   addVolumeRoutes(router, services);
   return router;
 }

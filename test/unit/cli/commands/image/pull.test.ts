@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { PullDisplay, progressBar } from "../../../../../engine/cli/output/pull-progress.ts";
+import { PullDisplay } from "../../../../../engine/cli/output/pull-progress.ts";
 import { main } from "../../../../../engine/cli/program.ts";
 import { imagePull, MockerError, vmCreate } from "../../../../../engine/protocol/index.ts";
 import { Setup } from "../../harness.ts";
@@ -196,13 +196,6 @@ describe("progress on a terminal", () => {
       "l1: Pull complete",
       "",
     ]);
-  });
-
-  test("the bar is for wide terminals", () => {
-    assert.equal(progressBar(500, 1000, 80), "500B/1kB");
-    assert.equal(progressBar(500, undefined, 80), "500B");
-    assert.equal(progressBar(1000, 1000, 111), `[${"=".repeat(50)}>]      1kB/1kB`);
-    assert.equal(progressBar(1000, 1000, 110), "1kB/1kB");
   });
 
   test("what is transferred says how fast, by its latest seconds", () => {
