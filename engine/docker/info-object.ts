@@ -11,10 +11,39 @@ interface InfoContext {
 /** As `uname -m` calls them. */
 const machines: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
 
-/** Docker's object of `docker info`, whose zero values stand for what a VM has no use for. */
-export function infoObject(
+/** Go's names, as Docker prints them. */
+const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+/** @param arch as Node calls it */
+export function goArchitecture(arch: string): string {
+  return architectures[arch] ?? arch;
+}
+
+/** Docker's object of `docker info` with all that is Mocker's own beside, under its own names. */
+export function infoObject(info: EngineInfo, context: InfoContext): Record<string, unknown> {
+  const { client } = context;
+  return {
+    ...engineInfoObject(info, context),
+    ClientInfo: {
+      Debug: false,
+      Version: client.version,
+      Os: client.os,
+      Arch: client.arch,
+      Context: "default",
+      Plugins: [],
+      Warnings: null,
+    },
+    ...info,
+  };
+}
+
+/**
+ * Of an engine alone, as Docker's API says it: zero values stand for what a VM has no use for. Nothing is
+ * beside: to Go's clients `architecture` is `Architecture`.
+ */
+export function engineInfoObject(
   info: EngineInfo,
-  { hostName, now, client }: InfoContext,
+  { hostName, now }: Pick<InfoContext, "hostName" | "now">,
 ): Record<string, unknown> {
   const { vms, runtime } = info;
   return {
@@ -54,7 +83,12 @@ export function infoObject(
     OSType: "linux",
     Architecture: machines[info.architecture] ?? info.architecture,
     IndexServerAddress: "https://index.docker.io/v1/",
-    RegistryConfig: null,
+    RegistryConfig: {
+      IndexConfigs: { "docker.io": { Name: "docker.io", Mirrors: [], Secure: true, Official: true } },
+      // Without encryption, as dockerd.
+      InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8"],
+      Mirrors: [],
+    },
     NCPU: info.cpus,
     MemTotal: info.memoryMiB * 1024 * 1024,
     GenericResources: null,
@@ -88,16 +122,6 @@ export function infoObject(
     SecurityOptions: [],
     CDISpecDirs: null,
     Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
-    ClientInfo: {
-      Debug: false,
-      Version: client.version,
-      Os: client.os,
-      Arch: client.arch,
-      Context: "default",
-      Plugins: [],
-      Warnings: null,
-    },
-    ...info,
   };
 }
 

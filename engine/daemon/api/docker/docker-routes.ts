@@ -1,16 +1,22 @@
 import { Router } from "./router.ts";
+import { addBuildRoutes } from "./routes/build-routes.ts";
 import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
 import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
+import { addEventRoutes, type EventRouteServices } from "./routes/event-routes.ts";
 import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
 import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
+import { addRegistryRoutes, type RegistryRouteServices } from "./routes/registry-routes.ts";
+import { addSwarmRoutes } from "./routes/swarm-routes.ts";
 import { addSystemRoutes, type SystemRouteServices } from "./routes/system-routes.ts";
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
 
 /** What stands behind this door. */
 export type DockerServices = ContainerLifeServices &
   ContainerRouteServices &
+  EventRouteServices &
   ImageRouteServices &
   ImageTransferRouteServices &
+  RegistryRouteServices &
   SystemRouteServices &
   VolumeRouteServices;
 
@@ -18,10 +24,14 @@ export type DockerServices = ContainerLifeServices &
 export function dockerRoutes(services: DockerServices): Router {
   const router = new Router();
   addSystemRoutes(router, services);
+  addBuildRoutes(router);
+  addEventRoutes(router, services);
   addImageRoutes(router, services);
   addImageTransferRoutes(router, services);
   addContainerRoutes(router, services);
   addContainerLifeRoutes(router, services);
+  addRegistryRoutes(router, services);
+  addSwarmRoutes(router);
   addVolumeRoutes(router, services);
   return router;
 }

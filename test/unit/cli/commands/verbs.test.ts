@@ -271,6 +271,7 @@ describe("verbs", () => {
     guestKernelVersion: null,
     dataDir: "/d",
     socketPath: "/s",
+    dockerSocket: "/docker.sock",
     vms: { total: 3, running: 1, weaklyJailed: 1 },
     images: 2,
     nodeVersion: "v20.0.0",

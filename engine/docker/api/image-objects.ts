@@ -1,10 +1,12 @@
-/** What Docker's API says of images in lists; `inspect-object.ts` has the whole of one. */
-import type { ImageDetails, ImageHistoryEntry, ImageRemoveResult, ImageSummary } from "../protocol/index.ts";
-
-/** The API 1.x that has an empty list for an image without names, and none of Docker's `<none>`. */
-const emptyListsSince = 43;
-/** The first that has no `VirtualSize`, which said the same as `Size`. */
-const withoutVirtualSize = 44;
+/** What Docker's API says of images; `../inspect-object.ts` has what `docker image inspect` does. */
+import type {
+  ImageDetails,
+  ImageHistoryEntry,
+  ImageRemoveResult,
+  ImageSummary,
+} from "../../protocol/index.ts";
+import { imageObject } from "../inspect-object.ts";
+import { since } from "./versions.ts";
 
 /** What is counted only where it is asked for. */
 export interface ImageCounts {
@@ -20,7 +22,7 @@ export function imageListObject(
   { sharedBytes = -1, vms = -1 }: ImageCounts = {},
 ): Record<string, unknown> {
   const { id, repoTags, repoDigests, sizeBytes, labels } = image;
-  const isNameless = minor < emptyListsSince && repoTags.length + repoDigests.length === 0;
+  const isNameless = minor < since.emptyNameLists && repoTags.length + repoDigests.length === 0;
   return {
     Containers: vms,
     Created: unixSeconds(image.created),
@@ -31,7 +33,45 @@ export function imageListObject(
     RepoTags: isNameless ? ["<none>:<none>"] : repoTags,
     SharedSize: sharedBytes,
     Size: sizeBytes,
-    ...(minor < withoutVirtualSize ? { VirtualSize: sizeBytes } : {}),
+    ...(minor < since.noVirtualSize ? { VirtualSize: sizeBytes } : {}),
+  };
+}
+
+/** A container's `Config` in which nothing is set, as images had it. */
+const emptyConfig = {
+  Hostname: "",
+  Domainname: "",
+  User: "",
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Env: null,
+  Cmd: null,
+  Image: "",
+  Volumes: null,
+  WorkingDir: "",
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+};
+
+/** `GET /images/…/json`, for API 1.`minor`. */
+export function imageInspectObject(image: ImageDetails, minor: number): Record<string, unknown> {
+  const object = imageObject(image);
+  if (minor >= since.imageOmitsEmpty) {
+    const mayMiss = ["Author", "Comment", "DockerVersion", "Parent"];
+    return Object.fromEntries(
+      Object.entries(object).filter(([key, value]) => value !== "" || !mayMiss.includes(key)),
+    );
+  }
+  return {
+    ...object,
+    ...(minor < since.imageConfigAlone ? { Config: { ...emptyConfig, ...Object(object.Config) } } : {}),
+    ...(minor < since.noVirtualSize ? { VirtualSize: image.sizeBytes } : {}),
+    ...(minor < since.noImageContainer ? { Container: "", ContainerConfig: emptyConfig } : {}),
   };
 }
 
