@@ -90,7 +90,8 @@ export function vmObject(vm: VmDetails): Record<string, unknown> {
   return withOmitted(object, { SizeRw: null, SizeRootFs: null });
 }
 
-function mountObject(mount: Mount): Record<string, unknown> {
+/** Docker's MountPoint. */
+export function mountObject(mount: Mount): Record<string, unknown> {
   const isVolume = mount.type === "volume";
   // Docker labels a volume that has a name for SELinux.
   const mode = mount.readOnly ? "ro" : isVolume && !mount.anonymous ? "z" : "";

@@ -135,7 +135,10 @@ function exposedPorts(
   return [...new Set([...image.exposedPorts, ...(params.exposedPorts ?? []), ...bound])];
 }
 
-/** Docker's rule: an entry point given by the user also drops the image's default arguments. */
+/**
+ * Docker's rule: an entry point given by the user also drops the image's default arguments, but for one of no
+ * words at all.
+ */
 function resolveCommand(
   params: VmCreateParams,
   image: ImageRunConfig,
@@ -144,7 +147,8 @@ function resolveCommand(
     (word, index) => index > 0 || word !== "",
   );
   const given = params.command ?? [];
-  const cmd = given.length > 0 || params.entrypoint !== undefined ? given : image.cmd;
+  const hasOwnEntrypoint = (params.entrypoint ?? []).length > 0;
+  const cmd = given.length > 0 || hasOwnEntrypoint ? given : image.cmd;
   if (entrypoint.length + cmd.length === 0) {
     throw new MockerError("INVALID_ARGUMENT", "no command specified", {
       hint: "The image names no command: give one after the image.",

@@ -536,17 +536,18 @@ export class VmManager implements VmHost {
     return [...made, ...this.#making].map(({ id, name, network }) => ({ vm: { id, name }, network }));
   }
 
-  async wait(params: VmWaitParams): Promise<VmWaitResult> {
+  /** @param signal ends the waiting, with an AbortError */
+  async wait(params: VmWaitParams, signal?: AbortSignal): Promise<VmWaitResult> {
     const vm = this.find(params.vm);
     const condition = params.condition ?? "not-running";
     const isOver =
       vm.ended === undefined && !vm.restarting && (condition === "not-running" || vm.exit !== undefined);
     if (condition === "next-exit" || !isOver) {
       // As in Docker, one that its policy starts again has not ended.
-      do await this.#next(vm, ["die", "stop", "destroy"]);
+      do await this.#next(vm, ["die", "stop", "destroy"], signal);
       while (this.#vms.has(vm) && (vm.restarting || vm.ended !== undefined));
     }
-    if (condition === "removed" && this.#vms.has(vm)) await this.#next(vm, ["destroy"]);
+    if (condition === "removed" && this.#vms.has(vm)) await this.#next(vm, ["destroy"], signal);
     const exit = vm.exit;
     return {
       exitCode: exit?.exitCode ?? 0,
@@ -777,14 +778,20 @@ export class VmManager implements VmHost {
     if (volumes || vm.config.autoRemove) await this.volumes.removeUnused(anonymousVolumes(vm.config));
   }
 
-  /** Resolves when one of these actions is next published of the VM. */
-  #next(vm: Vm, actions: string[]): Promise<void> {
-    return new Promise((resolve) => {
-      const subscription = this.#events.subscribe(({ type, action, actor }) => {
-        if (type !== "container" || actor.id !== vm.id || !actions.includes(action)) return;
+  /** Resolves when one of these actions is next published of the VM; rejects when the signal is given. */
+  #next(vm: Vm, actions: string[], signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void): void => {
         subscription.dispose();
-        resolve();
+        signal?.removeEventListener("abort", onAbort);
+        settle();
+      };
+      const onAbort = (): void => end(() => reject(signal?.reason));
+      const subscription = this.#events.subscribe(({ type, action, actor }) => {
+        if (type === "container" && actor.id === vm.id && actions.includes(action)) end(resolve);
       });
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener("abort", onAbort);
     });
   }
 

@@ -24,7 +24,7 @@ export const VmCreateParams = v.object({
   platform: v.exactOptional(v.string()),
   name: v.exactOptional(v.string()),
   command: v.exactOptional(strings),
-  /** An empty array clears the image's entry point. */
+  /** As in Docker, an empty array clears the image's entry point, and `[""]` its arguments, too. */
   entrypoint: v.exactOptional(strings),
   /** `KEY=value`. */
   env: v.exactOptional(strings),

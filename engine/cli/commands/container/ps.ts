@@ -2,6 +2,7 @@ import type { EngineClient } from "../../../client/engine-client.ts";
 import { isTmpfsFlag } from "../../../docker/inspect-host-config.ts";
 import { mountSource } from "../../../docker/mount.ts";
 import { portsColumn } from "../../../docker/ports.ts";
+import { commandLine } from "../../../docker/run-options/command-line.ts";
 import { humanSize } from "../../../docker/sizes.ts";
 import { goTime, humanAge } from "../../../docker/times.ts";
 import { systemUsage, type VmListParams, type VmSummary, vmList } from "../../../protocol/index.ts";
@@ -21,11 +22,6 @@ const flags = {
   quiet: booleanFlag("q", "Only display container IDs"),
   size: booleanFlag("s", "Display total file sizes"),
 } as const;
-
-/** The command line as Docker shows it: arguments with spaces in single quotes. */
-function commandLine([path = "", ...args]: readonly string[]): string {
-  return [path, ...args.map((arg) => (arg.includes(" ") ? `'${arg}'` : arg))].join(" ");
-}
 
 /** A VM, and the bytes that it has written and that its image has, where they were asked for. */
 interface SizedVm {

@@ -1,4 +1,6 @@
 import { Router } from "./router.ts";
+import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
+import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
 import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
 import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
 import { addStreamRoutes, type StreamRouteServices } from "./routes/stream-routes.ts";
@@ -6,7 +8,9 @@ import { addSystemRoutes, type SystemRouteServices } from "./routes/system-route
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
 
 /** What stands behind this door. */
-export type DockerServices = ImageRouteServices &
+export type DockerServices = ContainerLifeServices &
+  ContainerRouteServices &
+  ImageRouteServices &
   ImageTransferRouteServices &
   StreamRouteServices &
   SystemRouteServices &
@@ -18,6 +22,8 @@ export function dockerRoutes(services: DockerServices): Router {
   addSystemRoutes(router, services);
   addImageRoutes(router, services);
   addImageTransferRoutes(router, services);
+  addContainerRoutes(router, services);
+  addContainerLifeRoutes(router, services);
   addStreamRoutes(router, services);
   addVolumeRoutes(router, services);
   return router;

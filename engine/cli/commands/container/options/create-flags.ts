@@ -1,6 +1,7 @@
 /** Flags that `run` and `create` share, and the VM that they describe. */
 
 import { parseMount, parseTmpfs, parseVolume, parseVolumesFrom } from "../../../../docker/mount.ts";
+import { wholeCpus } from "../../../../docker/run-options/cpus.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
 import type { LogConfig, Mount, VmCreateParams } from "../../../../protocol/index.ts";
 import { refuseRemote } from "../../../contexts/endpoint.ts";
@@ -132,21 +133,6 @@ function logConfig(driver: string, opts: readonly string[]): LogConfig | undefin
   return { driver, options: Object.fromEntries(options) };
 }
 
-/** Docker's period of the quota where none is given, in microseconds. */
-const cpuPeriodUs = 100_000;
-
-/** `--cpus`, or what a quota and its period come to; undefined for none. @throws Error in Docker's words */
-function wantedCpus(flags: CreateFlagValues): number | undefined {
-  const { cpus = 0, "cpu-period": period = 0, "cpu-quota": quota = 0 } = flags;
-  if (cpus !== 0) {
-    const other = period > 0 ? "Period" : quota > 0 ? "Quota" : undefined;
-    if (other !== undefined)
-      throw new Error(`Conflicting options: Nano CPUs and CPU ${other} cannot both be set`);
-    return cpus;
-  }
-  return quota > 0 ? quota / (period || cpuPeriodUs) : undefined;
-}
-
 const mebibyte = 1024 * 1024;
 
 /** The streams that a client attaches to unless it detaches: those of `-a`, or all. */
@@ -186,8 +172,8 @@ export function createParams(
   if (flags.name) params.name = flags.name;
   if (flags.platform) params.platform = flags.platform;
   if (command.length > 0) params.command = command;
-  // `--entrypoint ""` clears the image's.
-  if (flags.entrypoint !== undefined) params.entrypoint = flags.entrypoint === "" ? [] : [flags.entrypoint];
+  // `--entrypoint ""` clears the image's, and its arguments.
+  if (flags.entrypoint !== undefined) params.entrypoint = [flags.entrypoint];
   const env = collectVariables(flags["env-file"], flags.env, io.env);
   if (env.length > 0) params.env = env;
   const secrets = flags["secret-env"].map((text) => parseSecret(text, io.cwd));
@@ -206,13 +192,10 @@ export function createParams(
   if (mounts.length > 0) params.mounts = mounts;
   for (const text of flags["volumes-from"]) parseVolumesFrom(text);
   if (flags["volumes-from"].length > 0) params.volumesFrom = [...flags["volumes-from"]];
-  const cpus = wantedCpus(flags);
-  if (cpus !== undefined) {
-    params.cpus = Math.ceil(cpus);
-    if (params.cpus !== cpus) {
-      warnings.push(`--cpus ${cpus}: a VM has whole CPUs, it gets ${params.cpus}`);
-    }
-  }
+  const { cpus = 0, "cpu-period": periodUs = 0, "cpu-quota": quotaUs = 0 } = flags;
+  const whole = wholeCpus({ cpus, periodUs, quotaUs });
+  if (whole.cpus !== undefined) params.cpus = whole.cpus;
+  if (whole.warning !== undefined) warnings.push(whole.warning);
   if (flags.memory !== undefined && flags.memory !== 0) params.memoryMiB = Math.ceil(flags.memory / mebibyte);
   if (flags.runtime !== undefined) params.runtime = flags.runtime;
   Object.assign(params, networkParams(flags), guestParams(flags), policyParams(flags));

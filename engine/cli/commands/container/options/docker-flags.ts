@@ -2,8 +2,9 @@
  * The flags of Docker's `run` and `create` that have nothing to do for a VM, or that it cannot have. Each
  * says why.
  */
+import { checkDevice } from "../../../../docker/run-options/devices.ts";
+import { checkMemoryLimits, checkSwappiness } from "../../../../docker/run-options/memory-limits.ts";
 import { parseMemory } from "../../../../docker/sizes.ts";
-import { MockerError } from "../../../../protocol/index.ts";
 import {
   acceptedFlag,
   booleanFlag,
@@ -45,35 +46,17 @@ interface MemoryFlags {
   readonly "memory-swappiness": number | undefined;
 }
 
-/**
- * Holds the limits of memory against each other, as Docker does. @throws Error; MockerError for its daemon's
- * rules
- */
+/** @throws Error; MockerError for what Docker's daemon finds */
 export function checkMemory(flags: MemoryFlags): void {
-  const { memory = 0, "memory-reservation": reservation = 0, "memory-swap": swapLimit = 0 } = flags;
-  const swappiness = flags["memory-swappiness"] ?? -1;
-  if (swappiness !== -1 && (swappiness < 0 || swappiness > 100))
-    throw new Error(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
-  const refuse = (message: string): never => {
-    throw new MockerError("INVALID_ARGUMENT", `${message}, see usage`);
-  };
-  if (memory > 0 && swapLimit > 0 && swapLimit < memory)
-    refuse("Minimum memoryswap limit should be larger than memory limit");
-  if (memory === 0 && swapLimit > 0)
-    refuse("You should always set the Memory limit when using Memoryswap limit");
-  if (memory > 0 && reservation > memory)
-    refuse("Minimum memory limit can not be less than memory reservation limit");
+  const { memory = 0, "memory-reservation": reservation = 0, "memory-swap": memoryAndSwap = 0 } = flags;
+  checkSwappiness(flags["memory-swappiness"] ?? -1);
+  checkMemoryLimits({ memory, reservation, memoryAndSwap });
 }
-
-/** Devices of which a guest's kernel has its own. */
-const guestDevices = ["/dev/fuse", "/dev/net/tun", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"];
 
 function guestDevice(text: string): string {
   const [source = "", target = source] = text.split(":");
-  if (source === target && guestDevices.includes(source)) return text;
-  throw new Error(
-    `the devices of the host are its kernel's, and a VM has another one (of its own it has ${guestDevices.slice(0, 2).join(", ")})`,
-  );
+  checkDevice(source, target);
+  return text;
 }
 
 /** A number of bytes of which nothing is made. */
