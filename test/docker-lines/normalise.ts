@@ -1,6 +1,9 @@
-import type { Part } from "./lines.ts";
+import type { Part, Way } from "./lines.ts";
 
 export type Outcome = Readonly<Record<Part, string>>;
+
+/** Docker, and the ways to Mocker. */
+export type SideName = "docker" | Way;
 
 interface Rule {
   /** What the rule makes equal. */
@@ -52,8 +55,8 @@ const dockers: readonly Rule[] = [
 ];
 
 /** A line's outcome without what may differ. @param root the directory that it ran in */
-export function normalise(outcome: Outcome, side: "docker" | "mocker", root: string): Outcome {
-  const rules = [...always, ...(side === "docker" ? dockers : ours)];
+export function normalise(outcome: Outcome, side: SideName, root: string): Outcome {
+  const rules = [...always, ...(side === "docker" ? dockers : side === "cli" ? ours : [...ours, ...dockers])];
   const plain = (text: string): string => {
     let result = text.replaceAll(root, "<dir>");
     for (const { pattern, into } of rules) result = result.replace(pattern, into);

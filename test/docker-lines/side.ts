@@ -6,7 +6,7 @@ import { runTool, SetupError } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { RunningProcess } from "../support/running-process.ts";
 import { removeTree, shortTmpDir } from "../support/tmp-dir.ts";
-import { normalise, type Outcome } from "./normalise.ts";
+import { normalise, type Outcome, type SideName } from "./normalise.ts";
 
 const lineTimeoutMs = 60_000;
 
@@ -19,7 +19,7 @@ const reset = [
 ].join("; ");
 
 interface SideOptions {
-  readonly name: "docker" | "mocker";
+  readonly name: SideName;
   readonly root: string;
   readonly env: NodeJS.ProcessEnv;
   /** The program that lines call `docker`. */
@@ -29,7 +29,7 @@ interface SideOptions {
   close(): Promise<void>;
 }
 
-/** One of the two programs, with a directory that its lines run in. */
+/** A program, with a directory that its lines run in. */
 export class Side {
   readonly #options: SideOptions;
 
@@ -110,13 +110,29 @@ export async function dockerSide(archives: readonly string[]): Promise<Side> {
 }
 
 /** Mocker's on the simulation. @param archives of `docker save` */
-export function mockerSide(archives: readonly string[]): Side {
+export function cliSide(archives: readonly string[]): Side {
   const mocker = new Mocker();
   return new Side({
-    name: "mocker",
+    name: "cli",
     root: mocker.dir,
     env: mocker.environment(),
     argv: mocker.argv([]),
+    archives,
+    close: () => mocker.close(),
+  });
+}
+
+/** Docker 28's command line at Mocker's socket, on the simulation. @param archives of `docker save` */
+export async function socketSide(archives: readonly string[]): Promise<Side> {
+  const program = await dockerProgram();
+  const mocker = new Mocker();
+  // Starts the engine.
+  await mocker.ok(["info"]);
+  return new Side({
+    name: "socket",
+    root: mocker.dir,
+    env: mocker.environment({ DOCKER_HOST: `unix://${join(mocker.runDir, "docker.sock")}` }),
+    argv: [program],
     archives,
     close: () => mocker.close(),
   });

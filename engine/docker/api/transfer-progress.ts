@@ -54,7 +54,7 @@ export function progressBar(current: number, total: number | undefined, columns:
   if (total === undefined || total <= 0) return done;
   const filled = Math.min(50, Math.floor((current / total) * 50));
   const numbers = current > total ? done.padStart(8) : `${done.padStart(8)}/${humanSize(total, 4)}`;
-  if (columns < columnsWithoutBar) return numbers.trimStart();
+  if (columns <= columnsWithoutBar) return numbers.trimStart();
   return `[${"=".repeat(filled)}>${" ".repeat(50 - filled)}] ${numbers}`;
 }
 

@@ -6,6 +6,7 @@ import { addEventRoutes, type EventRouteServices } from "./routes/event-routes.t
 import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
 import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
 import { addRegistryRoutes, type RegistryRouteServices } from "./routes/registry-routes.ts";
+import { addStreamRoutes, type StreamRouteServices } from "./routes/stream-routes.ts";
 import { addSwarmRoutes } from "./routes/swarm-routes.ts";
 import { addSystemRoutes, type SystemRouteServices } from "./routes/system-routes.ts";
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
@@ -17,6 +18,7 @@ export type DockerServices = ContainerLifeServices &
   ImageRouteServices &
   ImageTransferRouteServices &
   RegistryRouteServices &
+  StreamRouteServices &
   SystemRouteServices &
   VolumeRouteServices;
 
@@ -32,6 +34,7 @@ export function dockerRoutes(services: DockerServices): Router {
   addContainerLifeRoutes(router, services);
   addRegistryRoutes(router, services);
   addSwarmRoutes(router);
+  addStreamRoutes(router, services);
   addVolumeRoutes(router, services);
   return router;
 }
