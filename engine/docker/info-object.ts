@@ -63,6 +63,7 @@ export function engineInfoObject(
     },
     MemoryLimit: true,
     SwapLimit: false,
+    KernelMemoryTCP: false,
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: false,
@@ -76,6 +77,8 @@ export function engineInfoObject(
     SystemTime: now.toISOString(),
     LoggingDriver: "local",
     CgroupDriver: "none",
+    // A guest's own.
+    CgroupVersion: "2",
     NEventsListener: 0,
     KernelVersion: info.hostKernelVersion,
     OperatingSystem: "Mocker",
@@ -121,6 +124,7 @@ export function engineInfoObject(
     InitCommit: { ID: "" },
     SecurityOptions: [],
     CDISpecDirs: null,
+    FirewallBackend: { Driver: "mocker-netd" },
     Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
   };
 }
