@@ -5,7 +5,8 @@ import type { EngineInfo } from "../protocol/index.ts";
 interface InfoContext {
   hostName: string;
   now: Date;
-  client: { version: string; arch: string; os: string };
+  /** `context`: that in use; absent for one without contexts. */
+  client: { version: string; arch: string; os: string; context?: string };
 }
 
 /** As `uname -m` calls them. */
@@ -20,8 +21,9 @@ export function infoObject(
   return {
     ID: "",
     Containers: vms.total,
-    ContainersRunning: vms.running,
-    ContainersPaused: 0,
+    // Docker counts those that are paused apart.
+    ContainersRunning: vms.running - vms.paused,
+    ContainersPaused: vms.paused,
     ContainersStopped: vms.total - vms.running,
     Images: info.images,
     Driver: "erofs",
@@ -47,6 +49,8 @@ export function infoObject(
     SystemTime: now.toISOString(),
     LoggingDriver: "local",
     CgroupDriver: "none",
+    // A guest's own.
+    CgroupVersion: "2",
     NEventsListener: 0,
     KernelVersion: info.hostKernelVersion,
     OperatingSystem: "Mocker",
@@ -54,7 +58,14 @@ export function infoObject(
     OSType: "linux",
     Architecture: machines[info.architecture] ?? info.architecture,
     IndexServerAddress: "https://index.docker.io/v1/",
-    RegistryConfig: null,
+    RegistryConfig: {
+      // What may be spoken to without TLS.
+      InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
+      IndexConfigs: new Map([
+        ["docker.io", { Name: "docker.io", Mirrors: [], Secure: true, Official: true }],
+      ]),
+      Mirrors: [],
+    },
     NCPU: info.cpus,
     MemTotal: info.memoryMiB * 1024 * 1024,
     GenericResources: null,
@@ -88,21 +99,47 @@ export function infoObject(
     SecurityOptions: [],
     CDISpecDirs: null,
     Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
-    ClientInfo: {
+    ClientInfo: versionObject({
       Debug: false,
       Version: client.version,
       Os: client.os,
       Arch: client.arch,
-      Context: "default",
+      Context: client.context ?? "default",
       Plugins: [],
       Warnings: null,
-    },
+    }),
     ...info,
   };
 }
 
 /** Of Docker's API whose commands these are. */
 const apiVersion = "1.45";
+
+/** The parts of an engine, as Docker lists them. `engine` is its {@link versionObject}. */
+export function versionComponents(info: EngineInfo, engine: Record<string, unknown>): object[] {
+  const names = [
+    "ApiVersion",
+    "Arch",
+    "BuildTime",
+    "GitCommit",
+    "GoVersion",
+    "KernelVersion",
+    "MinAPIVersion",
+    "Os",
+  ];
+  const details = names.map((name): [string, unknown] => [name, engine[name]]);
+  const part = (name: string, version: string | null): object[] =>
+    version === null ? [] : [{ Name: name, Version: version, Details: { GitCommit: "" } }];
+  return [
+    {
+      Name: "Engine",
+      Version: info.version,
+      Details: { ...Object.fromEntries(details), Experimental: "false" },
+    },
+    ...part("libkrun", info.libkrunVersion),
+    ...part("guest kernel", info.guestKernelVersion),
+  ];
+}
 
 /** The version of a client or an engine, with what scripts ask Docker's for. */
 export function versionObject(own: Record<string, unknown>): Record<string, unknown> {
