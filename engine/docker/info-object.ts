@@ -65,6 +65,7 @@ export function engineInfoObject(
     },
     MemoryLimit: true,
     SwapLimit: false,
+    KernelMemoryTCP: false,
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: false,
@@ -127,6 +128,7 @@ export function engineInfoObject(
     InitCommit: { ID: "" },
     SecurityOptions: [],
     CDISpecDirs: null,
+    FirewallBackend: { Driver: "mocker-netd" },
     Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
   };
 }

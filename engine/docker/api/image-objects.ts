@@ -37,20 +37,11 @@ export function imageListObject(
   };
 }
 
-/** A container's `Config` in which nothing is set, as images had it. */
+/** An image's `Config` in which nothing is set. */
 const emptyConfig = {
-  Hostname: "",
-  Domainname: "",
   User: "",
-  AttachStdin: false,
-  AttachStdout: false,
-  AttachStderr: false,
-  Tty: false,
-  OpenStdin: false,
-  StdinOnce: false,
   Env: null,
   Cmd: null,
-  Image: "",
   Volumes: null,
   WorkingDir: "",
   Entrypoint: null,
@@ -58,20 +49,37 @@ const emptyConfig = {
   Labels: null,
 };
 
+/** The same with what only a container's has, as images had it, too. */
+const emptyContainerConfig = {
+  ...emptyConfig,
+  Hostname: "",
+  Domainname: "",
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Image: "",
+};
+
+/** What an inspected image may lack. */
+const omitted = ["Author", "Comment", "DockerVersion", "Parent"];
+
 /** `GET /images/…/json`, for API 1.`minor`. */
 export function imageInspectObject(image: ImageDetails, minor: number): Record<string, unknown> {
-  const object = imageObject(image);
-  if (minor >= since.imageOmitsEmpty) {
-    const mayMiss = ["Author", "Comment", "DockerVersion", "Parent"];
+  // As without containerd's image store, which alone has descriptors.
+  const { Descriptor, ...object } = imageObject(image);
+  if (minor >= since.imageOmitsEmpty)
     return Object.fromEntries(
-      Object.entries(object).filter(([key, value]) => value !== "" || !mayMiss.includes(key)),
+      Object.entries(object).filter(([key, value]) => value !== "" || !omitted.includes(key)),
     );
-  }
+  const empty = minor < since.imageConfigAlone ? emptyContainerConfig : emptyConfig;
   return {
     ...object,
-    ...(minor < since.imageConfigAlone ? { Config: { ...emptyConfig, ...Object(object.Config) } } : {}),
+    Config: { ...empty, ...Object(object.Config) },
     ...(minor < since.noVirtualSize ? { VirtualSize: image.sizeBytes } : {}),
-    ...(minor < since.noImageContainer ? { Container: "", ContainerConfig: emptyConfig } : {}),
+    ...(minor < since.noImageContainer ? { Container: "", ContainerConfig: emptyContainerConfig } : {}),
   };
 }
 

@@ -13,6 +13,6 @@ export const since = {
   noImageContainer: 45,
   /** An inspected image's `Config` has nothing that only a container's has. */
   imageConfigAlone: 50,
-  /** An inspected image lacks what it has no value for. */
+  /** An inspected image, and its `Config`, lack what they have no value for. */
   imageOmitsEmpty: 52,
 } as const;

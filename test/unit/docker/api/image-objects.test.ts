@@ -85,7 +85,9 @@ test("an inspected image has what its API version had", () => {
   assert.deepEqual(of(45).Config, oldest);
   const { Hostname, Env, WorkingDir, Labels } = Object(oldest);
   assert.deepEqual([Hostname, Env, WorkingDir, Labels], ["", ["A=1"], "/w", null]);
-  assert.deepEqual(of(50).Config, { Env: ["A=1"], WorkingDir: "/w" });
+  const own = { User: "", Env: ["A=1"], Cmd: null, Volumes: null, WorkingDir: "/w" };
+  assert.deepEqual(of(50).Config, { ...own, Entrypoint: null, OnBuild: null, Labels: null });
+  assert.deepEqual(of(52).Config, { Env: ["A=1"], WorkingDir: "/w" });
   assert.deepEqual(
     [44, 45, 51, 52].map((minor) => ["Container", "VirtualSize", "Parent"].map((key) => key in of(minor))),
     [
