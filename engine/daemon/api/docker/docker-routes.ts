@@ -1,6 +1,7 @@
 import { Router } from "./router.ts";
 import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
 import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
+import { addExecRoutes, type ExecRouteServices } from "./routes/exec-routes.ts";
 import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
 import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
 import { addStreamRoutes, type StreamRouteServices } from "./routes/stream-routes.ts";
@@ -10,6 +11,7 @@ import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-route
 /** What stands behind this door. */
 export type DockerServices = ContainerLifeServices &
   ContainerRouteServices &
+  ExecRouteServices &
   ImageRouteServices &
   ImageTransferRouteServices &
   StreamRouteServices &
@@ -25,6 +27,7 @@ export function dockerRoutes(services: DockerServices): Router {
   addContainerRoutes(router, services);
   addContainerLifeRoutes(router, services);
   addStreamRoutes(router, services);
+  addExecRoutes(router, services);
   addVolumeRoutes(router, services);
   return router;
 }
