@@ -31,10 +31,10 @@ export async function serveRoutes(add: (router: Router) => void): Promise<Docker
 
 /** A client with a connection for each request. */
 export class DockerClient {
-  readonly #socketPath: string;
+  readonly socketPath: string;
 
   constructor(socketPath: string) {
-    this.#socketPath = socketPath;
+    this.socketPath = socketPath;
   }
 
   /** The answer whose headers have come. */
@@ -45,7 +45,7 @@ export class DockerClient {
   ): Promise<IncomingMessage> {
     const { body, ...rest } = options;
     return await new Promise((resolve, reject) => {
-      const target = { socketPath: this.#socketPath, method, path, agent: false, ...rest };
+      const target = { socketPath: this.socketPath, method, path, agent: false, ...rest };
       request(target, resolve).once("error", reject).end(body);
     });
   }
