@@ -5,7 +5,8 @@ import type { EngineInfo } from "../protocol/index.ts";
 interface InfoContext {
   hostName: string;
   now: Date;
-  client: { version: string; arch: string; os: string };
+  /** `context`: that in use; absent for one without contexts. */
+  client: { version: string; arch: string; os: string; context?: string };
 }
 
 /** As `uname -m` calls them. */
@@ -24,15 +25,15 @@ export function infoObject(info: EngineInfo, context: InfoContext): Record<strin
   const { client } = context;
   return {
     ...engineInfoObject(info, context),
-    ClientInfo: {
+    ClientInfo: versionObject({
       Debug: false,
       Version: client.version,
       Os: client.os,
       Arch: client.arch,
-      Context: "default",
+      Context: client.context ?? "default",
       Plugins: [],
       Warnings: null,
-    },
+    }),
     ...info,
   };
 }
@@ -49,8 +50,9 @@ export function engineInfoObject(
   return {
     ID: "",
     Containers: vms.total,
-    ContainersRunning: vms.running,
-    ContainersPaused: 0,
+    // Docker counts those that are paused apart.
+    ContainersRunning: vms.running - vms.paused,
+    ContainersPaused: vms.paused,
     ContainersStopped: vms.total - vms.running,
     Images: info.images,
     Driver: "erofs",
@@ -87,9 +89,11 @@ export function engineInfoObject(
     Architecture: machines[info.architecture] ?? info.architecture,
     IndexServerAddress: "https://index.docker.io/v1/",
     RegistryConfig: {
-      IndexConfigs: { "docker.io": { Name: "docker.io", Mirrors: [], Secure: true, Official: true } },
-      // Without encryption, as dockerd.
-      InsecureRegistryCIDRs: ["::1/128", "127.0.0.0/8"],
+      // What may be spoken to without TLS.
+      InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
+      IndexConfigs: new Map([
+        ["docker.io", { Name: "docker.io", Mirrors: [], Secure: true, Official: true }],
+      ]),
       Mirrors: [],
     },
     NCPU: info.cpus,
@@ -131,6 +135,32 @@ export function engineInfoObject(
 
 /** Of Docker's API whose commands these are. */
 const apiVersion = "1.45";
+
+/** The parts of an engine, as Docker lists them. `engine` is its {@link versionObject}. */
+export function versionComponents(info: EngineInfo, engine: Record<string, unknown>): object[] {
+  const names = [
+    "ApiVersion",
+    "Arch",
+    "BuildTime",
+    "GitCommit",
+    "GoVersion",
+    "KernelVersion",
+    "MinAPIVersion",
+    "Os",
+  ];
+  const details = names.map((name): [string, unknown] => [name, engine[name]]);
+  const part = (name: string, version: string | null): object[] =>
+    version === null ? [] : [{ Name: name, Version: version, Details: { GitCommit: "" } }];
+  return [
+    {
+      Name: "Engine",
+      Version: info.version,
+      Details: { ...Object.fromEntries(details), Experimental: "false" },
+    },
+    ...part("libkrun", info.libkrunVersion),
+    ...part("guest kernel", info.guestKernelVersion),
+  ];
+}
 
 /** The version of a client or an engine, with what scripts ask Docker's for. */
 export function versionObject(own: Record<string, unknown>): Record<string, unknown> {

@@ -45,8 +45,8 @@ export interface EngineInfo {
   socketPath: string;
   /** For Docker's clients: a socket of the Docker Engine API. */
   dockerSocket: string;
-  /** `weaklyJailed`: of those that run. */
-  vms: { total: number; running: number; weaklyJailed: number };
+  /** `paused` and `weaklyJailed`: of those that run. */
+  vms: { total: number; running: number; paused: number; weaklyJailed: number };
   images: number;
   nodeVersion: string;
   hostKernelVersion: string;

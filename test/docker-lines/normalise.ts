@@ -39,7 +39,7 @@ const ours: readonly Rule[] = [
 ];
 
 const throughRunc =
-  /(?:failed to create shim task: OCI runtime create failed: runc create failed|OCI runtime exec failed: exec failed): unable to start container process: (.*): unknown/g;
+  /(?:(?:failed to create task for container: )?failed to create shim task: OCI runtime create failed: runc create failed|OCI runtime exec failed: exec failed): unable to start container process: (.*?)(?:: unknown|(?=\r?$))/gm;
 
 /** What Docker says besides, and its name, which it puts before some errors. */
 const dockers: readonly Rule[] = [
@@ -50,6 +50,7 @@ const dockers: readonly Rule[] = [
     into: "<dir>/d/mocker/volumes",
   },
   { what: "what runc is part of", pattern: throughRunc, into: "$1" },
+  { what: "what failed of the daemon", pattern: /failed to set up container networking: /g, into: "" },
   { what: "a slip of 28.2.2's", pattern: /^SRun '/gm, into: "Run '" },
   { what: "the program's name", pattern: /(^|['"\s])docker(?=[ :\n])/g, into: "$1mocker" },
 ];

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Line, parts, readSessions, type Way, ways } from "../docker-lines/lines.ts";
 import type { Outcome } from "../docker-lines/normalise.ts";
+import { objectComplaints, objectLines, objectsOf } from "../docker-lines/objects.ts";
 import { cliSide, dockerSide, type Side, socketSide } from "../docker-lines/side.ts";
 import { fixtureImage } from "../fixtures/index.ts";
 import { runTool } from "../support/host.ts";
@@ -50,6 +51,17 @@ describe("command lines have Docker's stdout, stderr and exit status", () => {
       assert.ok(wrong.length === 0, `${wrong.length} of ${lines.length} lines:\n\n${wrong.join("\n")}`);
     });
   }
+
+  test("objects have all paths that Docker's have, with their types", async () => {
+    const texts = [...objectsOf, ...objectLines.map(({ text }) => text)];
+    const [dockers, mockers] = await Promise.all([docker.runAll(texts), mocker.cli.runAll(texts)]);
+    const wrong = objectLines.flatMap((line, index) => {
+      const at = objectsOf.length + index;
+      const complaints = objectComplaints(line, dockers[at]?.stdout ?? "", mockers[at]?.stdout ?? "");
+      return complaints.length === 0 ? [] : [line.text, ...complaints];
+    });
+    assert.ok(wrong.length === 0, wrong.join("\n"));
+  });
 });
 
 /** What is wrong with a line: differences without a reason, and reasons without a difference. */

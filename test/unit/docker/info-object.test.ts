@@ -14,7 +14,7 @@ const info: EngineInfo = {
   dataDir: "/d",
   socketPath: "/s",
   dockerSocket: "/docker.sock",
-  vms: { total: 3, running: 1, weaklyJailed: 0 },
+  vms: { total: 3, running: 1, paused: 0, weaklyJailed: 0 },
   images: 2,
   nodeVersion: "v20",
   hostKernelVersion: "6.1",

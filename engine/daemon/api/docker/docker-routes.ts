@@ -3,6 +3,7 @@ import { addBuildRoutes } from "./routes/build-routes.ts";
 import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
 import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
 import { addEventRoutes, type EventRouteServices } from "./routes/event-routes.ts";
+import { addExecRoutes, type ExecRouteServices } from "./routes/exec-routes.ts";
 import { addImageRoutes, type ImageRouteServices } from "./routes/image-routes.ts";
 import { addImageTransferRoutes, type ImageTransferRouteServices } from "./routes/image-transfer-routes.ts";
 import { addRegistryRoutes, type RegistryRouteServices } from "./routes/registry-routes.ts";
@@ -15,6 +16,7 @@ import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-route
 export type DockerServices = ContainerLifeServices &
   ContainerRouteServices &
   EventRouteServices &
+  ExecRouteServices &
   ImageRouteServices &
   ImageTransferRouteServices &
   RegistryRouteServices &
@@ -35,6 +37,7 @@ export function dockerRoutes(services: DockerServices): Router {
   addRegistryRoutes(router, services);
   addSwarmRoutes(router);
   addStreamRoutes(router, services);
+  addExecRoutes(router, services);
   addVolumeRoutes(router, services);
   return router;
 }

@@ -118,5 +118,6 @@ export class RawClient extends Duplex {
     this.#probe = setInterval(() => {
       if (this.#socket.writableLength === 0) this.#socket.write(nothing);
     }, this.#options.probeMs ?? defaultProbeMs);
+    this.#probe.unref();
   }
 }

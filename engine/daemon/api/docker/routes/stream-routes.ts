@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { defaultDetachKeys, parseDetachKeys } from "../../../../docker/detach-keys.ts";
 import type { LogStream } from "../../../vms/logs/log-stream.ts";
 import type { VmManager } from "../../../vms/vm-manager.ts";
 import { hijack, streamType } from "../hijack/hijack.ts";
@@ -8,6 +7,7 @@ import type { RawClient } from "../hijack/raw-client.ts";
 import { HttpError } from "../http-error.ts";
 import type { Query } from "../query.ts";
 import type { Router } from "../router.ts";
+import { detachKeys, terminalSize } from "../terminal-query.ts";
 
 export interface StreamRouteServices {
   vms: Pick<VmManager, "attach" | "find" | "logs" | "publish" | "resize">;
@@ -65,25 +65,6 @@ export function addStreamRoutes(router: Router, { vms }: StreamRouteServices): v
 
 function outputs(query: Query): Omit<OutputOptions, "raw"> {
   return { stdout: query.flag("stdout"), stderr: query.flag("stderr") };
-}
-
-/** @throws HttpError in dockerd's words */
-export function detachKeys(text: string | undefined): readonly number[] {
-  try {
-    return parseDetachKeys(text ?? defaultDetachKeys);
-  } catch {
-    throw new HttpError(400, `Invalid detach keys (${text}) provided`);
-  }
-}
-
-/** `h` and `w` of a query. @throws HttpError in Go's words */
-export function terminalSize(query: Query): { rows: number; columns: number } {
-  const side = (name: string): number => {
-    const value = query.integer(name);
-    if (value !== undefined) return value;
-    throw new HttpError(400, 'strconv.Atoi: parsing "": invalid syntax');
-  };
-  return { rows: side("h"), columns: side("w") };
 }
 
 /** Unix seconds, with a fraction or without. @throws HttpError in dockerd's words */

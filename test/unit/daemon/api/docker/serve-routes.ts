@@ -32,11 +32,11 @@ export async function serveRoutes(add: (router: Router) => void): Promise<Docker
 
 /** A client with a connection for each request. */
 export class DockerClient {
-  readonly #socketPath: string;
+  readonly socketPath: string;
   readonly #logPath: string;
 
   constructor(socketPath: string, logPath: string) {
-    this.#socketPath = socketPath;
+    this.socketPath = socketPath;
     this.#logPath = logPath;
   }
 
@@ -53,7 +53,7 @@ export class DockerClient {
   ): Promise<IncomingMessage> {
     const { body, ...rest } = options;
     return await new Promise((resolve, reject) => {
-      const target = { socketPath: this.#socketPath, method, path, agent: false, ...rest };
+      const target = { socketPath: this.socketPath, method, path, agent: false, ...rest };
       request(target, resolve).once("error", reject).end(body);
     });
   }

@@ -144,7 +144,11 @@ test("a client that goes before there is a process is noticed", async () => {
     new RawClient(server, { raw: false, stdout: true, stderr: true, stdin: true, probeMs: 5 }),
   );
   user.destroy();
-  await attachment.closed;
+  let closed = false;
+  attachment.closed.then(() => {
+    closed = true;
+  });
+  await retry(() => closed, { what: "the client's end" });
 });
 
 test("a failure is told in the output", async () => {
