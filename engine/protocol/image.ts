@@ -27,6 +27,7 @@ export interface ImageSummary {
   architecture: string;
   os: string;
   variant?: string;
+  labels: Record<string, string>;
 }
 
 /** The parts of an OCI image configuration that decide how it runs (image-spec config.md). */

@@ -3,64 +3,15 @@
  * elsewhere.
  */
 
+import { type LayerLine, progressBar, pullWords } from "../../docker/api/transfer-progress.ts";
 import { humanSize } from "../../docker/sizes.ts";
-import type { PullProgress, PushProgress } from "../../protocol/index.ts";
 import type { OutputStream } from "../io.ts";
+import { TransferRate } from "./transfer-rate.ts";
 
 const redrawMs = 50;
 
-/** Docker's words for what happens to a layer. */
-const pullWords: Record<PullProgress["status"], string> = {
-  pulling: "Pulling fs layer",
-  exists: "Already exists",
-  waiting: "Waiting",
-  downloading: "Downloading",
-  verifying: "Verifying Checksum",
-  preparing: "Download complete",
-  complete: "Pull complete",
-  retrying: "Retrying",
-};
-
-/** The same for layers of an archive. */
-export const loadWords: Record<PullProgress["status"], string> = {
-  ...pullWords,
-  pulling: "Loading layer",
-  downloading: "Loading layer",
-  verifying: "Loading layer",
-  preparing: "Loading layer",
-  complete: "Loaded",
-};
-
-export const pushWords: Record<PushProgress["status"], string> = {
-  preparing: "Preparing",
-  waiting: "Waiting",
-  pushing: "Pushing",
-  pushed: "Pushed",
-  exists: "Layer already exists",
-  mounted: "Mounted from",
-  retrying: "Retrying",
-};
-
-/** One layer's state, of whatever transfer. */
-export interface LayerLine {
-  readonly layer: string;
-  readonly status: string;
-  readonly currentBytes?: number;
-  readonly totalBytes?: number;
-  readonly message?: string;
-}
-
-/** `[=====>     ]  1.2MB/3.4MB`, fitted to a terminal of `columns`. */
-export function progressBar(current: number, total: number | undefined, columns: number): string {
-  if (total === undefined || total <= 0) return humanSize(current, 4);
-  const share = Math.min(1, current / total);
-  const numbers = `${humanSize(current, 4).padStart(8)}/${humanSize(total, 4)}`;
-  // Docker's bar has 50 characters and is left out on terminals of less than 110 columns.
-  if (columns < 110) return numbers.trimStart();
-  const filled = Math.floor(share * 50);
-  return `[${`${"=".repeat(filled)}>`.slice(0, 50).padEnd(50)}] ${numbers}`;
-}
-
+/** What goes over the network. */
+const movingStates = new Set(["downloading", "pushing"]);
 const countingStates = new Set(["downloading", "preparing", "pushing"]);
 const finalStates = new Set(["complete", "exists", "pushed", "mounted"]);
 
@@ -68,12 +19,14 @@ function describe(
   progress: LayerLine,
   columns: number,
   words: Readonly<Record<string, string | undefined>>,
+  bytesPerSecond?: number,
 ): string {
   const { status, currentBytes, totalBytes, message } = progress;
   const word = words[status] ?? status;
   const isCounting = countingStates.has(status) && word !== pullWords.preparing;
   if (isCounting && currentBytes !== undefined) {
-    return `${word} ${progressBar(currentBytes, totalBytes, columns)}`;
+    const rate = bytesPerSecond === undefined ? "" : `  ${humanSize(bytesPerSecond)}/s`;
+    return `${word} ${progressBar(currentBytes, totalBytes, columns)}${rate}`;
   }
   if (status === "mounted" && message) return `${word} ${message}`;
   return status === "retrying" && message ? `${word}: ${message}` : word;
@@ -89,19 +42,27 @@ export class PullDisplay {
   readonly #title: string | undefined;
   readonly #isTerminal: boolean;
   readonly #words: Readonly<Record<string, string | undefined>>;
+  readonly #now: () => number;
   readonly #lines = new Map<string, LayerLine>();
+  /** Of the layers that are being transferred. */
+  readonly #rates = new Map<string, TransferRate>();
   readonly #printed = new Map<string, string>();
   /** Lines that the last drawing took, counted upwards from the cursor. */
   #drawn = 0;
   #timer: NodeJS.Timeout | undefined;
   #begun = false;
 
-  /** `title` is printed before the first progress, so that a pull that fails at once shows only its error. */
+  /**
+   * `title` is printed before the first progress, so that a pull that fails at once shows only its error;
+   * `now` gives milliseconds.
+   */
   constructor(
     out: OutputStream,
     title: string | undefined,
     words: Readonly<Record<string, string | undefined>> = pullWords,
+    now: () => number = () => performance.now(),
   ) {
+    this.#now = now;
     this.#words = words;
     this.#out = out;
     this.#title = title;
@@ -118,6 +79,7 @@ export class PullDisplay {
     }
     this.#lines.set(progress.layer, progress);
     if (this.#isTerminal) {
+      this.#measure(progress);
       this.#timer ??= setTimeout(() => this.#redraw(), redrawMs);
       return;
     }
@@ -125,8 +87,7 @@ export class PullDisplay {
     const { status } = progress;
     const isOneWord = status !== "retrying" && status !== "mounted";
     const text = isOneWord ? (this.#words[status] ?? status) : describe(progress, 0, this.#words);
-    if (status === "downloading" || status === "pushing" || this.#printed.get(progress.layer) === text)
-      return;
+    if (movingStates.has(status) || this.#printed.get(progress.layer) === text) return;
     this.#printed.set(progress.layer, text);
     this.#out.write(`${progress.layer}: ${text}\n`);
   }
@@ -135,6 +96,16 @@ export class PullDisplay {
   finish(): void {
     if (this.#isTerminal && this.#lines.size > 0) this.#redraw();
     this.#drawn = 0;
+  }
+
+  #measure({ layer, status, currentBytes }: LayerLine): void {
+    if (!movingStates.has(status) || currentBytes === undefined) {
+      this.#rates.delete(layer);
+      return;
+    }
+    const rate = this.#rates.get(layer) ?? new TransferRate(this.#now);
+    this.#rates.set(layer, rate);
+    rate.reached(currentBytes);
   }
 
   #begin(): void {
@@ -167,10 +138,10 @@ export class PullDisplay {
       lines = lines.slice(0, room);
     }
     const text = lines
-      .map(
-        ([layer, line]) =>
-          `${`${layer}: ${describe(line, columns, this.#words)}`.slice(0, columns - 1)}\u001b[K\n`,
-      )
+      .map(([layer, line]) => {
+        const what = describe(line, columns, this.#words, this.#rates.get(layer)?.bytesPerSecond);
+        return `${`${layer}: ${what}`.slice(0, columns - 1)}\u001b[K\n`;
+      })
       .join("");
     // What is below goes too: a line that is gone, or the ^C that the terminal echoes.
     this.#out.write(`${up(this.#drawn)}${text}\u001b[J`);

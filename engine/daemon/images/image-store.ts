@@ -24,7 +24,7 @@ import type {
   ImageTree,
 } from "../../protocol/image.ts";
 import type { ImageLoadResult } from "../../protocol/image-archive.ts";
-import type { ImagePushParams, ImagePushResult, PushProgress } from "../../protocol/registry.ts";
+import type { ImagePushParams, ImagePushResult } from "../../protocol/registry.ts";
 import type { SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
 import { ImageAdopter } from "./ingest/image-adopter.ts";
 import { ImageIngester } from "./ingest/image-ingester.ts";
@@ -56,7 +56,7 @@ import { removeTree } from "./store/remove-tree.ts";
 import { type CommitParams, ImageCommitter } from "./transfer/image-committer.ts";
 import { ImageImporter, type ImportParams } from "./transfer/image-importer.ts";
 import { type ArchiveBytes, ImageLoader, type LoadOptions } from "./transfer/image-loader.ts";
-import { ImagePusher } from "./transfer/image-pusher.ts";
+import { ImagePusher, type PushOptions } from "./transfer/image-pusher.ts";
 import { ImageSaver } from "./transfer/image-saver.ts";
 
 export type { CheckOptions } from "./maintenance/store-check.ts";
@@ -244,10 +244,7 @@ export class ImageStore {
   }
 
   /** See {@link ImagePusher.push}. */
-  async push(
-    params: ImagePushParams,
-    options: { signal: AbortSignal; onProgress: (progress: PushProgress) => void },
-  ): Promise<ImagePushResult> {
+  async push(params: ImagePushParams, options: PushOptions): Promise<ImagePushResult> {
     const result = await this.#pusher.push(params, options);
     this.#events.exchanged("push", params.reference);
     return result;

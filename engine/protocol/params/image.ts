@@ -19,7 +19,10 @@ export const ImagePullParams = v.object({
 export type ImagePullParams = v.InferOutput<typeof ImagePullParams>;
 
 export const ImageListParams = v.object({
-  /** Docker's filters: reference, dangling, label, before, since. Values of one key are alternatives. */
+  /**
+   * Docker's filters: before, dangling, label, label!, reference, since, until. Labels must all hold; values
+   * of another key are alternatives.
+   */
   filters: v.exactOptional(filters),
 });
 export type ImageListParams = v.InferOutput<typeof ImageListParams>;

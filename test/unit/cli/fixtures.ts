@@ -119,6 +119,7 @@ export function imageSummary(changes: Partial<ImageSummary> = {}): ImageSummary 
     sizeBytes: 7_730_000,
     architecture: "amd64",
     os: "linux",
+    labels: {},
     ...changes,
   };
 }

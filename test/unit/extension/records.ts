@@ -30,6 +30,7 @@ export function imageSummary(more: Partial<ImageSummary> = {}): ImageSummary {
     sizeBytes: 7_730_000,
     architecture: "amd64",
     os: "linux",
+    labels: {},
     ...more,
   };
 }

@@ -1,6 +1,7 @@
 import type { EngineClient } from "../../../client/engine-client.ts";
+import type { LayerLine } from "../../../docker/api/transfer-progress.ts";
 import type { Io } from "../../io.ts";
-import type { LayerLine, PullDisplay } from "../../output/pull-progress.ts";
+import type { PullDisplay } from "../../output/pull-progress.ts";
 import { interruptible } from "../../terminal/interruptible.ts";
 
 let tokens = 0;

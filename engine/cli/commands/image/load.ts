@@ -1,6 +1,7 @@
 import { createReadStream, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { EngineClient } from "../../../client/engine-client.ts";
+import { loadWords } from "../../../docker/api/transfer-progress.ts";
 import {
   type ImageLoadParams,
   type ImageLoadResult,
@@ -11,7 +12,7 @@ import { CommandFailure, defineCommand } from "../../command.ts";
 import { remoteHost } from "../../contexts/endpoint.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
 import type { Io } from "../../io.ts";
-import { loadWords, PullDisplay } from "../../output/pull-progress.ts";
+import { PullDisplay } from "../../output/pull-progress.ts";
 import { upload } from "../../transfer/upload.ts";
 import { withLayerProgress } from "./layer-progress.ts";
 

@@ -1,6 +1,7 @@
 /** Pulls an image with progress on a stream, for `pull`, `run` and `create`. */
 import { resolve } from "node:path";
 import type { EngineClient } from "../../../client/engine-client.ts";
+import { pullStatus } from "../../../docker/api/transfer-progress.ts";
 import { familiarReference, isUntagged, pullingFrom } from "../../../docker/reference.ts";
 import { type ImagePullParams, type ImagePullResult, imagePull } from "../../../protocol/index.ts";
 import { refuseRemote, remoteHost } from "../../contexts/endpoint.ts";
@@ -37,7 +38,7 @@ export async function pullImage(
   );
   if (out !== undefined) {
     out.write(`Digest: ${result.digest}\n`);
-    if (options.status !== false) out.write(pullStatus(familiarReference(reference), result.upToDate));
+    if (options.status !== false) out.write(`${pullStatus(familiarReference(reference), result.upToDate)}\n`);
   }
   return result;
 }
@@ -51,11 +52,6 @@ export function absoluteSource(reference: string, cwd: string): string {
 /** $DOCKER_HOST, whose images `docker-daemon:` means: the engine may have been started without it. */
 function dockerHostOf({ env }: Io): { dockerHost?: string } {
   return env.DOCKER_HOST ? { dockerHost: env.DOCKER_HOST } : {};
-}
-
-/** Docker's last line about a pull. */
-export function pullStatus(name: string, upToDate: boolean): string {
-  return `Status: ${upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}\n`;
 }
 
 /**

@@ -1,8 +1,9 @@
+import { pullStatus } from "../../../docker/api/transfer-progress.ts";
 import { familiarRepository, isNameOnly, splitTransport } from "../../../docker/reference.ts";
 import { registryTags } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { defaultTagRemark, dockerConfigOf, pullImage, pullStatus } from "./pull-image.ts";
+import { defaultTagRemark, dockerConfigOf, pullImage } from "./pull-image.ts";
 
 const flags = {
   "all-tags": booleanFlag("a", "Download all tagged images in the repository"),
@@ -38,7 +39,7 @@ export const pull = defineCommand({
       upToDate &&= result.upToDate;
       canonical = result.reference;
     }
-    out?.write(pullStatus(familiarRepository(reference), upToDate));
+    out?.write(`${pullStatus(familiarRepository(reference), upToDate)}\n`);
     io.stdout.write(`${canonical.replace(/:[^:/]*$/, "")}\n`);
     return 0;
   },

@@ -1,8 +1,9 @@
+import { pushWords } from "../../../docker/api/transfer-progress.ts";
 import { canonicalRepository, isNameOnly, parseReference } from "../../../docker/reference.ts";
 import { imagePush } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
-import { PullDisplay, pushWords } from "../../output/pull-progress.ts";
+import { PullDisplay } from "../../output/pull-progress.ts";
 import { withLayerProgress } from "./layer-progress.ts";
 import { dockerConfigOf } from "./pull-image.ts";
 

@@ -43,11 +43,11 @@ export class DockerServer {
     this.#http.requestTimeout = 0;
     this.#http.keepAliveTimeout = 0;
     this.#http.on("request", (message, raw) => {
-      this.#serve(message, raw, message);
+      this.#serve(message, raw, bodyOf(message));
     });
     this.#http.on("checkContinue", (message, raw) => {
       raw.writeContinue();
-      this.#serve(message, raw, message);
+      this.#serve(message, raw, bodyOf(message));
     });
     this.#http.on("upgrade", (message, socket: Socket, head) => {
       if (head.length > 0) socket.unshift(head);
@@ -124,6 +124,11 @@ export class DockerServer {
       response.fail(httpError(error, `${method} ${url.split("?")[0]}`, log));
     }
   }
+}
+
+/** A reader that stops early must not end the connection: the answer that says why goes over it. */
+function bodyOf(message: IncomingMessage): AsyncIterable<Buffer> {
+  return message.iterator({ destroyOnReturn: false });
 }
 
 function matchOf(router: Router, method: string, path: string): ReturnType<Router["match"]> {

@@ -14,7 +14,7 @@ import type { OnProgress } from "../layers/layer-progress.ts";
 import { match, type Platform, parsePlatform } from "../oci/platform.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
 import type { ImageRecord } from "../records/image-records.ts";
-import { openRegistry, type RegistryOptions } from "../registry/registry.ts";
+import { openRegistry, type RegistryAccess, type RegistryOptions } from "../registry/registry.ts";
 import { naming } from "../registry/registry-errors.ts";
 import { dockerArchiveSources } from "../sources/source-docker-archive.ts";
 import { helloSource, helloTag } from "../sources/source-hello.ts";
@@ -25,7 +25,7 @@ import type { ContentStore } from "../store/content-store.ts";
 import { translateNoSpace } from "../store/no-space.ts";
 import type { ImageIngester } from "./image-ingester.ts";
 
-export interface PullOptions {
+export interface PullOptions extends Pick<RegistryAccess, "credentials"> {
   signal?: AbortSignal | undefined;
   onProgress?: OnProgress | undefined;
 }
@@ -97,7 +97,8 @@ export class ImagePuller {
         throw new MockerError("INVALID_REFERENCE", "'scratch' is a reserved name", {
           hint: "It stands for an image with nothing in it, where images are built: there is none to pull.",
         });
-      return await this.#pullReference(reference, platform, signal, onProgress, params.dockerConfig);
+      const access = { dockerConfig: params.dockerConfig, credentials: options.credentials };
+      return await this.#pullReference(reference, platform, signal, onProgress, access);
     } catch (error) {
       if (signal.aborted)
         throw new MockerError("CANCELLED", `the pull of ${params.reference} was cancelled`, {
@@ -112,7 +113,7 @@ export class ImagePuller {
     platform: Platform | undefined,
     signal: AbortSignal,
     onProgress: OnProgress,
-    dockerConfig?: string,
+    access: RegistryAccess,
   ): Promise<ImagePullResult> {
     const name = canonical(reference);
     if (name === helloTag && platform === undefined) {
@@ -134,7 +135,7 @@ export class ImagePuller {
     }
     const { awaited } = this.#catalog;
     if (reference.digest === undefined) awaited.set(name, (awaited.get(name) ?? 0) + 1);
-    const client = openRegistry(this.#options.registry, dockerConfig);
+    const client = openRegistry(this.#options.registry, access);
     try {
       const onRetry = (message: string): void => onProgress({ layer: "", status: "retrying", message });
       const source = await registrySource(client, reference, signal, onRetry);

@@ -1,14 +1,21 @@
-import { type Filters, globMatches, matchesLabel, parseFilterBoolean } from "../../../docker/filters.ts";
+import { type Filters, globMatches, parseFilterBoolean, pruneCondition } from "../../../docker/filters.ts";
 import { familiar, familiarName, parseReference, type Reference } from "../../../docker/reference.ts";
+import { parsePruneTime } from "../../../docker/times.ts";
 import type { ImageRecord } from "./image-records.ts";
 
-/** Docker's filters of `image ls`; values of one key are alternatives, keys must all hold. */
+/**
+ * Docker's filters of `image ls`: labels must all hold, of one other key's values one must, keys must all
+ * hold.
+ */
 export function matchesFilters(
   record: ImageRecord,
-  filters: Filters,
+  { label = [], "label!": notLabel = [], until = [], ...filters }: Filters,
   createdOf: (reference: string) => number,
 ): boolean {
   const names = Object.keys(record.tags).map(parseReference);
+  const subject = { labels: record.config.labels, created: record.created };
+  const parseUntil = (text: string): number => parsePruneTime(text, Date.now());
+  if (!pruneCondition({ label, "label!": notLabel, until }, parseUntil)(subject)) return false;
   return Object.entries(filters).every(([key, values]) =>
     values.some((value) => {
       switch (key) {
@@ -18,8 +25,6 @@ export function matchesFilters(
           );
         case "dangling":
           return (names.length === 0) === parseFilterBoolean("dangling", value);
-        case "label":
-          return matchesLabel(record.config.labels, value);
         case "before":
           return Date.parse(record.created) < createdOf(value);
         case "since":
@@ -31,7 +36,7 @@ export function matchesFilters(
   );
 }
 
-export const filterKeys = ["reference", "dangling", "label", "before", "since"];
+export const filterKeys = ["before", "dangling", "label", "label!", "reference", "since", "until"];
 
 /** The record with only those names that a filter of references asks for, as Docker's `images NAME` does. */
 export function withMatchingNames(record: ImageRecord, patterns: readonly string[] | undefined): ImageRecord {

@@ -15,6 +15,7 @@ export function summaryOf(record: ImageRecord): ImageSummary {
     architecture: record.architecture,
     os: record.os,
     ...(record.variant === "" ? {} : { variant: record.variant }),
+    labels: record.config.labels,
   };
 }
 

@@ -38,7 +38,7 @@ export async function findCredential(
   const auths = member(root.auths);
   for (const [name, value] of Object.entries(auths)) {
     if (!isNameOf(name, domain)) continue;
-    const found = fromEntry(member(value));
+    const found = credentialOf(member(value));
     if (found) return found;
   }
   return undefined;
@@ -63,7 +63,8 @@ function hostOf(key: string): string {
   return key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 }
 
-function fromEntry(entry: Record<string, unknown>): Credential | undefined {
+/** What an entry of `auths`, or an `AuthConfig` of Docker's API, holds. */
+export function credentialOf(entry: Record<string, unknown>): Credential | undefined {
   const identity = entry.identitytoken;
   if (typeof identity === "string" && identity !== "") return { kind: "identity", token: identity };
   const registry = entry.registrytoken;

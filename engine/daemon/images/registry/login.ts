@@ -58,6 +58,20 @@ export async function login(
   return storedIn === undefined ? {} : { storedIn };
 }
 
+/**
+ * Only checks credentials with their registry. `token`: what the registry gave for them, to be kept instead
+ * of the password. @throws UNAUTHORIZED, in Docker's words
+ */
+export async function checkLogin(
+  server: string,
+  credential: Credential,
+  options: RegistryOptions,
+  signal: AbortSignal,
+): Promise<{ token?: string }> {
+  const token = await checkCredential(loginDomain(server), credential, options, signal);
+  return token === undefined ? {} : { token };
+}
+
 /** The name that is kept for a server, "" for none. */
 export async function loginName(
   server: string,

@@ -4,18 +4,18 @@ import { MockerError } from "../../../protocol/errors.ts";
 import type { ManifestDocument, ManifestInspectResult } from "../../../protocol/registry.ts";
 import { readSmallBlob } from "../oci/blob-source.ts";
 import { type Descriptor, parseManifest } from "../oci/manifest.ts";
-import { type FetchedManifest, openRegistry, type RegistryOptions } from "./registry.ts";
+import { type FetchedManifest, openRegistry, type RegistryAccess, type RegistryOptions } from "./registry.ts";
 
 /** A manifest as its registry has it, and with `verbose` all that an index lists. Nothing is stored. */
 export async function inspectManifest(
-  params: { reference: string; insecure?: boolean; verbose?: boolean; dockerConfig?: string },
+  params: { reference: string; insecure?: boolean; verbose?: boolean } & RegistryAccess,
   options: RegistryOptions,
   signal: AbortSignal,
 ): Promise<ManifestInspectResult> {
   const reference = parseReference(params.reference);
   const name = canonical(reference);
   const insecure = params.insecure ? { insecureRegistries: [reference.domain] } : {};
-  const client = openRegistry({ ...options, ...insecure }, params.dockerConfig);
+  const client = openRegistry({ ...options, ...insecure }, params);
   try {
     const shown = familiar(reference);
     const wanted = reference.digest ?? reference.tag ?? "latest";

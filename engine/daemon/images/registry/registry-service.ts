@@ -8,9 +8,10 @@ import type {
   RegistryTagsParams,
   SearchResult,
 } from "../../../protocol/registry.ts";
-import { login, loginName, logout } from "./login.ts";
+import type { Credential } from "./docker-config.ts";
+import { checkLogin, login, loginName, logout } from "./login.ts";
 import { inspectManifest } from "./manifest-inspect.ts";
-import { listTags, type RegistryOptions } from "./registry.ts";
+import { listTags, type RegistryAccess, type RegistryOptions } from "./registry.ts";
 import { search } from "./search.ts";
 
 /** What can be asked of registries without a store of images. */
@@ -22,13 +23,18 @@ export class RegistryService {
   }
 
   /** All tags of a repository. */
-  tags(params: RegistryTagsParams, signal: AbortSignal): Promise<{ tags: string[] }> {
+  tags(params: RegistryTagsParams & RegistryAccess, signal: AbortSignal): Promise<{ tags: string[] }> {
     return listTags(params, this.#options, signal);
   }
 
   /** See {@link login}. */
   login(params: RegistryLoginParams, signal: AbortSignal): Promise<RegistryLoginResult> {
     return login(params, this.#options, signal);
+  }
+
+  /** See {@link checkLogin}. */
+  checkLogin(server: string, credential: Credential, signal: AbortSignal): Promise<{ token?: string }> {
+    return checkLogin(server, credential, this.#options, signal);
   }
 
   /** Whose credentials are stored for a server, "" for nobody's. */
@@ -42,12 +48,15 @@ export class RegistryService {
   }
 
   /** See {@link search}. */
-  search(params: ImageSearchParams, signal: AbortSignal): Promise<SearchResult[]> {
+  search(params: ImageSearchParams & RegistryAccess, signal: AbortSignal): Promise<SearchResult[]> {
     return search(params, this.#options, signal);
   }
 
   /** See {@link inspectManifest}. */
-  inspectManifest(params: ManifestInspectParams, signal: AbortSignal): Promise<ManifestInspectResult> {
+  inspectManifest(
+    params: ManifestInspectParams & RegistryAccess,
+    signal: AbortSignal,
+  ): Promise<ManifestInspectResult> {
     return inspectManifest(params, this.#options, signal);
   }
 }

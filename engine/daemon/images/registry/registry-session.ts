@@ -16,13 +16,16 @@ import {
 import { accessDenied, type Purpose, unreachable } from "./registry-errors.ts";
 import { defaultSettings, isInsecure, isLoopback, type RegistrySettings } from "./registry-settings.ts";
 
+/** Finds the credentials for a registry or mirror, `host[:port]`, `docker.io` for Docker Hub. */
+export type FindCredential = (domain: string) => Promise<Credential | undefined>;
+
 export interface RegistryOptions {
   settings?: RegistrySettings;
   /** The directory of engine.json, with `certs.d` beside it. */
   configDir?: string | undefined;
   /** More hosts, besides those of the settings, that may be spoken to by http or with any certificate. */
   insecureRegistries?: readonly string[];
-  credentials?: (domain: string) => Promise<Credential | undefined>;
+  credentials?: FindCredential;
   timeouts?: Partial<HttpTimeouts> | undefined;
 }
 

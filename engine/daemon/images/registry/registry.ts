@@ -7,10 +7,15 @@ import { type Descriptor, maximumManifestBytes, mediaTypes } from "../oci/manife
 import { findCredential } from "./docker-config.ts";
 import { discard, type HttpResponse, readBody } from "./http.ts";
 import { type Purpose, refusal } from "./registry-errors.ts";
-import { type Endpoint, type RegistryOptions, RegistrySession } from "./registry-session.ts";
+import {
+  type Endpoint,
+  type FindCredential,
+  type RegistryOptions,
+  RegistrySession,
+} from "./registry-session.ts";
 import { defaultSettings, type RegistrySettings, readSettings } from "./registry-settings.ts";
 
-export type { RegistryOptions } from "./registry-session.ts";
+export type { FindCredential, RegistryOptions } from "./registry-session.ts";
 
 export interface FetchedManifest {
   bytes: Buffer;
@@ -268,30 +273,36 @@ function nextPage(response: HttpResponse, base: URL): URL | undefined {
   }
 }
 
-/**
- * A client for one pull or push: settings and logins are read afresh, so that a change counts at once.
- *
- * @param dockerConfig directory of the caller's config.json; default: the engine's own
- */
-export function openRegistry(options: RegistryOptions = {}, dockerConfig?: string): RegistryClient {
+/** Whose credentials are shown to registries; default: those of the engine's own config.json. */
+export interface RegistryAccess {
+  /** Directory of the caller's config.json. */
+  dockerConfig?: string | undefined;
+  /** Those that the caller gave with the request: nobody's config.json is read. */
+  credentials?: FindCredential | undefined;
+}
+
+/** A client for one pull or push: settings and logins are read afresh, so that a change counts at once. */
+export function openRegistry(
+  options: RegistryOptions = {},
+  { dockerConfig, credentials }: RegistryAccess = {},
+): RegistryClient {
+  const environment =
+    dockerConfig === undefined ? undefined : { ...process.env, DOCKER_CONFIG: dockerConfig };
   return new RegistryClient({
     settings: readSettings(options.configDir),
-    credentials: (domain) =>
-      findCredential(
-        domain,
-        dockerConfig === undefined ? undefined : { ...process.env, DOCKER_CONFIG: dockerConfig },
-      ),
+    credentials: (domain) => findCredential(domain, environment),
     ...options,
+    ...(credentials === undefined ? {} : { credentials }),
   });
 }
 
 /** The tags of a repository. @throws INVALID_REFERENCE, IMAGE_NOT_FOUND */
 export async function listTags(
-  params: { repository: string; dockerConfig?: string },
+  params: { repository: string } & RegistryAccess,
   options: RegistryOptions,
   signal: AbortSignal,
 ): Promise<{ tags: string[] }> {
-  const client = openRegistry(options, params.dockerConfig);
+  const client = openRegistry(options, params);
   try {
     return { tags: await client.tags(parseReference(params.repository), signal) };
   } finally {

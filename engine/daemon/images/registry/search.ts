@@ -1,7 +1,13 @@
 import { familiarName } from "../../../docker/reference.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImageSearchParams, SearchResult } from "../../../protocol/registry.ts";
-import { openRegistry, type RegistryClient, type RegistryOptions, readJson } from "./registry.ts";
+import {
+  openRegistry,
+  type RegistryAccess,
+  type RegistryClient,
+  type RegistryOptions,
+  readJson,
+} from "./registry.ts";
 import { refusal } from "./registry-errors.ts";
 
 const filterKeys = ["is-automated", "is-official", "stars"];
@@ -13,7 +19,7 @@ const maximumPages = 20;
  * its catalogue.
  */
 export async function search(
-  params: ImageSearchParams,
+  params: ImageSearchParams & RegistryAccess,
   options: RegistryOptions,
   signal: AbortSignal,
 ): Promise<SearchResult[]> {
@@ -27,7 +33,7 @@ export async function search(
       `invalid repository name: repository name (${params.term}) should not have a scheme`,
     );
   const { domain, term } = splitTerm(params.term);
-  const client = openRegistry(options, params.dockerConfig);
+  const client = openRegistry(options, params);
   try {
     const found =
       (await firstApi(client, domain, term, limit, signal)) ??

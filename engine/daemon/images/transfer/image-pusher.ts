@@ -2,11 +2,16 @@ import type { Digest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
 import type { ImagePushParams, ImagePushResult, PushProgress } from "../../../protocol/registry.ts";
 import type { ImageCatalog } from "../records/image-catalog.ts";
-import { openRegistry, type RegistryOptions } from "../registry/registry.ts";
+import { openRegistry, type RegistryAccess, type RegistryOptions } from "../registry/registry.ts";
 import { naming } from "../registry/registry-errors.ts";
 import type { ContentStore } from "../store/content-store.ts";
 import type { Garbage } from "../store/garbage.ts";
 import { pushImage } from "./push.ts";
+
+export interface PushOptions extends Pick<RegistryAccess, "credentials"> {
+  signal: AbortSignal;
+  onProgress: (progress: PushProgress) => void;
+}
 
 /** Sends images to registries. */
 export class ImagePusher {
@@ -28,11 +33,9 @@ export class ImagePusher {
   }
 
   /** Sends an image to a registry, see push.ts. The image's data is not removed meanwhile. */
-  async push(
-    params: ImagePushParams,
-    options: { signal: AbortSignal; onProgress: (progress: PushProgress) => void },
-  ): Promise<ImagePushResult> {
-    const client = openRegistry(this.#registry, params.dockerConfig);
+  async push(params: ImagePushParams, options: PushOptions): Promise<ImagePushResult> {
+    const { dockerConfig } = params;
+    const client = openRegistry(this.#registry, { dockerConfig, credentials: options.credentials });
     const pins: string[] = [];
     try {
       const result = await pushImage(params, {

@@ -211,6 +211,10 @@ test("the list's filters are Docker's", async () => {
   assert.deepEqual(await names({ reference: ["*/*:1", "t*"] }), ["a/one:1", "two:2"]);
   assert.deepEqual(await names({ label: ["color=red"] }), ["a/one:1"]);
   assert.deepEqual(await names({ label: ["size"] }), ["a/one:1"]);
+  assert.deepEqual(await names({ label: ["color=red", "size"] }), ["a/one:1"]);
+  assert.deepEqual(await names({ label: ["color=red", "none"] }), []);
+  assert.deepEqual(await names({ "label!": ["size"], reference: ["a/*"] }), []);
+  assert.deepEqual(await names({ until: ["1970-01-01T00:00:00Z"] }), []);
   assert.deepEqual(await names({ label: ["size"], reference: ["two"] }), []);
   assert.deepEqual(await names({ dangling: ["true"] }), []);
   assert.deepEqual(await names({ dangling: ["false"] }), ["a/one:1", "two:2"]);

@@ -12,6 +12,7 @@ const image: ImageDetails = {
   sizeBytes: 1,
   architecture: "amd64",
   os: "linux",
+  labels: {},
   manifestDigest: `sha256:${"b".repeat(64)}`,
   layers: [],
   author: "",

@@ -48,6 +48,7 @@ function image(id: string, more: Partial<ImageSummary> = {}): ImageSummary {
     sizeBytes: 1,
     architecture: "amd64",
     os: "linux",
+    labels: {},
     ...more,
   };
 }

@@ -1,0 +1,60 @@
+import { type IncomingMessage, type RequestOptions, request } from "node:http";
+import { join } from "node:path";
+import { afterEach } from "node:test";
+import { DockerServer } from "../../../../../engine/daemon/api/docker/docker-server.ts";
+import { Router } from "../../../../../engine/daemon/api/docker/router.ts";
+import { Log } from "../../../../../engine/daemon/log.ts";
+import { tmpDir } from "../../../../support/tmp-dir.ts";
+
+export interface Answer {
+  status: number;
+  text: string;
+}
+
+const servers: DockerServer[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.withdraw();
+});
+
+/** A server of Docker's API with only those routes that `add` gives it. */
+export async function serveRoutes(add: (router: Router) => void): Promise<DockerClient> {
+  const folder = tmpDir();
+  const router = new Router();
+  add(router);
+  const socketPath = join(folder, "docker.sock");
+  const log = new Log(join(folder, "engine.jsonl"), "debug");
+  const server = new DockerServer({ socketPath, router, version: "1.2.3", log, hold: () => () => {} });
+  await server.listen();
+  servers.push(server);
+  return new DockerClient(socketPath);
+}
+
+/** A client with a connection for each request. */
+export class DockerClient {
+  readonly socketPath: string;
+
+  constructor(socketPath: string) {
+    this.socketPath = socketPath;
+  }
+
+  /** The answer whose headers have come. */
+  async open(
+    method: string,
+    path: string,
+    options: Pick<RequestOptions, "headers" | "signal"> & { body?: string | Buffer } = {},
+  ): Promise<IncomingMessage> {
+    const { body, ...rest } = options;
+    return await new Promise((resolve, reject) => {
+      const target = { socketPath: this.socketPath, method, path, agent: false, ...rest };
+      request(target, resolve).once("error", reject).end(body);
+    });
+  }
+
+  /** The whole answer. */
+  async ask(...args: Parameters<DockerClient["open"]>): Promise<Answer> {
+    const message = await this.open(...args);
+    let text = "";
+    for await (const chunk of message.setEncoding("utf8")) text += chunk;
+    return { status: message.statusCode ?? 0, text };
+  }
+}
