@@ -1,4 +1,6 @@
 import { Router } from "./router.ts";
+import { type ArchiveRouteServices, addArchiveRoutes } from "./routes/archive-routes.ts";
+import { addChangeRoutes, type ChangeRouteServices } from "./routes/change-routes.ts";
 import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
 import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
 import { addExecRoutes, type ExecRouteServices } from "./routes/exec-routes.ts";
@@ -9,7 +11,9 @@ import { addSystemRoutes, type SystemRouteServices } from "./routes/system-route
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
 
 /** What stands behind this door. */
-export type DockerServices = ContainerLifeServices &
+export type DockerServices = ArchiveRouteServices &
+  ChangeRouteServices &
+  ContainerLifeServices &
   ContainerRouteServices &
   ExecRouteServices &
   ImageRouteServices &
@@ -28,6 +32,8 @@ export function dockerRoutes(services: DockerServices): Router {
   addContainerLifeRoutes(router, services);
   addStreamRoutes(router, services);
   addExecRoutes(router, services);
+  addArchiveRoutes(router, services);
+  addChangeRoutes(router, services);
   addVolumeRoutes(router, services);
   return router;
 }
