@@ -5,23 +5,54 @@ import type { EngineInfo } from "../protocol/index.ts";
 interface InfoContext {
   hostName: string;
   now: Date;
-  client: { version: string; arch: string; os: string };
+  /** `context`: that in use; absent for one without contexts. */
+  client: { version: string; arch: string; os: string; context?: string };
 }
 
 /** As `uname -m` calls them. */
 const machines: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
 
-/** Docker's object of `docker info`, whose zero values stand for what a VM has no use for. */
-export function infoObject(
+/** Go's names, as Docker prints them. */
+const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+/** @param arch as Node calls it */
+export function goArchitecture(arch: string): string {
+  return architectures[arch] ?? arch;
+}
+
+/** Docker's object of `docker info` with all that is Mocker's own beside, under its own names. */
+export function infoObject(info: EngineInfo, context: InfoContext): Record<string, unknown> {
+  const { client } = context;
+  return {
+    ...engineInfoObject(info, context),
+    ClientInfo: versionObject({
+      Debug: false,
+      Version: client.version,
+      Os: client.os,
+      Arch: client.arch,
+      Context: client.context ?? "default",
+      Plugins: [],
+      Warnings: null,
+    }),
+    ...info,
+  };
+}
+
+/**
+ * Of an engine alone, as Docker's API says it: zero values stand for what a VM has no use for. Nothing is
+ * beside: to Go's clients `architecture` is `Architecture`.
+ */
+export function engineInfoObject(
   info: EngineInfo,
-  { hostName, now, client }: InfoContext,
+  { hostName, now }: Pick<InfoContext, "hostName" | "now">,
 ): Record<string, unknown> {
   const { vms, runtime } = info;
   return {
     ID: "",
     Containers: vms.total,
-    ContainersRunning: vms.running,
-    ContainersPaused: 0,
+    // Docker counts those that are paused apart.
+    ContainersRunning: vms.running - vms.paused,
+    ContainersPaused: vms.paused,
     ContainersStopped: vms.total - vms.running,
     Images: info.images,
     Driver: "erofs",
@@ -34,6 +65,7 @@ export function infoObject(
     },
     MemoryLimit: true,
     SwapLimit: false,
+    KernelMemoryTCP: false,
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: false,
@@ -47,6 +79,8 @@ export function infoObject(
     SystemTime: now.toISOString(),
     LoggingDriver: "local",
     CgroupDriver: "none",
+    // A guest's own.
+    CgroupVersion: "2",
     NEventsListener: 0,
     KernelVersion: info.hostKernelVersion,
     OperatingSystem: "Mocker",
@@ -54,7 +88,14 @@ export function infoObject(
     OSType: "linux",
     Architecture: machines[info.architecture] ?? info.architecture,
     IndexServerAddress: "https://index.docker.io/v1/",
-    RegistryConfig: null,
+    RegistryConfig: {
+      // What may be spoken to without TLS.
+      InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
+      IndexConfigs: new Map([
+        ["docker.io", { Name: "docker.io", Mirrors: [], Secure: true, Official: true }],
+      ]),
+      Mirrors: [],
+    },
     NCPU: info.cpus,
     MemTotal: info.memoryMiB * 1024 * 1024,
     GenericResources: null,
@@ -87,22 +128,39 @@ export function infoObject(
     InitCommit: { ID: "" },
     SecurityOptions: [],
     CDISpecDirs: null,
+    FirewallBackend: { Driver: "mocker-netd" },
     Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
-    ClientInfo: {
-      Debug: false,
-      Version: client.version,
-      Os: client.os,
-      Arch: client.arch,
-      Context: "default",
-      Plugins: [],
-      Warnings: null,
-    },
-    ...info,
   };
 }
 
 /** Of Docker's API whose commands these are. */
 const apiVersion = "1.45";
+
+/** The parts of an engine, as Docker lists them. `engine` is its {@link versionObject}. */
+export function versionComponents(info: EngineInfo, engine: Record<string, unknown>): object[] {
+  const names = [
+    "ApiVersion",
+    "Arch",
+    "BuildTime",
+    "GitCommit",
+    "GoVersion",
+    "KernelVersion",
+    "MinAPIVersion",
+    "Os",
+  ];
+  const details = names.map((name): [string, unknown] => [name, engine[name]]);
+  const part = (name: string, version: string | null): object[] =>
+    version === null ? [] : [{ Name: name, Version: version, Details: { GitCommit: "" } }];
+  return [
+    {
+      Name: "Engine",
+      Version: info.version,
+      Details: { ...Object.fromEntries(details), Experimental: "false" },
+    },
+    ...part("libkrun", info.libkrunVersion),
+    ...part("guest kernel", info.guestKernelVersion),
+  ];
+}
 
 /** The version of a client or an engine, with what scripts ask Docker's for. */
 export function versionObject(own: Record<string, unknown>): Record<string, unknown> {

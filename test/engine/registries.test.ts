@@ -307,3 +307,37 @@ test("a full disk: how much is missing, how much there is, and what to do; a sma
     fake.stop();
   }
 });
+
+test("an image of what a VM has changed is pushed, and runs the same from the registry elsewhere", async () => {
+  const [maker, user] = [new Mocker(), new Mocker()];
+  const [source, registry] = await Promise.all([startRegistry(), startRegistry({ writable: true })]);
+  try {
+    const [base, made] = [`${source.host}/busybox`, `${registry.host}/team/made:1`];
+    const script = "echo said >/said; chmod 640 /said; rm /etc/group; sleep 1000";
+    await maker.ok(["run", "-d", "--name", "vm", base, "sh", "-c", script]);
+    await maker.until(["diff", "vm"], /D \/etc\/group/);
+    const command = 'CMD ["sh","-c","cat /said; stat -c %a /said; ls /etc/group; echo $A"]';
+    const id = (await maker.ok(["commit", "-c", command, "-c", "ENV A=b", "vm", made])).trim();
+    const pushed = await maker.ok(["push", made]);
+    assert.match(pushed, /: Pushed\n1: digest: sha256:[0-9a-f]{64} size: \d+\n$/);
+
+    // What others make of it.
+    const inspect = async (what: string, image: string) =>
+      JSON.parse(await runTool("skopeo", ["inspect", what, "--tls-verify=false", `docker://${image}`]));
+    const [theirs, ours] = [await inspect("--raw", `${base}:latest`), await inspect("--raw", made)];
+    assert.deepEqual([ours.layers.length, ours.layers[0].digest], [2, theirs.layers[0].digest]);
+    assert.ok(ours.layers[1].size < 10_000, `${ours.layers[1].size} bytes of a few changes`);
+    assert.equal((await inspect("--config", made)).config.Env.at(-1), "A=b");
+
+    await user.ok(["pull", "-q", made]);
+    assert.equal(
+      await user.ok(["image", "inspect", "-f", "{{.Id}} {{len .RootFS.Layers}}", made]),
+      `${id} 2\n`,
+    );
+    const ran = await user.run(["run", "--rm", made]);
+    assert.equal(ran.stdout.toString(), "said\n640\nb\n");
+    assert.match(ran.stderr, /ls: \/etc\/group: No such file or directory/);
+  } finally {
+    await Promise.all([maker.close(), user.close(), source.stop(), registry.stop()]);
+  }
+});

@@ -69,7 +69,8 @@ export function policyScenarios(get: () => Suite): void {
     const id = (await mocker.ok(run)).trim();
     await mocker.until(["logs", "fleeting"], /up\n/);
     await mocker.ok(["restart", "fleeting"]);
-    await mocker.until(["logs", "fleeting"], /up\n(?:.|\n)*hi\nbye\nup\n/);
+    await mocker.until(["logs", "fleeting"], /up\n(?:.|\n)*up\n/);
+    assert.equal(await mocker.ok(["logs", "fleeting"]), "up\nhi\nbye\nup\n");
     await mocker.ok(["stop", "fleeting"]);
     await mocker.until(["ps", "-aq", "--no-trunc"], (text) => !text.includes(id));
     const seen = ["events", "--since", "1h", "--until", "0s", "--format", "{{.Action}}", "--filter"];

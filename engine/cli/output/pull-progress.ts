@@ -3,11 +3,15 @@
  * elsewhere.
  */
 
-import { type LayerLine, progressBar, pullWords } from "../../docker/transfer-progress.ts";
+import { type LayerLine, progressBar, pullWords } from "../../docker/api/transfer-progress.ts";
+import { humanSize } from "../../docker/sizes.ts";
 import type { OutputStream } from "../io.ts";
+import { TransferRate } from "./transfer-rate.ts";
 
 const redrawMs = 50;
 
+/** What goes over the network. */
+const movingStates = new Set(["downloading", "pushing"]);
 const countingStates = new Set(["downloading", "preparing", "pushing"]);
 const finalStates = new Set(["complete", "exists", "pushed", "mounted"]);
 
@@ -15,12 +19,14 @@ function describe(
   progress: LayerLine,
   columns: number,
   words: Readonly<Record<string, string | undefined>>,
+  bytesPerSecond?: number,
 ): string {
   const { status, currentBytes, totalBytes, message } = progress;
   const word = words[status] ?? status;
   const isCounting = countingStates.has(status) && word !== pullWords.preparing;
   if (isCounting && currentBytes !== undefined) {
-    return `${word} ${progressBar(currentBytes, totalBytes, columns)}`;
+    const rate = bytesPerSecond === undefined ? "" : `  ${humanSize(bytesPerSecond)}/s`;
+    return `${word} ${progressBar(currentBytes, totalBytes, columns)}${rate}`;
   }
   if (status === "mounted" && message) return `${word} ${message}`;
   return status === "retrying" && message ? `${word}: ${message}` : word;
@@ -36,19 +42,27 @@ export class PullDisplay {
   readonly #title: string | undefined;
   readonly #isTerminal: boolean;
   readonly #words: Readonly<Record<string, string | undefined>>;
+  readonly #now: () => number;
   readonly #lines = new Map<string, LayerLine>();
+  /** Of the layers that are being transferred. */
+  readonly #rates = new Map<string, TransferRate>();
   readonly #printed = new Map<string, string>();
   /** Lines that the last drawing took, counted upwards from the cursor. */
   #drawn = 0;
   #timer: NodeJS.Timeout | undefined;
   #begun = false;
 
-  /** `title` is printed before the first progress, so that a pull that fails at once shows only its error. */
+  /**
+   * `title` is printed before the first progress, so that a pull that fails at once shows only its error;
+   * `now` gives milliseconds.
+   */
   constructor(
     out: OutputStream,
     title: string | undefined,
     words: Readonly<Record<string, string | undefined>> = pullWords,
+    now: () => number = () => performance.now(),
   ) {
+    this.#now = now;
     this.#words = words;
     this.#out = out;
     this.#title = title;
@@ -65,6 +79,7 @@ export class PullDisplay {
     }
     this.#lines.set(progress.layer, progress);
     if (this.#isTerminal) {
+      this.#measure(progress);
       this.#timer ??= setTimeout(() => this.#redraw(), redrawMs);
       return;
     }
@@ -72,8 +87,7 @@ export class PullDisplay {
     const { status } = progress;
     const isOneWord = status !== "retrying" && status !== "mounted";
     const text = isOneWord ? (this.#words[status] ?? status) : describe(progress, 0, this.#words);
-    if (status === "downloading" || status === "pushing" || this.#printed.get(progress.layer) === text)
-      return;
+    if (movingStates.has(status) || this.#printed.get(progress.layer) === text) return;
     this.#printed.set(progress.layer, text);
     this.#out.write(`${progress.layer}: ${text}\n`);
   }
@@ -82,6 +96,16 @@ export class PullDisplay {
   finish(): void {
     if (this.#isTerminal && this.#lines.size > 0) this.#redraw();
     this.#drawn = 0;
+  }
+
+  #measure({ layer, status, currentBytes }: LayerLine): void {
+    if (!movingStates.has(status) || currentBytes === undefined) {
+      this.#rates.delete(layer);
+      return;
+    }
+    const rate = this.#rates.get(layer) ?? new TransferRate(this.#now);
+    this.#rates.set(layer, rate);
+    rate.reached(currentBytes);
   }
 
   #begin(): void {
@@ -114,10 +138,10 @@ export class PullDisplay {
       lines = lines.slice(0, room);
     }
     const text = lines
-      .map(
-        ([layer, line]) =>
-          `${`${layer}: ${describe(line, columns, this.#words)}`.slice(0, columns - 1)}\u001b[K\n`,
-      )
+      .map(([layer, line]) => {
+        const what = describe(line, columns, this.#words, this.#rates.get(layer)?.bytesPerSecond);
+        return `${`${layer}: ${what}`.slice(0, columns - 1)}\u001b[K\n`;
+      })
       .join("");
     // What is below goes too: a line that is gone, or the ^C that the terminal echoes.
     this.#out.write(`${up(this.#drawn)}${text}\u001b[J`);

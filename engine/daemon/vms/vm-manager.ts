@@ -9,6 +9,7 @@ import { signalNumber } from "../../docker/signals.ts";
 import { humanSize } from "../../docker/sizes.ts";
 import { logTime } from "../../docker/times.ts";
 import { chooseColumns, processTable } from "../../docker/usage/process-table.ts";
+import type { EngineInfo } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageDetails } from "../../protocol/image.ts";
 import type { StoreProblem } from "../../protocol/system.ts";
@@ -738,11 +739,12 @@ export class VmManager implements VmHost {
   }
 
   /** `running`: also those that boot. */
-  counts(): { total: number; running: number; weaklyJailed: number } {
+  counts(): EngineInfo["vms"] {
     const vms = this.#vms.all();
     return {
       total: vms.length + this.#vms.broken().length,
       running: vms.filter((vm) => vm.busy).length,
+      paused: vms.filter((vm) => vm.state === "paused").length,
       weaklyJailed: vms.filter((vm) => vm.weaklyJailed).length,
     };
   }

@@ -112,6 +112,7 @@ export class Setup {
         MOCKER_RUN_DIR: this.dir,
         MOCKER_DATA_DIR: this.dir,
         MOCKER_ENGINE: "/nonexistent",
+        XDG_CONFIG_HOME: this.dir,
         ...options.env,
       },
     });

@@ -41,6 +41,8 @@ export const run = defineCommand({
       requireSecrets(creation.params.secretEnv ?? [], io.env);
       const detachKeys = detachKeysOf(context.flags["detach-keys"]);
       const id = await runCreation(context, creation).catch((error: unknown) => {
+        // A Ctrl-C while the image was pulled.
+        if (error instanceof CommandFailure) throw error;
         throw new CommandFailure(withHelp(error, "run"), 125);
       });
       const engine = await context.connect();

@@ -1,13 +1,13 @@
 import { hostname } from "node:os";
 import { humanDuration } from "../../../docker/durations.ts";
-import { infoObject } from "../../../docker/info-object.ts";
+import { goArchitecture, infoObject } from "../../../docker/info-object.ts";
 import { binarySize } from "../../../docker/sizes.ts";
 import { type EngineInfo, engineInfo } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
+import { contextName } from "../../contexts/endpoint.ts";
 import { stringFlag } from "../../flags.ts";
 import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
 import { clientVersion } from "../../version.ts";
-import { goArchitecture } from "./version.ts";
 
 const flags = { format: stringFlag("f", objectFormatHelp) } as const;
 
@@ -17,6 +17,7 @@ function engineText(info: EngineInfo): string {
   return `Engine:
  VMs: ${info.vms.total}
   Running: ${info.vms.running}
+  Paused: ${info.vms.paused}
   Stopped: ${info.vms.total - info.vms.running}
   Weakly Jailed: ${info.vms.weaklyJailed}
  Images: ${info.images}
@@ -32,6 +33,7 @@ function engineText(info: EngineInfo): string {
  Total Memory: ${binarySize(info.memoryMiB * 1024 * 1024)}
  Mocker Data Dir: ${info.dataDir}
  Socket: ${info.socketPath}
+ Docker Socket: ${info.dockerSocket}
 `;
 }
 
@@ -46,7 +48,12 @@ export const info = defineCommand({
     if (!hasFormat) io.stdout.write(`Client:\n Version:    ${clientVersion}\n\n`);
     const engine = await connect();
     const result = await engine.request0(engineInfo);
-    const client = { version: clientVersion, os: process.platform, arch: goArchitecture(process.arch) };
+    const client = {
+      version: clientVersion,
+      os: process.platform,
+      arch: goArchitecture(process.arch),
+      context: contextName(io.env),
+    };
     const object = infoObject(result, { hostName: hostname(), now: new Date(), client });
     io.stdout.write(hasFormat ? `${format.line(object)}\n` : engineText(result));
     return 0;

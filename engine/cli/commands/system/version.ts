@@ -1,4 +1,4 @@
-import { versionObject } from "../../../docker/info-object.ts";
+import { goArchitecture, versionComponents, versionObject } from "../../../docker/info-object.ts";
 import { engineInfo, protocolVersion } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { contextName } from "../../contexts/endpoint.ts";
@@ -7,13 +7,6 @@ import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
 import { clientVersion } from "../../version.ts";
 
 const flags = { format: stringFlag("f", objectFormatHelp) } as const;
-
-/** Go's names, as Docker prints them. */
-const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
-
-export function goArchitecture(arch: string): string {
-  return architectures[arch] ?? arch;
-}
 
 function section(title: string, rows: readonly [string, string][]): string {
   return `${title}:\n${rows.map(([name, value]) => ` ${`${name}:`.padEnd(19)}${value}\n`).join("")}`;
@@ -46,7 +39,7 @@ export const version = defineCommand({
     let failure: unknown;
     try {
       const info = await (await connect()).request0(engineInfo);
-      server = {
+      server = versionObject({
         Platform: { Name: "Mocker" },
         Version: info.version,
         ProtocolVersion: info.protocolVersion,
@@ -57,7 +50,8 @@ export const version = defineCommand({
         Runtime: info.runtime,
         LibkrunVersion: info.libkrunVersion,
         GuestKernelVersion: info.guestKernelVersion,
-      };
+      });
+      server.Components = versionComponents(info, server);
       engineRows = [
         ["Version", info.version],
         ["Protocol version", String(info.protocolVersion)],
@@ -72,10 +66,7 @@ export const version = defineCommand({
       failure = error;
     }
     // As Docker: what is known of the client is printed also when the engine does not answer.
-    if (hasFormat)
-      io.stdout.write(
-        `${format.line({ Client: versionObject(client), Server: server && versionObject(server) })}\n`,
-      );
+    if (hasFormat) io.stdout.write(`${format.line({ Client: versionObject(client), Server: server })}\n`);
     else {
       io.stdout.write(section("Client", rows));
       if (failure === undefined) io.stdout.write(`\n${section("Engine", engineRows)}`);

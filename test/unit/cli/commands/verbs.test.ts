@@ -271,7 +271,8 @@ describe("verbs", () => {
     guestKernelVersion: null,
     dataDir: "/d",
     socketPath: "/s",
-    vms: { total: 3, running: 1, weaklyJailed: 1 },
+    dockerSocket: "/docker.sock",
+    vms: { total: 3, running: 2, paused: 1, weaklyJailed: 1 },
     images: 2,
     nodeVersion: "v20.0.0",
     hostKernelVersion: "6.1.0",
@@ -286,7 +287,10 @@ describe("verbs", () => {
     setup.engine.handle0(engineInfo, () => info);
     const text = await setup.run(["info"]);
     assert.equal(text.code, 0);
-    assert.match(text.stdout, /^ VMs: 3\n {2}Running: 1\n {2}Stopped: 2\n {2}Weakly Jailed: 1\n Images: 2$/m);
+    assert.match(
+      text.stdout,
+      /^ VMs: 3\n {2}Running: 2\n {2}Paused: 1\n {2}Stopped: 1\n {2}Weakly Jailed: 1\n Images: 2$/m,
+    );
     assert.match(text.stdout, /^ Runtime: simulation \(there is no \/dev\/kvm\)$/m);
     assert.match(text.stdout, /^ Total Memory: 2GiB$/m);
     const told = JSON.parse((await setup.run(["info", "--format", "json"])).stdout);
@@ -294,9 +298,18 @@ describe("verbs", () => {
     const docker =
       "{{.ServerVersion}} {{.OSType}} {{.NCPU}} {{.MemTotal}} {{.Containers}} {{.Swarm.LocalNodeState}}";
     assert.equal((await setup.run(["info", "-f", docker])).stdout, "9.9.9 linux 4 2147483648 3 inactive\n");
-    assert.equal((await setup.run(["info", "-f", "{{.enginePid}} {{.vms.running}}"])).stdout, "42 1\n");
-    const versions = "{{.Server.Version}} {{.Server.APIVersion}} {{.Client.ApiVersion}}";
-    assert.equal((await setup.run(["version", "-f", versions])).stdout, "9.9.9 1.45 1.45\n");
+    assert.equal((await setup.run(["info", "-f", "{{.enginePid}} {{.vms.running}}"])).stdout, "42 2\n");
+    const states = "{{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}}";
+    assert.equal((await setup.run(["info", "-f", states])).stdout, "1 1 1\n");
+    const context = ["info", "-f", "{{.ClientInfo.Context}}"];
+    assert.equal((await setup.run(context)).stdout, "default\n");
+    const host = `host=unix://${setup.dir}/engine.sock`;
+    await setup.run(["context", "create", "near", "--docker", host]);
+    await setup.run(["context", "use", "near"]);
+    assert.equal((await setup.run(context)).stdout, "near\n");
+    const versions =
+      "{{.Server.Version}} {{.Server.APIVersion}} {{.Client.ApiVersion}} {{len .Server.Components}}";
+    assert.equal((await setup.run(["version", "-f", versions])).stdout, "9.9.9 1.45 1.45 1\n");
     assert.match(
       (await setup.run(["version"])).stdout,
       /^Client:\n Version: {11}\d.*\nEngine:\n Version: {11}9\.9\.9\n/s,

@@ -370,7 +370,10 @@ test("a VM that does not run is exported by a helper machine, without its volume
   assert.equal((await helper.request("start")).idle, true);
   const { archive, argv } = await helper.request("exec");
   assert.deepEqual([archive, argv], [true, ["export"]]);
-  assert.deepEqual([vm.state, vms.manager.counts()], ["created", { total: 1, running: 0, weaklyJailed: 0 }]);
+  assert.deepEqual(
+    [vm.state, vms.manager.counts()],
+    ["created", { total: 1, running: 0, paused: 0, weaklyJailed: 0 }],
+  );
   const ended = new Promise<void>((resolve) => helper.onExit(resolve));
   attachment.close();
   await ended;

@@ -59,7 +59,8 @@ interface Place {
 
 function placeOf(request: ApiRequest): Place {
   const path = request.query.text("path");
-  if (path === undefined) throw new HttpError(400, "bad parameter: path cannot be empty");
+  // dockerd's words, as they are.
+  if (path === undefined) throw new HttpError(400, "bad parameter: pathcannot be empty");
   return { vm: request.param("id"), path };
 }
 

@@ -40,7 +40,7 @@ export function addChangeRoutes(router: Router, { commits }: ChangeRouteServices
     const { query } = request;
     const config = configOf(await request.json(Config));
     const vm = query.text("container");
-    if (vm === undefined) throw new HttpError(404, "No such container: ");
+    if (vm === undefined) throw new HttpError(400, 'invalid name or ID supplied: ""');
     const reference = referenceOf(query);
     const id = await commits.commit(
       {

@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { PullDisplay } from "../../../../../engine/cli/output/pull-progress.ts";
 import { main } from "../../../../../engine/cli/program.ts";
-import { imagePull, MockerError } from "../../../../../engine/protocol/index.ts";
+import { imagePull, MockerError, vmCreate } from "../../../../../engine/protocol/index.ts";
 import { Setup } from "../../harness.ts";
 
 const digest = `sha256:${"d1".repeat(32)}`;
@@ -104,27 +104,32 @@ docker.io/library/alpine:latest
       assert.equal((await setup.run(["pull", right])).stdout, "Using default tag: latest\n", right);
   });
 
-  test("Ctrl-C cancels it in the engine and exits 130", async () => {
-    let cancelled = false;
-    let begun: () => void = () => undefined;
-    const running = new Promise<void>((resolve) => {
-      begun = resolve;
+  for (const verb of ["pull", "run", "create"]) {
+    test(`Ctrl-C of ${verb} cancels it in the engine and exits 130, without a word`, async () => {
+      let cancelled = false;
+      let begun: () => void = () => undefined;
+      const running = new Promise<void>((resolve) => {
+        begun = resolve;
+      });
+      setup.engine.handle(imagePull, async (_, { token }) => {
+        begun();
+        await new Promise<void>((resolve) => token.onCancellationRequested(() => resolve()));
+        cancelled = true;
+        throw new MockerError("CANCELLED", "cancelled");
+      });
+      setup.engine.handle(vmCreate, () => {
+        throw new MockerError("IMAGE_NOT_FOUND", "No such image: alpine:3");
+      });
+      const io = setup.io();
+      const code = main([verb, "alpine:3"], io);
+      await running;
+      io.signal("SIGINT");
+      assert.equal(await code, 130);
+      assert.ok(cancelled);
+      assert.equal(io.errors(), verb === "pull" ? "" : "Unable to find image 'alpine:3' locally\n");
+      assert.ok(!io.listens("SIGINT"));
     });
-    setup.engine.handle(imagePull, async (_, { token }) => {
-      begun();
-      await new Promise<void>((resolve) => token.onCancellationRequested(() => resolve()));
-      cancelled = true;
-      throw new MockerError("CANCELLED", "cancelled");
-    });
-    const io = setup.io();
-    const code = main(["pull", "alpine:3"], io);
-    await running;
-    io.signal("SIGINT");
-    assert.equal(await code, 130);
-    assert.ok(cancelled);
-    assert.equal(io.errors(), "");
-    assert.ok(!io.listens("SIGINT"));
-  });
+  }
 });
 
 /** What a terminal shows after these bytes: just the control sequences that the display uses. */
@@ -191,5 +196,24 @@ describe("progress on a terminal", () => {
       "l1: Pull complete",
       "",
     ]);
+  });
+
+  test("what is transferred says how fast, by its latest seconds", () => {
+    const { out, shown } = terminal(80, 24);
+    let nowMs = 0;
+    const display = new PullDisplay(out, undefined, undefined, () => nowMs);
+    const at = (ms: number, megabytes: number): string | undefined => {
+      nowMs = ms;
+      const [currentBytes, totalBytes] = [megabytes * 1e6, 100e6];
+      display.report({ layer: "aaa", status: "downloading", currentBytes, totalBytes });
+      display.finish();
+      return shown().at(-2);
+    };
+    // What was there before counts for nothing.
+    assert.equal(at(0, 50), "aaa: Downloading 50MB/100MB");
+    assert.equal(at(500, 51), "aaa: Downloading 51MB/100MB");
+    assert.equal(at(2000, 54), "aaa: Downloading 54MB/100MB  2MB/s");
+    assert.equal(at(12_000, 64), "aaa: Downloading 64MB/100MB  1MB/s");
+    assert.equal(at(12_100, 3), "aaa: Downloading 3MB/100MB", "it has begun anew");
   });
 });
