@@ -1,5 +1,7 @@
 import { Router } from "./router.ts";
+import { type ArchiveRouteServices, addArchiveRoutes } from "./routes/archive-routes.ts";
 import { addBuildRoutes } from "./routes/build-routes.ts";
+import { addChangeRoutes, type ChangeRouteServices } from "./routes/change-routes.ts";
 import { addContainerLifeRoutes, type ContainerLifeServices } from "./routes/container-life-routes.ts";
 import { addContainerRoutes, type ContainerRouteServices } from "./routes/container-routes.ts";
 import { addContainerUsageRoutes, type ContainerUsageServices } from "./routes/container-usage-routes.ts";
@@ -15,7 +17,9 @@ import { addSystemRoutes, type SystemRouteServices } from "./routes/system-route
 import { addVolumeRoutes, type VolumeRouteServices } from "./routes/volume-routes.ts";
 
 /** What stands behind this door. */
-export type DockerServices = ContainerLifeServices &
+export type DockerServices = ArchiveRouteServices &
+  ChangeRouteServices &
+  ContainerLifeServices &
   ContainerRouteServices &
   ContainerUsageServices &
   EventRouteServices &
@@ -44,6 +48,8 @@ export function dockerRoutes(services: DockerServices): Router {
   addSwarmRoutes(router);
   addStreamRoutes(router, services);
   addExecRoutes(router, services);
+  addArchiveRoutes(router, services);
+  addChangeRoutes(router, services);
   addVolumeRoutes(router, services);
   return router;
 }
