@@ -396,7 +396,7 @@ export class VmManager implements VmHost {
     return { id: vm.id };
   }
 
-  /** @throws INVALID_ARGUMENT in Docker's words when it is not paused */
+  /** @throws VM_RUNNING in Docker's words when it is not paused */
   async unpause({ vm: name }: VmParams): Promise<{ id: string }> {
     const vm = this.find(name);
     await vm.unpause();
@@ -589,7 +589,9 @@ export class VmManager implements VmHost {
   /** Resizes the main process's terminal. @throws VM_NOT_RUNNING */
   async resize({ vm: name, rows, columns }: { vm: string; rows: number; columns: number }): Promise<void> {
     const vm = this.find(name);
-    await vm.requireAwake("resize").resize("main", rows, columns);
+    const machine = vm.requireAwake("resize");
+    // As in Docker, where there is no terminal there is nothing to do.
+    if (vm.config.tty) await machine.resize("main", rows, columns);
     this.#publish(vm, "resize", { height: String(rows), width: String(columns) });
   }
 

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { execObject } from "../../../../docker/api/exec-object.ts";
+import { flag, list, text } from "../../../../docker/api/fields.ts";
 import { MockerError } from "../../../../protocol/errors.ts";
 import type { VmManager } from "../../../vms/vm-manager.ts";
 import { hijack } from "../hijack/hijack.ts";
@@ -14,9 +15,6 @@ export interface ExecRouteServices {
 /** How long a start may take that a resize waits for. */
 const startMs = 10_000;
 
-const flag = v.nullish(v.boolean(), false);
-const text = v.nullish(v.string(), "");
-const strings = v.nullish(v.array(v.string()), []);
 /** Height and width. */
 const ConsoleSize = v.nullish(v.tuple([v.number(), v.number()]));
 
@@ -24,10 +22,10 @@ const Create = v.object({
   AttachStdin: flag,
   AttachStdout: flag,
   AttachStderr: flag,
-  Cmd: strings,
+  Cmd: list,
   ConsoleSize,
   DetachKeys: text,
-  Env: strings,
+  Env: list,
   Privileged: flag,
   Tty: flag,
   User: text,
