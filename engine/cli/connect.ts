@@ -1,12 +1,13 @@
 /** A command's connection to the engine. */
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Endpoint, SshEndpoint } from "../client/endpoint.ts";
 import { EngineClient } from "../client/engine-client.ts";
 import { dial } from "../client/engine-socket.ts";
 import { EngineUnreachable } from "../client/errors.ts";
 import { reachOrStart } from "../client/reach-engine.ts";
+import { dockerSocketName, dockerSocketPath } from "../common/paths.ts";
 import { MockerError } from "../protocol/index.ts";
 import { endpointOf } from "./contexts/endpoint.ts";
 import { clientVersion } from "./version.ts";
@@ -44,6 +45,30 @@ export async function connectRaw(env: Environment): Promise<Socket> {
   if (endpoint.kind !== "ssh") return await reach(env, endpoint, env, async (socket) => socket);
   const { SshDialer } = await import("../client/ssh-dialer.ts");
   return new SshDialer(endpoint, env).dial();
+}
+
+/**
+ * The same to the socket for Docker's clients, of an engine that is started where that may be. Another
+ * machine's program finds its own, see commands/system/dial-stdio.ts.
+ */
+export async function connectDocker(env: Environment): Promise<Socket> {
+  const endpoint = endpointOf(env);
+  if (endpoint.kind === "ssh") return await connectRaw(env);
+  const path =
+    endpoint.kind === "own" ? dockerSocketPath(env) : join(dirname(endpoint.path), dockerSocketName);
+  // Held until Docker's is there: the engine must not end in between.
+  const engine = await connectRaw(env);
+  try {
+    const socket = await dial(path);
+    if (socket !== undefined) return socket;
+  } finally {
+    engine.destroy();
+  }
+  throw new EngineUnreachable(
+    { kind: "connect", path, why: "no engine listens there" },
+    `cannot connect to the mocker engine at ${path}: no engine listens there`,
+    { hint: "The engine that runs is of an older version: end it, and the next command starts the new one." },
+  );
 }
 
 async function reach<T>(

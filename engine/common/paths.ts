@@ -62,9 +62,11 @@ export function socketPath(env: Environment = process.env): string {
   return join(runDir(env), "engine.sock");
 }
 
-/** The engine's socket for Docker's clients. */
+/** The engine's socket for Docker's clients, beside the engine's own. */
+export const dockerSocketName = "docker.sock";
+
 export function dockerSocketPath(env: Environment = process.env): string {
-  return join(runDir(env), "docker.sock");
+  return join(runDir(env), dockerSocketName);
 }
 
 /** stdout and stderr of an engine that a client started. */

@@ -22,6 +22,22 @@ export interface DockerConfig {
   };
 }
 
+/** `config` with what `given` says otherwise (moby, daemon/commit.go, "merge"). */
+export function mergedConfig(config: DockerConfig, given: DockerConfig): DockerConfig {
+  const names = new Set((given.Env ?? []).map((variable) => variable.split("=")[0]));
+  const env = (config.Env ?? []).filter((variable) => !names.has(variable.split("=")[0] ?? ""));
+  return {
+    ...config,
+    // The command of another entry point means nothing.
+    ...(given.Entrypoint && !given.Cmd ? { Cmd: [] } : {}),
+    ...given,
+    ...(given.Env ? { Env: [...env, ...given.Env] } : {}),
+    ...(given.ExposedPorts ? { ExposedPorts: { ...config.ExposedPorts, ...given.ExposedPorts } } : {}),
+    ...(given.Labels ? { Labels: { ...config.Labels, ...given.Labels } } : {}),
+    ...(given.Volumes ? { Volumes: { ...config.Volumes, ...given.Volumes } } : {}),
+  };
+}
+
 const shell = ["/bin/sh", "-c"];
 
 /** Instructions of a Dockerfile that `import -c` and `commit -c` take. */
@@ -72,7 +88,7 @@ export function applyChanges(config: DockerConfig, changes: readonly string[]): 
     const [, name = "", text = ""] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
     const apply = instructions[name.toLowerCase()];
     if (!apply || !Object.hasOwn(instructions, name.toLowerCase()))
-      throw new MockerError("INVALID_ARGUMENT", `${name.toLowerCase()} is not a valid change command`, {
+      throw new MockerError("INVALID_ARGUMENT", `${name} is not a valid change command`, {
         hint: `These are: ${Object.keys(instructions).join(", ").toUpperCase()}.`,
       });
     if (text === "")

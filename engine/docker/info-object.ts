@@ -12,10 +12,39 @@ interface InfoContext {
 /** As `uname -m` calls them. */
 const machines: Readonly<Record<string, string>> = { x64: "x86_64", arm64: "aarch64" };
 
-/** Docker's object of `docker info`, whose zero values stand for what a VM has no use for. */
-export function infoObject(
+/** Go's names, as Docker prints them. */
+const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
+
+/** @param arch as Node calls it */
+export function goArchitecture(arch: string): string {
+  return architectures[arch] ?? arch;
+}
+
+/** Docker's object of `docker info` with all that is Mocker's own beside, under its own names. */
+export function infoObject(info: EngineInfo, context: InfoContext): Record<string, unknown> {
+  const { client } = context;
+  return {
+    ...engineInfoObject(info, context),
+    ClientInfo: versionObject({
+      Debug: false,
+      Version: client.version,
+      Os: client.os,
+      Arch: client.arch,
+      Context: client.context ?? "default",
+      Plugins: [],
+      Warnings: null,
+    }),
+    ...info,
+  };
+}
+
+/**
+ * Of an engine alone, as Docker's API says it: zero values stand for what a VM has no use for. Nothing is
+ * beside: to Go's clients `architecture` is `Architecture`.
+ */
+export function engineInfoObject(
   info: EngineInfo,
-  { hostName, now, client }: InfoContext,
+  { hostName, now }: Pick<InfoContext, "hostName" | "now">,
 ): Record<string, unknown> {
   const { vms, runtime } = info;
   return {
@@ -36,6 +65,7 @@ export function infoObject(
     },
     MemoryLimit: true,
     SwapLimit: false,
+    KernelMemoryTCP: false,
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: false,
@@ -98,17 +128,8 @@ export function infoObject(
     InitCommit: { ID: "" },
     SecurityOptions: [],
     CDISpecDirs: null,
+    FirewallBackend: { Driver: "mocker-netd" },
     Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
-    ClientInfo: versionObject({
-      Debug: false,
-      Version: client.version,
-      Os: client.os,
-      Arch: client.arch,
-      Context: client.context ?? "default",
-      Plugins: [],
-      Warnings: null,
-    }),
-    ...info,
   };
 }
 

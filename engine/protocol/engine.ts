@@ -43,6 +43,8 @@ export interface EngineInfo {
   guestKernelVersion: string | null;
   dataDir: string;
   socketPath: string;
+  /** For Docker's clients: a socket of the Docker Engine API. */
+  dockerSocket: string;
   /** `paused` and `weaklyJailed`: of those that run. */
   vms: { total: number; running: number; paused: number; weaklyJailed: number };
   images: number;

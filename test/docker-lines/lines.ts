@@ -6,12 +6,16 @@ import { rootDir } from "../support/paths.ts";
 export const parts = ["exit", "stdout", "stderr"] as const;
 export type Part = (typeof parts)[number];
 
-/** A command line that is given to both programs. */
+/** The ways to Mocker: its own command line, and Docker's at Mocker's socket. */
+export const ways = ["cli", "socket"] as const;
+export type Way = (typeof ways)[number];
+
+/** A command line that is given to Docker, and to Mocker both ways. */
 export interface Line {
   /** For a shell; `docker` in it is the program. */
   readonly text: string;
   /** Why Mocker differs, by the parts that do. */
-  readonly differences: ReadonlyMap<Part, string>;
+  readonly differences: Readonly<Record<Way, ReadonlyMap<Part, string>>>;
 }
 
 /** Lines that follow each other, beginning with no containers, volumes and networks. */
@@ -31,24 +35,26 @@ export function readSessions(): Session[] {
 }
 
 /**
- * Reads one line for each line of the file, but for empty ones and comments (`# …`). `≠ PART…: REASON` below
- * a line says which parts of its outcome differ, and why.
+ * Reads one line for each line of the file, but for empty ones and comments (`# …`). Below a line
+ * `≠ PART…: REASON` says which parts of its outcome differ, and why; `≠ cli PART…: REASON` and
+ * `≠ socket PART…: REASON` say it of one way alone.
  * @throws Error for a difference that names no line, no part or no reason
  */
 export function parseLines(text: string, name: string): Line[] {
-  const lines: { text: string; differences: Map<Part, string> }[] = [];
+  const lines: { text: string; differences: Record<Way, Map<Part, string>> }[] = [];
   for (const [index, line] of text.split("\n").entries()) {
     if (line === "" || line.startsWith("#")) continue;
     if (!line.startsWith("≠")) {
-      lines.push({ text: line, differences: new Map() });
+      lines.push({ text: line, differences: { cli: new Map(), socket: new Map() } });
       continue;
     }
-    const [, names = "", reason] = line.match(/^≠ ([a-z ]+): (.+)$/) ?? [];
+    const [, way, names = "", reason] = line.match(/^≠ (?:(cli|socket) )?([a-z ]+): (.+)$/) ?? [];
     const named = parts.filter((part) => names.split(" ").includes(part));
     const last = lines.at(-1);
     if (reason === undefined || named.length !== names.split(" ").length || last === undefined)
       throw new Error(`${name}:${index + 1}: not a difference: ${line}`);
-    for (const part of named) last.differences.set(part, reason);
+    for (const affected of ways.filter((one) => way === undefined || way === one))
+      for (const part of named) last.differences[affected].set(part, reason);
   }
   return lines;
 }

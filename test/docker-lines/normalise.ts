@@ -1,6 +1,9 @@
-import type { Part } from "./lines.ts";
+import type { Part, Way } from "./lines.ts";
 
 export type Outcome = Readonly<Record<Part, string>>;
+
+/** Docker, and the ways to Mocker. */
+export type SideName = "docker" | Way;
 
 interface Rule {
   /** What the rule makes equal. */
@@ -36,7 +39,7 @@ const ours: readonly Rule[] = [
 ];
 
 const throughRunc =
-  /(?:failed to create shim task: OCI runtime create failed: runc create failed|OCI runtime exec failed: exec failed): unable to start container process: (.*): unknown/g;
+  /(?:(?:failed to create task for container: )?failed to create shim task: OCI runtime create failed: runc create failed|OCI runtime exec failed: exec failed): unable to start container process: (.*?)(?:: unknown|(?=\r?$))/gm;
 
 /** What Docker says besides, and its name, which it puts before some errors. */
 const dockers: readonly Rule[] = [
@@ -47,13 +50,14 @@ const dockers: readonly Rule[] = [
     into: "<dir>/d/mocker/volumes",
   },
   { what: "what runc is part of", pattern: throughRunc, into: "$1" },
+  { what: "what failed of the daemon", pattern: /failed to set up container networking: /g, into: "" },
   { what: "a slip of 28.2.2's", pattern: /^SRun '/gm, into: "Run '" },
   { what: "the program's name", pattern: /(^|['"\s])docker(?=[ :\n])/g, into: "$1mocker" },
 ];
 
 /** A line's outcome without what may differ. @param root the directory that it ran in */
-export function normalise(outcome: Outcome, side: "docker" | "mocker", root: string): Outcome {
-  const rules = [...always, ...(side === "docker" ? dockers : ours)];
+export function normalise(outcome: Outcome, side: SideName, root: string): Outcome {
+  const rules = [...always, ...(side === "docker" ? dockers : side === "cli" ? ours : [...ours, ...dockers])];
   const plain = (text: string): string => {
     let result = text.replaceAll(root, "<dir>");
     for (const { pattern, into } of rules) result = result.replace(pattern, into);

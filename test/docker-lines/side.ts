@@ -6,7 +6,7 @@ import { runTool, SetupError } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { RunningProcess } from "../support/running-process.ts";
 import { removeTree, shortTmpDir } from "../support/tmp-dir.ts";
-import { normalise, type Outcome } from "./normalise.ts";
+import { normalise, type Outcome, type SideName } from "./normalise.ts";
 
 const lineTimeoutMs = 60_000;
 
@@ -18,18 +18,28 @@ const reset = [
   "docker images --format '{{.ID}}' | sort -u | xargs -r docker rmi -f",
 ].join("; ");
 
+const linesFirstPort = 18_000;
+
+/** The text with ports of one thousand, from a first one on, as those of another. */
+function withPorts(text: string, from: number, to: number): string {
+  const thousands = new RegExp(`(?<![\\d.])${from / 1000}(?=\\d{3}(?!\\d))`, "g");
+  return text.replace(thousands, String(to / 1000));
+}
+
 interface SideOptions {
-  readonly name: "docker" | "mocker";
+  readonly name: SideName;
   readonly root: string;
   readonly env: NodeJS.ProcessEnv;
   /** The program that lines call `docker`. */
   readonly argv: readonly string[];
+  /** Of the host's: what lines call 18000 to 18999, where another side has those at the same time. */
+  readonly firstPort?: number;
   /** What `docker load` makes the images of that each session finds. */
   readonly archives: readonly string[];
   close(): Promise<void>;
 }
 
-/** One of the two programs, with a directory that its lines run in. */
+/** A program, with a directory that its lines run in. */
 export class Side {
   readonly #options: SideOptions;
 
@@ -44,14 +54,20 @@ export class Side {
 
   /** Runs one line after the other, in a new directory. Rejects when one takes too long. */
   async runAll(lines: readonly string[]): Promise<Outcome[]> {
-    const { name, root, archives } = this.#options;
+    const { name, root, archives, firstPort = linesFirstPort } = this.#options;
     const cwd = join(root, "w");
     removeTree(cwd);
     mkdirSync(cwd);
     const loads = archives.map((archive) => `docker load -q -i ${archive}`);
     await this.#run([reset, ...loads].join("; "), cwd);
     const outcomes: Outcome[] = [];
-    for (const line of lines) outcomes.push(normalise(await this.#run(line, cwd), name, root));
+    for (const line of lines) {
+      const outcome = await this.#run(withPorts(line, linesFirstPort, firstPort), cwd);
+      const [stdout, stderr] = [outcome.stdout, outcome.stderr].map((text) =>
+        withPorts(text, firstPort, linesFirstPort),
+      ) as [string, string];
+      outcomes.push(normalise({ ...outcome, stdout, stderr }, name, root));
+    }
     return outcomes;
   }
 
@@ -110,13 +126,30 @@ export async function dockerSide(archives: readonly string[]): Promise<Side> {
 }
 
 /** Mocker's on the simulation. @param archives of `docker save` */
-export function mockerSide(archives: readonly string[]): Side {
+export function cliSide(archives: readonly string[]): Side {
   const mocker = new Mocker();
   return new Side({
-    name: "mocker",
+    name: "cli",
     root: mocker.dir,
     env: mocker.environment(),
     argv: mocker.argv([]),
+    archives,
+    close: () => mocker.close(),
+  });
+}
+
+/** Docker 28's command line at Mocker's socket, on the simulation. @param archives of `docker save` */
+export async function socketSide(archives: readonly string[]): Promise<Side> {
+  const program = await dockerProgram();
+  const mocker = new Mocker();
+  // Starts the engine.
+  await mocker.ok(["info"]);
+  return new Side({
+    name: "socket",
+    root: mocker.dir,
+    env: mocker.environment({ DOCKER_HOST: `unix://${join(mocker.runDir, "docker.sock")}` }),
+    argv: [program],
+    firstPort: 28_000,
     archives,
     close: () => mocker.close(),
   });

@@ -23,6 +23,8 @@ export async function engineSuite(run: SuiteRun): Promise<void> {
 /** What the engine does alike for all users, and takes long. */
 const forOneUser = [
   "test/engine/docker-lines.test.ts",
+  "test/engine/compose.test.ts",
+  "test/engine/dockerode.test.ts",
   "test/engine/faults.test.ts",
   "test/engine/registries.test.ts",
 ];

@@ -3,8 +3,8 @@
  * elsewhere.
  */
 
+import { extracting, type LayerLine, progressBar, pullWords } from "../../docker/api/transfer-progress.ts";
 import { humanSize } from "../../docker/sizes.ts";
-import { extracting, type LayerLine, progressBar, pullWords } from "../../docker/transfer-progress.ts";
 import type { OutputStream } from "../io.ts";
 import { TransferRate } from "./transfer-rate.ts";
 

@@ -4,11 +4,11 @@
  */
 import type { Socket } from "node:net";
 import { lostConnection } from "../../client/errors.ts";
+import { defaultDetachKeys, parseDetachKeys } from "../../docker/detach-keys.ts";
 import { MockerError, type VmWaitResult } from "../../protocol/index.ts";
 import { CommandFailure } from "../command.ts";
 import { describeError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import { defaultDetachKeys, parseDetachKeys } from "./detach-keys.ts";
 import { pumpStream, type StreamEnd } from "./pump-stream.ts";
 import { followTerminalSize, makeRaw, type TerminalSize } from "./terminal.ts";
 

@@ -3,9 +3,9 @@
  */
 import type { Socket } from "node:net";
 import { type StreamEnd as ProcessEnd, ProcessStream } from "../../client/process-stream.ts";
+import { DetachFilter } from "../../docker/detach-keys.ts";
 import { MockerError } from "../../protocol/index.ts";
 import type { InputStream, OutputStream } from "../io.ts";
-import { DetachFilter } from "./detach-keys.ts";
 
 export type StreamEnd =
   | Exclude<ProcessEnd, { kind: "error" }>

@@ -1,3 +1,4 @@
+import { type DockerConfig, mergedConfig } from "../../docker/config-changes.ts";
 import type { FileChange, VmCommitParams } from "../../protocol/changes.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import { committedConfig } from "../vms/guest-files/committed-config.ts";
@@ -21,9 +22,10 @@ export class Commits {
   /**
    * Makes an image of a VM that runs or does not. With `pause` the file system of one that runs is frozen
    * meanwhile: what would write waits. The simulation, whose file system is the host's, goes on.
+   * @param given how the image is run, where that is not as the VM
    * @returns the image's ID @throws VM_NOT_FOUND, and as {@link ImageStore.commit}
    */
-  async commit(params: VmCommitParams, signal: AbortSignal): Promise<string> {
+  async commit(params: VmCommitParams, signal: AbortSignal, given: DockerConfig = {}): Promise<string> {
     const { vm, reference, author = "", message = "", changes = [], pause = true } = params;
     return await this.#vms.useFiles(
       { vm, changes: false },
@@ -35,7 +37,7 @@ export class Commits {
             author,
             comment: message,
             createdBy: config.cmd.join(" "),
-            config: committedConfig(config),
+            config: mergedConfig(committedConfig(config), given),
             changes,
           },
           files.layer({ freezes: pause }, signal),

@@ -3,7 +3,7 @@ import { copiedName } from "../../docker/copied-name.ts";
 import { type CopySource, type CopyTarget, copyPlace } from "../../docker/copy-place.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageStore } from "../images/image-store.ts";
-import type { GuestFiles } from "../vms/guest-files/guest-files.ts";
+import type { GuestFiles, GuestStat } from "../vms/guest-files/guest-files.ts";
 import type { Attachment } from "../vms/machine/attachment.ts";
 import type { CopyPath } from "../vms/machine/copy-path.ts";
 import { FileTaskError } from "../vms/machine/file-task.ts";
@@ -24,6 +24,16 @@ export interface CopyInto {
   path: string;
   /** The one thing that the archive has; absent: all of it goes into the directory `path`. */
   source?: CopySource | undefined;
+}
+
+export interface VmPath {
+  vm: string;
+  path: string;
+}
+
+export interface ExtractInto extends VmPath {
+  /** A directory is not replaced by what is none, nor the other way round. */
+  keepsKinds: boolean;
 }
 
 /**
@@ -79,6 +89,72 @@ export class Copies {
         }
         this.#vms.publish(id, "extract-to-dir");
         return target.path;
+      },
+      signal,
+    );
+  }
+
+  /** What a path leads to in a VM, of a link the link; undefined where nothing is. @throws VM_NOT_FOUND */
+  stat({ vm, path }: VmPath, signal: AbortSignal): Promise<GuestStat | undefined> {
+    return this.#vms.useFiles({ vm, changes: false }, (files) => files.stat(absolute(path), signal), signal);
+  }
+
+  /**
+   * Gives `use` what a path leads to in a VM, with an archive of it: a link is copied as one. False where
+   * nothing is. @throws VM_NOT_FOUND
+   */
+  archiveOf(
+    { vm, path }: VmPath,
+    use: (stat: GuestStat, archive: AsyncIterable<Buffer>) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return this.#vms.useFiles(
+      { vm, changes: false },
+      async (files, { id }) => {
+        const stat = await files.stat(absolute(path), signal);
+        if (!stat) return false;
+        this.#vms.publish(id, "archive-path");
+        await use(stat, files.archive(copyPath(path, false), signal));
+        return true;
+      },
+      signal,
+    );
+  }
+
+  /** Gives `use` an archive of a VM's root file system, without volumes. @throws VM_NOT_FOUND */
+  export(
+    vm: string,
+    use: (archive: AsyncIterable<Buffer>) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    return this.#vms.useFiles(
+      { vm, changes: false },
+      async (files, { id }) => {
+        this.#vms.publish(id, "export");
+        await use(files.archive(undefined, signal));
+      },
+      signal,
+    );
+  }
+
+  /**
+   * Makes files of an archive in a directory of a VM, running or not. What was made before a failure stays.
+   * @throws VM_NOT_FOUND, INVALID_ARGUMENT
+   */
+  extract(
+    { vm, path, keepsKinds }: ExtractInto,
+    archive: AsyncIterable<Buffer>,
+    signal: AbortSignal,
+  ): Promise<"done" | "missing" | "no-directory"> {
+    return this.#vms.useFiles(
+      { vm, changes: true },
+      async (files, { id }) => {
+        const target = await findTarget(files, `${vm}:${path}`, path, signal);
+        if (target.kind === "missing") return "missing";
+        if (target.kind !== "directory") return "no-directory";
+        await files.extract(absolute(target.path), repackedTar(archive), { keepsKinds }, signal);
+        this.#vms.publish(id, "extract-to-dir");
+        return "done";
       },
       signal,
     );

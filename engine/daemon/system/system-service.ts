@@ -1,6 +1,6 @@
 import { cpus, release, totalmem } from "node:os";
 import { diskBytes } from "../../common/disk-bytes.ts";
-import { dataDir, socketPath } from "../../common/paths.ts";
+import { dataDir, dockerSocketPath, socketPath } from "../../common/paths.ts";
 import { type DoctorReport, type EngineInfo, protocolVersion } from "../../protocol/engine.ts";
 import { MockerError } from "../../protocol/errors.ts";
 import type {
@@ -69,6 +69,7 @@ export class SystemService {
       guestKernelVersion: found?.kernelVersion ?? null,
       dataDir: dataDir(),
       socketPath: socketPath(),
+      dockerSocket: dockerSocketPath(),
       vms: this.#vms.counts(),
       images: this.#images.count(),
       nodeVersion: process.version,

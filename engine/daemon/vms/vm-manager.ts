@@ -59,7 +59,7 @@ import { LogStream } from "./logs/log-stream.ts";
 import { Attachment } from "./machine/attachment.ts";
 import type { Cgroups } from "./machine/cgroups/cgroups.ts";
 import type { CopyPath } from "./machine/copy-path.ts";
-import { Exec } from "./machine/exec.ts";
+import { Exec, type ExecAttach, type ExecStart } from "./machine/exec.ts";
 import type { Launcher } from "./machine/launcher.ts";
 import type { MachinePlace } from "./machine/machine.ts";
 import { checkMounts, completeMounts } from "./mounts.ts";
@@ -396,7 +396,7 @@ export class VmManager implements VmHost {
     return { id: vm.id };
   }
 
-  /** @throws INVALID_ARGUMENT in Docker's words when it is not paused */
+  /** @throws VM_RUNNING in Docker's words when it is not paused */
   async unpause({ vm: name }: VmParams): Promise<{ id: string }> {
     const vm = this.find(name);
     await vm.unpause();
@@ -631,25 +631,46 @@ export class VmManager implements VmHost {
   async exec(
     params: VmExecParams,
   ): Promise<{ execId: string; attachment?: Attachment; missingSecrets?: string[] }> {
+    const { exec, missingSecrets } = await this.createExec(params);
+    const attachment = await this.startExec({ execId: exec.id, detach: params.detach ?? false });
+    return {
+      execId: exec.id,
+      ...(attachment ? { attachment } : {}),
+      ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
+    };
+  }
+
+  /** Makes an exec of a running VM, which is to be started within minutes. @throws VM_NOT_RUNNING */
+  async createExec({
+    attach,
+    ...params
+  }: VmExecParams & { attach?: ExecAttach }): Promise<{ exec: Exec; missingSecrets: string[] }> {
     const vm = this.find(params.vm);
-    const machine = vm.requireAwake("exec");
+    vm.requireAwake("exec");
     const { env: secretEnv, missing } = await vm.secrets.known();
-    const exec = new Exec({ vmId: vm.id, process: execProcess(vm.config, secretEnv, params) });
+    const process = execProcess(vm.config, secretEnv, params);
+    const exec = new Exec({ vmId: vm.id, process, attach, privileged: params.privileged });
     const own = (params.env ?? []).map((assignment) => assignment.replace(/=.*/s, ""));
-    const missingSecrets = missing.filter((name) => !own.includes(name));
-    const command = params.command.join(" ");
     this.#execs.add(exec);
-    this.#publish(vm, `exec_create: ${command}`, { execID: exec.id });
-    this.#publish(vm, `exec_start: ${command}`, { execID: exec.id });
+    this.#publish(vm, `exec_create: ${params.command.join(" ")}`, { execID: exec.id });
+    return { exec, missingSecrets: missing.filter((name) => !own.includes(name)) };
+  }
+
+  /**
+   * Starts an exec, once; without an attachment if it is detached.
+   * @throws VM_NOT_RUNNING, VM_RUNNING, COMMAND_NOT_FOUND, …
+   */
+  async startExec({ execId, ...start }: ExecStart & { execId: string }): Promise<Attachment | undefined> {
+    const exec = this.#execs.find(execId);
+    const vm = this.find(exec.config.vmId);
+    const machine = vm.requireAwake("exec");
+    exec.begin(start);
+    this.#publish(vm, `exec_start: ${exec.process.argv.join(" ")}`, { execID: exec.id });
     exec.exited.then((exitCode) =>
       this.#publish(vm, "exec_die", { execID: exec.id, exitCode: String(exitCode) }),
     );
     const stream = await machine.exec(exec);
-    return {
-      execId: exec.id,
-      ...(stream ? { attachment: Attachment.of(stream) } : {}),
-      ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
-    };
+    return stream && Attachment.of(stream);
   }
 
   /**

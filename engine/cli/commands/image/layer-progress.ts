@@ -1,5 +1,5 @@
 import type { EngineClient } from "../../../client/engine-client.ts";
-import type { LayerLine } from "../../../docker/transfer-progress.ts";
+import type { LayerLine } from "../../../docker/api/transfer-progress.ts";
 import type { Io } from "../../io.ts";
 import type { PullDisplay } from "../../output/pull-progress.ts";
 import { interruptible } from "../../terminal/interruptible.ts";

@@ -1,7 +1,7 @@
 import { createReadStream, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { EngineClient } from "../../../client/engine-client.ts";
-import { loadWords } from "../../../docker/transfer-progress.ts";
+import { loadWords } from "../../../docker/api/transfer-progress.ts";
 import {
   type ImageLoadParams,
   type ImageLoadResult,

@@ -1,7 +1,7 @@
 /** Pulls an image with progress on a stream, for `pull`, `run` and `create`. */
 import { resolve } from "node:path";
 import type { EngineClient } from "../../../client/engine-client.ts";
-import { pullStatus } from "../../../docker/progress-lines.ts";
+import { pullStatus } from "../../../docker/api/transfer-progress.ts";
 import { familiarReference, isUntagged, pullingFrom } from "../../../docker/reference.ts";
 import { type ImagePullParams, type ImagePullResult, imagePull } from "../../../protocol/index.ts";
 import { refuseRemote, remoteHost } from "../../contexts/endpoint.ts";

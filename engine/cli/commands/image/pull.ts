@@ -1,4 +1,4 @@
-import { pullStatus } from "../../../docker/progress-lines.ts";
+import { pullStatus } from "../../../docker/api/transfer-progress.ts";
 import { familiarRepository, isNameOnly, splitTransport } from "../../../docker/reference.ts";
 import { registryTags } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";

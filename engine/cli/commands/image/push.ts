@@ -1,5 +1,5 @@
+import { pushWords } from "../../../docker/api/transfer-progress.ts";
 import { canonicalRepository, isNameOnly, parseReference } from "../../../docker/reference.ts";
-import { pushWords } from "../../../docker/transfer-progress.ts";
 import { imagePush } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { humanDuration } from "../../../docker/durations.ts";
-import { infoObject } from "../../../docker/info-object.ts";
+import { goArchitecture, infoObject } from "../../../docker/info-object.ts";
 import { binarySize } from "../../../docker/sizes.ts";
 import { type EngineInfo, engineInfo } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
@@ -8,7 +8,6 @@ import { contextName } from "../../contexts/endpoint.ts";
 import { stringFlag } from "../../flags.ts";
 import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
 import { clientVersion } from "../../version.ts";
-import { goArchitecture } from "./version.ts";
 
 const flags = { format: stringFlag("f", objectFormatHelp) } as const;
 
@@ -34,6 +33,7 @@ function engineText(info: EngineInfo): string {
  Total Memory: ${binarySize(info.memoryMiB * 1024 * 1024)}
  Mocker Data Dir: ${info.dataDir}
  Socket: ${info.socketPath}
+ Docker Socket: ${info.dockerSocket}
 `;
 }
 

@@ -1,4 +1,4 @@
-import { versionComponents, versionObject } from "../../../docker/info-object.ts";
+import { goArchitecture, versionComponents, versionObject } from "../../../docker/info-object.ts";
 import { engineInfo, protocolVersion } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { contextName } from "../../contexts/endpoint.ts";
@@ -7,13 +7,6 @@ import { ObjectFormat, objectFormatHelp } from "../../output/list-format.ts";
 import { clientVersion } from "../../version.ts";
 
 const flags = { format: stringFlag("f", objectFormatHelp) } as const;
-
-/** Go's names, as Docker prints them. */
-const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
-
-export function goArchitecture(arch: string): string {
-  return architectures[arch] ?? arch;
-}
 
 function section(title: string, rows: readonly [string, string][]): string {
   return `${title}:\n${rows.map(([name, value]) => ` ${`${name}:`.padEnd(19)}${value}\n`).join("")}`;

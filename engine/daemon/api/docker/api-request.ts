@@ -49,6 +49,11 @@ export class ApiRequest {
     return this.#body;
   }
 
+  /** Reads a body that says nothing here, for what follows it on the connection. */
+  async skipBody(): Promise<void> {
+    if (this.header("content-length") !== undefined) await this.#text();
+  }
+
   /**
    * The body, an object of JSON, as the schema has it. An empty one is an empty object: dockerd's clients
    * send none where everything is as usual.

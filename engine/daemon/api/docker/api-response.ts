@@ -1,7 +1,14 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { toJson } from "../../../docker/go-json.ts";
-import type { HttpError } from "./http-error.ts";
+import { HttpError } from "./http-error.ts";
+
+/** Who has a connection that is no HTTP any more. */
+export interface ConnectionOwner {
+  /** Tells the client what went wrong, if that can be, and ends. */
+  fail(message: string): void;
+}
 
 /** Of lines that may be left out while a client does not read. */
 const maxBacklogBytes = 64 * 1024;
@@ -9,6 +16,7 @@ const maxBacklogBytes = 64 * 1024;
 /** The answer to one request: whole, or in lines as they come. */
 export class ApiResponse {
   readonly raw: ServerResponse;
+  #owner: ConnectionOwner | undefined;
   #tellsErrors = false;
 
   constructor(raw: ServerResponse) {
@@ -37,7 +45,8 @@ export class ApiResponse {
    * begun the connection breaks: nothing else says that it failed.
    */
   fail({ message, status }: HttpError): void {
-    if (this.#tellsErrors) this.raw.end(`${toJson({ errorDetail: { message }, error: message })}\r\n`);
+    if (this.#owner) this.#owner.fail(message);
+    else if (this.#tellsErrors) this.raw.end(`${toJson({ errorDetail: { message }, error: message })}\r\n`);
     else if (this.raw.headersSent) this.raw.destroy();
     else this.json({ message }, status);
   }
@@ -89,5 +98,23 @@ export class ApiResponse {
     }
     if (!this.raw.headersSent) this.begin(type);
     this.raw.end();
+  }
+
+  /**
+   * Gives the connection away, behind `head`: what comes on it from now on is no HTTP. The request's body was
+   * read before.
+   */
+  hijack<Owner extends ConnectionOwner>(head: string, own: (socket: Socket) => Owner): Owner {
+    const { socket } = this.raw;
+    if (!socket) throw new HttpError(499, "context canceled");
+    this.raw.detachSocket(socket);
+    // Where no upgrade was asked for, node:http would read on, and would end the answer with the request's
+    // side of the connection.
+    socket.removeAllListeners("data");
+    socket.removeAllListeners("end");
+    socket.write(head);
+    const owner = own(socket);
+    this.#owner = owner;
+    return owner;
   }
 }

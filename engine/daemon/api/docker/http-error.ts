@@ -47,7 +47,9 @@ export function httpError(thrown: unknown, request: string, log: Pick<Log, "debu
   const error = translateDiskError(thrown);
   if (error instanceof MockerError) {
     log.debug("request.failed", { method: request, code: error.code, message: error.message });
-    return new HttpError(statuses[error.code] ?? 500, error.message);
+    // Its clients have another program to log in with.
+    const message = error.message.replace("'mocker login'", "'docker login'");
+    return new HttpError(statuses[error.code] ?? 500, message);
   }
   const cause = error instanceof Error ? error : new Error(String(error));
   if (cause.name === "AbortError") return new HttpError(499, "context canceled");

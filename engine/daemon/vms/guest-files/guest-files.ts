@@ -1,5 +1,6 @@
 import type { FileChange } from "../../../protocol/changes.ts";
 import { MockerError } from "../../../protocol/errors.ts";
+import type { CopyPath } from "../machine/copy-path.ts";
 import { type FileTask, FileTaskError, FileTaskStream } from "../machine/file-task.ts";
 import type { Machine } from "../machine/machine.ts";
 
@@ -63,6 +64,16 @@ export class GuestFiles {
   ): Promise<void> {
     const stream = await this.#machine.fileTask(["extract", directory, keepsKinds ? "keep-kinds" : ""]);
     await new FileTaskStream(stream, signal).feed(archive);
+  }
+
+  /**
+   * The root file system without mounts and volumes, or what `copy` names in it or in a volume, as a tar
+   * archive. @throws FileTaskError
+   */
+  async *archive(copy: CopyPath | undefined, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const task: FileTask =
+      copy === undefined ? ["export"] : ["copy", copy.path, copy.name, copy.followLink ? "follow" : ""];
+    yield* new FileTaskStream(await this.#machine.fileTask(task), signal).output();
   }
 
   /** What was changed of the image, in the order of names. @throws FileTaskError */

@@ -27,35 +27,43 @@ export class LogStream {
    * Sends stdout and stderr frames down a client's stream and closes it. The client may leave at any time.
    */
   send(socket: Socket): void {
-    sendLog(this.#path, socket, this.#options).catch((error) => {
+    this.#send(socket).catch((error) => {
       this.#log.error("logs", error, { path: this.#path });
       socket.destroy();
     });
   }
-}
 
-async function sendLog(path: string, socket: Socket, options: LogStreamOptions): Promise<void> {
-  const gone = new AbortController();
-  socket.on("error", () => undefined);
-  socket.once("close", () => gone.abort());
-  socket.once("end", () => gone.abort());
-  socket.resume();
-  let lineStart = true;
-  for await (const entries of readLog(path, { ...options, signal: gone.signal })) {
-    const frames = new Frames();
-    for (const entry of entries) {
-      frames.add(
-        entry.stream === "stdout" ? FrameType.stdout : FrameType.stderr,
-        options.timestamps && lineStart ? withTime(entry) : entry.data,
-      );
-      lineStart = !entry.partial;
+  /** The same frames, many at a time. */
+  async *frames(signal: AbortSignal): AsyncGenerator<Buffer> {
+    const { timestamps } = this.#options;
+    let lineStart = true;
+    for await (const entries of readLog(this.#path, { ...this.#options, signal })) {
+      const frames = new Frames();
+      for (const entry of entries) {
+        frames.add(
+          entry.stream === "stdout" ? FrameType.stdout : FrameType.stderr,
+          timestamps && lineStart ? withTime(entry) : entry.data,
+        );
+        lineStart = !entry.partial;
+      }
+      yield frames.end();
+      if (signal.aborted) return;
     }
-    if (!socket.write(frames.end()) && !gone.signal.aborted) {
-      await Promise.race([once(socket, "drain"), once(gone.signal, "abort")]);
-    }
-    if (gone.signal.aborted) return;
   }
-  socket.end();
+
+  async #send(socket: Socket): Promise<void> {
+    const gone = new AbortController();
+    socket.on("error", () => undefined);
+    socket.once("close", () => gone.abort());
+    socket.once("end", () => gone.abort());
+    socket.resume();
+    for await (const frames of this.frames(gone.signal)) {
+      if (!socket.write(frames) && !gone.signal.aborted) {
+        await Promise.race([once(socket, "drain"), once(gone.signal, "abort")]);
+      }
+    }
+    if (!gone.signal.aborted) socket.end();
+  }
 }
 
 /** Frames as few as there can be: one for each short line would cost either side more than the line. */

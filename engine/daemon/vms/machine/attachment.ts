@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { FrameType, frameHeader } from "../../../protocol/stream.ts";
 import { EndlessInput } from "./endless-input.ts";
 
@@ -17,7 +18,7 @@ export type InputEnd = "as-said" | "ends-with-client" | "endless";
  * is still to be read after its end, however late the client comes.
  */
 export class Attachment {
-  #client: Socket | undefined;
+  #client: Duplex | undefined;
   #monitor: Socket | undefined;
   #closed = false;
   readonly #timer: NodeJS.Timeout;
@@ -46,7 +47,8 @@ export class Attachment {
     return attachment;
   }
 
-  claim(client: Socket): void {
+  /** The client's end: frames, as protocol/stream.ts has them, in both directions. */
+  claim(client: Duplex): void {
     clearTimeout(this.#timer);
     this.#onSettled();
     if (this.#closed) {
@@ -80,7 +82,7 @@ export class Attachment {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#onSettled();
-    this.#client?.destroySoon();
+    if (this.#client) endSoon(this.#client);
     if (this.#monitor) this.#endInput(this.#monitor);
     this.#monitor?.destroySoon();
     this.#onClose();
@@ -105,4 +107,10 @@ export class Attachment {
       monitor.write(frameHeader(FrameType.stdin, 0));
     }
   }
+}
+
+/** Sends what was written, and lets the stream go. */
+function endSoon(stream: Duplex): void {
+  if (stream.writableFinished) stream.destroy();
+  else stream.end(() => stream.destroy());
 }

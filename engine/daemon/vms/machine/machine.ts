@@ -309,7 +309,7 @@ export class Machine {
   async exec(exec: Exec): Promise<Socket | undefined> {
     this.#execs.set(exec.id, exec);
     try {
-      const { pid, stream } = await this.#run(exec.config.process);
+      const { pid, stream } = await this.#run(exec.process);
       exec.started(pid);
       return stream;
     } catch (error) {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { PassThrough, Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { main } from "../../../../engine/cli/program.ts";
-import { DetachFilter, parseDetachKeys } from "../../../../engine/cli/terminal/detach-keys.ts";
+import { DetachFilter, parseDetachKeys } from "../../../../engine/docker/detach-keys.ts";
 import { FrameType, MockerError, vmExec, vmLogs } from "../../../../engine/protocol/index.ts";
 import type { StreamPeer } from "../../client/fake-engine.ts";
 import { Setup } from "../harness.ts";

@@ -1,11 +1,8 @@
 import { ContainerBody } from "../../../../docker/api/container-body.ts";
-import {
-  type ContainerSize,
-  containerEntry,
-  containerObject,
-} from "../../../../docker/api/container-object.ts";
+import { containerEntry, containerObject } from "../../../../docker/api/container-object.ts";
 import { containerParams } from "../../../../docker/api/container-params.ts";
 import { invalid } from "../../../../docker/api/invalid.ts";
+import { containerSizes } from "../../../../docker/api/usage-object.ts";
 import { type ErrorCode, MockerError } from "../../../../protocol/errors.ts";
 import type { VmDetails, VmListParams, VmSummary } from "../../../../protocol/vm.ts";
 import type { SystemService } from "../../../system/system-service.ts";
@@ -39,18 +36,22 @@ export function addContainerRoutes(router: Router, { vms, system }: ContainerRou
 
   router.add("GET", "/containers/json", async (request, response) => {
     const list = await vms.list(listParams(request.query));
-    const sizes = request.query.flag("size") && list.length > 0 ? await sizesOf(system) : undefined;
+    const sizes =
+      request.query.flag("size") && list.length > 0 ? containerSizes(await system.usage()) : undefined;
     response.json(list.map((vm) => containerEntry(vm, detailsOf(vms, vm), sizes?.(vm))));
   });
 
   router.add("POST", "/containers/prune", async (request, response) => {
     const { removed, reclaimedBytes } = await vms.prune({ filters: request.query.filters() });
-    response.json({ ContainersDeleted: removed, SpaceReclaimed: reclaimedBytes });
+    response.json({
+      ContainersDeleted: removed.length === 0 ? null : removed,
+      SpaceReclaimed: reclaimedBytes,
+    });
   });
 
   router.add("GET", "/containers/{id}/json", async (request, response) => {
     const details = vms.inspect({ vm: request.param("id") });
-    const sizes = request.query.flag("size") ? await sizesOf(system) : undefined;
+    const sizes = request.query.flag("size") ? containerSizes(await system.usage()) : undefined;
     response.json(containerObject(details, sizes?.(details)));
   });
 
@@ -88,14 +89,4 @@ function detailsOf(vms: Pick<VmManager, "inspect">, { id, state }: VmSummary): V
   } catch {
     return undefined;
   }
-}
-
-/** As `system df` counts them. */
-async function sizesOf(system: Pick<SystemService, "usage">): Promise<(vm: VmSummary) => ContainerSize> {
-  const { vms, images } = await system.usage();
-  return ({ id, imageId }) => {
-    const own = vms.find(({ vm }) => vm.id === id)?.diskBytes ?? 0;
-    const image = images.items.find(({ image }) => image.id === imageId)?.image.sizeBytes ?? 0;
-    return { own, whole: own + image };
-  };
 }

@@ -1,5 +1,10 @@
-import { historyObjects, imageListObject, removedObjects } from "../../../../docker/image-objects.ts";
-import { imageObject } from "../../../../docker/inspect-object.ts";
+import {
+  historyObjects,
+  imageInspectObject,
+  imageListObject,
+  removedObjects,
+} from "../../../../docker/api/image-objects.ts";
+import { since } from "../../../../docker/api/versions.ts";
 import { parseReference } from "../../../../docker/reference.ts";
 import type { ImageStore } from "../../../images/image-store.ts";
 import { HttpError } from "../http-error.ts";
@@ -11,15 +16,12 @@ export interface ImageRouteServices {
   images: Pick<ImageStore, "get" | "history" | "list" | "prune" | "remove" | "tag" | "usage">;
 }
 
-/** The API 1.x that knows the size of what images share. */
-const sharedSizeSince = 42;
-
 /** Images of the store; what brings them there and away is in image-transfer-routes.ts. */
 export function addImageRoutes(router: Router, { images }: ImageRouteServices): void {
   router.add("GET", "/images/json", async ({ query, minor }, response) => {
     const list = await images.list(query.filters());
     const shared = new Map<string, number>();
-    if (query.flag("shared-size") && minor >= sharedSizeSince) {
+    if (query.flag("shared-size") && minor >= since.typedUsage) {
       const { items } = await images.usage();
       for (const { image, sharedBytes } of items) shared.set(image.id, sharedBytes);
     }
@@ -43,8 +45,7 @@ export function addImageRoutes(router: Router, { images }: ImageRouteServices): 
   router.add("GET", "/images/{name*}/json", async (request, response) => {
     const { platform } = platformOf(request.query);
     const image = await images.get(request.param("name"), platform);
-    const object = imageObject(image);
-    response.json(request.minor < 44 ? { ...object, VirtualSize: image.sizeBytes } : object);
+    response.json(imageInspectObject(image, request.minor));
   });
 
   router.add("GET", "/images/{name*}/history", async (request, response) => {

@@ -3,10 +3,10 @@ import {
   loadLines,
   type ProgressLine,
   PullReport,
-  pullStatus,
   pushedLines,
   pushLines,
-} from "../../../../docker/progress-lines.ts";
+} from "../../../../docker/api/progress-lines.ts";
+import { pullStatus } from "../../../../docker/api/transfer-progress.ts";
 import {
   canonical,
   canonicalName,
@@ -154,7 +154,7 @@ async function pull(
 /** dockerd does not tell an image that is not there from one that the user may not see. */
 function deniedAsMissing(error: unknown): unknown {
   if (!(error instanceof MockerError) || error.code !== "UNAUTHORIZED") return error;
-  return new HttpError(404, error.message.replace("'mocker login'", "'docker login'"));
+  return new MockerError("IMAGE_NOT_FOUND", error.message, { cause: error });
 }
 
 async function importImage(

@@ -1,5 +1,7 @@
 import { arch, hostname, platform } from "node:os";
-import { infoObject } from "../../../../docker/info-object.ts";
+import { usageObject } from "../../../../docker/api/usage-object.ts";
+import { since } from "../../../../docker/api/versions.ts";
+import { engineInfoObject, goArchitecture } from "../../../../docker/info-object.ts";
 import type { SystemService } from "../../../system/system-service.ts";
 import type { ApiResponse } from "../api-response.ts";
 import { newestMinor, oldestMinor } from "../api-version.ts";
@@ -13,7 +15,8 @@ export interface SystemRouteServices {
 export function addSystemRoutes(router: Router, { system }: SystemRouteServices): void {
   const ping = (response: ApiResponse, body: string): void => {
     const { raw } = response;
-    raw.setHeader("Builder-Version", "2");
+    // Not BuildKit: there is none, and clients say so more clearly of the other.
+    raw.setHeader("Builder-Version", "1");
     raw.setHeader("Cache-Control", "no-cache, no-store, must-revalidate");
     raw.setHeader("Pragma", "no-cache");
     raw.setHeader("Swarm", "inactive");
@@ -26,7 +29,7 @@ export function addSystemRoutes(router: Router, { system }: SystemRouteServices)
     const { version, hostKernelVersion } = await system.info();
     const details = {
       ApiVersion: `1.${newestMinor}`,
-      Arch: goArchitecture(),
+      Arch: goArchitecture(arch()),
       BuildTime: "",
       Experimental: "false",
       GitCommit: "",
@@ -50,16 +53,13 @@ export function addSystemRoutes(router: Router, { system }: SystemRouteServices)
     });
   });
 
+  router.add("GET", "/system/df", async ({ query, minor }, response) => {
+    const only = minor < since.typedUsage ? [] : query.texts("type");
+    response.json(usageObject(await system.usage(), minor, only));
+  });
+
   router.add("GET", "/info", async (_, response) => {
     const info = await system.info();
-    const client = { version: info.version, arch: arch(), os: platform() };
-    const { ClientInfo, ...object } = infoObject(info, { hostName: hostname(), now: new Date(), client });
-    response.json(object);
+    response.json(engineInfoObject(info, { hostName: hostname(), now: new Date() }));
   });
-}
-
-/** As Go calls it. */
-function goArchitecture(): string {
-  const name = arch();
-  return name === "x64" ? "amd64" : name;
 }

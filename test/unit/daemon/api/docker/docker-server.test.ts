@@ -212,3 +212,50 @@ test("requests cut at any byte leave nothing behind", async () => {
   await retry(() => held() === 0, { what: "no connection is left" });
   assert.equal((await ask(path, "POST", "/x")).status, 200);
 });
+
+/** Writes back what a client sends on a connection that it has taken over, and ends with its input. */
+class Echo {
+  constructor(socket: Socket) {
+    socket.on("data", (chunk) => socket.write(chunk));
+    // Later than node:http would end it.
+    socket.on("end", () => setImmediate(() => socket.end(".")));
+  }
+
+  fail(): void {}
+}
+
+const echo = (router: Router): void =>
+  router.add("POST", "/x", async (request, response) => {
+    await request.skipBody();
+    response.hijack("HTTP/1.1 200 OK\r\n\r\n", (socket) => new Echo(socket));
+  });
+
+test("a connection that is taken over is its new owner's, whether an upgrade was asked for or not", async () => {
+  const { path, held } = await serve(echo);
+  const looksLikeMore = "POST /x HTTP/1.1\r\nHost: d\r\n\r\n";
+  for (const upgrade of ["", "Connection: Upgrade\r\nUpgrade: tcp\r\n"]) {
+    for (const body of ["\r\n", "Content-Length: 2\r\n\r\n{}"]) {
+      const socket = connect({ path, allowHalfOpen: true });
+      socket.write(`POST /x HTTP/1.1\r\nHost: d\r\n${upgrade}${body}`);
+      const [head] = await once(socket, "data");
+      assert.equal(String(head), "HTTP/1.1 200 OK\r\n\r\n");
+      socket.write("raw\0");
+      socket.end(looksLikeMore);
+      assert.equal(await textOf(socket), `raw\0${looksLikeMore}.`);
+    }
+  }
+  await retry(() => held() === 0, { what: "no connection is left" });
+});
+
+test("a connection that is taken over and cut at any byte leaves nothing behind", async () => {
+  const { path, held } = await serve(echo);
+  const head =
+    "POST /x HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n";
+  const request = `${head}{}input`;
+  for (let length = head.length - 4; length <= request.length; length++) {
+    const socket = connect(path);
+    socket.on("error", () => undefined);
+    socket.write(request.slice(0, length), () => socket.destroy());
+  }
+  await retry(() => held() === 0, { what: "no connection is left" });
+});

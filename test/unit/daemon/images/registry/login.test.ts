@@ -18,7 +18,13 @@ import {
   findCredential,
   storeCredential,
 } from "../../../../../engine/daemon/images/registry/docker-config.ts";
-import { login, loginDomain, loginName, logout } from "../../../../../engine/daemon/images/registry/login.ts";
+import {
+  checkLogin,
+  login,
+  loginDomain,
+  loginName,
+  logout,
+} from "../../../../../engine/daemon/images/registry/login.ts";
 import { FakeRegistry } from "../../../../fixtures/fake-registry.ts";
 import { startRegistry } from "../../../../fixtures/registry.ts";
 import { failsWith } from "../../../../support/fails-with.ts";
@@ -165,6 +171,9 @@ describe("login", () => {
     assert.deepEqual(readdirSync(dockerConfig), [], "nothing is kept of a login that failed");
     const tries = registry.requests.filter(({ status }) => status === 401).length;
     assert.ok(tries <= 2, `a wrong password is shown once: ${tries}`);
+    const credential = { kind: "basic", username: "me", password: secret } as const;
+    assert.deepEqual(await checkLogin(`http://${server}`, credential, {}, signal), {});
+    assert.deepEqual(readdirSync(dockerConfig), [], "nothing is kept of one that is only checked");
     assert.deepEqual(await login({ ...params, password: secret }, {}, signal), {
       storedIn: join(dockerConfig, "config.json"),
     });
@@ -206,6 +215,9 @@ describe("login", () => {
       login({ ...params, password: "wrong" }, {}, signal),
       failsWith("UNAUTHORIZED", /unauthorized: incorrect username or password/),
     );
+    const credential = { kind: "basic", username: "me", password: secret } as const;
+    assert.deepEqual(await checkLogin(registry.host, credential, {}, signal), { token: "long" });
+    assert.deepEqual(readdirSync(dockerConfig), []);
     await login({ ...params, password: secret }, {}, signal);
     const query = new URL(asked.at(-1) ?? "", realm).searchParams;
     assert.deepEqual(

@@ -7,7 +7,10 @@ import { after, test } from "node:test";
 import { mediaTypes } from "../../../../../engine/daemon/images/oci/manifest.ts";
 import { hostPlatform } from "../../../../../engine/daemon/images/oci/platform.ts";
 import { parseChallenges } from "../../../../../engine/daemon/images/registry/auth.ts";
-import { findCredential } from "../../../../../engine/daemon/images/registry/docker-config.ts";
+import {
+  type Credential,
+  findCredential,
+} from "../../../../../engine/daemon/images/registry/docker-config.ts";
 import { retryAfterMs } from "../../../../../engine/daemon/images/registry/http.ts";
 import type { MockerError } from "../../../../../engine/protocol/errors.ts";
 import type { PullProgress } from "../../../../../engine/protocol/image.ts";
@@ -274,7 +277,15 @@ test("a registry with a password: none, a wrong and the right one", async () => 
     );
   login("me:wrong");
   await assert.rejects(store.pull({ reference }), fails("UNAUTHORIZED", /access denied/));
+  // What comes with the request counts instead of what is stored, nothing too.
+  const credential: Credential = { kind: "basic", username: "me", password: "password123" };
+  const { store: third } = await makeStore();
+  assert.equal((await third.pull({ reference }, { credentials: async () => credential })).upToDate, false);
   login("me:password123");
+  await assert.rejects(
+    store.pull({ reference }, { credentials: async () => undefined }),
+    fails("UNAUTHORIZED", /access denied/),
+  );
   assert.equal((await store.pull({ reference })).upToDate, false);
 
   // The same from a credential helper, which gets the host by its standard input.

@@ -1,25 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
-import { join } from "node:path";
 import { test } from "node:test";
 import { Attachment } from "../../../../../engine/daemon/vms/machine/attachment.ts";
-import { tmpDir } from "../../../../support/tmp-dir.ts";
-
-/** Both ends of a connection. */
-async function pair(path: string): Promise<[Socket, Socket]> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  server.listen(path);
-  await once(server, "listening");
-  const near = connect({ path, allowHalfOpen: true });
-  const [far] = (await once(server, "connection")) as [Socket];
-  server.close();
-  return [near, far];
-}
+import { socketPair } from "../../../../support/socket-pair.ts";
 
 test("a client that comes after the VM's end reads all that it sent", async () => {
-  const [monitor, monitorsEnd] = await pair(join(tmpDir(), "m"));
-  const [client, clientsEnd] = await pair(join(tmpDir(), "c"));
+  const [monitor, monitorsEnd] = await socketPair();
+  const [client, clientsEnd] = await socketPair();
   const attachment = new Attachment();
   attachment.connect(monitor);
   monitorsEnd.end("last words");
@@ -32,7 +18,7 @@ test("a client that comes after the VM's end reads all that it sent", async () =
 });
 
 test("a client that waits for a start which will not come is let go", async () => {
-  const [client, clientsEnd] = await pair(join(tmpDir(), "c"));
+  const [client, clientsEnd] = await socketPair();
   const attachment = new Attachment();
   attachment.claim(clientsEnd);
   attachment.close();

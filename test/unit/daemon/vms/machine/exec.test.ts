@@ -30,6 +30,19 @@ test("an exec is created, runs, and keeps its first exit code", async () => {
   assert.equal(await one.exited, 3);
 });
 
+test("an exec is started once, as its start says", async () => {
+  const one = exec();
+  one.begin({ detach: true, size: { rows: 5, columns: 6 } });
+  assert.deepEqual([one.process.detach, one.process.rows, one.process.cols], [true, 5, 6]);
+  assert.throws(() => one.begin({}), {
+    code: "VM_RUNNING",
+    message: /^Error: Exec command e is already running$/,
+  });
+  one.ended(0);
+  await one.settled;
+  assert.throws(() => one.begin({}), { message: /has already run$/ });
+});
+
 test("an exec whose end is told before its start was answered has ended", () => {
   const one = exec();
   one.ended(0);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { progressBar } from "../../../engine/docker/transfer-progress.ts";
+import { progressBar } from "../../../../engine/docker/api/transfer-progress.ts";
 
 test("the bar is Docker's, for wide terminals", () => {
   assert.equal(progressBar(500, 1000, 110), "500B/1kB");

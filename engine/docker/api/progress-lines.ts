@@ -1,5 +1,5 @@
-/** The lines that dockerd answers pulls, pushes and loads with (moby, pkg/jsonmessage and pkg/streamformatter). */
-import type { PullProgress, PushedTag, PushProgress } from "../protocol/index.ts";
+/** The lines that dockerd answers pulls, pushes and loads with (moby, pkg/streamformatter). */
+import type { PullProgress, PushedTag, PushProgress } from "../../protocol/index.ts";
 import {
   extracting,
   type LayerLine,
@@ -101,11 +101,6 @@ export class PullReport {
     this.#told.add(key);
     return [layerLine(status, layer)];
   }
-}
-
-/** Docker's last line of a pull. */
-export function pullStatus(name: string, upToDate: boolean): string {
-  return `Status: ${upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}`;
 }
 
 /** What one report of a load is worth: dockerd only counts. */

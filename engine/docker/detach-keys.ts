@@ -1,5 +1,5 @@
 /** The key sequence that leaves an attached VM running (Docker's `--detach-keys`). */
-import { MockerError } from "../../protocol/index.ts";
+import { MockerError } from "../protocol/errors.ts";
 
 export const defaultDetachKeys = "ctrl-p,ctrl-q";
 

@@ -1,6 +1,6 @@
 /** What happens to an image's layers on their way, in Docker's words. */
-import type { PullProgress, PushProgress } from "../protocol/index.ts";
-import { humanSize } from "./sizes.ts";
+import type { PullProgress, PushProgress } from "../../protocol/index.ts";
+import { humanSize } from "../sizes.ts";
 
 /** One layer's state, of whatever transfer. */
 export interface LayerLine {
@@ -59,4 +59,9 @@ export function progressBar(current: number, total: number | undefined, columns:
   const numbers = current > total ? done.padStart(8) : `${done.padStart(8)}/${humanSize(total, 4)}`;
   if (columns <= columnsWithoutBar) return numbers.trimStart();
   return `[${"=".repeat(filled)}>${" ".repeat(50 - filled)}] ${numbers}`;
+}
+
+/** Docker's last line of a pull. */
+export function pullStatus(name: string, upToDate: boolean): string {
+  return `Status: ${upToDate ? "Image is up to date" : "Downloaded newer image"} for ${name}`;
 }

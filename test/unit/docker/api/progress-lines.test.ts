@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadLines, PullReport, pushedLines, pushLines } from "../../../engine/docker/progress-lines.ts";
-import type { PullProgress } from "../../../engine/protocol/index.ts";
+import {
+  loadLines,
+  PullReport,
+  pushedLines,
+  pushLines,
+} from "../../../../engine/docker/api/progress-lines.ts";
+import type { PullProgress } from "../../../../engine/protocol/index.ts";
 
 test("a pull is told as dockerd tells it, each state once, checked before downloaded", () => {
   const report = new PullReport("latest: Pulling from library/alpine");

@@ -1,0 +1,33 @@
+/** What is told of an exec. */
+export interface ExecFacts {
+  id: string;
+  state: "created" | "running" | "exited";
+  /** In the guest. */
+  pid: number;
+  exitCode: number | undefined;
+  config: {
+    vmId: string;
+    process: { argv: readonly string[]; tty: boolean; user: string; stdin: boolean };
+    attach?: { stdout: boolean; stderr: boolean; detachKeys: string } | undefined;
+    privileged?: boolean | undefined;
+  };
+}
+
+/** An exec, as `GET /exec/{id}/json` shows it. */
+export function execObject({ id, state, pid, exitCode, config }: ExecFacts): Record<string, unknown> {
+  const { vmId, process, privileged = false, attach } = config;
+  const [entrypoint = "", ...args] = process.argv;
+  return {
+    ID: id,
+    Running: state === "running",
+    ExitCode: exitCode ?? null,
+    ProcessConfig: { tty: process.tty, entrypoint, arguments: args, privileged, user: process.user },
+    OpenStdin: process.stdin,
+    OpenStderr: attach?.stderr ?? true,
+    OpenStdout: attach?.stdout ?? true,
+    CanRemove: state === "exited",
+    ContainerID: vmId,
+    DetachKeys: attach?.detachKeys ?? "",
+    Pid: pid,
+  };
+}
