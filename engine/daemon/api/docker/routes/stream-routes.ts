@@ -37,7 +37,11 @@ export function addStreamRoutes(router: Router, { vms }: StreamRouteServices): v
   });
 
   router.add("POST", "/containers/{id}/resize", async (request, response) => {
-    await vms.resize({ vm: request.param("id"), ...terminalSize(request.query) });
+    const size = terminalSize(request.query);
+    const vm = vms.find(request.param("id"));
+    // As dockerd, which says nothing of a process without a terminal.
+    if (vm.config.tty) await vms.resize({ vm: vm.id, ...size });
+    else vm.requireMachine();
     response.empty(200);
   });
 

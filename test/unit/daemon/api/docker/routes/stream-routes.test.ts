@@ -156,7 +156,7 @@ test("an exec is created, started once by whoever attaches to it, and keeps its 
   const again = await client.ask("POST", `/exec/${id}/start`, { body: '{"Detach":true}' });
   assert.deepEqual(
     [again.status, again.text],
-    [409, `{"message":"Error: Exec command ${id} has already run"}\n`],
+    [409, `{"message":"exec command ${id} has already run"}\n`],
   );
   assert.deepEqual(
     vms.actions().filter((action) => action.startsWith("exec_")),
