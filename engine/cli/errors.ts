@@ -17,9 +17,7 @@ export function withHelp(error: unknown, verb: string): string {
 /** Docker's exit status of `exec` for a process that did not start. */
 export function execFailureCode(error: unknown): number {
   const code = startFailureCode(error);
-  if (code !== 125) return code;
-  // A user who is not there, above all.
-  return error instanceof MockerError && error.code === "INVALID_ARGUMENT" ? 126 : 1;
+  return code === 125 ? 1 : code;
 }
 
 /** Docker's exit status of `run` for a process that did not start. */

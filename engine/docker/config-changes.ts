@@ -88,7 +88,7 @@ export function applyChanges(config: DockerConfig, changes: readonly string[]): 
     const [, name = "", text = ""] = /^(\S+)\s*(.*)$/s.exec(line) ?? [];
     const apply = instructions[name.toLowerCase()];
     if (!apply || !Object.hasOwn(instructions, name.toLowerCase()))
-      throw new MockerError("INVALID_ARGUMENT", `${name.toLowerCase()} is not a valid change command`, {
+      throw new MockerError("INVALID_ARGUMENT", `${name} is not a valid change command`, {
         hint: `These are: ${Object.keys(instructions).join(", ").toUpperCase()}.`,
       });
     if (text === "")

@@ -396,7 +396,7 @@ export class VmManager implements VmHost {
     return { id: vm.id };
   }
 
-  /** @throws INVALID_ARGUMENT in Docker's words when it is not paused */
+  /** @throws VM_RUNNING in Docker's words when it is not paused */
   async unpause({ vm: name }: VmParams): Promise<{ id: string }> {
     const vm = this.find(name);
     await vm.unpause();

@@ -341,7 +341,7 @@ export class Vm {
 
   /**
    * Stops all of its processes where they are; nothing is lost by it.
-   * @throws VM_NOT_RUNNING; INVALID_ARGUMENT in Docker's words when it is paused
+   * @throws VM_NOT_RUNNING; VM_RUNNING in Docker's words when it is paused
    */
   async pause(): Promise<void> {
     const machine = this.requireMachine();
@@ -351,19 +351,19 @@ export class Vm {
       if (this.#machine !== machine) this.requireMachine();
     }
     if (already()) {
-      throw new MockerError("INVALID_ARGUMENT", `Container ${this.config.name} is already paused`);
+      throw new MockerError("VM_RUNNING", `Container ${this.config.name} is already paused`);
     }
     this.#state = "paused";
     this.#host.happened(this, "pause");
   }
 
-  /** Lets them go on. @throws INVALID_ARGUMENT in Docker's words when it is not paused */
+  /** Lets them go on. @throws VM_RUNNING in Docker's words when it is not paused */
   async unpause(): Promise<void> {
     const machine = this.#machine;
     const isPaused = (): boolean => this.#machine === machine && this.#state === "paused";
     if (machine && isPaused()) await machine.setPaused(false);
     if (!isPaused()) {
-      throw new MockerError("INVALID_ARGUMENT", `Container ${this.config.name} is not paused`);
+      throw new MockerError("VM_RUNNING", `Container ${this.config.name} is not paused`);
     }
     this.#state = "running";
     this.#host.happened(this, "unpause");
@@ -643,7 +643,10 @@ export class Vm {
     this.#health?.end();
     const isRestart = [...this.#restartsAtEnd].some((cancelled) => !cancelled.aborted);
     if (!isRestart) this.#scheduleRestart(this.#restarts.delayAfter(exit));
-    this.#host.happened(this, "die", { exitCode: String(exit.exitCode) });
+    this.#host.happened(this, "die", {
+      exitCode: String(exit.exitCode),
+      execDuration: String(secondsRun(exit)),
+    });
     if (!isRestart && !this.restarting) this.#host.ended(this);
   }
 
@@ -793,4 +796,10 @@ export class Vm {
     }
     this.#mainStreams.close();
   }
+}
+
+/** Whole seconds. */
+function secondsRun({ startedAt, finishedAt }: VmExitRecord): number {
+  const ms = startedAt === null ? 0 : Date.parse(finishedAt) - Date.parse(startedAt);
+  return Math.max(0, Math.trunc(ms / 1000));
 }

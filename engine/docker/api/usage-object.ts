@@ -26,7 +26,9 @@ export function usageObject(
     LayersSize: ifAsked("image", images.diskBytes) ?? 0,
     Images: ifAsked(
       "image",
-      images.items.map(({ image, ...counts }) => imageListObject(image, minor, counts)),
+      images.items
+        .toSorted((a, b) => Date.parse(b.image.created) - Date.parse(a.image.created))
+        .map(({ image, ...counts }) => imageListObject(image, minor, counts)),
     ),
     Containers: ifAsked(
       "container",

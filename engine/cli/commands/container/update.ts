@@ -1,4 +1,5 @@
 import { parseRestartPolicy } from "../../../docker/run-options/restart-policy.ts";
+import { unchangeable } from "../../../docker/run-options/unchangeable.ts";
 import { parseMemory } from "../../../docker/sizes.ts";
 import { type VmUpdateParams, vmUpdate } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
@@ -14,25 +15,21 @@ function refused(why: string, short?: string): Flag<undefined> {
   return { ...valueFlag<undefined>(short, "string", "", parse), isHidden: true };
 }
 
-const wholeCpus = "a VM has whole CPUs: give it more or fewer with --cpus";
-const unboundCpus = "a VM's CPUs are not bound to some of the host's";
-const ownMemory = "a VM has memory of its own: give it more or less with --memory";
-
 const flags = {
-  "blkio-weight": refused("VMs' disks have no weights"),
-  "cpu-period": refused(wholeCpus),
-  "cpu-quota": refused(wholeCpus),
-  "cpu-rt-period": refused(wholeCpus),
-  "cpu-rt-runtime": refused(wholeCpus),
-  "cpu-shares": refused(wholeCpus, "c"),
+  "blkio-weight": refused(unchangeable.disks),
+  "cpu-period": refused(unchangeable.cpus),
+  "cpu-quota": refused(unchangeable.cpus),
+  "cpu-rt-period": refused(unchangeable.cpus),
+  "cpu-rt-runtime": refused(unchangeable.cpus),
+  "cpu-shares": refused(unchangeable.cpus, "c"),
   cpus: valueFlag(undefined, "decimal", "Number of CPUs", parseCpus),
-  "cpuset-cpus": refused(unboundCpus),
-  "cpuset-mems": refused(unboundCpus),
-  "kernel-memory": refused(ownMemory),
+  "cpuset-cpus": refused(unchangeable.placement),
+  "cpuset-mems": refused(unchangeable.placement),
+  "kernel-memory": refused(unchangeable.memory),
   memory: valueFlag("m", "bytes", "Memory limit", parseMemory),
-  "memory-reservation": refused(ownMemory),
-  "memory-swap": refused(ownMemory),
-  "pids-limit": refused("a VM's memory alone limits its processes"),
+  "memory-reservation": refused(unchangeable.memory),
+  "memory-swap": refused(unchangeable.memory),
+  "pids-limit": refused(unchangeable.processes),
   restart: stringFlag(undefined, "Restart policy to apply when a container exits"),
 } as const;
 

@@ -275,7 +275,10 @@ export class MonitorClient {
 }
 
 function agentError({ code, message }: { code: string; message: string }): MockerError {
-  const known = Object.hasOwn(agentErrorCodes, code) ? agentErrorCodes[code] : undefined;
+  // As Docker, which goes by the words: a directory that is not there is a file that is not.
+  const isMissing = code === "BAD_CWD" && message.endsWith("no such file or directory");
+  const key = isMissing ? "NOT_FOUND" : code;
+  const known = Object.hasOwn(agentErrorCodes, key) ? agentErrorCodes[key] : undefined;
   return new MockerError(known ?? "VM_FAILED", message === "" ? "the guest agent failed" : message);
 }
 

@@ -218,7 +218,7 @@ describe("verbs", () => {
       stdout: "",
       stderr: 'mocker: exec: "nope": executable file not found\n',
     });
-    assert.equal((await setup.run(["exec", "-u", "nosuch", "web", "true"])).code, 126);
+    assert.equal((await setup.run(["exec", "-u", "nosuch", "web", "true"])).code, 1);
     assert.deepEqual(await setup.run(["exec", "-it", "web", "sh"]), {
       code: 1,
       stdout: "",

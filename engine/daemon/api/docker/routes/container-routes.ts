@@ -43,7 +43,10 @@ export function addContainerRoutes(router: Router, { vms, system }: ContainerRou
 
   router.add("POST", "/containers/prune", async (request, response) => {
     const { removed, reclaimedBytes } = await vms.prune({ filters: request.query.filters() });
-    response.json({ ContainersDeleted: removed, SpaceReclaimed: reclaimedBytes });
+    response.json({
+      ContainersDeleted: removed.length === 0 ? null : removed,
+      SpaceReclaimed: reclaimedBytes,
+    });
   });
 
   router.add("GET", "/containers/{id}/json", async (request, response) => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { type IncomingMessage, type RequestOptions, request } from "node:http";
 import { join } from "node:path";
 import { afterEach } from "node:test";
@@ -26,15 +27,22 @@ export async function serveRoutes(add: (router: Router) => void): Promise<Docker
   const server = new DockerServer({ socketPath, router, version: "1.2.3", log, hold: () => () => {} });
   await server.listen();
   servers.push(server);
-  return new DockerClient(socketPath);
+  return new DockerClient(socketPath, log.path);
 }
 
 /** A client with a connection for each request. */
 export class DockerClient {
   readonly socketPath: string;
+  readonly #logPath: string;
 
-  constructor(socketPath: string) {
+  constructor(socketPath: string, logPath: string) {
     this.socketPath = socketPath;
+    this.#logPath = logPath;
+  }
+
+  /** The server's log. */
+  logged(): string {
+    return readFileSync(this.#logPath, "utf8");
   }
 
   /** The answer whose headers have come. */

@@ -99,7 +99,7 @@ test("a commit that fails or is given up leaves nothing", async () => {
   );
   await assert.rejects(
     store.commit(from, { ...params, changes: ["RUN x"] }, pieces(layer, 300), signal),
-    fails("INVALID_ARGUMENT", /^run is not a valid change command$/),
+    fails("INVALID_ARGUMENT", /^RUN is not a valid change command$/),
   );
   const controller = new AbortController();
   const endless = async function* (): AsyncGenerator<Buffer> {

@@ -35,7 +35,7 @@ test("a tar of a file system becomes an image, compressed or not, with Docker's 
   }
   await assert.rejects(
     store.import(pieces(tar, 300), "-", { changes: ["RUN x"] }),
-    fails("INVALID_ARGUMENT", /^run is not a valid change command$/),
+    fails("INVALID_ARGUMENT", /^RUN is not a valid change command$/),
   );
   await assert.rejects(
     store.import(pieces(tar, 300), "-", { reference: "UP" }),

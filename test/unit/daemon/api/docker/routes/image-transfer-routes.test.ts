@@ -84,20 +84,28 @@ test("a digest is a tag, and a name alone means all tags", async () => {
   assert.deepEqual(lines(text).at(-1), { status: "Status: Image is up to date for localhost:5000/x" });
 });
 
-test("credentials of a push are the request's own, for its registry", async () => {
+test("credentials of a push are the request's own, for its registry, and in no log", async () => {
   let found: unknown;
   const client = await serve({
     push: async ({ reference, allTags, dockerConfig }, { credentials }) => {
       found = [reference, allTags, dockerConfig, await credentials?.("r:5000"), await credentials?.("other")];
-      return { repository: "r:5000/a/b", tags: [{ tag: "v1", digest: "sha256:d", size: 5 }] };
+      throw new MockerError("UNAUTHORIZED", "push access denied for r:5000/a/b");
     },
   });
-  const header = Buffer.from('{"username":"u","password":"p"}').toString("base64url");
+  const secret = { username: "somebody", password: "secretive" };
+  const header = Buffer.from(JSON.stringify(secret)).toString("base64url");
   const headers = { "X-Registry-Auth": header };
   const { text } = await client.ask("POST", "/v1.45/images/r:5000/a/b/push?tag=v1", { headers });
-  const credential = { kind: "basic", username: "u", password: "p" };
-  assert.deepEqual(found, ["r:5000/a/b:v1", false, undefined, credential, undefined]);
-  assert.deepEqual(lines(text)[0], { status: "The push refers to repository [r:5000/a/b]" });
+  assert.deepEqual(found, ["r:5000/a/b:v1", false, undefined, { kind: "basic", ...secret }, undefined]);
+  assert.deepEqual(lines(text), [
+    { status: "The push refers to repository [r:5000/a/b]" },
+    {
+      errorDetail: { message: "push access denied for r:5000/a/b" },
+      error: "push access denied for r:5000/a/b",
+    },
+  ]);
+  assert.match(client.logged(), /push access denied/);
+  for (const word of ["somebody", "secretive", header]) assert.ok(!client.logged().includes(word), word);
 });
 
 test("a load that reads only the beginning of what is sent still says why", async () => {
