@@ -104,7 +104,8 @@ export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void 
     // A client asks for it as soon as it has the stream.
     const late = new Promise((resolve) => setTimeout(resolve, startMs).unref());
     await Promise.race([exec.settled, late]);
-    if (exec.state !== "running") throw new HttpError(404, `NotFound: process does not exist ${exec.id}: not found`);
+    if (exec.state !== "running")
+      throw new HttpError(404, `NotFound: process does not exist ${exec.id}: not found`);
     await vms.execResize({ vm: exec.config.vmId, execId: exec.id, ...size });
     response.empty(200);
   });
