@@ -525,7 +525,10 @@ export class VmManager implements VmHost {
     const network = isGone ? undefined : await this.networks.resolve(wanted);
     const known = network?.name ?? wanted;
     if (!isAttached(vm.config.network, known)) {
-      throw new MockerError("INVALID_ARGUMENT", `container ${vm.id} is not connected to network ${known}`);
+      throw new MockerError(
+        "INVALID_ARGUMENT",
+        `container ${vm.id} is not connected to the network ${known}`,
+      );
     }
     if (vm.busy) await vm.unplug(network ?? (await this.networks.resolve(known)));
     await vm.changeNetwork(withoutNetwork(vm.config.network, known));
