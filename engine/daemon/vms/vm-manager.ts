@@ -17,6 +17,7 @@ import type {
   Network,
   NetworkConnectParams,
   NetworkDisconnectParams,
+  UnpackProgress,
   VmAttachParams,
   VmChange,
   VmCreateParams,
@@ -341,10 +342,14 @@ export class VmManager implements VmHost {
    * @throws VM_FAILED when it is stopped, killed or removed meanwhile; SECRET_MISSING; whatever keeps it from
    * starting
    */
-  async start({ vm: name, rows, columns, secretValues }: VmStartParams): Promise<{ id: string }> {
+  async start(
+    { vm: name, rows, columns, secretValues }: VmStartParams,
+    onUnpack?: (progress: UnpackProgress) => void,
+  ): Promise<{ id: string }> {
     const vm = this.find(name);
     vm.secrets.give(secretValues ?? {});
-    await vm.start({ rows: rows ?? defaultTerminal.rows, columns: columns ?? defaultTerminal.columns });
+    const size = { rows: rows ?? defaultTerminal.rows, columns: columns ?? defaultTerminal.columns };
+    await vm.start(size, onUnpack);
     return { id: vm.id };
   }
 
