@@ -16,22 +16,17 @@ export interface ExecFacts {
 /** An exec, as `GET /exec/{id}/json` shows it. */
 export function execObject({ id, state, pid, exitCode, config }: ExecFacts): Record<string, unknown> {
   const { vmId, process, privileged = false, attach } = config;
+  const { tty, user } = process;
   const [entrypoint = "", ...args] = process.argv;
   return {
     ID: id,
     Running: state === "running",
     ExitCode: exitCode ?? null,
-    ProcessConfig: {
-      tty: process.tty,
-      entrypoint,
-      arguments: args,
-      privileged,
-      ...(process.user ? { user: process.user } : {}),
-    },
+    ProcessConfig: { tty, entrypoint, arguments: args, privileged, ...(user === "" ? {} : { user }) },
     OpenStdin: process.stdin,
     OpenStderr: attach?.stderr ?? true,
     OpenStdout: attach?.stdout ?? true,
-    CanRemove: state === "exited",
+    CanRemove: false,
     ContainerID: vmId,
     DetachKeys: attach?.detachKeys ?? "",
     Pid: pid,

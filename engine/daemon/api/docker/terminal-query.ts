@@ -11,12 +11,13 @@ export function detachKeys(text: string | undefined): readonly number[] {
   }
 }
 
-/** `h` and `w` of a query. @throws HttpError in Go's words */
+/** `h` and `w` of a query. @throws HttpError in dockerd's words */
 export function terminalSize(query: Query): { rows: number; columns: number } {
-  const side = (name: string): number => {
-    const value = query.integer(name);
-    if (value !== undefined) return value;
-    throw new HttpError(400, 'strconv.Atoi: parsing "": invalid syntax');
-  };
-  return { rows: side("h"), columns: side("w") };
+  return { rows: side(query, "h", "height"), columns: side(query, "w", "width") };
+}
+
+function side(query: Query, name: string, called: string): number {
+  const text = query.text(name) ?? "";
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new HttpError(400, `invalid resize ${called} ${JSON.stringify(text)}: invalid syntax`);
 }

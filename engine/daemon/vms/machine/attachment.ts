@@ -58,7 +58,8 @@ export class Attachment {
     this.#client = client;
     client.on("error", () => undefined);
     client.on("close", () => this.close());
-    this.#join();
+    if (client.destroyed) this.close();
+    else this.#join();
   }
 
   connect(monitor: Socket): void {

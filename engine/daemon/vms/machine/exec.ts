@@ -76,7 +76,7 @@ export class Exec {
   begin({ detach = false, size }: ExecStart): void {
     if (this.#hasBegun) {
       const what = this.#state === "exited" ? "has already run" : "is already running";
-      throw new MockerError("VM_RUNNING", `Error: Exec command ${this.id} ${what}`);
+      throw new MockerError("VM_RUNNING", `exec command ${this.id} ${what}`);
     }
     this.#hasBegun = true;
     this.#process = {

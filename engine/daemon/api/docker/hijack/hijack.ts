@@ -1,6 +1,7 @@
 import type { ApiRequest } from "../api-request.ts";
 import type { ApiResponse } from "../api-response.ts";
 import { RawClient, type RawClientOptions } from "./raw-client.ts";
+import { WebSocketStream } from "./web-socket.ts";
 
 const rawStream = "application/vnd.docker.raw-stream";
 
@@ -24,4 +25,10 @@ export function hijack(request: ApiRequest, response: ApiResponse, options: RawC
           "Upgrade: tcp",
         ];
   return response.hijack(`${head.join("\r\n")}\r\n\r\n`, (socket) => new RawClient(socket, options));
+}
+
+/** The same behind a WebSocket's `head`; such a client gets payloads alone, of whatever process. */
+export function hijackWebSocket(response: ApiResponse, head: string, options: RawClientOptions): RawClient {
+  const own = { ...options, raw: true };
+  return response.hijack(head, (socket) => new RawClient(new WebSocketStream(socket), own));
 }

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { DetachFilter } from "../../../../docker/detach-keys.ts";
 import { FrameType, frameHeader } from "../../../../protocol/stream.ts";
@@ -25,13 +24,13 @@ export interface RawClientOptions extends OutputOptions {
  * its output. It reads no faster than its frames are taken, and takes no more than its client reads.
  */
 export class RawClient extends Duplex {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #options: RawClientOptions;
   readonly #output: OutputFrames;
   readonly #detach: DetachFilter;
   #probe: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, options: RawClientOptions) {
+  constructor(socket: Duplex, options: RawClientOptions) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
     this.#options = options;

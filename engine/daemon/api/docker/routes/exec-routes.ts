@@ -37,9 +37,9 @@ const Start = v.object({ Detach: flag, Tty: flag, ConsoleSize });
 /** Processes in running VMs beside their main ones. */
 export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void {
   router.add("POST", "/containers/{id}/exec", async (request, response) => {
-    const vm = vms.find(request.param("id"));
     const body = await request.json(Create);
     if (body.Cmd.length === 0) throw new HttpError(400, "No exec command specified");
+    const vm = vms.find(request.param("id"));
     detachKeys(body.DetachKeys);
     const { exec } = await vms.createExec({
       vm: vm.id,
@@ -104,7 +104,8 @@ export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void 
     // A client asks for it as soon as it has the stream.
     const late = new Promise((resolve) => setTimeout(resolve, startMs).unref());
     await Promise.race([exec.settled, late]);
-    if (exec.state !== "running") throw new HttpError(500, `exec ${exec.id} is not running`);
+    if (exec.state !== "running")
+      throw new HttpError(404, `NotFound: process does not exist ${exec.id}: not found`);
     await vms.execResize({ vm: exec.config.vmId, execId: exec.id, ...size });
     response.empty(200);
   });

@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import type { LogStream } from "../../../vms/logs/log-stream.ts";
 import type { VmManager } from "../../../vms/vm-manager.ts";
-import { hijack, streamType } from "../hijack/hijack.ts";
+import type { ApiRequest } from "../api-request.ts";
+import { hijack, hijackWebSocket, streamType } from "../hijack/hijack.ts";
 import { OutputFrames, type OutputOptions } from "../hijack/output-frames.ts";
-import type { RawClient } from "../hijack/raw-client.ts";
+import type { RawClient, RawClientOptions } from "../hijack/raw-client.ts";
+import { webSocketHead } from "../hijack/web-socket.ts";
 import { HttpError } from "../http-error.ts";
 import type { Query } from "../query.ts";
 import type { Router } from "../router.ts";
@@ -15,7 +17,10 @@ export interface StreamRouteServices {
 
 /** What main processes write and read. */
 export function addStreamRoutes(router: Router, { vms }: StreamRouteServices): void {
-  router.add("POST", "/containers/{id}/attach", async (request, response) => {
+  const attach = async (
+    request: ApiRequest,
+    take: (options: RawClientOptions) => RawClient,
+  ): Promise<void> => {
     const { query } = request;
     const vm = vms.find(request.param("id"));
     const { tty } = vm.config;
@@ -25,7 +30,7 @@ export function addStreamRoutes(router: Router, { vms }: StreamRouteServices): v
     const attached = query.flag("stream") ? await vms.attach({ vm: vm.id, stdin }) : undefined;
     const until = String(Date.now() / 1000);
     const past = query.flag("logs") ? await vms.logs({ vm: vm.id, until }) : undefined;
-    const client = hijack(request, response, {
+    const client = take({
       ...outputs(query),
       raw: tty,
       stdin: stdin && attached !== undefined,
@@ -34,10 +39,23 @@ export function addStreamRoutes(router: Router, { vms }: StreamRouteServices): v
     if (past) await sendPast(past.log, client);
     if (attached) attached.attachment.claim(client);
     else client.end();
+  };
+
+  router.add("POST", "/containers/{id}/attach", (request, response) =>
+    attach(request, (options) => hijack(request, response, options)),
+  );
+
+  router.add("GET", "/containers/{id}/attach/ws", (request, response) => {
+    const head = webSocketHead(request);
+    return attach(request, (options) => hijackWebSocket(response, head, options));
   });
 
   router.add("POST", "/containers/{id}/resize", async (request, response) => {
-    await vms.resize({ vm: request.param("id"), ...terminalSize(request.query) });
+    const size = terminalSize(request.query);
+    const vm = vms.find(request.param("id"));
+    // As dockerd, which says nothing of a process without a terminal.
+    if (vm.config.tty) await vms.resize({ vm: vm.id, ...size });
+    else vm.requireMachine();
     response.empty(200);
   });
 

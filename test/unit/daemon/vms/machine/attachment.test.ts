@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { Attachment } from "../../../../../engine/daemon/vms/machine/attachment.ts";
 import { socketPair } from "../../../../support/socket-pair.ts";
@@ -24,4 +25,19 @@ test("a client that waits for a start which will not come is let go", async () =
   attachment.close();
   assert.equal((await client.toArray()).length, 0);
   await attachment.closed;
+});
+
+test("a client that has gone before it is given the stream holds nothing", async () => {
+  const [monitor, monitorsEnd] = await socketPair();
+  const [client, clientsEnd] = await socketPair();
+  const attachment = Attachment.of(monitor);
+  client.destroy();
+  clientsEnd.resume();
+  clientsEnd.end();
+  await once(clientsEnd, "close");
+  attachment.claim(clientsEnd);
+  await attachment.closed;
+  monitorsEnd.resume();
+  await once(monitorsEnd, "end");
+  monitorsEnd.destroy();
 });

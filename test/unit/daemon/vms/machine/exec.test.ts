@@ -36,7 +36,7 @@ test("an exec is started once, as its start says", async () => {
   assert.deepEqual([one.process.detach, one.process.rows, one.process.cols], [true, 5, 6]);
   assert.throws(() => one.begin({}), {
     code: "VM_RUNNING",
-    message: /^Error: Exec command e is already running$/,
+    message: /^exec command e is already running$/,
   });
   one.ended(0);
   await one.settled;
