@@ -375,7 +375,7 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * Changes the CPUs and the memory of a VM that does not run.
+   * Changes the CPUs and the memory of a VM, and its restart policy, see {@link Vm.update}.
    * @throws VM_RUNNING; INVALID_ARGUMENT in Docker's words
    */
   async update({ vm: name, cpus, memoryMiB, restart }: VmUpdateParams): Promise<{ id: string }> {
