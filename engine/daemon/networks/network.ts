@@ -98,8 +98,7 @@ export class Network {
   check({ aliases = [], address, mac }: NetworkAttachment): void {
     if (this.isDefault && aliases.length > 0)
       throw invalid("network-scoped aliases are only supported for user-defined networks");
-    if (this.isDefault && address !== undefined)
-      throw invalid("user specified IP address is supported on user defined networks only");
+    if (this.isDefault && address !== undefined) throw invalid(addressMistakes(address));
     if (address !== undefined) this.#checkedAddress(address);
     if (mac !== undefined && parseMac(mac) === undefined) throw invalid(`${mac} is not a valid mac address`);
   }
@@ -332,6 +331,17 @@ function subnetOf(text: string): Subnet {
   const subnet = parseSubnet(text);
   if (!subnet) throw new MockerError("STATE_CORRUPT", `${text} is no subnet`);
   return subnet;
+}
+
+/** Why a VM has no address of its choice in the default network: all reasons, as Docker tells them. */
+function addressMistakes(address: string): string {
+  const isAddress = parseIpv4(address) !== undefined;
+  const reasons = [
+    "user specified IP address is supported on user defined networks only",
+    ...(isAddress ? [] : [`invalid IPv4 address: ${address}`]),
+    "user specified IP address is supported only when connecting to networks with user configured subnets",
+  ];
+  return `invalid endpoint settings:\n${reasons.map((reason) => `* ${reason}`).join("\n")}`;
 }
 
 function failedJoin(network: string, error: NetdError): MockerError {

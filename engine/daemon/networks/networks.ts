@@ -240,12 +240,13 @@ export class Networks implements NetworkHost {
     const { id, name } = await this.inspect({ network: wanted });
     if (isPredefinedNetwork(name)) throw invalid(`${name} is a pre-defined network and cannot be removed`);
     const network = this.#networks.get(id);
-    const endpoint = network?.endpoints.find((one) => !isDisconnected(one));
-    if (endpoint) {
+    const active = network?.endpoints.filter((one) => !isDisconnected(one)) ?? [];
+    if (active[0]) {
+      const list = active.map(({ vm, endpointId }) => `name:"${vm.name}" id:"${endpointId.slice(0, 12)}"`);
       throw new MockerError(
         "NETWORK_IN_USE",
-        `error while removing network: network ${name} has active endpoints (name:"${endpoint.vm.name}" id:"${endpoint.endpointId.slice(0, 12)}")`,
-        { hint: `The VM ${endpoint.vm.name} runs in it: stop that first.` },
+        `error while removing network: network ${name} has active endpoints (${list.join(", ")})`,
+        { hint: `The VM ${active[0].vm.name} runs in it: stop that first.` },
       );
     }
     this.#networks.delete(id);
@@ -298,7 +299,7 @@ export class Networks implements NetworkHost {
     for (const attachment of choice?.attachments ?? [{ network: "bridge" }]) {
       if (attachment.network === "host") warnings.push(hostWarning);
       const network = await this.resolve(attachment.network === "host" ? "bridge" : attachment.network);
-      network.check(attachment);
+      checkAttachment(network, attachment);
       if (attachments.some((other) => other.network === network.name))
         throw invalid(`network "${network.name}" is specified multiple times`);
       attachments.push({ ...attachment, network: network.name });
@@ -470,6 +471,18 @@ const hostWarning =
   "--network host: a VM has a network of its own, so it gets the default network; " +
   "its ports are not the host's, publish them with -p";
 
+/** Of a VM that is to be created. @throws INVALID_ARGUMENT in Docker's words */
+function checkAttachment(network: Network, attachment: NetworkAttachment): void {
+  try {
+    network.check(attachment);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "";
+    if (!message.startsWith("invalid endpoint settings:")) throw error;
+    const name = attachment.network === "host" ? "host" : network.name;
+    throw invalid(`invalid config for network ${name}: ${message}`);
+  }
+}
+
 function pseudoNetwork(name: string, driver: "host" | "null"): NetworkDetails {
   const id = createHash("sha256").update(`mocker network ${name}`).digest("hex");
   return { ...brokenNetwork(id), name, driver };
@@ -501,10 +514,10 @@ function checkFilters(filters: Record<string, string[]>, known: readonly string[
 function checkedSubnet(text: string): Subnet {
   if (text.includes(":")) throw invalid(`invalid subnet ${text}: IPv6 is not supported yet`);
   const subnet = parseSubnet(text);
-  if (!subnet) throw invalid(`invalid subnet ${text}: invalid CIDR block notation`);
+  if (!subnet) throw invalid(`invalid network config:\ninvalid subnet ${text}: invalid CIDR block notation`);
   const canonical = formatSubnet(subnet);
   if (canonical !== text)
-    throw invalid(`invalid network config: invalid subnet ${text}: it should be ${canonical}`);
+    throw invalid(`invalid network config:\ninvalid subnet ${text}: it should be ${canonical}`);
   if (subnet.bits < 8 || subnet.bits > 30)
     throw invalid(`invalid subnet ${text}: its prefix must have 8 to 30 bits`);
   if (unusable.flatMap((other) => parseSubnet(other) ?? []).some((other) => overlap(other, subnet)))

@@ -24,6 +24,10 @@ const known = [
 ] as const;
 type Filter = (typeof known)[number];
 
+/** Docker's; "failed" is ours. */
+const states = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+const healths = ["none", "starting", "healthy", "unhealthy"];
+
 /** What the filters that name other objects need. */
 export interface FilterContext {
   /** Newest first. */
@@ -67,28 +71,19 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
       return (vm) => pattern.test(vm.name) || pattern.test(`/${vm.name}`);
     }
     case "status":
-      if (
-        !["created", "running", "paused", "exited", "failed", "dead", "restarting", "removing"].includes(
-          value,
-        )
-      ) {
-        throw new MockerError(
-          "INVALID_ARGUMENT",
-          `invalid filter 'status=${value}': invalid value for state (${value}): must be one of created, running, paused, restarting, removing, exited, dead`,
-        );
-      }
+      if (!states.includes(value) && value !== "failed") throw invalidValue(key, value, "state", states);
       return (vm) => vm.state === value;
     case "exited": {
-      if (!/^-?\d+$/.test(value))
-        throw new MockerError("INVALID_ARGUMENT", `invalid filter 'exited=${value}'`);
+      if (!/^-?\d+$/.test(value)) {
+        throw new MockerError(
+          "INVALID_ARGUMENT",
+          `invalid filter 'exited=${value}': strconv.Atoi: parsing ${JSON.stringify(value)}: invalid syntax`,
+        );
+      }
       return (vm) => vm.state === "exited" && vm.exitCode === Number(value);
     }
     case "health":
-      if (!["starting", "healthy", "unhealthy", "none"].includes(value))
-        throw new MockerError(
-          "INVALID_ARGUMENT",
-          `invalid filter 'health=${value}': invalid value for health (${value}): must be one of none, starting, healthy, unhealthy`,
-        );
+      if (!healths.includes(value)) throw invalidValue(key, value, "health", healths);
       return (vm) => (vm.healthStatus ?? "none") === value;
     case "label":
       return (vm) => matchesLabel(vm.labels, value);
@@ -131,12 +126,20 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
   }
 }
 
+function invalidValue(key: string, value: string, what: string, known: readonly string[]): MockerError {
+  return new MockerError(
+    "INVALID_ARGUMENT",
+    `invalid filter '${key}=${value}': invalid value for ${what} (${value}): must be one of ${known.join(", ")}`,
+  );
+}
+
 /** Docker's `80`, `80/udp` or `80-82`. @throws INVALID_ARGUMENT */
 function portFilter(key: string, value: string): string[] {
   try {
     return parseExpose(value);
-  } catch {
-    throw new MockerError("INVALID_ARGUMENT", `invalid filter '${key}=${value}'`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/^.*, error: /, "") : error;
+    throw new MockerError("INVALID_ARGUMENT", `error while looking up for ${key} ${value}: ${reason}`);
   }
 }
 

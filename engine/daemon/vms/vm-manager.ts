@@ -499,7 +499,8 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * Connects a VM to a network from its next start on, and at once where it has a card for it.
+   * Connects a VM to a network from its next start on, and at once where it has a card for it. As in Docker,
+   * for one that is connected already and does not run this counts instead.
    * @throws VM_RUNNING for one that would need another card now; what {@link Networks.choose} throws
    */
   async connect({ vm: name, ...attachment }: NetworkConnectParams): Promise<void> {
@@ -507,7 +508,7 @@ export class VmManager implements VmHost {
     const network = await this.networks.resolve(attachment.network);
     network.check(attachment);
     const whole = { ...attachment, network: network.name };
-    if (isAttached(vm.config.network, network.name)) throw alreadyConnected(vm, network.name);
+    if (vm.busy && isAttached(vm.config.network, network.name)) throw alreadyConnected(vm, network.name);
     const changed = withNetwork(vm.config.network, whole);
     if (vm.busy && !(await vm.plugIn(network, whole))) {
       throw new MockerError(
@@ -530,10 +531,9 @@ export class VmManager implements VmHost {
     const network = isGone ? undefined : await this.networks.resolve(wanted);
     const known = network?.name ?? wanted;
     if (!isAttached(vm.config.network, known)) {
-      throw new MockerError(
-        "INVALID_ARGUMENT",
-        `container ${vm.id} is not connected to the network ${known}`,
-      );
+      // Docker's words for the one and for the other.
+      const place = vm.busy ? "network" : "the network";
+      throw new MockerError("INVALID_ARGUMENT", `container ${vm.id} is not connected to ${place} ${known}`);
     }
     if (vm.busy) await vm.unplug(network ?? (await this.networks.resolve(known)));
     await vm.changeNetwork(withoutNetwork(vm.config.network, known));

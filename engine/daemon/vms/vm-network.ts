@@ -93,7 +93,7 @@ export function isAttached(network: Network, name: string): boolean {
   return attachmentsOf(network).some((one) => one.network === name);
 }
 
-/** A VM's network with one more. */
+/** A VM's network with one more, or with one as it is to be from now on. */
 export function withNetwork(network: Network, attachment: NetworkAttachment): Network {
   if (network.mode === "tsi" || network.mode === "passt") {
     throw invalid(
@@ -101,7 +101,11 @@ export function withNetwork(network: Network, attachment: NetworkAttachment): Ne
       "Create it anew, with --network NAME.",
     );
   }
-  const attachments = [...attachmentsOf(network), attachment];
+  const known = attachmentsOf(network);
+  const isKnown = known.some((one) => one.network === attachment.network);
+  const attachments = isKnown
+    ? known.map((one) => (one.network === attachment.network ? attachment : one))
+    : [...known, attachment];
   if (attachments.length > maxCards) throw invalid(`a VM can be in at most ${maxCards} networks`);
   return { mode: "networks", attachments };
 }

@@ -43,12 +43,11 @@ const modes = {
   PidMode: { known: ["host"], mistake: "invalid PID mode: " },
   UTSMode: { known: ["host"], mistake: "invalid UTS mode: " },
   UsernsMode: { known: ["host"], mistake: "invalid userns mode: " },
-  Isolation: { known: ["default"], mistake: "invalid isolation on linux: " },
 } as const;
 
 /** Refuses what no VM can have; what it does not need is accepted. @throws FEATURE_UNAVAILABLE, INVALID_ARGUMENT */
 export function refuseImpossible(host: HostConfigBody): void {
-  for (const key of ["CgroupnsMode", "IpcMode", "PidMode", "UTSMode", "UsernsMode", "Isolation"] as const) {
+  for (const key of ["CgroupnsMode", "IpcMode", "PidMode", "UTSMode", "UsernsMode"] as const) {
     const mode = host[key];
     if (mode.startsWith("container:")) {
       throw unavailable(
@@ -59,6 +58,8 @@ export function refuseImpossible(host: HostConfigBody): void {
     const known: readonly string[] = modes[key].known;
     if (mode !== "" && !known.includes(mode)) throw invalid(`${modes[key].mistake}${mode}`);
   }
+  if (host.Isolation !== "" && host.Isolation !== "default")
+    throw invalid(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
   for (const { PathOnHost, PathInContainer } of host.Devices) {
     checked(() => checkDevice(PathOnHost, PathInContainer || PathOnHost));
   }

@@ -37,8 +37,20 @@ function bindOf(text: string, driver: string): Mount {
         : `create ${source}: ${JSON.stringify(source)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
     );
   }
-  const mount = parseVolume(text, "/");
+  const mount = volumeOf(text, isAbsolute(source) ? "bind" : "volume");
   return mount.type === "volume" && driver !== "" ? { ...mount, driver } : mount;
+}
+
+function volumeOf(text: string, type: string): Mount {
+  try {
+    return parseVolume(text, "/");
+  } catch (error) {
+    const { message } = error instanceof Error ? error : new Error(String(error));
+    if (!/^invalid (?:mount path|specification): /.test(message)) throw error;
+    throw invalid(
+      `invalid volume specification: '${text}': invalid mount config for type "${type}": ${message}`,
+    );
+  }
 }
 
 function mountOf(body: MountBody): Mount {

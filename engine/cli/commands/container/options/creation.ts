@@ -18,7 +18,7 @@ export interface Creation {
 
 /** What Docker's client leaves to its daemon to find, and Mocker's finds itself. */
 const daemonsMistake =
-  /^invalid (?:mode|mount path|specification|volume specification|restart policy): |^invalid specification|, see usage$/;
+  /^invalid (?:mode|mount path|specification|volume specification|restart policy): |^invalid specification|^CPU cfs |, see usage$/;
 
 /**
  * Checks all that can be checked without the engine. `attached` are the streams that the creator attaches to.

@@ -3,6 +3,7 @@ import type { VmManager } from "../../../vms/vm-manager.ts";
 import type { ApiRequest } from "../api-request.ts";
 import { HttpError } from "../http-error.ts";
 import type { Router } from "../router.ts";
+import { byId, prefixed } from "../vm-words.ts";
 
 export interface ContainerLifeServices {
   vms: Pick<
@@ -23,27 +24,35 @@ export function addContainerLifeRoutes(router: Router, { vms }: ContainerLifeSer
   router.add("POST", "/containers/{id}/stop", async (request, response) => {
     const params = stopParams(request);
     const wasBusy = vms.find(params.vm).busy;
-    await vms.stop(params);
+    await prefixed(`cannot stop container: ${params.vm}: `, () => vms.stop(params));
     response.empty(wasBusy ? 204 : 304);
   });
 
   router.add("POST", "/containers/{id}/restart", async (request, response) => {
-    await vms.restart(stopParams(request));
+    const params = stopParams(request);
+    vms.find(params.vm);
+    await prefixed(`Cannot restart container ${params.vm}: `, () => vms.restart(params));
     response.empty();
   });
 
   router.add("POST", "/containers/{id}/kill", async (request, response) => {
-    await vms.kill({ vm: request.param("id"), signal: request.query.text("signal") });
+    const vm = request.param("id");
+    const signal = request.query.text("signal");
+    await prefixed(`cannot kill container: ${vm}: `, async () => {
+      await byId(vms.find(vm), () => vms.kill({ vm, signal }));
+    });
     response.empty();
   });
 
   router.add("POST", "/containers/{id}/pause", async (request, response) => {
-    await vms.pause({ vm: request.param("id") });
+    const vm = vms.find(request.param("id"));
+    await byId(vm, () => vms.pause({ vm: vm.id }));
     response.empty();
   });
 
   router.add("POST", "/containers/{id}/unpause", async (request, response) => {
-    await vms.unpause({ vm: request.param("id") });
+    const vm = vms.find(request.param("id"));
+    await byId(vm, () => vms.unpause({ vm: vm.id }));
     response.empty();
   });
 

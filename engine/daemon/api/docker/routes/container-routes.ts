@@ -62,8 +62,11 @@ export function addContainerRoutes(router: Router, { vms, system }: ContainerRou
 
   router.add("DELETE", "/containers/{id}", async (request, response) => {
     const { query } = request;
-    if (query.flag("link")) throw invalid("links are made with a container, and go with it");
     const vm = request.param("id");
+    if (query.flag("link")) {
+      vms.inspect({ vm });
+      throw invalid("links are made with a container, and go with it");
+    }
     await vms.remove({ vm, force: query.flag("force"), volumes: query.flag("v") });
     response.empty();
   });

@@ -5,6 +5,7 @@ import { UpdateBody, updateParams } from "../../../../docker/api/update-params.t
 import { MockerError } from "../../../../protocol/errors.ts";
 import type { VmManager } from "../../../vms/vm-manager.ts";
 import type { Router } from "../router.ts";
+import { byId } from "../vm-words.ts";
 
 export interface ContainerUsageServices {
   vms: Pick<VmManager, "find" | "stats" | "top" | "update">;
@@ -48,10 +49,9 @@ export function addContainerUsageRoutes(router: Router, { vms }: ContainerUsageS
 
   router.add("GET", "/containers/{id}/top", async (request, response) => {
     const psArgs = request.query.text("ps_args");
-    const { titles, processes } = await vms.top({
-      vm: request.param("id"),
-      ...(psArgs === undefined ? {} : { psArgs }),
-    });
+    const vm = vms.find(request.param("id"));
+    const params = { vm: vm.id, ...(psArgs === undefined ? {} : { psArgs }) };
+    const { titles, processes } = await byId(vm, () => vms.top(params));
     response.json({ Titles: titles, Processes: processes });
   });
 
