@@ -66,6 +66,7 @@ export interface PullProgress {
     | "preparing"
     | "complete"
     | "retrying";
+  /** While `preparing`: what of the downloaded layer has been unpacked. */
   currentBytes?: number;
   totalBytes?: number;
   message?: string;

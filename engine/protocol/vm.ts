@@ -190,7 +190,10 @@ export const vmPause = new RequestType<VmParams, { id: string }, ErrorData>("vm/
 
 export const vmUnpause = new RequestType<VmParams, { id: string }, ErrorData>("vm/unpause");
 
-/** Counts for the next start: a VM that runs has its CPUs and its memory until its end. */
+/**
+ * CPUs and memory count from the next start on, and at once where the VM has a cgroup of its own; but a
+ * microVM keeps its memory until its end, and gets no more CPUs than it was started with (VM_RUNNING).
+ */
 export const vmUpdate = new RequestType<VmUpdateParams, { id: string }, ErrorData>("vm/update");
 
 export interface VmPruneResult {

@@ -95,7 +95,14 @@ export function cgroupTests(): void {
         } else {
           assert.equal(limit("memory.max"), String(128 * mebibyte));
           assert.deepEqual([limit("pids.max"), limit("cpu.max")], ["2048", "100000 100000"]);
+          await mocker.ok(["update", "-m", "160m", "greedy"]);
+          assert.equal(limit("memory.max"), String(160 * mebibyte));
         }
+        // There is but one CPU, of which no VM can be given fewer.
+        const own = limit("cpu.max");
+        writeFileSync(join(path, "cpu.max"), "max");
+        await mocker.ok(["update", "--cpus", "1", "greedy"]);
+        assert.equal(limit("cpu.max"), own);
         if (runtime === "simulation") {
           // Fewer, for the time that 2048 take.
           writeFileSync(join(path, "pids.max"), "64");

@@ -83,10 +83,7 @@ export function networkScenarios(get: () => Suite): void {
       "hello\n",
     );
     const busy = await mocker.run(["network", "rm", "front"]);
-    assert.match(
-      busy.stderr,
-      /error while removing network: network front id [0-9a-f]{64} has active endpoints/,
-    );
+    assert.match(busy.stderr, /error while removing network: network front has active endpoints/);
     await mocker.ok(["network", "disconnect", "front", "web1"]);
     const unplugged = await mocker.run(["exec", "near", ...getting("web1", 1)]);
     assert.notEqual(unplugged.code, 0);

@@ -3,7 +3,7 @@
  * elsewhere.
  */
 
-import { type LayerLine, progressBar, pullWords } from "../../docker/api/transfer-progress.ts";
+import { extracting, type LayerLine, progressBar, pullWords } from "../../docker/api/transfer-progress.ts";
 import { humanSize } from "../../docker/sizes.ts";
 import type { OutputStream } from "../io.ts";
 import { TransferRate } from "./transfer-rate.ts";
@@ -23,10 +23,10 @@ function describe(
 ): string {
   const { status, currentBytes, totalBytes, message } = progress;
   const word = words[status] ?? status;
-  const isCounting = countingStates.has(status) && word !== pullWords.preparing;
-  if (isCounting && currentBytes !== undefined) {
+  if (countingStates.has(status) && currentBytes !== undefined) {
+    const what = word === pullWords.preparing ? extracting : word;
     const rate = bytesPerSecond === undefined ? "" : `  ${humanSize(bytesPerSecond)}/s`;
-    return `${word} ${progressBar(currentBytes, totalBytes, columns)}${rate}`;
+    return `${what} ${progressBar(currentBytes, totalBytes, columns)}${rate}`;
   }
   if (status === "mounted" && message) return `${word} ${message}`;
   return status === "retrying" && message ? `${word}: ${message}` : word;

@@ -244,7 +244,7 @@ export class Networks implements NetworkHost {
     if (endpoint) {
       throw new MockerError(
         "NETWORK_IN_USE",
-        `error while removing network: network ${name} id ${id} has active endpoints`,
+        `error while removing network: network ${name} has active endpoints (name:"${endpoint.vm.name}" id:"${endpoint.endpointId.slice(0, 12)}")`,
         { hint: `The VM ${endpoint.vm.name} runs in it: stop that first.` },
       );
     }

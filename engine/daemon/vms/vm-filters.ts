@@ -72,7 +72,10 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
           value,
         )
       ) {
-        throw new MockerError("INVALID_ARGUMENT", `invalid filter 'status=${value}'`);
+        throw new MockerError(
+          "INVALID_ARGUMENT",
+          `invalid filter 'status=${value}': invalid value for state (${value}): must be one of created, running, paused, restarting, removing, exited, dead`,
+        );
       }
       return (vm) => vm.state === value;
     case "exited": {
@@ -82,7 +85,10 @@ async function test(key: Filter, value: string, context: FilterContext): Promise
     }
     case "health":
       if (!["starting", "healthy", "unhealthy", "none"].includes(value))
-        throw new MockerError("INVALID_ARGUMENT", `unrecognised filter value for health: ${value}`);
+        throw new MockerError(
+          "INVALID_ARGUMENT",
+          `invalid filter 'health=${value}': invalid value for health (${value}): must be one of none, starting, healthy, unhealthy`,
+        );
       return (vm) => (vm.healthStatus ?? "none") === value;
     case "label":
       return (vm) => matchesLabel(vm.labels, value);

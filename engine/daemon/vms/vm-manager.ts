@@ -375,7 +375,7 @@ export class VmManager implements VmHost {
   }
 
   /**
-   * Changes the CPUs and the memory of a VM that does not run.
+   * Changes the CPUs and the memory of a VM, and its restart policy, see {@link Vm.update}.
    * @throws VM_RUNNING; INVALID_ARGUMENT in Docker's words
    */
   async update({ vm: name, cpus, memoryMiB, restart }: VmUpdateParams): Promise<{ id: string }> {
@@ -525,7 +525,10 @@ export class VmManager implements VmHost {
     const network = isGone ? undefined : await this.networks.resolve(wanted);
     const known = network?.name ?? wanted;
     if (!isAttached(vm.config.network, known)) {
-      throw new MockerError("INVALID_ARGUMENT", `container ${vm.id} is not connected to network ${known}`);
+      throw new MockerError(
+        "INVALID_ARGUMENT",
+        `container ${vm.id} is not connected to the network ${known}`,
+      );
     }
     if (vm.busy) await vm.unplug(network ?? (await this.networks.resolve(known)));
     await vm.changeNetwork(withoutNetwork(vm.config.network, known));
@@ -589,7 +592,9 @@ export class VmManager implements VmHost {
   /** Resizes the main process's terminal. @throws VM_NOT_RUNNING */
   async resize({ vm: name, rows, columns }: { vm: string; rows: number; columns: number }): Promise<void> {
     const vm = this.find(name);
-    await vm.requireAwake("resize").resize("main", rows, columns);
+    const machine = vm.requireAwake("resize");
+    // As in Docker, where there is no terminal there is nothing to do.
+    if (vm.config.tty) await machine.resize("main", rows, columns);
     this.#publish(vm, "resize", { height: String(rows), width: String(columns) });
   }
 

@@ -459,22 +459,15 @@ export class Vm {
   }
 
   /**
-   * Changes what its machine is made with, and its restart policy, which counts from its next end on.
-   * @throws VM_RUNNING for other resources of one that runs; INVALID_ARGUMENT in Docker's words for the
-   * policy
+   * Changes what its machine may use, while it runs as far as its cgroup can, and its restart policy, which
+   * counts from its next end on.
+   * @throws VM_RUNNING for what one that runs keeps; INVALID_ARGUMENT in Docker's words for the policy
    */
   update(
     resources: Partial<Pick<VmConfig, "cpus" | "memoryMiB">>,
     restart: RestartPolicy | undefined,
   ): Promise<void> {
     return this.turn(async () => {
-      if (this.#machine && Object.keys(resources).length > 0) {
-        throw new MockerError(
-          "VM_RUNNING",
-          `cannot update container ${this.config.name}: a VM that runs keeps its CPUs and its memory`,
-          { hint: `Stop it first: mocker stop ${this.config.name}` },
-        );
-      }
       if (restart) {
         checkRestartPolicy(restart);
         if (restart.name !== "no" && this.config.autoRemove) {
@@ -483,6 +476,15 @@ export class Vm {
             "Restart policy cannot be updated because AutoRemove is enabled for the container",
           );
         }
+      }
+      const problem =
+        Object.keys(resources).length > 0 ? await this.#machine?.changeLimits(resources) : undefined;
+      if (problem !== undefined) {
+        throw new MockerError(
+          "VM_RUNNING",
+          `cannot update container ${this.config.name}: a VM that runs ${problem}`,
+          { hint: `Stop it first: mocker stop ${this.config.name}` },
+        );
       }
       this.#change({ ...resources, ...(restart ? { restart } : {}) });
     });

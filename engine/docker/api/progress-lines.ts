@@ -1,6 +1,13 @@
 /** The lines that dockerd answers pulls, pushes and loads with (moby, pkg/streamformatter). */
 import type { PullProgress, PushedTag, PushProgress } from "../../protocol/index.ts";
-import { type LayerLine, loadWords, progressBar, pullWords, pushWords } from "./transfer-progress.ts";
+import {
+  extracting,
+  type LayerLine,
+  loadWords,
+  progressBar,
+  pullWords,
+  pushWords,
+} from "./transfer-progress.ts";
 
 export interface ProgressLine {
   status?: string;
@@ -79,7 +86,7 @@ export class PullReport {
       case "preparing": {
         // Layers are checked and unpacked while they come: what Docker says one after the other ends here.
         const lines = [...this.#once(layer, pullWords.verifying), ...this.#once(layer, pullWords.preparing)];
-        return totalBytes === undefined ? lines : [...lines, countingLine("Extracting", progress)];
+        return totalBytes === undefined ? lines : [...lines, countingLine(extracting, progress)];
       }
       case "retrying":
         return [layerLine(message === undefined ? pullWords.retrying : `Retrying: ${message}`, layer)];

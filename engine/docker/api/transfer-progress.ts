@@ -22,6 +22,9 @@ export const pullWords: Readonly<Record<PullProgress["status"], string>> = {
   retrying: "Retrying",
 };
 
+/** What `preparing` is while something is counted. */
+export const extracting = "Extracting";
+
 /** The same for layers of an archive. */
 export const loadWords: Readonly<Record<PullProgress["status"], string>> = {
   ...pullWords,

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
+import { goArchitecture, infoObject } from "../../../docker/api/info-object.ts";
 import { humanDuration } from "../../../docker/durations.ts";
-import { goArchitecture, infoObject } from "../../../docker/info-object.ts";
 import { binarySize } from "../../../docker/sizes.ts";
 import { type EngineInfo, engineInfo } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";

@@ -1,4 +1,4 @@
-import { goArchitecture, versionComponents, versionObject } from "../../../docker/info-object.ts";
+import { goArchitecture, versionComponents, versionObject } from "../../../docker/api/info-object.ts";
 import { engineInfo, protocolVersion } from "../../../protocol/index.ts";
 import { defineCommand } from "../../command.ts";
 import { contextName } from "../../contexts/endpoint.ts";

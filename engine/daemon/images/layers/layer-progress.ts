@@ -34,7 +34,7 @@ export class LayerProgress {
       this.#emit(progress);
       return;
     }
-    // StoredManifest back, but not dropped: a download that stalls shows how far it came.
+    // Held back, but not dropped: a download that stalls shows how far it came.
     this.#pending = progress;
     this.#timer ??= setTimeout(() => {
       if (this.#pending) this.#emit(this.#pending);

@@ -137,6 +137,7 @@ export class LayerStore {
     const path = this.#store.blobPath(request.descriptor.digest);
     const conversion = this.#conversion(request, path, signal, progress);
     conversion.job.available(request.descriptor.size, true);
+    conversion.downloaded();
     try {
       await conversion.job.result;
       conversion.publish();
@@ -181,7 +182,9 @@ export class LayerStore {
           if (refused.signal.aborted) throw refused.signal.reason;
           throw error;
         }
-        progress.send("preparing", { currentBytes: descriptor.size, totalBytes: descriptor.size });
+        progress.send("verifying", { currentBytes: descriptor.size, totalBytes: descriptor.size });
+        if (conversion) conversion.downloaded();
+        else progress.send("preparing");
         await Promise.all([handle.sync(), conversion?.job.result ?? this.#verify(handle, request)]);
         this.#store.adoptFile(descriptor.digest);
         conversion?.publish();
@@ -296,7 +299,10 @@ export class LayerStore {
     const base = `${this.#store.ingestDir}/${temporaryName(`layer-${shortDigest(request.diffId)}`)}`;
     const dataPath = `${base}-data`;
     const indexPath = `${base}-index`;
-    const { size } = request.descriptor;
+    let convertedBytes = 0;
+    let isDownloaded = false;
+    const tell = (): void =>
+      progress.send("preparing", { currentBytes: convertedBytes, totalBytes: request.descriptor.size });
     const job = this.#conversions.convert(
       {
         op: "convert",
@@ -309,8 +315,8 @@ export class LayerStore {
         name: request.name,
       },
       (bytes) => {
-        if (bytes > 0 && bytes === size)
-          progress.send("verifying", { currentBytes: bytes, totalBytes: size });
+        convertedBytes = bytes;
+        if (isDownloaded) tell();
       },
     );
     job.result.catch(() => {});
@@ -319,6 +325,11 @@ export class LayerStore {
     if (signal.aborted) abort();
     return {
       job,
+      /** From here on the conversion is what is waited for. */
+      downloaded: (): void => {
+        isDownloaded = true;
+        tell();
+      },
       /** The index comes last, because a layer is there when its index is. */
       publish: (): void => {
         renameSync(dataPath, paths.data);

@@ -20,6 +20,7 @@ import {
 import type { VmExitRecord, VmFiles } from "../records/vm-record.ts";
 import type { AgentHello, GuestConfiguration, GuestMount, GuestProcess } from "./agent-protocol.ts";
 import { type Cgroups, removeLeftCgroup } from "./cgroups/cgroups.ts";
+import { changeLimits, type LimitChange } from "./cgroups/live-limits.ts";
 import type { CopyPath } from "./copy-path.ts";
 import type { Exec } from "./exec.ts";
 import type { FileTask } from "./file-task.ts";
@@ -434,6 +435,11 @@ export class Machine {
       .catch(() => undefined);
     if (graceMs < 0) await this.ended;
     else await this.endWithin(graceMs + haltTimeoutMs);
+  }
+
+  /** Changes what it may use while it runs, see {@link changeLimits}. */
+  async changeLimits(change: LimitChange): Promise<string | undefined> {
+    return await changeLimits(this.#place.files, change);
   }
 
   /** KILL to the main process, and to a guest that does not end by that; resolves at the end. */

@@ -495,7 +495,7 @@ test("a name that cannot be had leaves the VM its old one", async () => {
   assert.equal(manager.find("other").config.name, "other");
 });
 
-test("CPUs and memory of a VM that does not run are changed, those of one that runs are not", async () => {
+test("CPUs and memory of a VM that does not run are changed, those of one that runs not without a cgroup", async () => {
   const vms = new FakeVms();
   const { vm } = await vms.run();
   await assert.rejects(vms.manager.update({ vm: "box", memoryMiB: 256 }), {

@@ -1,7 +1,7 @@
 import { arch, hostname, platform } from "node:os";
+import { engineInfoObject, goArchitecture } from "../../../../docker/api/info-object.ts";
 import { usageObject } from "../../../../docker/api/usage-object.ts";
 import { since } from "../../../../docker/api/versions.ts";
-import { engineInfoObject, goArchitecture } from "../../../../docker/info-object.ts";
 import type { SystemService } from "../../../system/system-service.ts";
 import type { ApiResponse } from "../api-response.ts";
 import { newestMinor, oldestMinor } from "../api-version.ts";

@@ -1,6 +1,6 @@
 import type { CgroupLimit, LaunchSpec } from "../launch-spec.ts";
 
-const mebibyte = 1024 * 1024;
+export const mebibyte = 1024 * 1024;
 /** libkrun, its buffers, page tables and the pages of files that are just being used. */
 const vmmMiB = 256;
 /** Page tables of the host and of KVM: two words for each page of the guest, and some. */
@@ -16,6 +16,14 @@ const vmmThreads = 64;
 /** As much as podman gives a container. */
 const simulatedPids = 2048;
 const cpuPeriodUs = 100_000;
+
+/**
+ * How much CPU time a machine gets, as cpu.max has it. A microVM with all CPUs that its guest sees has one
+ * more, for what the VMM does meanwhile.
+ */
+export function cpuMax(cpus: number, guestCpus?: number): string {
+  return `${(cpus === guestCpus ? cpus + 1 : cpus) * cpuPeriodUs} ${cpuPeriodUs}`;
+}
 
 /**
  * The limits on what a machine's processes use of the host, as files of its cgroup. A simulation's are those
@@ -37,8 +45,7 @@ export function cgroupLimits(
     limits.push({ file: "memory.oom.group", value: "1" });
     const devices = shares.length + disks.length + cards.length;
     limits.push({ file: "pids.max", value: String(cpus + devices + vmmThreads) });
-    // One more than the guest's, for what the VMM does meanwhile.
-    limits.push({ file: "cpu.max", value: `${(cpus + 1) * cpuPeriodUs} ${cpuPeriodUs}` });
+    limits.push({ file: "cpu.max", value: cpuMax(cpus, cpus) });
   }
   if (simulation) {
     const { cpus, memoryMiB } = simulation;
@@ -47,7 +54,7 @@ export function cgroupLimits(
     limits.push({ file: "memory.swap.max", value: "0" });
     limits.push({ file: "memory.oom.group", value: "1" });
     limits.push({ file: "pids.max", value: String(simulatedPids) });
-    limits.push({ file: "cpu.max", value: `${cpus * cpuPeriodUs} ${cpuPeriodUs}` });
+    limits.push({ file: "cpu.max", value: cpuMax(cpus) });
   }
   return limits.filter(({ file }) => controllers.includes(file.split(".", 1)[0] ?? ""));
 }

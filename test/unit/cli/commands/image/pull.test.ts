@@ -198,6 +198,15 @@ describe("progress on a terminal", () => {
     ]);
   });
 
+  test("a layer that is there is extracted", () => {
+    const { out, shown } = terminal(80, 24);
+    const display = new PullDisplay(out, undefined);
+    display.report({ layer: "aaa", status: "preparing" });
+    display.report({ layer: "bbb", status: "preparing", currentBytes: 1000, totalBytes: 2000 });
+    display.finish();
+    assert.deepEqual(shown(), ["aaa: Download complete", "bbb: Extracting 1kB/2kB", ""]);
+  });
+
   test("what is transferred says how fast, by its latest seconds", () => {
     const { out, shown } = terminal(80, 24);
     let nowMs = 0;

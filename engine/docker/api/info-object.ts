@@ -1,5 +1,5 @@
 /** `info`'s object in Docker's shape, with Mocker's own members beside. */
-import type { EngineInfo } from "../protocol/index.ts";
+import type { EngineInfo } from "../../protocol/index.ts";
 
 /** Of the machine and the moment that it is made for. */
 interface InfoContext {

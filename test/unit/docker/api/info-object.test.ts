@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { engineInfoObject, infoObject } from "../../../engine/docker/info-object.ts";
-import type { EngineInfo } from "../../../engine/protocol/index.ts";
+import { engineInfoObject, infoObject } from "../../../../engine/docker/api/info-object.ts";
+import type { EngineInfo } from "../../../../engine/protocol/index.ts";
 
 const info: EngineInfo = {
   version: "1.2.3",
