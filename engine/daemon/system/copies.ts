@@ -4,11 +4,11 @@ import { type CopySource, type CopyTarget, copyPlace } from "../../docker/copy-p
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { GuestFiles, GuestStat } from "../vms/guest-files/guest-files.ts";
+import { guestOwner } from "../vms/guest-files/guest-owner.ts";
 import type { Attachment } from "../vms/machine/attachment.ts";
 import type { CopyPath } from "../vms/machine/copy-path.ts";
 import { FileTaskError } from "../vms/machine/file-task.ts";
 import type { VmManager } from "../vms/vm-manager.ts";
-import { guestOwner } from "./guest-owner.ts";
 import { repackedTar } from "./repacked-tar.ts";
 
 /** What is needed of the VmManager. */

@@ -118,7 +118,7 @@ test("an exec is created, started once by whoever attaches to it, and keeps its 
   const { vm, monitor } = await vms.run();
   const client = await serve(vms);
   const created = await client.ask("POST", `/containers/${vm.id}/exec`, {
-    body: '{"Cmd":["sh","-c","x"],"AttachStdin":true,"AttachStdout":true,"User":"app"}',
+    body: '{"Cmd":["sh","-c","x"],"AttachStdin":true,"AttachStdout":true,"User":"1000"}',
   });
   assert.equal(created.status, 201);
   const { Id: id } = JSON.parse(created.text);
@@ -133,7 +133,7 @@ test("an exec is created, started once by whoever attaches to it, and keeps its 
       entrypoint: "sh",
       arguments: ["-c", "x"],
       privileged: false,
-      user: "app",
+      user: "1000",
     },
     OpenStdin: true,
     OpenStderr: false,

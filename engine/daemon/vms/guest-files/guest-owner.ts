@@ -1,7 +1,7 @@
-import { TarReader } from "../../common/tar/tar-reader.ts";
-import { MockerError } from "../../protocol/errors.ts";
-import type { GuestFiles } from "../vms/guest-files/guest-files.ts";
-import { FileTaskError } from "../vms/machine/file-task.ts";
+import { TarReader } from "../../../common/tar/tar-reader.ts";
+import { MockerError } from "../../../protocol/errors.ts";
+import { FileTaskError } from "../machine/file-task.ts";
+import type { GuestFiles } from "./guest-files.ts";
 
 /** Who files belong to, by numbers. */
 export interface Owner {
