@@ -114,9 +114,11 @@ export class RawClient extends Duplex {
     }
     this.push(null);
     // One that has gone altogether looks the same; but the kernel refuses to send it even nothing.
-    this.#probe = setInterval(() => {
+    const probe = (): void => {
       if (this.#socket.writableLength === 0) this.#socket.write(nothing);
-    }, this.#options.probeMs ?? defaultProbeMs);
+    };
+    probe();
+    this.#probe = setInterval(probe, this.#options.probeMs ?? defaultProbeMs);
     this.#probe.unref();
   }
 }
