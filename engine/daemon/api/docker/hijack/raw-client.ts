@@ -15,6 +15,8 @@ export interface RawClientOptions extends OutputOptions {
   /** What in the input leaves the process alone; absent: nothing. */
   detachKeys?: readonly number[];
   onDetach?: () => void;
+  /** Resolves when it is known how the process ended: clients ask for that as soon as their stream ends. */
+  ended?: Promise<unknown>;
   probeMs?: number;
 }
 
@@ -72,6 +74,11 @@ export class RawClient extends Duplex {
     socket.uncork();
     if (socket.writableNeedDrain) socket.once("drain", () => done());
     else done();
+  }
+
+  override _final(done: (error?: Error) => void): void {
+    const late = new Promise((resolve) => setTimeout(resolve, lingerMs).unref());
+    Promise.race([this.#options.ended, late]).then(() => done());
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

@@ -69,7 +69,7 @@ export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void 
   router.add("POST", "/exec/{id}/start", async (request, response) => {
     const execId = request.param("id");
     const { Detach, Tty, ConsoleSize } = await request.json(Start);
-    const { config } = vms.inspectExec({ execId });
+    const { config, exited } = vms.inspectExec({ execId });
     const vm = vms.find(config.vmId);
     // What is not so here is told in the stream.
     vm.requireAwake("exec");
@@ -90,6 +90,7 @@ export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void 
       stdout,
       stderr,
       stdin,
+      ended: exited,
       ...(tty
         ? {
             detachKeys: detachKeys(keys),
