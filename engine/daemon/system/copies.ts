@@ -35,7 +35,9 @@ export interface VmPath {
 export interface ExtractInto extends VmPath {
   /** A directory is not replaced by what is none, nor the other way round. */
   keepsKinds: boolean;
-  /** Everything belongs to the user as whom the VM runs, where that is said; otherwise as the archive says. */
+  /**
+   * Everything belongs to the user as whom the VM runs, where that is said; otherwise as the archive says.
+   */
   ownedByUser: boolean;
 }
 

@@ -288,8 +288,9 @@ export class Vm {
 
   /**
    * Stops what runs, as {@link stop} does, and starts it again, as moby's containerRestart does: the policy
-   * has no say in it, and a VM that is removed at its end stays. One that boots is restarted when it runs; one
-   * that does not run is only started. Several at once all stop what runs, and have the next start together.
+   * has no say in it, and a VM that is removed at its end stays. One that boots is restarted when it runs;
+   * one that does not run is only started. Several at once all stop what runs, and have the next start
+   * together.
    * @throws INVALID_ARGUMENT for a signal and SECRET_MISSING, while it runs on; VM_FAILED when it is stopped,
    * killed or removed meanwhile; whatever keeps it from starting
    */

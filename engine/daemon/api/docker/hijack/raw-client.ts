@@ -87,8 +87,8 @@ export class RawClient extends Duplex {
     if (error || socket.destroyed) {
       socket.destroy();
     } else {
-      // A client that still writes when its connection is closed would get an error, and might read no more of
-      // what was sent.
+      // A client that still writes when its connection is closed would get an error, and might read no more
+      // of what was sent.
       socket.end();
       socket.resume();
       const timer = setTimeout(() => socket.destroy(), lingerMs);
