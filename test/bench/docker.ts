@@ -1,9 +1,8 @@
 import { Agent, get as httpGet, request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { dockerArchive } from "../fixtures/docker-archive.ts";
 import { startDockerd } from "../fixtures/dockerd.ts";
-import { fixtureImage } from "../fixtures/index.ts";
-import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { bars } from "./bars.ts";
 import { interleaved, progress, type Row, residentMiB } from "./measure.ts";
@@ -20,9 +19,7 @@ export async function dockerPart(rounds: number): Promise<Row[]> {
   const mocker = new Mocker();
   const dockerd = await startDockerd({ containers: true });
   try {
-    const archive = join(mocker.dir, "box.tar");
-    const layout = `oci:${await fixtureImage("busybox")}:latest`;
-    await runTool("skopeo", ["copy", "-q", layout, `docker-archive:${archive}:box:latest`]);
+    const archive = await dockerArchive(mocker.dir, "box");
     await mocker.ok(["load", "-q", "-i", archive]);
     await dockerd.docker("load", "-q", "-i", archive);
     const ours = new Load(join(mocker.runDir, "docker.sock"));

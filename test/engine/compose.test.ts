@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { dockerArchive } from "../fixtures/docker-archive.ts";
 import { composeConfig } from "../fixtures/docker-compose.ts";
-import { fixtureImage } from "../fixtures/index.ts";
 import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { retry } from "../support/retry.ts";
@@ -71,9 +71,7 @@ describe("docker compose", () => {
 
   before(async () => {
     await composeConfig(config);
-    const archive = join(mocker.dir, "box.tar");
-    const layout = `oci:${await fixtureImage("busybox")}:latest`;
-    await runTool("skopeo", ["copy", "-q", layout, `docker-archive:${archive}:box:latest`]);
+    const archive = await dockerArchive(mocker.dir, "box");
     await mocker.ok(["load", "-q", "-i", archive]);
     mkdirSync(directory);
     writeFileSync(join(directory, "compose.yaml"), project);

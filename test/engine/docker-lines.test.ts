@@ -3,14 +3,12 @@
  * talks to Mocker's socket: all that differs has its reason there.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { type Line, parts, readSessions, type Way, ways } from "../docker-lines/lines.ts";
 import type { Outcome } from "../docker-lines/normalise.ts";
 import { objectComplaints, objectLines, objectsOf } from "../docker-lines/objects.ts";
 import { cliSide, dockerSide, type Side, socketSide } from "../docker-lines/side.ts";
-import { fixtureImage } from "../fixtures/index.ts";
-import { runTool } from "../support/host.ts";
+import { dockerArchive } from "../fixtures/docker-archive.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 
 describe("command lines have Docker's stdout, stderr and exit status", () => {
@@ -24,10 +22,7 @@ describe("command lines have Docker's stdout, stderr and exit status", () => {
       ["busybox", "box"],
       ["configured", "conf"],
     ] as const) {
-      const archive = join(directory, `${name}.tar`);
-      const layout = `oci:${await fixtureImage(image)}:latest`;
-      await runTool("skopeo", ["copy", "-q", layout, `docker-archive:${archive}:${name}:latest`]);
-      archives.push(archive);
+      archives.push(await dockerArchive(directory, name, image));
     }
     docker = await dockerSide(archives);
     mocker = { cli: cliSide(archives), socket: await socketSide(archives) };

@@ -5,9 +5,8 @@ import { after, before, test } from "node:test";
 import Docker from "dockerode";
 import { calls } from "../docker-calls/dockerode-calls.ts";
 import { compareShapes } from "../docker-calls/shape.ts";
+import { dockerArchive } from "../fixtures/docker-archive.ts";
 import { type Dockerd, startDockerd } from "../fixtures/dockerd.ts";
-import { fixtureImage } from "../fixtures/index.ts";
-import { runTool } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 
@@ -24,9 +23,7 @@ const mocker = new Mocker();
 let sides: { theirs: Docker; ours: Docker };
 
 before(async () => {
-  const archive = join(tmpDir(), "box.tar");
-  const layout = `oci:${await fixtureImage("busybox")}:latest`;
-  await runTool("skopeo", ["copy", "-q", layout, `docker-archive:${archive}:box:latest`]);
+  const archive = await dockerArchive(tmpDir(), "box");
   dockerd = await startDockerd({ containers: true });
   await dockerd.docker("load", "-q", "-i", archive);
   await mocker.ok(["load", "-q", "-i", archive]);

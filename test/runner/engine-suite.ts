@@ -24,6 +24,7 @@ export async function engineSuite(run: SuiteRun): Promise<void> {
 const forOneUser = [
   "test/engine/docker-lines.test.ts",
   "test/engine/compose.test.ts",
+  "test/engine/docker-schema.test.ts",
   "test/engine/dockerode.test.ts",
   "test/engine/faults.test.ts",
   "test/engine/registries.test.ts",
