@@ -7,6 +7,7 @@ import { controlScenarios } from "./control.ts";
 import { commitScenarios, copyIntoScenarios } from "./copies.ts";
 import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
+import { dockerApiScenarios } from "./docker-api.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
 import { jailScenarios } from "./jail.ts";
@@ -50,6 +51,7 @@ export function allScenarios(runtime: RuntimeName): void {
     commitScenarios(get);
     checkpointScenarios(get);
     terminalScenarios(get);
+    dockerApiScenarios(get);
     crashScenarios(get);
     controlScenarios(get);
     pauseScenarios(get);
