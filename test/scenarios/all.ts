@@ -8,6 +8,7 @@ import { commitScenarios, copyIntoScenarios } from "./copies.ts";
 import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
 import { dockerApiScenarios } from "./docker-api.ts";
+import { dockerSocketScenarios } from "./docker-socket.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
 import { jailScenarios } from "./jail.ts";
@@ -55,6 +56,7 @@ export function allScenarios(runtime: RuntimeName): void {
     crashScenarios(get);
     controlScenarios(get);
     pauseScenarios(get);
+    dockerSocketScenarios(get);
     // The lab's time is dear: what cannot differ is shown once.
     if (runtime === "krun") return;
     recordScenarios(get);
