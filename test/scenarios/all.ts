@@ -7,7 +7,6 @@ import { controlScenarios } from "./control.ts";
 import { commitScenarios, copyIntoScenarios } from "./copies.ts";
 import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
-import { dockerApiScenarios } from "./docker-api.ts";
 import { dockerSocketScenarios } from "./docker-socket.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
@@ -52,7 +51,6 @@ export function allScenarios(runtime: RuntimeName): void {
     commitScenarios(get);
     checkpointScenarios(get);
     terminalScenarios(get);
-    dockerApiScenarios(get);
     crashScenarios(get);
     controlScenarios(get);
     pauseScenarios(get);
