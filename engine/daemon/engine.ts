@@ -120,16 +120,26 @@ export class Engine {
       isBusy: () => vms.counts().running > 0,
       onIdle: () => this.stop("idle"),
     });
+    const registries = new RegistryService(registry);
     const streams = new Streams();
     const services = {
       engine: this,
       events: new EventFeed(events),
       images,
-      registry: new RegistryService(registry),
+      registry: registries,
       networks,
       vms,
       volumes,
-      system: new SystemService({ version, images, vms, volumes, networks, runtimes, cgroups }),
+      system: new SystemService({
+        version,
+        registries: () => registries.places(),
+        images,
+        vms,
+        volumes,
+        networks,
+        runtimes,
+        cgroups,
+      }),
       copies: new Copies(vms, images),
       checkpoints: new Checkpoints(vms, state, native.copyTree),
       commits: new Commits(vms, images),

@@ -48,6 +48,11 @@ export interface EngineInfo {
   /** `paused` and `weaklyJailed`: of those that run. */
   vms: { total: number; running: number; paused: number; weaklyJailed: number };
   images: number;
+  /**
+   * Of engine.json: mirrors of Docker Hub, and hosts and networks that need no encryption. Older engines do
+   * not say.
+   */
+  registries?: { mirrors: string[]; insecure: string[] };
   nodeVersion: string;
   hostKernelVersion: string;
   architecture: string;

@@ -164,6 +164,12 @@ export interface VmCreateResult {
 
 export const vmCreate = new RequestType<VmCreateParams, VmCreateResult, ErrorData>("vm/create");
 
+/** How far the image is unpacked whose first simulated VM starts. */
+export interface UnpackProgress {
+  currentBytes: number;
+  totalBytes: number;
+}
+
 /**
  * Answers when the main process runs. COMMAND_NOT_FOUND and COMMAND_NOT_EXECUTABLE are Docker's 127 and 126.
  * SECRET_MISSING names the variables whose values the engine has forgotten with its last end.

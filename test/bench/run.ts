@@ -7,6 +7,7 @@ import { bundleProgram } from "../runner/bundle-tests.ts";
 import { needPrograms, runTool, SetupError } from "../support/host.ts";
 import { rootDir } from "../support/paths.ts";
 import { cliPart } from "./cli.ts";
+import { dockerPart } from "./docker.ts";
 import { imagesPart } from "./images.ts";
 import { median, type Row } from "./measure.ts";
 import { msbProgram } from "./msb.ts";
@@ -19,10 +20,18 @@ const usage = `Usage: npm run bench [-- [PART…] [--rounds N]]
   network a network's process against passt (root); in the lab, a guest's connections against TSI and microsandbox
   images  pull of a large image against microsandbox, and against skopeo and umoci
   cli     ps, exec, logs of 100 MB, ps beside 1000 VMs, and the engine's memory
+  docker  the Docker API under load, against a real dockerd (root)
 Medians of N (default 5) interleaved rounds. The exit code says whether every bar is met.
 `;
 
-const parts = { run: runPart, disk: diskPart, network: networkParts, images: imagesPart, cli: cliPart };
+const parts = {
+  run: runPart,
+  disk: diskPart,
+  network: networkParts,
+  images: imagesPart,
+  cli: cliPart,
+  docker: dockerPart,
+};
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);

@@ -14,6 +14,7 @@ import { tmpDir } from "../support/tmp-dir.ts";
 /** Why the answer to a call is another than dockerd's. */
 const differences: Readonly<Record<string, string>> = {
   info: "there are no containerd and no runc to tell of",
+  "container.stats one-shot": "dockerd forgets name and ID there",
   "listContainers running":
     "a VM's disk has a size from the start; dockerd leaves out that nothing was written",
 };

@@ -7,6 +7,7 @@ import { controlScenarios } from "./control.ts";
 import { commitScenarios, copyIntoScenarios } from "./copies.ts";
 import { copyScenarios, imageCopyScenarios } from "./copy.ts";
 import { crashScenarios } from "./crashes.ts";
+import { dockerSocketScenarios } from "./docker-socket.ts";
 import { exitCodeScenarios } from "./exit-codes.ts";
 import { exportScenarios } from "./export.ts";
 import { jailScenarios } from "./jail.ts";
@@ -53,6 +54,7 @@ export function allScenarios(runtime: RuntimeName): void {
     crashScenarios(get);
     controlScenarios(get);
     pauseScenarios(get);
+    dockerSocketScenarios(get);
     // The lab's time is dear: what cannot differ is shown once.
     if (runtime === "krun") return;
     recordScenarios(get);

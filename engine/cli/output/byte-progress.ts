@@ -1,5 +1,6 @@
 /** One line on a terminal that counts bytes, for what takes longer than a second. */
 
+import { progressBar } from "../../docker/api/transfer-progress.ts";
 import { humanSize } from "../../docker/sizes.ts";
 import type { OutputStream } from "../io.ts";
 
@@ -15,13 +16,17 @@ export class ByteProgress {
     this.#out = out;
   }
 
-  show(bytes: number): void {
+  /** @param whole of which the bytes are a part, and what is done with them: `Extracting` */
+  show(bytes: number, whole?: { totalBytes: number; what: string }): void {
     const now = Date.now();
     if (this.#out.isTTY !== true || now - this.#startedMs < patienceMs || now - this.#drawnMs < redrawMs)
       return;
     this.#drawnMs = now;
     const seconds = (now - this.#startedMs) / 1000;
-    this.#out.write(`\r${humanSize(bytes, 4)}  ${humanSize(bytes / seconds)}/s\u001b[K`);
+    const text = whole
+      ? `${whole.what} ${progressBar(bytes, whole.totalBytes, this.#out.columns || 80)}`
+      : `${humanSize(bytes, 4)}  ${humanSize(bytes / seconds)}/s`;
+    this.#out.write(`\r${text}\u001b[K`);
   }
 
   /** Leaves the line empty. */

@@ -26,6 +26,7 @@ import type {
 import type { ImageLoadResult } from "../../protocol/image-archive.ts";
 import type { ImagePushParams, ImagePushResult } from "../../protocol/registry.ts";
 import type { SystemCheckResult, SystemUsage } from "../../protocol/system.ts";
+import type { UnpackProgress } from "../../protocol/vm.ts";
 import { ImageAdopter } from "./ingest/image-adopter.ts";
 import { ImageIngester } from "./ingest/image-ingester.ts";
 import { ImagePuller, type PullerOptions, type PullOptions } from "./ingest/image-puller.ts";
@@ -398,9 +399,12 @@ export class ImageStore {
     return await this.#roots.disk(await this.#resolve(imageId));
   }
 
-  /** The image's root file system as a directory of ordinary files; nobody may write into it. */
-  async rootDirectory(imageId: string): Promise<string> {
-    return await this.#roots.directory(await this.#resolve(imageId));
+  /**
+   * The image's root file system as a directory of ordinary files; nobody may write into it.
+   * @param onUnpack is told how far it is made, unless it is there
+   */
+  async rootDirectory(imageId: string, onUnpack?: (progress: UnpackProgress) => void): Promise<string> {
+    return await this.#roots.directory(await this.#resolve(imageId), onUnpack);
   }
 
   /**

@@ -4,6 +4,7 @@ import { type CopySource, type CopyTarget, copyPlace } from "../../docker/copy-p
 import { MockerError } from "../../protocol/errors.ts";
 import type { ImageStore } from "../images/image-store.ts";
 import type { GuestFiles, GuestStat } from "../vms/guest-files/guest-files.ts";
+import { guestOwner } from "../vms/guest-files/guest-owner.ts";
 import type { Attachment } from "../vms/machine/attachment.ts";
 import type { CopyPath } from "../vms/machine/copy-path.ts";
 import { FileTaskError } from "../vms/machine/file-task.ts";
@@ -14,7 +15,7 @@ import { repackedTar } from "./repacked-tar.ts";
 interface CopyVms extends Pick<VmManager, "copy" | "publish"> {
   useFiles<T>(
     options: { vm: string; changes: boolean },
-    use: (files: GuestFiles, vm: { id: string }) => Promise<T>,
+    use: (files: GuestFiles, vm: { id: string; user: string }) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T>;
 }
@@ -34,6 +35,10 @@ export interface VmPath {
 export interface ExtractInto extends VmPath {
   /** A directory is not replaced by what is none, nor the other way round. */
   keepsKinds: boolean;
+  /**
+   * Everything belongs to the user as whom the VM runs, where that is said; otherwise as the archive says.
+   */
+  ownedByUser: boolean;
 }
 
 /**
@@ -76,7 +81,7 @@ export class Copies {
         try {
           await files.extract(
             absolute(directory),
-            repackedTar(archive, renaming),
+            repackedTar(archive, { rename: renaming }),
             { keepsKinds: true },
             signal,
           );
@@ -142,17 +147,18 @@ export class Copies {
    * @throws VM_NOT_FOUND, INVALID_ARGUMENT
    */
   extract(
-    { vm, path, keepsKinds }: ExtractInto,
+    { vm, path, keepsKinds, ownedByUser }: ExtractInto,
     archive: AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<"done" | "missing" | "no-directory"> {
     return this.#vms.useFiles(
       { vm, changes: true },
-      async (files, { id }) => {
+      async (files, { id, user }) => {
         const target = await findTarget(files, `${vm}:${path}`, path, signal);
         if (target.kind === "missing") return "missing";
         if (target.kind !== "directory") return "no-directory";
-        await files.extract(absolute(target.path), repackedTar(archive), { keepsKinds }, signal);
+        const owner = ownedByUser && user !== "" ? await guestOwner(files, user, signal) : undefined;
+        await files.extract(absolute(target.path), repackedTar(archive, { owner }), { keepsKinds }, signal);
         this.#vms.publish(id, "extract-to-dir");
         return "done";
       },

@@ -24,16 +24,23 @@ const types: Readonly<Record<TarEntryKind, TarType>> = {
 
 const zeros = Buffer.alloc(256 * 1024);
 
+export interface RepackOptions {
+  /** The one thing that the archive has gets another name. */
+  rename?: { from: string; to: string } | undefined;
+  /** All of it belongs to somebody else than the archive says. */
+  owner?: { uid: number; gid: number } | undefined;
+}
+
 /**
- * An archive as the guest agent takes it: whatever kind of tar it was, with its names clean, its sparse files
- * whole, and the thing that it has under another name where one is given.
+ * An archive as the guest agent takes it: whatever kind of tar it was, with its names clean and its sparse
+ * files whole.
  * @throws INVALID_ARGUMENT for what is no archive
  */
 export async function* repackedTar(
   archive: AsyncIterable<Buffer>,
-  rename?: { from: string; to: string },
+  options: RepackOptions = {},
 ): AsyncGenerator<Buffer> {
-  const repacker = new Repacker(rename);
+  const repacker = new Repacker(options);
   try {
     for await (const chunk of uncompressed(archive)) yield* repacker.push(chunk);
     yield* repacker.end();
@@ -49,6 +56,7 @@ export async function* repackedTar(
 /** Parses one archive and makes another of it. What it gives out is good until its next call. */
 class Repacker {
   readonly #rename: { from: string; to: string } | undefined;
+  readonly #owner: RepackOptions["owner"];
   readonly #reader: TarReader;
   #ready: (Buffer | number)[] = [];
   /** Of the file under way: how much of it was written, and where the stored bytes belong. */
@@ -56,7 +64,8 @@ class Repacker {
   #entry: TarEntry | undefined;
   #segments: Segment[] = [];
 
-  constructor(rename: { from: string; to: string } | undefined) {
+  constructor({ rename, owner }: RepackOptions) {
+    this.#owner = owner;
     this.#rename = rename && {
       from: Buffer.from(rename.from).toString("latin1"),
       to: Buffer.from(rename.to).toString("latin1"),
@@ -87,6 +96,7 @@ class Repacker {
     this.#ready.push(
       tarHeader({
         ...rest,
+        ...this.#owner,
         name: kind === "directory" ? `${name}/` : name,
         type: types[kind],
         size,

@@ -25,6 +25,8 @@ interface Checked {
 interface SystemParts {
   /** Mocker's own. */
   version: string;
+  /** How registries are reached. */
+  registries: () => NonNullable<EngineInfo["registries"]>;
   images: ImageStore;
   vms: VmManager;
   volumes: VolumeService;
@@ -36,6 +38,7 @@ interface SystemParts {
 /** What concerns images and VMs alike, and the machine that they are on. */
 export class SystemService {
   readonly #version: string;
+  readonly #registries: () => NonNullable<EngineInfo["registries"]>;
   readonly #images: ImageStore;
   readonly #vms: VmManager;
   readonly #volumes: VolumeService;
@@ -44,8 +47,9 @@ export class SystemService {
   readonly #cgroups: Cgroups;
   readonly #startedMs = Date.now();
 
-  constructor({ version, images, vms, volumes, networks, runtimes, cgroups }: SystemParts) {
+  constructor({ version, registries, images, vms, volumes, networks, runtimes, cgroups }: SystemParts) {
     this.#version = version;
+    this.#registries = registries;
     this.#images = images;
     this.#vms = vms;
     this.#volumes = volumes;
@@ -72,6 +76,7 @@ export class SystemService {
       dockerSocket: dockerSocketPath(),
       vms: this.#vms.counts(),
       images: this.#images.count(),
+      registries: this.#registries(),
       nodeVersion: process.version,
       hostKernelVersion: release(),
       architecture: process.arch,

@@ -17,6 +17,7 @@ import type {
   Network,
   NetworkConnectParams,
   NetworkDisconnectParams,
+  UnpackProgress,
   VmAttachParams,
   VmChange,
   VmCreateParams,
@@ -51,7 +52,8 @@ import { BrokenVm } from "./broken-vm.ts";
 import { CheckpointDir } from "./checkpoints/checkpoint-dir.ts";
 import { ExecTable } from "./exec-table.ts";
 import { FileAccess } from "./guest-files/file-access.ts";
-import type { GuestFiles } from "./guest-files/guest-files.ts";
+import { GuestFiles } from "./guest-files/guest-files.ts";
+import { guestOwner } from "./guest-files/guest-owner.ts";
 import { VmHelpers } from "./guest-files/vm-helpers.ts";
 import { checkGuestOptions } from "./guest-options.ts";
 import { LogGenerations } from "./logs/log-generations.ts";
@@ -341,10 +343,14 @@ export class VmManager implements VmHost {
    * @throws VM_FAILED when it is stopped, killed or removed meanwhile; SECRET_MISSING; whatever keeps it from
    * starting
    */
-  async start({ vm: name, rows, columns, secretValues }: VmStartParams): Promise<{ id: string }> {
+  async start(
+    { vm: name, rows, columns, secretValues }: VmStartParams,
+    onUnpack?: (progress: UnpackProgress) => void,
+  ): Promise<{ id: string }> {
     const vm = this.find(name);
     vm.secrets.give(secretValues ?? {});
-    await vm.start({ rows: rows ?? defaultTerminal.rows, columns: columns ?? defaultTerminal.columns });
+    const size = { rows: rows ?? defaultTerminal.rows, columns: columns ?? defaultTerminal.columns };
+    await vm.start(size, onUnpack);
     return { id: vm.id };
   }
 
@@ -643,6 +649,15 @@ export class VmManager implements VmHost {
       ...(attachment ? { attachment } : {}),
       ...(missingSecrets.length > 0 ? { missingSecrets } : {}),
     };
+  }
+
+  /**
+   * @param user as `--user` of an exec has it
+   * @throws INVALID_ARGUMENT in Docker's words where there is no such user in a VM that runs; VM_NOT_RUNNING
+   */
+  async checkUser({ vm: name, user }: { vm: string; user: string }, signal: AbortSignal): Promise<void> {
+    const machine = this.find(name).requireAwake("exec");
+    if (/[^\d:]/.test(user)) await guestOwner(new GuestFiles(machine), user, signal);
   }
 
   /** Makes an exec of a running VM, which is to be started within minutes. @throws VM_NOT_RUNNING */

@@ -8,6 +8,7 @@ import type {
   Healthcheck,
   NetworkAttachment,
   RestartPolicy,
+  UnpackProgress,
   VmDetails,
   VmState,
   VmSummary,
@@ -237,15 +238,16 @@ export class Vm {
 
   /**
    * Boots the VM and resolves when its main process runs; at once when it runs already.
+   * @param onUnpack is told how far its image is unpacked where the runtime needs that
    * @throws VM_FAILED when it is stopped, killed or removed meanwhile; whatever keeps it from starting
    */
-  async start(size: TerminalSize): Promise<void> {
+  async start(size: TerminalSize, onUnpack?: (progress: UnpackProgress) => void): Promise<void> {
     this.#refuseRemoved();
     if (!this.running) {
       this.#restarts.startedByHand();
       this.#cancelRestart();
     }
-    await this.#turns.runCancellable((signal) => this.#start(size, signal));
+    await this.#turns.runCancellable((signal) => this.#start(size, signal, onUnpack));
   }
 
   /**
@@ -286,8 +288,9 @@ export class Vm {
 
   /**
    * Stops what runs, as {@link stop} does, and starts it again, as moby's containerRestart does: the policy
-   * has no say in it, and a VM that is removed at its end stays. One that boots is restarted when it runs; one
-   * that does not run is only started. Several at once all stop what runs, and have the next start together.
+   * has no say in it, and a VM that is removed at its end stays. One that boots is restarted when it runs;
+   * one that does not run is only started. Several at once all stop what runs, and have the next start
+   * together.
    * @throws INVALID_ARGUMENT for a signal and SECRET_MISSING, while it runs on; VM_FAILED when it is stopped,
    * killed or removed meanwhile; whatever keeps it from starting
    */
@@ -572,7 +575,11 @@ export class Vm {
     throw new MockerError("VM_FAILED", `container ${this.config.name} is marked for removal`);
   }
 
-  async #start(size: TerminalSize, signal: AbortSignal): Promise<void> {
+  async #start(
+    size: TerminalSize,
+    signal: AbortSignal,
+    onUnpack?: (progress: UnpackProgress) => void,
+  ): Promise<void> {
     this.#refuseRemoved();
     if (this.#state === "paused") {
       throw new MockerError("VM_RUNNING", "cannot start a paused container, try unpause instead");
@@ -581,7 +588,7 @@ export class Vm {
     const secretEnv = await this.secrets.load();
     signal.throwIfAborted();
     const mounts = await this.openMounts(signal);
-    const { prepared, machine, connection } = await this.#launch(mounts, signal);
+    const { prepared, machine, connection } = await this.#launch(mounts, signal, onUnpack);
     try {
       await machine.connect();
       await this.#mainStreams.connectTo(machine);
@@ -681,12 +688,14 @@ export class Vm {
   async #launch(
     mounts: OpenMounts,
     signal: AbortSignal,
+    onUnpack: ((progress: UnpackProgress) => void) | undefined,
   ): Promise<{ prepared: PreparedVm; machine: Machine; connection: Connection }> {
     const { networks } = this.#host;
     let followed = false;
     let connection: Connection | undefined;
     try {
-      const prepared = await this.runtime.prepare(bootRequest(this.config, mounts.mounts), this.files);
+      const request = { ...bootRequest(this.config, mounts.mounts), onUnpack };
+      const prepared = await this.runtime.prepare(request, this.files);
       signal.throwIfAborted();
       const joined = await networks.connect(this.#member, this.config);
       connection = joined;

@@ -45,7 +45,10 @@ const modes = {
   UsernsMode: { known: ["host"], mistake: "invalid userns mode: " },
 } as const;
 
-/** Refuses what no VM can have; what it does not need is accepted. @throws FEATURE_UNAVAILABLE, INVALID_ARGUMENT */
+/**
+ * Refuses what no VM can have; what it does not need is accepted. @throws FEATURE_UNAVAILABLE,
+ * INVALID_ARGUMENT
+ */
 export function refuseImpossible(host: HostConfigBody): void {
   for (const key of ["CgroupnsMode", "IpcMode", "PidMode", "UTSMode", "UsernsMode"] as const) {
     const mode = host[key];

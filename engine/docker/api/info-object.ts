@@ -88,14 +88,7 @@ export function engineInfoObject(
     OSType: "linux",
     Architecture: machines[info.architecture] ?? info.architecture,
     IndexServerAddress: "https://index.docker.io/v1/",
-    RegistryConfig: {
-      // What may be spoken to without TLS.
-      InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128"],
-      IndexConfigs: new Map([
-        ["docker.io", { Name: "docker.io", Mirrors: [], Secure: true, Official: true }],
-      ]),
-      Mirrors: [],
-    },
+    RegistryConfig: registryConfig(info.registries ?? { mirrors: [], insecure: [] }),
     NCPU: info.cpus,
     MemTotal: info.memoryMiB * 1024 * 1024,
     GenericResources: null,
@@ -130,6 +123,25 @@ export function engineInfoObject(
     CDISpecDirs: null,
     FirewallBackend: { Driver: "mocker-netd" },
     Warnings: info.simulationReason === undefined ? null : [`WARNING: ${info.simulationReason}`],
+  };
+}
+
+type Registries = NonNullable<EngineInfo["registries"]>;
+
+/** How registries are reached, as dockerd tells it. */
+function registryConfig({ mirrors, insecure }: Registries): Record<string, unknown> {
+  const networks = insecure.filter((entry) => entry.includes("/"));
+  const hosts = insecure.filter((entry) => !entry.includes("/"));
+  const index = (Name: string, Mirrors: readonly string[], Official: boolean) =>
+    [Name, { Name, Mirrors, Secure: Official, Official }] as const;
+  return {
+    // Loopback needs no TLS.
+    InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128", ...networks],
+    IndexConfigs: new Map([
+      index("docker.io", mirrors, true),
+      ...hosts.map((host) => index(host, [], false)),
+    ]),
+    Mirrors: mirrors,
   };
 }
 

@@ -92,6 +92,8 @@ export const VmStartParams = v.object({
   /** Terminal size of a `tty` VM. */
   rows: v.exactOptional(finiteNumber),
   columns: v.exactOptional(finiteNumber),
+  /** Progress goes out as `$/progress` under this token ({@link UnpackProgress}). */
+  progressToken: v.exactOptional(v.string()),
 });
 export type VmStartParams = v.InferOutput<typeof VmStartParams>;
 

@@ -1,4 +1,4 @@
-import { vmRemove, vmStart } from "../../../protocol/index.ts";
+import { vmRemove } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { describeError, startFailureCode, withHelp } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -8,6 +8,7 @@ import { terminalSize } from "../../terminal/terminal.ts";
 import { attachedStreams, createFlags } from "./options/create-flags.ts";
 import { prepareCreation, runCreation } from "./options/creation.ts";
 import { requireSecrets } from "./options/secret-env.ts";
+import { startVm } from "./options/start-vm.ts";
 
 const flags = {
   ...createFlags,
@@ -51,7 +52,7 @@ export const run = defineCommand({
       const start = async (): Promise<void> => {
         const size = tty ? terminalSize(io) : undefined;
         try {
-          await engine.request(vmStart, { vm: id, ...size });
+          await startVm({ engine, io }, { vm: id, ...size });
         } catch (error) {
           // The engine removes a VM with --rm when it ends; one that never ran may be left to us.
           if (rm) await engine.request(vmRemove, { vm: id, force: true }).catch(() => undefined);

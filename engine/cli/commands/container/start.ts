@@ -1,4 +1,4 @@
-import { vmInspect, vmStart } from "../../../protocol/index.ts";
+import { vmInspect } from "../../../protocol/index.ts";
 import { CommandFailure, defineCommand } from "../../command.ts";
 import { describeError, startFailureCode } from "../../errors.ts";
 import { booleanFlag, stringFlag } from "../../flags.ts";
@@ -7,6 +7,7 @@ import { detachKeysOf } from "../../terminal/process-session.ts";
 import { terminalSize } from "../../terminal/terminal.ts";
 import { checkpointDirFlag } from "../checkpoint/checkpoint-dir-flag.ts";
 import { startParams, startParamsOf } from "./options/start-params.ts";
+import { startVm } from "./options/start-vm.ts";
 
 const flags = {
   attach: booleanFlag("a", "Attach STDOUT/STDERR and forward signals"),
@@ -33,7 +34,7 @@ export const start = defineCommand({
       const failed: string[] = [];
       for (const vm of args) {
         try {
-          await engine.request(vmStart, { ...(await startParamsOf(engine, vm, io)), ...restored });
+          await startVm({ engine, io }, { ...(await startParamsOf(engine, vm, io)), ...restored });
           io.stdout.write(`${vm}\n`);
         } catch (error) {
           io.stderr.write(`${describeError(error)}\n`);
@@ -63,7 +64,7 @@ export const start = defineCommand({
       async start() {
         const size = vm.config.tty ? terminalSize(io) : undefined;
         try {
-          await engine.request(vmStart, { ...startParams(vm, io), ...restored, ...size });
+          await startVm({ engine, io }, { ...startParams(vm, io), ...restored, ...size });
         } catch (error) {
           const code = startFailureCode(error);
           throw new CommandFailure(describeError(error), code === 125 ? 1 : code);

@@ -5,6 +5,7 @@ export type Handler = (request: ApiRequest, response: ApiResponse) => Promise<vo
 
 interface Route {
   method: string;
+  path: string;
   pattern: RegExp;
   handler: Handler;
 }
@@ -25,7 +26,12 @@ export class Router {
    */
   add(method: string, path: string, handler: Handler): void {
     const source = path.replace(/\{(\w+)(\*?)\}/g, (_, name, many) => `(?<${name}>${many ? ".+" : "[^/]+"})`);
-    this.#routes.push({ method, pattern: new RegExp(`^${source}$`), handler });
+    this.#routes.push({ method, path, pattern: new RegExp(`^${source}$`), handler });
+  }
+
+  /** `GET /images/{name*}/json` for each, in the order of {@link add}. */
+  endpoints(): string[] {
+    return this.#routes.map(({ method, path }) => `${method} ${path}`);
   }
 
   /** @param path as sent, without version and query; URIError where its escapes are none */

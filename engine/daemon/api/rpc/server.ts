@@ -30,7 +30,8 @@ export interface ServerOptions {
 
 /**
  * The engine's unix socket. A connection says with its first bytes what it is: `Content-Length: …` begins
- * JSON-RPC (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. The peer's uid is checked: ours or root's.
+ * JSON-RPC (LSP's base protocol), `MOCKER-STREAM <token>` one side stream. The peer's uid is checked: ours or
+ * root's.
  */
 export class Server {
   readonly #options: ServerOptions;

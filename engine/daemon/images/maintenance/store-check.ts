@@ -331,7 +331,10 @@ export class StoreCheck {
     if (directory === undefined || !this.#options.deep) return;
     const unpacked = `unpacked root ${directory} of ${name}`;
     this.#look(unpacked);
-    const difference = await runStoreJob({ op: "compare", directory, ...roots.treeOf(record) }, this.#signal);
+    const difference = await runStoreJob(
+      { op: "compare", directory, ...roots.treeOf(record) },
+      { signal: this.#signal },
+    );
     if (difference === undefined) return;
     // Running simulations have the directory as their root.
     const inUse = this.#users(chain);

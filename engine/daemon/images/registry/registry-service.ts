@@ -1,3 +1,5 @@
+import type { EngineInfo } from "../../../protocol/engine.ts";
+import { MockerError } from "../../../protocol/errors.ts";
 import type {
   ImageSearchParams,
   ManifestInspectParams,
@@ -12,6 +14,7 @@ import type { Credential } from "./docker-config.ts";
 import { checkLogin, login, loginName, logout } from "./login.ts";
 import { inspectManifest } from "./manifest-inspect.ts";
 import { listTags, type RegistryAccess, type RegistryOptions } from "./registry.ts";
+import { defaultSettings, readSettings } from "./registry-settings.ts";
 import { search } from "./search.ts";
 
 /** What can be asked of registries without a store of images. */
@@ -20,6 +23,17 @@ export class RegistryService {
 
   constructor(options: RegistryOptions) {
     this.#options = options;
+  }
+
+  /** What engine.json says of registries; nothing where it is wrong, as each pull will say. */
+  places(): NonNullable<EngineInfo["registries"]> {
+    let settings = defaultSettings;
+    try {
+      settings = readSettings(this.#options.configDir);
+    } catch (error) {
+      if (!(error instanceof MockerError)) throw error;
+    }
+    return { mirrors: settings.mirrors.map(({ href }) => href), insecure: settings.insecureRegistries };
   }
 
   /** All tags of a repository. */

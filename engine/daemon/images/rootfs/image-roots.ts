@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { temporaryName } from "../../../common/atomic-file.ts";
 import { type Digest, splitDigest } from "../../../docker/digest.ts";
 import { MockerError } from "../../../protocol/errors.ts";
+import type { UnpackProgress } from "../../../protocol/vm.ts";
 import type { LayerStore } from "../layers/layer-store.ts";
 import type { BlobSource } from "../oci/blob-source.ts";
 import { nameOf } from "../records/image-catalog.ts";
@@ -14,6 +15,8 @@ import type { RootDisk, RootStore } from "./root-store.ts";
 import type { StoreJob } from "./store-job.ts";
 import { runArchiveJob, runStoreJob } from "./store-thread.ts";
 
+type OnUnpack = (progress: UnpackProgress) => void;
+
 /** The root file systems of images, as disks and as directories. */
 export class ImageRoots {
   readonly #store: ContentStore;
@@ -21,7 +24,7 @@ export class ImageRoots {
   readonly #layers: LayerStore;
   readonly #roots: RootStore;
   readonly #sync: DeferredSync;
-  readonly #flights = new Map<Digest, Promise<string>>();
+  readonly #flights = new Map<Digest, { directory: Promise<string>; listeners: Set<OnUnpack> }>();
 
   constructor(
     store: ContentStore,
@@ -47,17 +50,26 @@ export class ImageRoots {
     );
   }
 
-  /** The image's root file system as a directory of ordinary files; nobody may write into it. */
-  async directory(record: ImageRecord): Promise<string> {
+  /**
+   * The image's root file system as a directory of ordinary files; nobody may write into it.
+   * @param onUnpack is told how far it is made, unless it is there
+   */
+  async directory(record: ImageRecord, onUnpack?: OnUnpack): Promise<string> {
     const chain = recordChain(record);
     const path = join(this.#store.rootfsDir, splitDigest(chain).hex);
     if (existsSync(path)) return path;
     let flight = this.#flights.get(chain);
     if (!flight) {
-      flight = this.#unpack(record, path).finally(() => this.#flights.delete(chain));
+      const listeners = new Set<OnUnpack>();
+      const onProgress: OnUnpack = (progress) => {
+        for (const listener of listeners) listener(progress);
+      };
+      const directory = this.#unpack(record, path, onProgress).finally(() => this.#flights.delete(chain));
+      flight = { directory, listeners };
       this.#flights.set(chain, flight);
     }
-    return await flight;
+    if (onUnpack) flight.listeners.add(onUnpack);
+    return await flight.directory;
   }
 
   /**
@@ -105,11 +117,12 @@ export class ImageRoots {
     this.#sync.schedule();
   }
 
-  async #unpack(record: ImageRecord, path: string): Promise<string> {
+  async #unpack(record: ImageRecord, path: string, onProgress: OnUnpack): Promise<string> {
     await this.#restoreLayers(record);
     const temporary = join(this.#store.ingestDir, temporaryName("rootfs"));
     try {
-      await runStoreJob({ op: "unpack", directory: temporary, ...this.treeOf(record) });
+      const job = { op: "unpack" as const, directory: temporary, ...this.treeOf(record) };
+      await runStoreJob(job, { onProgress });
       renameSync(temporary, path);
       this.#sync.schedule();
     } catch (error) {

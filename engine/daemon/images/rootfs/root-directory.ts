@@ -19,6 +19,7 @@ import {
 import { copyRange, lsetxattr, mknod } from "../../../../native/index.ts";
 import { LongPaths } from "../../../common/long-paths.ts";
 import { fileTime } from "../../../common/tar/tar-header.ts";
+import type { UnpackProgress } from "../../../protocol/vm.ts";
 import { kind } from "../layers/layer-index.ts";
 import type { Inode } from "./tree.ts";
 
@@ -27,6 +28,8 @@ export interface MaterializeOptions {
   dataPaths: readonly string[];
   /** As root: owners, devices and privileged attributes too. */
   privileged: boolean;
+  /** Is told of every piece that is written; of the last one when everything is. */
+  onProgress?: (progress: UnpackProgress) => void;
 }
 
 /** A copy in the kernel cannot be interrupted. */
@@ -47,7 +50,9 @@ const typeBits: Record<number, number> = {
  * closed to other users. Runs to its end: not on the engine's main thread.
  */
 export function materialize(root: Inode, directory: string, options: MaterializeOptions): void {
-  const { privileged } = options;
+  const { privileged, onProgress } = options;
+  const totalBytes = onProgress ? fileBytes(root) : 0;
+  let currentBytes = 0;
   const paths = new LongPaths();
   const bytes = (path: string): Buffer => Buffer.from(paths.reach(path), "latin1");
   const blobs = new Map<number, number>();
@@ -85,13 +90,10 @@ export function materialize(root: Inode, directory: string, options: Materialize
           );
           try {
             for (let at = 0; at < inode.size; at += copyStepBytes) {
-              copyRange(
-                blob(inode.dataLayer),
-                fd,
-                inode.dataOffset + at,
-                at,
-                Math.min(copyStepBytes, inode.size - at),
-              );
+              const step = Math.min(copyStepBytes, inode.size - at);
+              copyRange(blob(inode.dataLayer), fd, inode.dataOffset + at, at, step);
+              currentBytes += step;
+              if (currentBytes < totalBytes) onProgress?.({ currentBytes, totalBytes });
             }
             if (privileged) fchownSync(fd, inode.uid, inode.gid);
             setXattrs(bytes(path), inode, options);
@@ -126,10 +128,26 @@ export function materialize(root: Inode, directory: string, options: Materialize
       chmodSync(bytes(path), privileged ? inode.mode : inode.mode | 0o700);
       lutimesSync(bytes(path), fileTime(inode), fileTime(inode));
     }
+    onProgress?.({ currentBytes: totalBytes, totalBytes });
   } finally {
     for (const fd of blobs.values()) closeSync(fd);
     paths.close();
   }
+}
+
+/** Of all files of a tree, each once. */
+function fileBytes(root: Inode): number {
+  const seen = new Set<Inode>();
+  const pending = [root];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    for (const inode of next.children?.values() ?? []) {
+      if (inode.kind === kind.directory) pending.push(inode);
+      else if (inode.kind === kind.file) seen.add(inode);
+    }
+  }
+  let bytes = 0;
+  for (const { size } of seen) bytes += size;
+  return bytes;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { UnpackProgress } from "../../../protocol/vm.ts";
 import type { MergeLayer } from "./layer-merge.ts";
 
 /** Messages between the engine's main thread and a store worker, which does one job. */
@@ -38,5 +39,7 @@ export interface ArchiveJob extends ImageTree {
 export type FromStoreWorker =
   /** `difference`: the first one that a comparison found. */
   | { op: "done"; difference?: string | undefined }
+  /** Of an unpacking. */
+  | { op: "progress"; progress: UnpackProgress }
   | { op: "chunk"; bytes: Uint8Array<ArrayBuffer> }
   | { op: "failed"; code: string | undefined; message: string };

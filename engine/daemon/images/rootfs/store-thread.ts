@@ -2,6 +2,7 @@ import { on } from "node:events";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { MockerError } from "../../../protocol/errors.ts";
+import type { UnpackProgress } from "../../../protocol/vm.ts";
 import { translateNoSpace } from "../store/no-space.ts";
 import type { ArchiveJob, FromStoreWorker, StoreJob } from "./store-job.ts";
 
@@ -17,7 +18,10 @@ const archivePieces = 4;
  * Does a job in a thread of its own; the engine serves its clients meanwhile. Returns what the job found, if
  * anything.
  */
-export function runStoreJob(job: StoreJob, signal?: AbortSignal): Promise<string | undefined> {
+export function runStoreJob(
+  job: StoreJob,
+  { signal, onProgress }: { signal?: AbortSignal; onProgress?: (progress: UnpackProgress) => void } = {},
+): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const worker = new Worker(script(), {
@@ -26,8 +30,9 @@ export function runStoreJob(job: StoreJob, signal?: AbortSignal): Promise<string
     });
     const abort = (): void => void worker.terminate();
     signal?.addEventListener("abort", abort, { once: true });
-    worker.once("message", (message: FromStoreWorker) => {
-      if (message.op === "done") resolve(message.difference);
+    worker.on("message", (message: FromStoreWorker) => {
+      if (message.op === "progress") onProgress?.(message.progress);
+      else if (message.op === "done") resolve(message.difference);
       else if (message.op === "failed") reject(failure(message));
     });
     worker.once("error", (error) => reject(new MockerError("INTERNAL", error.message, { cause: error })));
@@ -57,6 +62,7 @@ export async function* runArchiveJob(job: Omit<ArchiveJob, "credit">): AsyncGene
     >) {
       if (message.op === "done") return;
       if (message.op === "failed") throw failure(message);
+      if (message.op === "progress") continue;
       yield Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.byteLength);
       Atomics.add(credit, 0, 1);
       Atomics.notify(credit, 0);

@@ -1,11 +1,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { TarError } from "../../../common/tar/tar-header.ts";
 import { MockerError } from "../../../protocol/errors.ts";
+import type { UnpackProgress } from "../../../protocol/vm.ts";
 import { LayerMerge } from "./layer-merge.ts";
 import { compareRoot, materialize } from "./root-directory.ts";
 import type { ArchiveJob, FromStoreWorker, StoreJob } from "./store-job.ts";
 import { archiveTree } from "./tree-archive.ts";
 import { lookUp } from "./tree-path.ts";
+
+const progressMs = 100;
 
 /** The thread that writes an image's tree as files or as an archive, or reads it again. */
 async function work(job: StoreJob | ArchiveJob): Promise<FromStoreWorker> {
@@ -20,7 +23,7 @@ async function work(job: StoreJob | ArchiveJob): Promise<FromStoreWorker> {
     }
     const options = { dataPaths, privileged: job.privileged };
     if (job.op === "compare") return { op: "done", difference: compareRoot(tree, job.directory, options) };
-    materialize(tree, job.directory, options);
+    materialize(tree, job.directory, { ...options, onProgress: reporter() });
     return { op: "done" };
   } catch (error) {
     const { message } = error as Error;
@@ -30,6 +33,17 @@ async function work(job: StoreJob | ArchiveJob): Promise<FromStoreWorker> {
   } finally {
     merge.close();
   }
+}
+
+/** Tells how far an unpacking is, so often that a bar moves, and of its end. */
+function reporter(): (progress: UnpackProgress) => void {
+  let sentMs = performance.now();
+  return (progress) => {
+    const isEnd = progress.currentBytes === progress.totalBytes;
+    if (!isEnd && performance.now() - sentMs < progressMs) return;
+    sentMs = performance.now();
+    parentPort?.postMessage({ op: "progress", progress } satisfies FromStoreWorker);
+  };
 }
 
 /** Sends pieces as fast as they are taken. */

@@ -6,7 +6,7 @@ import type {
   CheckpointSummary,
 } from "../../../protocol/checkpoint.ts";
 import { MockerError } from "../../../protocol/errors.ts";
-import type { VmStartParams } from "../../../protocol/vm.ts";
+import type { UnpackProgress, VmStartParams } from "../../../protocol/vm.ts";
 import type { StateDir } from "../records/state-dir.ts";
 import type { Vm } from "../vm.ts";
 import type { VmManager } from "../vm-manager.ts";
@@ -93,7 +93,10 @@ export class Checkpoints {
    * as {@link VmManager.start} without one.
    * @throws VM_RUNNING, NO_SPACE, INVALID_ARGUMENT in Docker's words for the checkpoint
    */
-  async start({ checkpoint, ...params }: VmStartParams): Promise<{ id: string }> {
+  async start(
+    { checkpoint, ...params }: VmStartParams,
+    onUnpack?: (progress: UnpackProgress) => void,
+  ): Promise<{ id: string }> {
     if (checkpoint !== undefined) {
       const vm = this.#vms.find(params.vm);
       const dir = this.#dirOf(vm);
@@ -103,7 +106,7 @@ export class Checkpoints {
         vm.restored(await dir.restore(checkpoint, vm.config, this.#copyTree));
       });
     }
-    return await this.#vms.start(params);
+    return await this.#vms.start(params, onUnpack);
   }
 
   #dirOf(vm: Vm): CheckpointDir {

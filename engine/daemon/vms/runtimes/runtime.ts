@@ -1,5 +1,6 @@
 import type { RuntimeName } from "../../../protocol/engine.ts";
 import type { ErrorCode } from "../../../protocol/errors.ts";
+import type { UnpackProgress } from "../../../protocol/vm.ts";
 import type { GuestMount, GuestRootfs } from "../machine/agent-protocol.ts";
 import type { LaunchSpec } from "../machine/launch-spec.ts";
 import type { VmConfig, VmFiles } from "../records/vm-record.ts";
@@ -18,6 +19,8 @@ export interface BootRequest extends Pick<VmConfig, "imageId" | "cpus" | "memory
   /** Of what a microVM may write outside of volumes. */
   storageSizeBytes?: number | undefined;
   mounts: readonly HostMount[];
+  /** Is told how far the image is unpacked, where it has to be. */
+  onUnpack?: ((progress: UnpackProgress) => void) | undefined;
 }
 
 /** How a VM is to be launched and what its agent is to mount. */

@@ -87,8 +87,8 @@ async function into(
   const files = new GuestFiles(agent);
   const vms = {
     copy: () => Promise.reject(new Error("nothing is copied out of a VM here")),
-    useFiles: <T>(_: object, use: (files: GuestFiles, config: { id: string }) => Promise<T>) =>
-      use(files, { id: "abc" }),
+    useFiles: <T>(_: object, use: (files: GuestFiles, config: { id: string; user: string }) => Promise<T>) =>
+      use(files, { id: "abc", user: "" }),
     publish: (id: string, action: string): void => void published.push(`${id} ${action}`),
   };
   const images = { archive: () => Promise.reject(new Error("no image is asked for")) };

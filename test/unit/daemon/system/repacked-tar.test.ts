@@ -17,7 +17,7 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
 
 async function repacked(bytes: Buffer, rename?: { from: string; to: string }): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of repackedTar(pieces(bytes), rename)) chunks.push(Buffer.from(chunk));
+  for await (const chunk of repackedTar(pieces(bytes), { rename })) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }
 

@@ -204,6 +204,16 @@ test("what a guest uses is what its agent says, if that makes sense", async () =
   assert.deepEqual([memoryUsedBytes, pids], [0, 0]);
 });
 
+test("who starts a VM is told by its runtime how far the image is unpacked", async () => {
+  const vms = new FakeVms();
+  await vms.create();
+  const told: object[] = [];
+  await vms.manager.start({ vm: "box" }, (progress) => told.push(progress));
+  const progress = { currentBytes: 1, totalBytes: 2 };
+  vms.runtime.requests.at(-1)?.onUnpack?.(progress);
+  assert.deepEqual(told, [progress]);
+});
+
 test("events and changes tell of a VM's life, in Docker's words and order", async () => {
   const vms = new FakeVms();
   await vms.run({ labels: { tier: "web" } });

@@ -15,6 +15,8 @@ export interface RawClientOptions extends OutputOptions {
   /** What in the input leaves the process alone; absent: nothing. */
   detachKeys?: readonly number[];
   onDetach?: () => void;
+  /** Resolves when it is known how the process ended: clients ask for that as soon as their stream ends. */
+  ended?: Promise<unknown>;
   probeMs?: number;
 }
 
@@ -74,14 +76,19 @@ export class RawClient extends Duplex {
     else done();
   }
 
+  override _final(done: (error?: Error) => void): void {
+    const late = new Promise((resolve) => setTimeout(resolve, lingerMs).unref());
+    Promise.race([this.#options.ended, late]).then(() => done());
+  }
+
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     clearInterval(this.#probe);
     const socket = this.#socket;
     if (error || socket.destroyed) {
       socket.destroy();
     } else {
-      // A client that still writes when its connection is closed would get an error, and might read no more of
-      // what was sent.
+      // A client that still writes when its connection is closed would get an error, and might read no more
+      // of what was sent.
       socket.end();
       socket.resume();
       const timer = setTimeout(() => socket.destroy(), lingerMs);
@@ -114,9 +121,11 @@ export class RawClient extends Duplex {
     }
     this.push(null);
     // One that has gone altogether looks the same; but the kernel refuses to send it even nothing.
-    this.#probe = setInterval(() => {
+    const probe = (): void => {
       if (this.#socket.writableLength === 0) this.#socket.write(nothing);
-    }, this.#options.probeMs ?? defaultProbeMs);
+    };
+    probe();
+    this.#probe = setInterval(probe, this.#options.probeMs ?? defaultProbeMs);
     this.#probe.unref();
   }
 }

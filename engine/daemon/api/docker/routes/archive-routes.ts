@@ -36,7 +36,11 @@ export function addArchiveRoutes(router: Router, { copies }: ArchiveRouteService
   router.add("PUT", "/containers/{id}/archive", async (request, response) => {
     const place = placeOf(request);
     const { query } = request;
-    const options = { ...place, keepsKinds: query.flag("noOverwriteDirNonDir") };
+    const options = {
+      ...place,
+      keepsKinds: query.flag("noOverwriteDirNonDir"),
+      ownedByUser: query.flag("copyUIDGID"),
+    };
     const result = await copies.extract(options, request.body(), request.signal);
     if (result === "missing") throw notFound(place);
     if (result === "no-directory") throw new HttpError(400, "extraction point is not a directory");

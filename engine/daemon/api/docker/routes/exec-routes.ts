@@ -9,7 +9,10 @@ import type { Router } from "../router.ts";
 import { detachKeys, terminalSize } from "../terminal-query.ts";
 
 export interface ExecRouteServices {
-  vms: Pick<VmManager, "createExec" | "execResize" | "find" | "inspectExec" | "publish" | "startExec">;
+  vms: Pick<
+    VmManager,
+    "checkUser" | "createExec" | "execResize" | "find" | "inspectExec" | "publish" | "startExec"
+  >;
 }
 
 /** How long a start may take that a resize waits for. */
@@ -41,6 +44,8 @@ export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void 
     if (body.Cmd.length === 0) throw new HttpError(400, "No exec command specified");
     const vm = vms.find(request.param("id"));
     detachKeys(body.DetachKeys);
+    // Nobody could be told of it later but in the stream.
+    if (body.User !== "") await vms.checkUser({ vm: vm.id, user: body.User }, request.signal);
     const { exec } = await vms.createExec({
       vm: vm.id,
       command: body.Cmd,
@@ -64,7 +69,7 @@ export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void 
   router.add("POST", "/exec/{id}/start", async (request, response) => {
     const execId = request.param("id");
     const { Detach, Tty, ConsoleSize } = await request.json(Start);
-    const { config } = vms.inspectExec({ execId });
+    const { config, exited } = vms.inspectExec({ execId });
     const vm = vms.find(config.vmId);
     // What is not so here is told in the stream.
     vm.requireAwake("exec");
@@ -85,6 +90,7 @@ export function addExecRoutes(router: Router, { vms }: ExecRouteServices): void 
       stdout,
       stderr,
       stdin,
+      ended: exited,
       ...(tty
         ? {
             detachKeys: detachKeys(keys),

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import type { LogStream } from "../../../vms/logs/log-stream.ts";
 import type { VmManager } from "../../../vms/vm-manager.ts";
 import type { ApiRequest } from "../api-request.ts";
 import { hijack, hijackWebSocket, streamType } from "../hijack/hijack.ts";
@@ -108,7 +107,11 @@ async function* outputOf(
   for await (const chunk of frames) yield* output.push(chunk);
 }
 
-async function sendPast(log: LogStream, client: RawClient): Promise<void> {
+/** What there is of a log, before what comes live. */
+async function sendPast(
+  log: { frames(signal: AbortSignal): AsyncIterable<Buffer> },
+  client: RawClient,
+): Promise<void> {
   const gone = new AbortController();
   client.once("close", () => gone.abort());
   for await (const frames of log.frames(gone.signal)) {

@@ -19,5 +19,7 @@ export function bindCheckpoints(rpc: RpcConnection, { checkpoints }: CheckpointS
     await checkpoints.remove(request);
     return null;
   });
-  rpc.handle(vmStart, VmStartParams, (request) => checkpoints.start(request));
+  rpc.handle(vmStart, VmStartParams, (request) =>
+    checkpoints.start(request, rpc.progress(request.progressToken)),
+  );
 }

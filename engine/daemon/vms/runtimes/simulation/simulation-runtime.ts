@@ -20,13 +20,17 @@ export function tapProblem(): string | undefined {
   }
 }
 
+interface RootDirectories {
+  rootDirectory(imageId: string, onUnpack?: BootRequest["onUnpack"]): Promise<string>;
+}
+
 /**
  * The runtime for machines where no VM can boot: the same agent as the init of Linux namespaces. Not
  * isolation.
  */
 export class SimulationRuntime implements Runtime {
   readonly name = "simulation";
-  readonly #images: { rootDirectory(imageId: string): Promise<string> };
+  readonly #images: RootDirectories;
   readonly #ownIdsProblem: () => Promise<string | undefined>;
   #hasOwnIds = false;
 
@@ -34,10 +38,7 @@ export class SimulationRuntime implements Runtime {
    * @param ownIdsProblem why the users of a workload of root's can have no ids of their own on the host,
    *   found out by trying
    */
-  constructor(
-    images: { rootDirectory(imageId: string): Promise<string> },
-    ownIdsProblem: () => Promise<string | undefined>,
-  ) {
+  constructor(images: RootDirectories, ownIdsProblem: () => Promise<string | undefined>) {
     this.#images = images;
     this.#ownIdsProblem = ownIdsProblem;
   }
@@ -82,7 +83,7 @@ export class SimulationRuntime implements Runtime {
 
   async prepare(request: BootRequest, files: VmFiles): Promise<PreparedVm> {
     const mounts = guestMounts(request.mounts, ({ source }) => ({ kind: "bind", source }), refuseDisk);
-    const lower = await this.#images.rootDirectory(request.imageId);
+    const lower = await this.#images.rootDirectory(request.imageId, request.onUnpack);
     const upper = files.upperDir;
     const work = join(files.dir, "work");
     makeDirectory(upper, 0o755);

@@ -263,6 +263,27 @@ describe("run", () => {
     assert.equal(readFileSync(file, "utf8"), vmId);
   });
 
+  test("an image that is unpacked for its first VM shows how far on a terminal, after a second", async (t) => {
+    t.mock.timers.enable({ apis: ["Date"] });
+    setup.engine.handle(vmStart, ({ progressToken = "" }, { progress }) => {
+      progress(progressToken, { currentBytes: 1000, totalBytes: 4000 });
+      return { id: vmId };
+    });
+    const told = async (): Promise<string> => {
+      const io = setup.io();
+      Object.assign(io.stderr, { isTTY: true, columns: 80 });
+      assert.equal(await main(["run", "-d", "alpine"], io), 0);
+      return io.errors();
+    };
+    assert.equal(await told(), "");
+    setup.engine.handle(vmStart, ({ progressToken = "" }, { progress }) => {
+      t.mock.timers.tick(1500);
+      progress(progressToken, { currentBytes: 1000, totalBytes: 4000 });
+      return { id: vmId };
+    });
+    assert.equal(await told(), "\rExtracting 1kB/4kB\x1b[K\r\x1b[K");
+  });
+
   test("an image that is not there is pulled, with its progress on stderr", async () => {
     let pulled = false;
     workload = (peer) => end(peer, 0);

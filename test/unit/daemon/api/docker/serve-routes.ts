@@ -24,19 +24,28 @@ export async function serveRoutes(add: (router: Router) => void): Promise<Docker
   add(router);
   const socketPath = join(folder, "docker.sock");
   const log = new Log(join(folder, "engine.jsonl"), "debug");
-  const server = new DockerServer({ socketPath, router, version: "1.2.3", log, hold: () => () => {} });
+  const connections = { all: 0, open: 0 };
+  const hold = (): (() => void) => {
+    connections.all++;
+    connections.open++;
+    return () => connections.open--;
+  };
+  const server = new DockerServer({ socketPath, router, version: "1.2.3", log, hold });
   await server.listen();
   servers.push(server);
-  return new DockerClient(socketPath, log.path);
+  return new DockerClient(socketPath, log.path, connections);
 }
 
 /** A client with a connection for each request. */
 export class DockerClient {
   readonly socketPath: string;
+  /** Of the server, with any client. */
+  readonly connections: Readonly<{ all: number; open: number }>;
   readonly #logPath: string;
 
-  constructor(socketPath: string, logPath: string) {
+  constructor(socketPath: string, logPath: string, connections: DockerClient["connections"]) {
     this.socketPath = socketPath;
+    this.connections = connections;
     this.#logPath = logPath;
   }
 

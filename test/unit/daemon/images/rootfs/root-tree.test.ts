@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import type { UnpackProgress } from "../../../../../engine/protocol/vm.ts";
 import { makeStore } from "../../../../fixtures/image-store.ts";
 import { fixtureImage, type ImageName } from "../../../../fixtures/index.ts";
 import { type Entry, makeImage, makeTar, writeLayout } from "../../../../fixtures/made-image.ts";
@@ -158,6 +160,27 @@ test("a file over 4 GiB that is nearly all hole takes no room", {
   const { stdout: folderSize } = await run("du", ["-sm", unpacked]);
   assert.ok(Number(folderSize.split("\t")[0]) < 5, folderSize);
   assert.equal(statSync(join(unpacked, "sparse")).size, size + 3);
+});
+
+test("who waits for an unpacking is told how far it is, each file once, and of no other", async () => {
+  const content = randomBytes(1000);
+  const tar = await makeTar([
+    { name: "a", content },
+    { name: "again", type: "link", linkname: "a" },
+    { name: "b", content: "b" },
+  ]);
+  const { store } = await makeStore();
+  const layout = writeLayout(join(tmpDir(), "layout"), { files: makeImage([tar]) });
+  const { id } = await store.pull({ reference: `oci:${layout}` });
+  const told: UnpackProgress[][] = [[], [], []];
+  const unpack = (index: number) => store.rootDirectory(id, (progress) => told[index]?.push(progress));
+  await Promise.all([unpack(0), unpack(1)]);
+  await unpack(2);
+  const last = { currentBytes: 1001, totalBytes: 1001 };
+  assert.deepEqual(
+    told.map((all) => all.at(-1)),
+    [last, last, undefined],
+  );
 });
 
 test("names that are not UTF-8 keep their bytes", {

@@ -10,7 +10,7 @@ test("a job that is given up ends with the reason for that", async () => {
   const controller = new AbortController();
   const directory = join(tmpDir(), "root");
   mkdirSync(directory);
-  const job = runStoreJob({ op: "compare", directory, privileged: false, layers: [] }, controller.signal);
+  const job = runStoreJob({ op: "compare", directory, privileged: false, layers: [] }, controller);
   const reason = new Error("given up");
   controller.abort(reason);
   await assert.rejects(job, reason);

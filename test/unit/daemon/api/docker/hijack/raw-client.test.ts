@@ -151,6 +151,23 @@ test("a client that goes before there is a process is noticed", async () => {
   await retry(() => closed, { what: "the client's end" });
 });
 
+test("a stream ends when it is known how its process did, which clients ask for then", async () => {
+  let know: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    know = resolve;
+  });
+  const { user, process } = await setup({ ended });
+  let isOver = false;
+  const said = textOf(user).finally(() => {
+    isOver = true;
+  });
+  process.end(frame(FrameType.stdout, "last"));
+  for (let turns = 0; turns < 20; turns++) await setImmediate();
+  assert.equal(isOver, false);
+  know();
+  assert.match(await said, /last$/);
+});
+
 test("a failure is told in the output", async () => {
   for (const [raw, expected] of [
     [true, "no\r\n"],

@@ -22,8 +22,8 @@ async function serve(
   const files = new GuestFiles(agent);
   const vms = {
     copy: never,
-    useFiles: <T>(_: object, use: (files: GuestFiles, config: { id: string }) => Promise<T>) =>
-      use(files, { id: "1" }),
+    useFiles: <T>(_: object, use: (files: GuestFiles, config: { id: string; user: string }) => Promise<T>) =>
+      use(files, { id: "1", user: "app" }),
     publish: (_: string, action: string) => published.push(action),
   };
   const copies = new Copies(vms, { archive: never });
@@ -98,4 +98,23 @@ test("an archive is put into a directory, compressed or not, and nowhere else", 
   assert.equal((await put("path=/no", archive))[0], 404);
   const [status, text] = await put("path=/d&noOverwriteDirNonDir=true", archive);
   assert.deepEqual([status, /cannot overwrite directory/.test(text)], [400, true]);
+});
+
+test("what is copied to a user's VM can belong to that user, by the VM's own list", async () => {
+  const passwd = await makeTar([{ name: "list", content: "root:x:0:0::/:\napp:x:1000:1001::/:\n" }]);
+  const { client, agent } = await serve({
+    "stat /d": directory,
+    "copy /etc/passwd list follow": { out: passwd.toString("latin1") },
+    "extract /d ": {},
+  });
+  const body = await makeTar([{ name: "a", content: "hello", uid: 5, gid: 6 }]);
+  const ids: number[][] = [];
+  for (const query of ["path=/d", "path=/d&copyUIDGID=true"]) {
+    assert.equal((await client.ask("PUT", `/containers/web/archive?${query}`, { body })).status, 200);
+    ids.push([108, 116].map((at) => Number.parseInt(agent.input.slice(at, at + 8), 8)));
+  }
+  assert.deepEqual(ids, [
+    [5, 6],
+    [1000, 1001],
+  ]);
 });

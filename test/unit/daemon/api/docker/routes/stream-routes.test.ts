@@ -7,6 +7,7 @@ import { afterEach, test } from "node:test";
 import { addExecRoutes } from "../../../../../../engine/daemon/api/docker/routes/exec-routes.ts";
 import { addStreamRoutes } from "../../../../../../engine/daemon/api/docker/routes/stream-routes.ts";
 import { FrameType, frameHeader } from "../../../../../../engine/protocol/stream.ts";
+import { retry } from "../../../../../support/retry.ts";
 import { FakeVms } from "../../../vms/fake-vms.ts";
 import { agentError, type FakeMonitor } from "../../../vms/machine/fake-monitor.ts";
 import { type DockerClient, serveRoutes } from "../serve-routes.ts";
@@ -118,7 +119,7 @@ test("an exec is created, started once by whoever attaches to it, and keeps its 
   const { vm, monitor } = await vms.run();
   const client = await serve(vms);
   const created = await client.ask("POST", `/containers/${vm.id}/exec`, {
-    body: '{"Cmd":["sh","-c","x"],"AttachStdin":true,"AttachStdout":true,"User":"app"}',
+    body: '{"Cmd":["sh","-c","x"],"AttachStdin":true,"AttachStdout":true,"User":"1000"}',
   });
   assert.equal(created.status, 201);
   const { Id: id } = JSON.parse(created.text);
@@ -133,7 +134,7 @@ test("an exec is created, started once by whoever attaches to it, and keeps its 
       entrypoint: "sh",
       arguments: ["-c", "x"],
       privileged: false,
-      user: "app",
+      user: "1000",
     },
     OpenStdin: true,
     OpenStderr: false,
@@ -184,4 +185,41 @@ test("an exec that cannot start says so in its stream; one of a VM that does not
     assert.equal((await client.ask("POST", path, { body })).status, 409, path);
   assert.equal((await client.ask("POST", "/exec/nope/start")).status, 404);
   assert.equal((await client.ask("POST", `/containers/${vm.id}/exec`)).status, 400);
+});
+
+test("streams that are cut at any byte leave nothing behind", async () => {
+  const vms = new FakeVms();
+  const waiting = await vms.create({ name: "waiting", openStdin: true, stdinOnce: true });
+  const { vm, monitor } = await vms.run({ openStdin: true });
+  const client = await serve(vms);
+  const { Id: execId } = JSON.parse(
+    (
+      await client.ask("POST", `/containers/${vm.id}/exec`, {
+        body: '{"Cmd":["cat"],"AttachStdin":true,"AttachStdout":true}',
+      })
+    ).text,
+  );
+  const { connections } = client;
+  let expected = connections.all;
+  for (const path of [
+    `/containers/${vm.id}/attach?stream=1&stdin=1&stdout=1`,
+    `/containers/${waiting.id}/attach?stream=1&stdin=1&stdout=1`,
+    `/exec/${execId}/start`,
+  ]) {
+    const head = `POST ${path} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n`;
+    const whole = `${head}{}input`;
+    for (let length = head.length - 3; length <= whole.length; length++) {
+      const socket = connect(client.socketPath);
+      expected++;
+      socket.on("error", () => undefined);
+      socket.write(whole.slice(0, length), () => socket.destroy());
+    }
+  }
+  await retry(() => connections.all === expected && connections.open === 0, { what: "the connections' end" });
+  // The VM that did not run has nobody waiting for its start.
+  await vms.manager.start({ vm: waiting.id });
+  await retry(() => monitor.streams.every(({ socket }) => socket.destroyed || socket.readableEnded), {
+    what: "the streams' end",
+  });
+  assert.deepEqual([vms.launcher.last.streams.length, vms.errors()], [0, []]);
 });
