@@ -52,9 +52,10 @@ export class VmTable {
   /** The same, also one that is broken. @throws VM_NOT_FOUND in Docker's words */
   findAny(nameOrId: string): Vm | BrokenVm {
     const wanted = nameOrId.replace(/^\//, "");
+    const known = this.#vms.get(wanted) ?? this.#broken.get(wanted);
+    if (known) return known;
     const everything = [...this.all(), ...this.broken()];
-    const exact =
-      this.#vms.get(wanted) ?? this.#broken.get(wanted) ?? everything.find((vm) => nameOf(vm) === wanted);
+    const exact = everything.find((vm) => nameOf(vm) === wanted);
     if (exact) return exact;
     const matches = /^[0-9a-f]+$/.test(wanted) ? everything.filter((vm) => vm.id.startsWith(wanted)) : [];
     const [match] = matches;
