@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, test } from "node:test";
-import type { Frames } from "../scenarios/debug-client.ts";
-import { debugScenarios } from "../scenarios/debugging.ts";
+import type { Frames } from "../scenarios/debugging/debug-client.ts";
+import { debugScenarios } from "../scenarios/debugging/debugging.ts";
 
 const script = `import sys
 total = 0

@@ -1,3 +1,3 @@
-import { debugScenarios } from "../scenarios/debugging.ts";
+import { debugScenarios } from "../scenarios/debugging/debugging.ts";
 
 debugScenarios("krun");

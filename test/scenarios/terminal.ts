@@ -23,6 +23,8 @@ export function terminalScenarios(get: () => Suite): void {
       await terminal.type("echo asleep && sleep 1000");
       await terminal.waitFor(/^asleep$/m);
       await terminal.press("C-c");
+      // Not before the shell reads again: what is typed when a signal comes is thrown away.
+      await terminal.waitFor(/\^C\n\S* ?[#$] ?$/m);
       await terminal.type("exit 5");
       await terminal.waitFor(/status 5/);
     } finally {

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
-import { EngineClient } from "../../engine/client/engine-client.ts";
-import { reachRunning } from "../../engine/client/reach-engine.ts";
-import type { RuntimeName } from "../../engine/protocol/engine.ts";
-import type { DapMessage, DapResponse } from "../../extension/debug/dap-message.ts";
-import { type DebugConfiguration, planDebugging } from "../../extension/debug/debug-plan.ts";
-import { type DebugHost, DebugSession, type InspectorTarget } from "../../extension/debug/debug-session.ts";
-import { KeptVms } from "../../extension/debug/kept-vms.ts";
-import type { Mocker } from "../support/mocker.ts";
-import { retry } from "../support/retry.ts";
+import { EngineClient } from "../../../engine/client/engine-client.ts";
+import { reachRunning } from "../../../engine/client/reach-engine.ts";
+import type { RuntimeName } from "../../../engine/protocol/engine.ts";
+import type { DapMessage, DapResponse } from "../../../extension/debug/dap-message.ts";
+import { type DebugConfiguration, planDebugging } from "../../../extension/debug/debug-plan.ts";
+import {
+  type DebugHost,
+  DebugSession,
+  type InspectorTarget,
+} from "../../../extension/debug/debug-session.ts";
+import { KeptVms } from "../../../extension/debug/kept-vms.ts";
+import type { Mocker } from "../../support/mocker.ts";
+import { retry } from "../../support/retry.ts";
 
 export interface Frames {
   stackFrames: { id: number; line: number; source: { path: string } }[];

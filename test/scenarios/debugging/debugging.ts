@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { RuntimeName } from "../../engine/protocol/engine.ts";
-import { type Registry, startRegistry } from "../fixtures/registry.ts";
-import { InspectorClient } from "../support/inspector-client.ts";
-import { Mocker } from "../support/mocker.ts";
-import { stretched } from "../support/paths.ts";
+import type { RuntimeName } from "../../../engine/protocol/engine.ts";
+import { type Registry, startRegistry } from "../../fixtures/registry.ts";
+import { InspectorClient } from "../../support/inspector-client.ts";
+import { Mocker } from "../../support/mocker.ts";
+import { stretched } from "../../support/paths.ts";
 import { type DebugClient, Debugging } from "./debug-client.ts";
 
 const python = `import sys

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { RuntimeName } from "../../engine/protocol/engine.ts";
-import { fixtureImage } from "../fixtures/index.ts";
-import { runTool } from "../support/host.ts";
-import { Mocker } from "../support/mocker.ts";
+import type { RuntimeName } from "../../../engine/protocol/engine.ts";
+import { fixtureImage } from "../../fixtures/index.ts";
+import { runTool } from "../../support/host.ts";
+import { Mocker } from "../../support/mocker.ts";
 import { type DebugClient, Debugging } from "./debug-client.ts";
 
 const goProgram = `package main
