@@ -1,8 +1,8 @@
 import { Agent, get as httpGet, request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { dockerArchive } from "../fixtures/docker-archive.ts";
-import { startDockerd } from "../fixtures/dockerd.ts";
+import { dockerArchive } from "../fixtures/docker/docker-archive.ts";
+import { startDockerd } from "../fixtures/docker/dockerd.ts";
 import { Mocker } from "../support/mocker.ts";
 import { bars } from "./bars.ts";
 import { interleaved, progress, type Row, residentMiB } from "./measure.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { startDockerd } from "../fixtures/dockerd.ts";
+import { startDockerd } from "../fixtures/docker/dockerd.ts";
 import { runTool, SetupError } from "../support/host.ts";
 import { Mocker } from "../support/mocker.ts";
 import { RunningProcess } from "../support/running-process.ts";

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Dockerd, startDockerd } from "../fixtures/dockerd.ts";
+import { type Dockerd, startDockerd } from "../fixtures/docker/dockerd.ts";
 import { fixtureImage } from "../fixtures/index.ts";
 import { makeTar } from "../fixtures/made-image.ts";
 import { Mocker } from "../support/mocker.ts";

@@ -8,7 +8,7 @@ import { type Line, parts, readSessions, type Way, ways } from "../docker-lines/
 import type { Outcome } from "../docker-lines/normalise.ts";
 import { objectComplaints, objectLines, objectsOf } from "../docker-lines/objects.ts";
 import { cliSide, dockerSide, type Side, socketSide } from "../docker-lines/side.ts";
-import { dockerArchive } from "../fixtures/docker-archive.ts";
+import { dockerArchive } from "../fixtures/docker/docker-archive.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 
 describe("command lines have Docker's stdout, stderr and exit status", () => {

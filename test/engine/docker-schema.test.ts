@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { json as jsonOf } from "node:stream/consumers";
 import { before, test } from "node:test";
 import { ApiSchema } from "../docker-calls/schema.ts";
-import { dockerArchive } from "../fixtures/docker-archive.ts";
+import { dockerArchive } from "../fixtures/docker/docker-archive.ts";
 import { Mocker } from "../support/mocker.ts";
 
 /** The descriptions of older ones have mistakes of their own. */

@@ -5,8 +5,8 @@ import { after, before, test } from "node:test";
 import Docker from "dockerode";
 import { calls } from "../docker-calls/dockerode-calls.ts";
 import { compareShapes } from "../docker-calls/shape.ts";
-import { dockerArchive } from "../fixtures/docker-archive.ts";
-import { type Dockerd, startDockerd } from "../fixtures/dockerd.ts";
+import { dockerArchive } from "../fixtures/docker/docker-archive.ts";
+import { type Dockerd, startDockerd } from "../fixtures/docker/dockerd.ts";
 import { Mocker } from "../support/mocker.ts";
 import { tmpDir } from "../support/tmp-dir.ts";
 
