@@ -24,8 +24,8 @@ const keptVariables = [
 ];
 
 /**
- * The unit's text. When the engine is stopped its VMs go on running (KillMode); that another engine runs
- * already is no failure (status 75).
+ * The unit's text. Its engine does not end when nobody needs it. When the engine is stopped its VMs go on
+ * running (KillMode); that another engine runs already is no failure (status 75).
  */
 export function unitText(nodePath: string, enginePath: string, env: Environment): string {
   const variables = keptVariables.flatMap((name) => {
@@ -40,6 +40,9 @@ export function unitText(nodePath: string, enginePath: string, env: Environment)
     // Here, and not above, variables would be put in.
     `ExecStart=${[nodePath, "--", enginePath].map((word) => `"${escaped(word).replaceAll("$", "$$$$")}"`).join(" ")}`,
     ...variables,
+    // Docker's clients cannot start an engine: their socket is there as long as this one.
+    "Environment=MOCKER_IDLE_SECONDS=0",
+    "Restart=on-failure",
     "KillMode=process",
     "SuccessExitStatus=75",
     "",

@@ -16,6 +16,8 @@ test("the service is a unit of the user's, which systemd is told of", async () =
   const installed = await runOffline(["system", "service", "install"], env);
   assert.deepEqual([installed.code, installed.stdout], [0, `${path}\n`], installed.stderr);
   const unit = readFileSync(path, "utf8");
+  // Docker's clients find its socket whenever they come.
+  assert.match(unit, /^Environment=MOCKER_IDLE_SECONDS=0$/m);
   assert.ok(unit.includes(`\nExecStart="${process.execPath}" "--" "/nonexistent"\n`), unit);
   assert.ok(unit.includes('\nEnvironment="MOCKER_DATA_DIR=/data/100%% \\"$HOME\\""\n'), unit);
   assert.ok(unit.includes("\nKillMode=process\n"));
