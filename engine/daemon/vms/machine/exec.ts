@@ -1,7 +1,7 @@
 import { MockerError } from "../../../protocol/errors.ts";
 import type { GuestProcess } from "./agent-protocol.ts";
 
-/** Which outputs whoever starts an exec gets, and what they type to leave it alone; "": the usual keys. */
+/** Which outputs the client that starts an exec gets, and what it sends to leave it; "": the usual keys. */
 export interface ExecAttach {
   stdout: boolean;
   stderr: boolean;
@@ -72,7 +72,7 @@ export class Exec {
     return this.#process;
   }
 
-  /** Whoever calls this starts it. @throws VM_RUNNING in Docker's words when somebody has before */
+  /** Its caller starts it. @throws VM_RUNNING in Docker's words when somebody has before */
   begin({ detach = false, size }: ExecStart): void {
     if (this.#hasBegun) {
       const what = this.#state === "exited" ? "has already run" : "is already running";

@@ -16,7 +16,7 @@ export interface ImageRouteServices {
   images: Pick<ImageStore, "get" | "history" | "list" | "prune" | "remove" | "tag" | "usage">;
 }
 
-/** Images of the store; what brings them there and away is in image-transfer-routes.ts. */
+/** Images of the store; how they come and go is in image-transfer-routes.ts. */
 export function addImageRoutes(router: Router, { images }: ImageRouteServices): void {
   router.add("GET", "/images/json", async ({ query, minor }, response) => {
     const list = await images.list(query.filters());

@@ -38,7 +38,7 @@ const tarType = "application/x-tar";
 /** What an uploaded archive is called in messages: its client's name for it is unknown. */
 const archiveName = "the archive";
 
-/** What brings images into the store, and out of it. */
+/** Pulls, pushes, loads, saves and imports of images. */
 export function addImageTransferRoutes(
   router: Router,
   { images, registry }: ImageTransferRouteServices,
